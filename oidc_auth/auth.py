@@ -1,0 +1,221 @@
+"""``OIDCAuth``: from a request's headers to the caller; the whole decision on one screen."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+
+from .config.build import build
+from .config.load import Loaded, load_environment, load_file, load_mapping
+from .errors import OIDCAuthError, TokenError, UpstreamError
+from .keys.fetch import HttpFetcher
+from .observe import Authenticated, Refused, logger, silent, tell
+from .permissions.explain import Explanation, explain_claims
+from .permissions.mapping import map_caller
+from .tokens.bearer import present
+from .tokens.cache import SeenBefore
+from .tokens.checks import shown
+from .tokens.verifier import Verifier
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from .config.build import Settings
+    from .keys.fetch import Fetcher
+    from .observe import Observer
+    from .permissions.caller import Caller
+    from .permissions.settings import EnforcementSettings
+    from .tokens.bearer import Headers
+    from .tokens.states import Presented, VerifiedToken
+
+    Clock = Callable[[], float]
+    Mapper = Callable[[Mapping[str, object], Caller], Caller]
+
+
+class Seams(TypedDict, total=False):
+    """What a program may put in place of the defaults; see ``OIDCAuth``."""
+
+    fetcher: Fetcher | None
+    clock: Clock
+    observer: Observer
+    mapper: Mapper | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A verified token, without its text, and who it stands for."""
+
+    token: VerifiedToken
+    caller: Caller
+
+
+class OIDCAuth:
+    """Authenticates requests by the bearer tokens of configured OpenID providers.
+
+    Made by ``from_file``, ``from_dict`` or ``from_env``; all three raise ``ConfigError`` with every problem at once,
+    fetch nothing and start nothing. An async context manager: leaving it closes the HTTP client of the running loop.
+
+    Args:
+        loaded: a valid configuration.
+        fetcher: brings discovery documents and key sets; httpx by default.
+        clock: wall time in seconds since the epoch.
+        observer: hears what happened; silent by default.
+        mapper: ``(claims, caller) -> caller``, for what a claim map cannot say; runs once for each verified token.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        fetcher: Fetcher | None = None,
+        clock: Clock = time.time,
+        observer: Observer = silent,
+        mapper: Mapper | None = None,
+    ) -> None:
+        self._settings: Settings = build(loaded.document, fetcher=fetcher, observer=observer)
+        self._verifier = Verifier(self._settings.issuers, max_depth=self._settings.json_depth)
+        self._keys = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
+        self._seen: SeenBefore[_Seen] = SeenBefore(self._settings.cache_entries)
+        self._clock = clock
+        self._mapper = mapper
+        self.observer = observer
+        self.source = loaded.source
+        logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._keys))
+        for warning in loaded.warnings:
+            logger.warning("%s", warning)
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **seams: Unpack[Seams]) -> Self:
+        """Return the authenticator that a TOML (or JSON) file describes.
+
+        Args:
+            path: the file.
+            **seams: ``fetcher``, ``clock``, ``observer``, ``mapper``, as for the class.
+
+        Raises:
+            ConfigError: what is wrong with it.
+        """
+        return cls(load_file(path), **seams)
+
+    @classmethod
+    def from_dict(cls, document: Mapping[str, Any], **seams: Unpack[Seams]) -> Self:
+        """Return the authenticator that a mapping with the keys of the TOML file describes."""
+        return cls(load_mapping(document), **seams)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **seams: Unpack[Seams]) -> Self:
+        """Return the authenticator of OIDC_AUTH_CONFIG, ./oidc-auth.toml or OIDC_AUTH_ISSUER; exactly one of them."""
+        return cls(load_environment(os.environ if environ is None else environ, Path.cwd()), **seams)
+
+    async def authenticate(self, headers: Headers, *, method: str | None = None, url: str | None = None) -> Caller:
+        """Return who a request comes from and what they may do.
+
+        Args:
+            headers: the request's headers, ``str`` or ``bytes``: a mapping, or a list of pairs that may repeat.
+            method: its HTTP method.
+            url: its URL.
+
+        Raises:
+            TokenError: 401; its ``code`` says which check refused.
+            UpstreamError: 503; the provider's keys cannot be had.
+        """
+        now = self._clock()
+        try:
+            presented = present(headers, method=method, url=url, max_bytes=self._settings.token_bytes)
+            genuine = await self._genuine(presented, now)
+            # What depends on the request, and not on the token alone, stands here: after the memory of tokens.
+            caller = genuine.caller
+        except (TokenError, UpstreamError) as refusal:
+            self._report(refusal)
+            raise
+        return caller
+
+    async def _genuine(self, presented: Presented, now: float) -> _Seen:
+        """Return the verified token: seen before under the same keys, or verified now."""
+        key = hashlib.sha256(presented.token.encode()).digest()
+        seen = self._seen.get(key, now)
+        if seen is not None and await self._still_signed(seen, now):
+            tell(self.observer, Authenticated(issuer=seen.token.issuer, cached=True))
+            return seen
+        self._seen.forget(key)
+        seen = await self._verified(presented, now)
+        self._seen.put(key, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
+        tell(self.observer, Authenticated(issuer=seen.token.issuer, cached=False))
+        return seen
+
+    async def _still_signed(self, seen: _Seen, now: float) -> bool:
+        """Tell whether the issuer's keys are those of the verification: a withdrawn key takes its tokens along."""
+        keys = self._keys[seen.token.issuer]
+        generation = keys.generation(now)
+        return seen.token.key_generation == (await keys.current(now) if generation is None else generation)
+
+    async def _verified(self, presented: Presented, now: float) -> _Seen:
+        token = await self._verifier.verify(presented, now)
+        return _Seen(token, self._caller(token))
+
+    def _caller(self, token: VerifiedToken) -> Caller:
+        caller = map_caller(token, self._settings.mapping[token.issuer])
+        return caller if self._mapper is None else self._mapper(token.claims, caller)
+
+    def _report(self, refusal: OIDCAuthError) -> None:
+        logger.warning("refused: %s", refusal.report())
+        tell(self.observer, Refused(code=refusal.code))
+
+    def explain(self, claims: Mapping[str, object]) -> Explanation:
+        """Return what these claims would give, and why: synchronous, no network, no signature.
+
+        Args:
+            claims: a decoded token's claims; ``iss`` may be left out with one issuer.
+        """
+        issuer = claims.get("iss", next(iter(self._keys)) if len(self._keys) == 1 else None)
+        rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
+        if rules is None:
+            known = ", ".join(self._keys)
+            return Explanation(refusal=f"issuer_unknown: expected one of {known}; found {shown(issuer)}")
+        return explain_claims(claims, rules, self._clock())
+
+    async def explain_token(self, token: str) -> Explanation:
+        """Return what a token gives, and why; a token that is refused explains its refusal. Never shows the token."""
+        now = self._clock()
+        try:
+            headers = [("authorization", f"Bearer {token}")]
+            presented = present(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
+            verified = await self._verifier.verify(presented, now)
+        except (TokenError, UpstreamError) as refusal:
+            return Explanation(refusal=refusal.report())
+        return explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
+
+    def scopes_that_yield(self, issuer: object, event: str) -> str:
+        """Return the provider's scopes with which a caller of ``issuer`` would hold ``event``, or ""."""
+        rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
+        return "" if rules is None else rules.scopes_that_yield(event)
+
+    @property
+    def enforcement(self) -> EnforcementSettings:
+        """The server's own settings: the ``[langgraph]`` table."""
+        return self._settings.enforcement
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that all ages and claims are measured by."""
+        return self._clock
+
+    async def aclose(self) -> None:
+        """Close the HTTP client of the running loop."""
+        if isinstance(self._settings.fetcher, HttpFetcher):
+            await self._settings.fetcher.aclose()
+
+    async def __aenter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the HTTP client of the running loop."""
+        await self.aclose()

@@ -1,0 +1,17 @@
+"""The commands, gathered."""
+
+from __future__ import annotations
+
+import click
+
+from .. import __version__
+from .demo import demo
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="oidc-auth")
+def app() -> None:
+    """OpenID Connect authentication and authorization for LangGraph servers."""
+
+
+app.add_command(demo)

@@ -1,0 +1,108 @@
+"""``oidc-auth demo``: a local provider, the real server, and everything that must be allowed or refused, in a table."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import httpx
+from rich.console import Console
+from rich.table import Table
+
+from ..testing import LocalIssuer
+from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
+from .people import PEOPLE, token_of
+from .scenario import Row, Scene, rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+WIDE = 160
+"""Columns where no terminal says how many there are."""
+REQUEST_TIMEOUT = 20.0
+"""Seconds; the slowest request waits for a run."""
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave the server running afterwards, and print curl lines for it.")
+def demo(*, keep: bool) -> None:
+    """Start a local provider and a real LangGraph server, and show what is allowed and what is refused.
+
+    Needs no network, no model and no key. Exit status 0 only if every row is as expected.
+    """
+    console = _console()
+    started = time.monotonic()
+    issuer = LocalIssuer()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
+        issuer_url = stack.enter_context(issuer.served())
+        server = _start(console, stack, folder, issuer_url)
+        console.print(f"server {server.url}, provider {issuer_url}, ready after {time.monotonic() - started:.1f} s")
+        played = _play(console, server, issuer)
+        failed = [row for row in played if not row.passed]
+        _summary(console, played, failed, time.monotonic() - started)
+        if keep:
+            _keep(console, server, issuer, folder)
+    sys.exit(1 if failed else 0)
+
+
+def _console() -> Console:
+    console = Console()
+    # A table is folded to shreds in 80 columns, which is what a pipe or a log counts as.
+    return console if console.is_terminal else Console(width=WIDE)
+
+
+def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) -> DevServer:
+    try:
+        with console.status("starting langgraph dev ..."):
+            return stack.enter_context(running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": issuer_url}))
+    except ServerError as error:
+        console.print(str(error), markup=False, highlight=False)
+        raise click.ClickException("the server did not start; is langgraph-cli[inmem] installed?") from None
+
+
+def _play(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
+    played: list[Row] = []
+    with httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client, console.status("playing ...") as status:
+        for row in rows(Scene(client, issuer)):
+            played.append(row)
+            status.update(f"{len(played)}: {row.caller}: {row.request}")
+    console.print(_table(played))
+    return played
+
+
+def _table(played: Iterable[Row]) -> Table:
+    table = Table(title="Who may do what", title_justify="left")
+    for name in ("", "caller", "request", "expected", "got", "reason"):
+        table.add_column(name, overflow="fold")
+    for row in played:
+        mark = "[green]ok[/]" if row.passed else "[bold red]NO[/]"
+        table.add_row(mark, row.caller, row.request, row.expected, row.got, row.reason)
+    return table
+
+
+def _summary(console: Console, played: list[Row], failed: list[Row], seconds: float) -> None:
+    colour = "red" if failed else "green"
+    console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
+
+
+def _keep(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
+    console.print("\nThe server goes on until you press Ctrl-C. Each token is in a file, valid for an hour:")
+    for name in PEOPLE:
+        file = folder / f"{name}.token"
+        file.touch(mode=0o600)
+        file.write_text(token_of(issuer, name), encoding="utf-8")
+    for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
+        bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'
+        line = f"curl -s -X {method} {server.url}{path} {bearer} -H 'content-type: application/json' -d '{{}}'"
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    try:
+        while True:
+            time.sleep(3600)
+    except KeyboardInterrupt:
+        console.print("stopped")

@@ -1,0 +1,1 @@
+"""What the operator wrote: its shape, its meaning, the providers' presets, and what is built from it."""

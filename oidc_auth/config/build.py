@@ -1,0 +1,166 @@
+"""A valid document to the settings of each room: the only place that knows both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..keys.fetch import Fetcher, HttpFetcher
+from ..keys.keyset import read_key_set
+from ..keys.refresh import Ages
+from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
+from ..permissions.mapping import Grant, MappingRules, Right, TenantClaim
+from ..permissions.names import expand, spelled, split_reach
+from ..permissions.settings import EnforcementSettings
+from ..tokens.claim_path import parse_path
+from ..tokens.policy import IdentityClaim, Requirement, TokenPolicy
+from ..tokens.verifier import TrustedIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..keys.source import KeySource
+    from ..observe import Observer
+    from .schema import Document, GrantTable, IssuerTable, LimitsTable, RoleTable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All that the road needs.
+
+    Attributes:
+        issuers: the trusted issuers.
+        mapping: each issuer's mapping rules, by ``iss``.
+        enforcement: the ``[langgraph]`` table.
+        token_bytes: the longest token, in bytes.
+        json_depth: the deepest nesting of a token's JSON.
+        cache_entries: how many verified tokens are remembered.
+        cache_seconds: for how long at most.
+        fetcher: what brings the keys.
+    """
+
+    issuers: tuple[TrustedIssuer, ...]
+    mapping: Mapping[str, MappingRules]
+    enforcement: EnforcementSettings
+    token_bytes: int
+    json_depth: int
+    cache_entries: int
+    cache_seconds: float
+    fetcher: Fetcher
+
+
+def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) -> Settings:
+    """Return the settings that a document stands for."""
+    limits = document.limits
+    fetches = fetcher or HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout)
+    policies = [_policy(table) for table in document.issuer]
+    sources = [_keys(table, limits, fetches, observer) for table in document.issuer]
+    return Settings(
+        issuers=tuple(TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)),
+        mapping={
+            policy.issuer: _mapping(table, policy, document.roles)
+            for policy, table in zip(policies, document.issuer, strict=True)
+        },
+        enforcement=EnforcementSettings(**document.langgraph.model_dump()),
+        token_bytes=limits.token_bytes,
+        json_depth=limits.json_depth,
+        cache_entries=limits.token_cache_entries,
+        cache_seconds=limits.token_cache_seconds,
+        fetcher=fetches,
+    )
+
+
+def _keys(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher, observer: Observer) -> KeySource:
+    if table.jwks is not None:
+        return StaticKeys(read_key_set(table.jwks))
+    bounds = KeyLimits(
+        ages=Ages(
+            refresh_after=limits.refresh_after,
+            wait_after=limits.wait_after,
+            max_stale=limits.max_stale,
+            retry_after_failure=limits.retry_after_failure,
+        ),
+        fetch_timeout=limits.fetch_timeout,
+        key_set_bytes=limits.key_set_bytes,
+        unknown_kid_fetches=limits.unknown_kid_fetches,
+        unknown_kid_window=limits.unknown_kid_window,
+    )
+    return RemoteKeys(table.issuer, jwks_url=table.jwks_url, fetcher=fetcher, limits=bounds, observer=observer)
+
+
+def _policy(table: IssuerTable) -> TokenPolicy:
+    skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
+    client = table.client_claim
+    return TokenPolicy(
+        issuer=table.issuer,
+        audiences=None if skipped else frozenset(table.audience),
+        algorithms=_both_names(table.algorithms),
+        identities=tuple(
+            IdentityClaim(path=tuple(source.claim), prefix=(table.identity_prefix or "") + source.prefix)
+            for source in table.identity
+        ),
+        leeway=table.leeway,
+        max_age=table.max_age,
+        required_claims=tuple(tuple(path) for path in table.required_claims),
+        authorized_parties=frozenset(table.authorized_parties),
+        token_type=table.token_type,
+        strict_rfc9068=table.strict_rfc9068,
+        client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
+        requirements=_requirements(table.require),
+    )
+
+
+def _both_names(algorithms: Iterable[str]) -> frozenset[str]:
+    # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm.
+    edwards = {"EdDSA", "Ed25519"}
+    names = frozenset(algorithms)
+    return names | edwards if names & edwards else names
+
+
+def _requirements(conditions: Mapping[str, list[str]]) -> tuple[Requirement, ...]:
+    return tuple(Requirement(path=parse_path(path), values=tuple(values)) for path, values in conditions.items())
+
+
+def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> MappingRules:
+    tenant = table.tenant
+    return MappingRules(
+        policy=policy,
+        grants=tuple(_grant(grant, roles) for grant in table.grant),
+        tenant=None if tenant is None else TenantClaim(path=tuple(tenant.claim), keys=tenant.keys),
+        display_name=None if table.display_name is None else tuple(table.display_name),
+        claims=tuple(tuple(path) for path in table.claims),
+    )
+
+
+def _grant(table: GrantTable, roles: Mapping[str, RoleTable]) -> Grant:
+    mapped = {value: tuple(_rights(names, roles)) for value, names in (table.values or {}).items()}
+    return Grant(
+        path=tuple(table.claim),
+        accepted={spelled(right.name, right.reach): right for right in _rights(table.accept or (), {})},
+        mapped={value: rights for value, rights in mapped.items() if not value.endswith("*")},
+        mapped_prefixes={value[:-1]: rights for value, rights in mapped.items() if value.endswith("*")},
+        keys=table.keys,
+        split=table.split,
+        strip_prefix=table.strip_prefix,
+        when=_requirements(table.when),
+    )
+
+
+def _rights(
+    names: Iterable[str], roles: Mapping[str, RoleTable], graphs: frozenset[str] | None = None
+) -> Iterator[Right]:
+    """Yield what names stand for; a role's graph limit narrows whatever comes through it."""
+    for text in names:
+        if text in roles:
+            role = roles[text]
+            limit = None if role.graphs is None else frozenset(role.graphs)
+            yield from _rights(role.allow, roles, _narrower(graphs, limit))
+        else:
+            name, reach = split_reach(text)
+            yield from (Right(covered, reach, graphs) for covered in sorted(expand(name)))
+
+
+def _narrower(outer: frozenset[str] | None, inner: frozenset[str] | None) -> frozenset[str] | None:
+    if outer is None or inner is None:
+        return inner if outer is None else outer
+    return outer & inner

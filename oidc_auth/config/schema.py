@@ -1,0 +1,195 @@
+"""The shape of a configuration: every key, its type, its default (pydantic; what it means is checked in ``lint``).
+
+The keys and their defaults are the product's vocabulary. ``normalised`` first gives every value its one shape, since
+pydantic's unions would put the names of their branches into the path of an error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..keys.jwk import ASYMMETRIC
+from ..tokens.claim_path import parse_path
+from ..tokens.policy import DEFAULT_LEEWAY, MAX_LEEWAY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Seconds = Annotated[float, Field(ge=0)]
+
+NOT_YET: dict[str, tuple[str, ...]] = {
+    "issuer": ("header", "tenants", "ca_file", "client_certificate", "client_key", "bearer_file"),
+}
+"""Keys that belong to the vocabulary and are not built yet: refused by name, never ignored."""
+
+
+def _keys(value: object) -> object:
+    return list(parse_path(value)) if isinstance(value, str) else value
+
+
+ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1)]
+"""A claim path, as text or as a list of keys; parsed to its keys."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class IdentitySource(_Table):
+    """One claim that may name the caller."""
+
+    claim: ClaimName
+    prefix: str = ""
+
+
+class TenantSource(_Table):
+    """The claim that names the tenant."""
+
+    claim: ClaimName
+    keys: bool = False
+
+
+class ClientClaim(_Table):
+    """The claim that binds a token to known clients, for providers that send no ``aud``."""
+
+    claim: ClaimName
+    values: list[str] = Field(min_length=1)
+
+
+class GrantTable(_Table):
+    """``[[issuer.grant]]``: how one claim gives rights."""
+
+    claim: ClaimName
+    accept: list[str] | None = None
+    values: dict[str, list[str]] | None = None
+    keys: bool = False
+    split: str | None = Field(default=None, min_length=1)
+    strip_prefix: str = ""
+    when: dict[str, list[str]] = Field(default_factory=dict)
+
+
+class IssuerTable(_Table):
+    """``[[issuer]]``: one OpenID provider that is trusted."""
+
+    name: str = ""
+    preset: str = ""
+    issuer: str = Field(min_length=1)
+    audience: list[str] = Field(default_factory=list)
+    jwks_url: str | None = None
+    jwks: dict[str, Any] | None = None
+    algorithms: list[str] = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
+    leeway: float = Field(default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY)
+    max_age: float | None = Field(default=None, gt=0)
+    required_claims: list[ClaimName] = Field(default_factory=list[list[str]])
+    authorized_parties: list[str] = Field(default_factory=list)
+    token_type: Literal["access", "id"] = "access"
+    strict_rfc9068: bool = False
+    identity: list[IdentitySource] = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
+    identity_prefix: str | None = None
+    tenant: TenantSource | None = None
+    display_name: ClaimName | None = None
+    claims: list[ClaimName] = Field(default_factory=list[list[str]])
+    client_claim: ClientClaim | None = None
+    require: dict[str, list[str]] = Field(default_factory=dict)
+    grant: list[GrantTable] = Field(default_factory=list[GrantTable])
+    insecure_skip_audience: bool = False
+
+
+class RoleTable(_Table):
+    """``[roles]``: a name for several rights, and the graphs it may start."""
+
+    allow: list[str]
+    graphs: list[str] | None = None
+
+
+class LangGraphTable(_Table):
+    """``[langgraph]``: the server's own settings."""
+
+    studio: Literal["deny", "own", "all"] = "deny"
+    crons: Literal["allow", "deny"] = "allow"
+    cron_max_age: float = Field(default=90 * 86_400, gt=0)
+    webhooks: Literal["https", "any", "deny"] = "https"
+
+
+class LimitsTable(_Table):
+    """``[limits]``: every bound, with its unit. Bytes and entries are whole numbers, all else is seconds."""
+
+    token_bytes: int = Field(default=16_384, ge=1)
+    json_depth: int = Field(default=32, ge=1)
+    key_set_bytes: int = Field(default=524_288, ge=1)
+    fetch_timeout: float = Field(default=5, gt=0)
+    refresh_after: Seconds = 600
+    wait_after: Seconds = 3_600
+    max_stale: Seconds = 86_400
+    retry_after_failure: Seconds = 10
+    unknown_kid_fetches: int = Field(default=2, ge=0)
+    unknown_kid_window: Seconds = 30
+    token_cache_entries: int = Field(default=4_096, ge=0)
+    token_cache_seconds: Seconds = 300
+
+
+class Document(_Table):
+    """A whole configuration."""
+
+    issuer: list[IssuerTable] = Field(min_length=1)
+    roles: dict[str, RoleTable] = Field(default_factory=dict)
+    langgraph: LangGraphTable = Field(default_factory=LangGraphTable)
+    limits: LimitsTable = Field(default_factory=LimitsTable)
+
+
+def normalised(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with one shape for each value: a single table or string becomes a list of one."""
+    document = dict(raw)
+    if "issuer" in document:
+        tables = _listed(document["issuer"])
+        document["issuer"] = _each(_issuer, tables)
+    if isinstance(document.get("roles"), dict):
+        document["roles"] = {name: _role(role) for name, role in document["roles"].items()}
+    return document
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, (str, dict)) else value  # pyright: ignore[reportUnknownVariableType]
+
+
+def _issuer(raw: object) -> object:
+    if not isinstance(raw, dict):
+        return raw
+    table = dict(cast("dict[str, Any]", raw))
+    for name in ("audience", "algorithms", "required_claims", "authorized_parties", "claims", "identity", "grant"):
+        if name in table:
+            table[name] = _listed(table[name])
+    table["identity"] = _each(lambda s: {"claim": s} if isinstance(s, str) else s, table.get("identity"))
+    if isinstance(table.get("tenant"), (str, list)):
+        table["tenant"] = {"claim": table["tenant"]}
+    table["grant"] = _each(lambda g: _with_lists(g, "accept", tables=("values", "when")), table.get("grant"))
+    if "client_claim" in table:
+        table["client_claim"] = _with_lists(table["client_claim"], "values")
+    if isinstance(table.get("require"), dict):
+        table["require"] = {path: _listed(values) for path, values in table["require"].items()}
+    return {name: value for name, value in table.items() if value is not None}
+
+
+def _each(change: Callable[[object], object], values: object) -> object:
+    return [change(value) for value in cast("list[object]", values)] if isinstance(values, list) else values
+
+
+def _role(raw: object) -> object:
+    if isinstance(raw, dict):
+        return _with_lists(cast("object", raw), "allow", "graphs")
+    return {"allow": _listed(raw)}
+
+
+def _with_lists(raw: object, *names: str, tables: tuple[str, ...] = ()) -> object:
+    if not isinstance(raw, dict):
+        return raw
+    table = dict(cast("dict[str, Any]", raw))
+    for name in names:
+        if name in table:
+            table[name] = _listed(table[name])
+    for name in tables:
+        if isinstance(table.get(name), dict):
+            table[name] = {key: _listed(value) for key, value in table[name].items()}
+    return table

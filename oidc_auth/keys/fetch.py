@@ -1,0 +1,139 @@
+"""The only network seam: bounded in size and redirects; the deadline is set by its caller, for any fetcher."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx
+
+USER_AGENT = "langgraph-oidc-auth"
+"""Some firewalls in front of providers refuse requests without a User-Agent."""
+
+
+class Response(NamedTuple):
+    """An HTTP answer: status, headers (lower-case names), body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class FetchError(Exception):
+    """The fetch did not bring an answer: no connection, too much of it, or not what was asked for."""
+
+
+class Fetcher(Protocol):
+    """Brings one HTTP answer. Deadline and size are enforced by the caller as well, whatever the fetcher does.
+
+    An implementation must not follow redirects. It may raise anything: every failure counts as "no answer".
+    """
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        """Send one request and return its answer."""
+        ...
+
+
+def permitted_url(url: str) -> str | None:
+    """Return why ``url`` must not be fetched, or None: https only, http for loopback, no link-local address."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port
+    except ValueError:
+        return "it is not a URL"
+    if not host or parts.username or parts.password or parts.fragment:
+        return "it must be a plain https URL: a host, no user name, no fragment"
+    if parts.scheme == "https":
+        return "link-local addresses are never fetched" if _is_link_local(host) else None
+    if parts.scheme == "http":
+        return None if _is_loopback(host) else "http is allowed for loopback only: use https"
+    return f"scheme '{parts.scheme}' is not https"
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _is_link_local(host: str) -> bool:
+    # 169.254.169.254 is the cloud metadata service: a discovery document must not be able to point there.
+    address = _address(host)
+    return address is not None and (address.is_link_local or address.is_unspecified or address.is_multicast)
+
+
+class HttpFetcher:
+    """The fetcher used by default: httpx, one pooled client for each event loop, no redirects, bounded bodies.
+
+    Args:
+        max_bytes: the largest body that is read, in bytes; a larger one is an error as soon as it is seen.
+        timeout: seconds for each step of one request; the caller's deadline bounds the whole.
+    """
+
+    def __init__(self, *, max_bytes: int, timeout: float) -> None:
+        self._max_bytes = max_bytes
+        self._timeout = timeout
+        # A client belongs to the loop it was first used in: its connections cannot be shared with another one.
+        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        """Send one request and return its answer.
+
+        Raises:
+            FetchError: no connection, a compressed or an oversized body.
+        """
+        import httpx  # noqa: PLC0415 - `import oidc_auth` must not pay 0.1 s for it
+
+        client = await self._client()
+        # A compressed body could unfold to any size: none is asked for, and none is read.
+        asked = {"accept-encoding": "identity", "user-agent": USER_AGENT, **headers}
+        try:
+            async with client.stream(method, url, headers=asked, content=body) as answer:
+                return Response(answer.status_code, dict(answer.headers), await self._read(answer))
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise FetchError(f"{type(error).__name__}: {error}") from error
+
+    async def aclose(self) -> None:
+        """Close the running loop's client."""
+        client = self._clients.pop(asyncio.get_running_loop(), None)
+        if client is not None:
+            await client.aclose()
+
+    async def _client(self) -> httpx.AsyncClient:
+        loop = asyncio.get_running_loop()
+        if loop not in self._clients:
+            # Building the TLS context reads the trust store from disk: not on the event loop.
+            client = await asyncio.to_thread(self._build)
+            if loop in self._clients:
+                await client.aclose()
+            else:
+                self._clients[loop] = client
+        return self._clients[loop]
+
+    def _build(self) -> httpx.AsyncClient:
+        import httpx  # noqa: PLC0415 - see above
+
+        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False)
+
+    async def _read(self, answer: httpx.Response) -> bytes:
+        if answer.headers.get("content-encoding", "identity") != "identity":
+            raise FetchError("the body is compressed although none was asked for")
+        body = bytearray()
+        async for chunk in answer.aiter_raw():
+            body += chunk
+            if len(body) > self._max_bytes:
+                raise FetchError(f"the body is larger than {self._max_bytes} bytes")
+        return bytes(body)

@@ -1,0 +1,147 @@
+"""One key: what it may verify, and how strong it is (RFC 7517, RFC 7518, RFC 8037, RFC 9864)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt.algorithms import get_default_algorithms
+
+from ..errors import Code, TokenError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RSA_MIN_BITS = 2048
+RSA_MAX_BITS = 16_384
+"""A larger key costs milliseconds a signature: a way to stop the loop, not a need."""
+RSA_MIN_EXPONENT = 3
+RSA_MAX_EXPONENT = 2**32
+"""A large public exponent makes each verification slow; NIST and every provider use 65537."""
+
+ASYMMETRIC = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
+)
+"""Every algorithm we verify: no HS*, whose key would have to be shared, and no ``none``."""
+
+_RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+_BY_CURVE: Mapping[object, frozenset[str]] = {
+    "P-256": frozenset({"ES256"}),
+    "P-384": frozenset({"ES384"}),
+    "P-521": frozenset({"ES512"}),
+    # One algorithm, two names: EdDSA (RFC 8037) and Ed25519 (RFC 9864).
+    "Ed25519": frozenset({"EdDSA", "Ed25519"}),
+    "Ed448": frozenset({"EdDSA"}),
+}
+_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+# PyJWT knows Ed25519 by its older name only.
+_VERIFIERS = get_default_algorithms()
+_VERIFIERS["Ed25519"] = _VERIFIERS["EdDSA"]
+
+
+class UnusableKeyError(Exception):
+    """This member of a key set cannot be used; its neighbours can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One public key.
+
+    Attributes:
+        kid: its id, or None.
+        algorithms: the algorithms it may verify: those of its type and curve, or the one its ``alg`` names.
+        thumbprint: its RFC 7638-like fingerprint: two keys are the same key when these are equal.
+    """
+
+    kid: str | None
+    algorithms: frozenset[str]
+    thumbprint: str
+    _public: Any = field(repr=False, compare=False)
+
+    def verifies(self, algorithm: str, signing_input: bytes, signature: bytes) -> bool:
+        """Tell whether ``signature`` is this key's over ``signing_input`` (RFC 7515 §5.2)."""
+        return _VERIFIERS[algorithm].verify(signing_input, self._public, signature)
+
+
+def check_signature(key: Key, algorithm: str, signing_input: bytes, signature: bytes) -> None:
+    """Refuse a signature that is not this key's (RFC 7515 §5.2).
+
+    Raises:
+        TokenError: ``signature_invalid``.
+    """
+    if not key.verifies(algorithm, signing_input, signature):
+        raise TokenError(Code.SIGNATURE_INVALID, expected=f"a signature of key {key.kid!r}")
+
+
+def read_key(jwk: Mapping[str, object]) -> Key:
+    """Return the key that a JWK describes (RFC 7517 §4).
+
+    Raises:
+        UnusableKeyError: a symmetric or private key, not for signatures, too weak, or broken.
+    """
+    algorithms = _algorithms(jwk)
+    _check_purpose(jwk)
+    public = _public_key(jwk, algorithms)
+    if isinstance(public, RSAPublicKey):
+        _check_rsa_strength(public)
+    return Key(_key_id(jwk), algorithms, _thumbprint(jwk), public)
+
+
+def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
+    possible = _RSA if jwk.get("kty") == "RSA" else _by_curve(jwk)
+    if not possible:
+        raise UnusableKeyError(f"kty {jwk.get('kty')!r} with crv {jwk.get('crv')!r} is not for signatures we verify")
+    named = jwk.get("alg")
+    if named is None:
+        return possible
+    if named not in possible:
+        raise UnusableKeyError(f"alg {named!r} does not fit kty {jwk.get('kty')!r}")
+    # A key named EdDSA also verifies tokens that say Ed25519: the same algorithm.
+    return possible if jwk.get("kty") == "OKP" else frozenset({str(named)})
+
+
+def _by_curve(jwk: Mapping[str, object]) -> frozenset[str]:
+    curve = jwk.get("crv")
+    kty = {"P": "EC", "E": "OKP"}.get(curve[:1]) if isinstance(curve, str) else None
+    return _BY_CURVE.get(curve, frozenset()) if kty and jwk.get("kty") == kty else frozenset()
+
+
+def _check_purpose(jwk: Mapping[str, object]) -> None:
+    if private := sorted(_PRIVATE_MEMBERS.intersection(jwk)):
+        raise UnusableKeyError(f"it carries private members ({', '.join(private)}): anybody could sign with it")
+    use, operations = jwk.get("use"), jwk.get("key_ops")
+    if use not in (None, "sig"):
+        raise UnusableKeyError(f"use is {use!r}, not 'sig'")
+    if operations is not None and not (isinstance(operations, list) and "verify" in operations):
+        raise UnusableKeyError("key_ops does not list 'verify'")
+
+
+def _key_id(jwk: Mapping[str, object]) -> str | None:
+    kid = jwk.get("kid")
+    if kid is not None and not isinstance(kid, str):
+        raise UnusableKeyError("kid is not a string")
+    return kid
+
+
+def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> object:
+    algorithm = min(algorithms - {"Ed25519"})
+    try:
+        return cast("object", jwt.PyJWK(dict(jwk), algorithm=algorithm).key)
+    except Exception as error:
+        # Whatever one broken member makes the parser do, it must not hurt its neighbours.
+        raise UnusableKeyError(f"it cannot be read ({type(error).__name__})") from error
+
+
+def _check_rsa_strength(key: RSAPublicKey) -> None:
+    if not RSA_MIN_BITS <= key.key_size <= RSA_MAX_BITS:
+        raise UnusableKeyError(f"RSA with {key.key_size} bits; {RSA_MIN_BITS} to {RSA_MAX_BITS} are accepted")
+    exponent = key.public_numbers().e
+    if exponent % 2 == 0 or not RSA_MIN_EXPONENT <= exponent <= RSA_MAX_EXPONENT:
+        raise UnusableKeyError("RSA with an unusual public exponent")
+
+
+def _thumbprint(jwk: Mapping[str, object]) -> str:
+    return "|".join(f"{name}={jwk[name]}" for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk)

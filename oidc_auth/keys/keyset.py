@@ -1,0 +1,108 @@
+"""The one key for a header: by kid, by algorithm, and never by guessing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ..errors import Code, TokenError
+from .jwk import Key, UnusableKeyError, read_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class KeySet:
+    """The keys of one issuer that may verify, and why the others may not."""
+
+    keys: tuple[Key, ...]
+    skipped: tuple[str, ...] = ()
+
+    def holds(self, kid: str) -> bool:
+        """Tell whether a key has this id."""
+        return any(key.kid == kid for key in self.keys)
+
+    def kids(self) -> str:
+        """Return the known ids, for a message."""
+        return ", ".join(str(key.kid) for key in self.keys) or "none"
+
+
+def read_key_set(document: object) -> KeySet:
+    """Return the usable keys of a JWK Set (RFC 7517 §5); members we cannot use are skipped, with their reason.
+
+    Raises:
+        UnusableKeyError: not a JWK Set, or not one usable key in it.
+    """
+    members = cast("Mapping[str, object]", document).get("keys") if isinstance(document, dict) else None
+    if not isinstance(members, list):
+        raise UnusableKeyError("it is not a JWK Set: no array 'keys'")
+    keys, skipped = _sort(cast("list[object]", members))
+    if not keys:
+        raise UnusableKeyError(f"it holds no usable key ({'; '.join(skipped) or 'it is empty'})")
+    return KeySet(tuple(keys), tuple(skipped))
+
+
+def _sort(members: Iterable[object]) -> tuple[list[Key], list[str]]:
+    keys: list[Key] = []
+    skipped: list[str] = []
+    for position, member in enumerate(members):
+        try:
+            key = read_key(_object(member))
+        except UnusableKeyError as reason:
+            skipped.append(f"key {position}: {reason}")
+        else:
+            if key not in keys:
+                keys.append(key)
+    return keys, skipped
+
+
+def _object(member: object) -> Mapping[str, object]:
+    if not isinstance(member, dict):
+        raise UnusableKeyError("it is not an object")
+    return cast("Mapping[str, object]", member)
+
+
+def select_key(key_set: KeySet, algorithm: str, kid: str | None) -> Key:
+    """Return the one key that may verify a token with this header (RFC 7515 §4.1.4, RFC 8725 §3.1).
+
+    Raises:
+        TokenError: ``key_unknown``, ``key_unfit`` or ``key_ambiguous``.
+    """
+    return the_only_key(fitting_keys(known_keys(key_set, kid), algorithm), algorithm)
+
+
+def known_keys(key_set: KeySet, kid: str | None) -> tuple[Key, ...]:
+    """Return the keys with this id, or all when the token names none (RFC 7515 §4.1.4).
+
+    Raises:
+        TokenError: ``key_unknown``.
+    """
+    known = tuple(key for key in key_set.keys if kid is None or key.kid == kid)
+    if not known:
+        raise TokenError(Code.KEY_UNKNOWN, expected=f"a kid among {key_set.kids()}", found=repr(kid)[:80])
+    return known
+
+
+def fitting_keys(keys: tuple[Key, ...], algorithm: str) -> tuple[Key, ...]:
+    """Return those that may verify this algorithm: it is bound to the key, not only to the header (RFC 8725 §3.1).
+
+    Raises:
+        TokenError: ``key_unfit``.
+    """
+    fitting = tuple(key for key in keys if algorithm in key.algorithms)
+    if not fitting:
+        fits = sorted({name for key in keys for name in key.algorithms})
+        raise TokenError(Code.KEY_UNFIT, expected=f"one of {', '.join(fits)}", found=algorithm)
+    return fitting
+
+
+def the_only_key(keys: tuple[Key, ...], algorithm: str) -> Key:
+    """Return the one that is left; two that fit are no choice to make for the token.
+
+    Raises:
+        TokenError: ``key_ambiguous``.
+    """
+    if len(keys) != 1:
+        raise TokenError(Code.KEY_AMBIGUOUS, expected="one key", found=f"{len(keys)} that fit {algorithm}")
+    return keys[0]

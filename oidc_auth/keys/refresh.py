@@ -1,0 +1,175 @@
+"""One value kept fresh: used while young, renewed behind, waited for when old, kept through an outage.
+
+Knows nothing of OpenID: a value, the function that loads it, and five ages in seconds. It reads no clock either; who
+asks says what time it is, so that one request sees one time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+T = TypeVar("T")
+
+SLICE = 32
+"""How many waiters go on in one turn of the loop: a thousand signatures in a row would stop it for 50 ms."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """When a value is young, old and too old. All in seconds.
+
+    Attributes:
+        refresh_after: younger is used as it is; older is renewed behind the request's back.
+        wait_after: older is renewed first, so that an idle process does not use yesterday's value in the morning.
+        max_stale: older is never used, even when it cannot be renewed.
+        retry_after_failure: how long a failed attempt is not repeated, while a value is known.
+        retry_when_empty: the same while none is known.
+    """
+
+    refresh_after: float = 600
+    wait_after: float = 3600
+    max_stale: float = 86_400
+    retry_after_failure: float = 10
+    retry_when_empty: float = 1
+
+
+class Move(Enum):
+    """What a request does about the value."""
+
+    USE = auto()
+    USE_AND_RENEW = auto()
+    WAIT = auto()
+    REFUSE = auto()
+
+
+@dataclass(slots=True)
+class _Flight:
+    loop: asyncio.AbstractEventLoop
+    waiters: deque[asyncio.Future[None]] = field(default_factory=deque[asyncio.Future[None]])
+    task: asyncio.Task[None] | None = None
+
+
+class Refreshed(Generic[T]):
+    """One value kept fresh: one load at a time, however many ask.
+
+    Args:
+        load: brings a new value; what it raises counts as a failed attempt. It must end by itself.
+        ages: when the value is young, old and too old.
+    """
+
+    def __init__(self, load: Callable[[], Awaitable[T]], ages: Ages) -> None:
+        self._load = load
+        self._ages = ages
+        self._flight: _Flight | None = None
+        self.value: T | None = None
+        self.loaded_at: float | None = None
+        self.failed_at: float | None = None
+        self.failure: Exception | None = None
+        self.loads = 0
+
+    def young(self, now: float) -> T | None:
+        """Return the value if it may be used without another thought, else None."""
+        if self.loaded_at is None or self.failed_at is not None:
+            return None
+        return self.value if 0 <= now - self.loaded_at <= self._ages.refresh_after else None
+
+    async def get(self, now: float) -> T:
+        """Return the value, as fresh as its ages demand.
+
+        Raises:
+            Exception: what the last load raised, when no value may be used.
+        """
+        move = self._move(now)
+        if move is Move.USE_AND_RENEW:
+            self._take_off(now)
+        elif move is Move.WAIT:
+            await self._wait(now)
+        return self._usable(now)
+
+    async def renew(self, now: float) -> T:
+        """Load again, or join the load under way, and return the value.
+
+        Raises:
+            Exception: what the load raised, when no value may be used.
+        """
+        await self._wait(now)
+        return self._usable(now)
+
+    def next_attempt_in(self, now: float) -> float:
+        """Return the seconds until the next attempt is allowed after a failed one."""
+        pause = self._ages.retry_when_empty if self.value is None else self._ages.retry_after_failure
+        return 0 if self.failed_at is None else max(0, self.failed_at + pause - now)
+
+    def _move(self, now: float) -> Move:
+        if self.value is None or self.loaded_at is None:
+            return Move.WAIT if self._may_attempt(now) or self._flying() else Move.REFUSE
+        age = now - self.loaded_at
+        if self.failed_at is not None:
+            return self._move_after_failure(now, age)
+        if age > self._ages.wait_after:
+            return Move.WAIT
+        # A negative age means that the clock was set back: renewing sets that right.
+        return Move.USE if 0 <= age <= self._ages.refresh_after else Move.USE_AND_RENEW
+
+    def _move_after_failure(self, now: float, age: float) -> Move:
+        """One request makes the next attempt; all others are served at once from what is known."""
+        attempts = self._may_attempt(now) and not self._flying()
+        if age > self._ages.max_stale:
+            return Move.WAIT if attempts or self._flying() else Move.REFUSE
+        if not attempts:
+            return Move.USE
+        return Move.WAIT if age > self._ages.wait_after else Move.USE_AND_RENEW
+
+    def _may_attempt(self, now: float) -> bool:
+        return self.next_attempt_in(now) <= 0
+
+    def _usable(self, now: float) -> T:
+        if self.value is None or self.loaded_at is None or now - self.loaded_at > self._ages.max_stale:
+            raise self.failure or LookupError("nothing was loaded")
+        return self.value
+
+    def _flying(self) -> bool:
+        # A flight that belongs to another loop (one that has ended, in tests) will never land here.
+        return self._flight is not None and self._flight.loop is asyncio.get_running_loop()
+
+    def _take_off(self, now: float) -> _Flight:
+        if self._flight is None or not self._flying():
+            flight = _Flight(asyncio.get_running_loop())
+            self._flight = flight
+            flight.task = flight.loop.create_task(self._fly(flight, now))
+            return flight
+        return self._flight
+
+    async def _wait(self, now: float) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        # A cancelled request leaves its future behind; the flight, which others wait for, goes on.
+        self._take_off(now).waiters.append(waiter)
+        await waiter
+
+    async def _fly(self, flight: _Flight, now: float) -> None:
+        try:
+            value = await self._load()
+        except Exception as failure:  # noqa: BLE001 - kept, and raised to whoever has no value to use
+            self.failed_at, self.failure = now, failure
+        else:
+            self.value, self.loaded_at = value, now
+            self.loads += 1
+            self.failed_at = self.failure = None
+        finally:
+            self._flight = None if self._flight is flight else self._flight
+            await _release(flight.waiters)
+
+
+async def _release(waiters: deque[asyncio.Future[None]]) -> None:
+    while waiters:
+        for waiter in [waiters.popleft() for _ in range(min(SLICE, len(waiters)))]:
+            if not waiter.done():
+                waiter.set_result(None)
+        await asyncio.sleep(0)

@@ -1,0 +1,274 @@
+"""Where an issuer's keys come from: written into the configuration, or fetched and kept fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from cachetools import LRUCache
+
+from ..errors import Code, TokenError, UpstreamError
+from ..observe import KeysFetched, Observer, logger, tell
+from .discovery import key_set_url, metadata_url
+from .fetch import Fetcher, FetchError, permitted_url
+from .jwk import Key, UnusableKeyError
+from .keyset import KeySet, read_key_set, select_key
+from .refresh import Ages, Refreshed
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+KNOWN_ABSENT = 1024
+"""How many kids that the last key set lacked are remembered; more only push the oldest out."""
+WARN_EVERY = 60
+"""Seconds between two warnings about a provider that stays away."""
+
+
+class Found(NamedTuple):
+    """The key for a header, and the generation of the key set it stands in."""
+
+    key: Key
+    generation: int
+
+
+class KeySource(Protocol):
+    """The keys of one issuer. ``now`` is wall time in seconds, read once per request."""
+
+    def generation(self, now: float) -> int | None:
+        """Return a number that changes when a key is withdrawn or added; None: ask ``current`` first."""
+        ...
+
+    async def current(self, now: float) -> int:
+        """Bring the keys up to the freshness that is due, and return the generation.
+
+        Raises:
+            UpstreamError: there are no keys that may be used.
+        """
+        ...
+
+    def may_hold(self, kid: str, now: float) -> bool:
+        """Tell whether the key is here or may still be found: what is cheap to say before a token is parsed."""
+        ...
+
+    async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
+        """Return the one key for a header.
+
+        Raises:
+            TokenError: no such key, or not one only.
+            UpstreamError: there are no keys that may be used.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaticKeys:
+    """Keys that the configuration holds itself: no network, and no change without a restart."""
+
+    key_set: KeySet
+
+    def generation(self, now: float) -> int:
+        """Return the one generation there is."""
+        del now
+        return 0
+
+    async def current(self, now: float) -> int:
+        """Return the one generation there is."""
+        return self.generation(now)
+
+    def may_hold(self, kid: str, now: float) -> bool:
+        """Tell whether the key is here."""
+        del now
+        return self.key_set.holds(kid)
+
+    async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
+        """Return the one key for a header."""
+        return Found(select_key(self.key_set, algorithm, kid), self.generation(now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLimits:
+    """The bounds of fetching one issuer's keys.
+
+    Attributes:
+        ages: when a key set is young, old and too old (seconds).
+        fetch_timeout: seconds for the whole fetch, discovery and key set together.
+        key_set_bytes: the largest document that is read, in bytes.
+        unknown_kid_fetches: how many fetches unknown kids may cause in one window; failed ones count.
+        unknown_kid_window: that window, in seconds.
+    """
+
+    ages: Ages = field(default_factory=Ages)
+    fetch_timeout: float = 5
+    key_set_bytes: int = 524_288
+    unknown_kid_fetches: int = 2
+    unknown_kid_window: float = 30
+
+
+class RemoteKeys:
+    """Keys fetched from an issuer: once for all callers, kept fresh, and kept through an outage.
+
+    Args:
+        issuer: the issuer, exactly.
+        jwks_url: where its keys lie; None: its discovery document says so.
+        fetcher: brings the documents.
+        limits: the bounds.
+        observer: hears of each attempt.
+    """
+
+    def __init__(
+        self, issuer: str, *, jwks_url: str | None, fetcher: Fetcher, limits: KeyLimits, observer: Observer
+    ) -> None:
+        self._issuer = issuer
+        self._configured_url = jwks_url
+        self._discovered_url: str | None = None
+        self._fetcher = fetcher
+        self._limits = limits
+        self._observer = observer
+        self._generation = 0
+        self._keys: Refreshed[KeySet] = Refreshed(self._load, limits.ages)
+        self._bucket = Bucket(limits.unknown_kid_fetches, limits.unknown_kid_window)
+        self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
+        self._warned_at: float | None = None
+
+    def generation(self, now: float) -> int | None:
+        """Return the generation while the keys are young, else None."""
+        return None if self._keys.young(now) is None else self._generation
+
+    async def current(self, now: float) -> int:
+        """Bring the keys up to the freshness that is due, and return the generation."""
+        await self._key_set(self._keys.get, now)
+        return self._generation
+
+    def may_hold(self, kid: str, now: float) -> bool:
+        """Tell whether the key is here or may still be found."""
+        known = self._keys.young(now)
+        if known is None or known.holds(kid):
+            return True
+        return not self._known_absent(kid, now) and self._bucket.has(now)
+
+    async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
+        """Return the one key for a header; a kid that is not known is asked for at once, within bounds."""
+        loads = self._keys.loads
+        key_set = await self._key_set(self._keys.get, now)
+        if kid is not None and not key_set.holds(kid) and self._keys.loads == loads:
+            key_set = await self._ask_again(key_set, kid, now)
+        return Found(select_key(key_set, algorithm, kid), self._generation)
+
+    def _known_absent(self, kid: str, now: float) -> bool:
+        return now - self._absent.get(kid, float("-inf")) < self._limits.unknown_kid_window
+
+    async def _ask_again(self, key_set: KeySet, kid: str, now: float) -> KeySet:
+        """Fetch for an unknown kid: a key just rotated in is accepted at once, a flood of made-up kids costs two."""
+        if self._known_absent(kid, now) or not self._bucket.take(now):
+            return key_set
+        key_set = await self._key_set(self._keys.renew, now)
+        if self._keys.failed_at is not None:
+            # The key may well exist: the provider could not be asked. That is an outage, not a bad token.
+            raise self._unavailable(now)
+        if not key_set.holds(kid):
+            self._absent[kid] = now
+        return key_set
+
+    async def _key_set(self, get: Callable[[float], Awaitable[KeySet]], now: float) -> KeySet:
+        try:
+            key_set = await get(now)
+        except (FetchError, LookupError) as error:
+            raise self._unavailable(now) from error
+        if self._keys.failed_at is not None:
+            self._warn(now)
+        return key_set
+
+    def _unavailable(self, now: float) -> UpstreamError:
+        self._warn(now)
+        return UpstreamError(found=f"{self._issuer}: {self._keys.failure}", retry_after=self._keys.next_attempt_in(now))
+
+    def _warn(self, now: float) -> None:
+        if self._warned_at is None or not 0 <= now - self._warned_at < WARN_EVERY:
+            self._warned_at = now
+            logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._keys.failure)
+
+    async def _load(self) -> KeySet:
+        """Fetch a new key set. Only one that is good replaces the old one; whatever goes wrong is a FetchError."""
+        try:
+            async with asyncio.timeout(self._limits.fetch_timeout):
+                url = self._configured_url or self._discovered_url or await self._discover()
+                key_set = read_key_set(await self._document(url))
+        except Exception as error:
+            self._discovered_url = None
+            tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
+            raise _failure(error, self._limits.fetch_timeout) from error
+        if self._keys.value is None or self._keys.value.keys != key_set.keys:
+            self._generation += 1
+        tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
+        return key_set
+
+    async def _discover(self) -> str:
+        self._discovered_url = key_set_url(self._issuer, await self._document(metadata_url(self._issuer)))
+        return self._discovered_url
+
+    async def _document(self, url: str) -> dict[str, object]:
+        if (why := permitted_url(url)) is not None:
+            raise FetchError(f"{url} is not fetched: {why}")
+        status, headers, body = await self._fetcher("GET", url, {"accept": "application/json"}, None)
+        if status != 200:  # noqa: PLR2004 - OK
+            raise FetchError(f"GET {url} -> {status} {headers.get('content-type', '')}".rstrip())
+        if len(body) > self._limits.key_set_bytes:
+            raise FetchError(f"GET {url}: the body is larger than {self._limits.key_set_bytes} bytes")
+        return _json_object(url, body)
+
+
+def _json_object(url: str, body: bytes) -> dict[str, object]:
+    try:
+        document: object = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise FetchError(f"GET {url}: the body is not JSON") from error
+    if not isinstance(document, dict):
+        raise FetchError(f"GET {url}: the body is not a JSON object")
+    return document  # pyright: ignore[reportUnknownVariableType] - the keys of a JSON object are strings
+
+
+def _failure(error: Exception, timeout: float) -> FetchError:
+    if isinstance(error, FetchError):
+        return error
+    if isinstance(error, TimeoutError):
+        return FetchError(f"no answer within {timeout:g} s")
+    if isinstance(error, UnusableKeyError):
+        return FetchError(f"the key set cannot be used: {error}")
+    # A fetcher that somebody else wrote may raise anything.
+    return FetchError(f"the fetcher failed with {type(error).__name__}")
+
+
+class Bucket:
+    """A small allowance of its own for fetches that unknown kids cause: known keys are never slowed by them.
+
+    Args:
+        size: how many in one window.
+        window: seconds.
+    """
+
+    def __init__(self, size: int, window: float) -> None:
+        self._size = size
+        self._window = window
+        self._taken: deque[float] = deque()
+
+    def has(self, now: float) -> bool:
+        """Tell whether one is left."""
+        # An entry of the future means that the clock was set back: it counts no longer.
+        while self._taken and not 0 <= now - self._taken[0] < self._window:
+            self._taken.popleft()
+        return len(self._taken) < self._size
+
+    def take(self, now: float) -> bool:
+        """Take one, if one is left."""
+        left = self.has(now)
+        if left:
+            self._taken.append(now)
+        return left
+
+
+def refuse_unknown_kid(kid: str) -> TokenError:
+    """Return the refusal of a kid that is in no configured set while no refetch is allowed."""
+    return TokenError(Code.KEY_UNKNOWN, expected="a kid of a configured issuer", found=repr(kid)[:80])

@@ -1,0 +1,80 @@
+"""Crons: a run tomorrow. They end with their authorization, and the scheduler may do nothing but run them.
+
+A cron fires as a user who has an identity and nothing else. Our hook always sets ``permissions``, so a user without
+them is the scheduler, and only it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import Code
+from ..permissions.decide import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT, Decision, Restriction, deny
+from .stamp import clean, clean_config, is_current, metadata_of
+
+if TYPE_CHECKING:
+    from ..permissions.decide import Ask
+    from ..permissions.settings import EnforcementSettings
+
+Value = dict[str, Any]
+
+SCHEDULE_KEYS = frozenset({"schedule", "enabled", "end_time", "timezone", "on_run_completed"})
+"""The keys of a PATCH that change when a cron runs, not what: all others are for its owner alone."""
+
+
+def decide_for_scheduler(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:
+    """Return what the scheduler may do for the owner of a cron: run it, and stop or clean up its own earlier runs."""
+    mine = {OWNER: identity}
+    if ask.event == "threads:create_run":
+        return _decide_fire(identity, ask, value, now, settings)
+    if ask.steers_run or ask.drops_run:
+        return Decision(event=ask.event, allowed=True, filter=Restriction(mine))
+    if ask.event == "threads:delete":
+        return Decision(event=ask.event, allowed=True, filter=Restriction({**mine, TEMPORARY: True}))
+    return deny(ask.event, Code.SCHEDULER_REFUSED)
+
+
+def _decide_fire(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:
+    metadata = metadata_of(value)
+    if settings.crons == "deny":
+        return deny(ask.event, Code.CRONS_DISABLED)
+    if metadata.get(OWNER) != identity:
+        return deny(ask.event, Code.SCHEDULER_REFUSED)
+    if not is_current(metadata.get(AUTHORIZED_UNTIL), now):
+        return deny(ask.event, Code.CRON_EXPIRED)
+    # The scheduler's user has no tenant: the cron's own says in which one its owner made it.
+    mine = {key: metadata[key] for key in (OWNER, TENANT) if key in metadata}
+    return Decision(event=ask.event, allowed=True, filter=Restriction(mine), stamp=mine)
+
+
+def edits_payload(value: Value) -> bool:
+    """Tell whether a ``crons:update`` changes more than the schedule; its payload is the whole body of the PATCH."""
+    payload = value.get("payload")
+    return not isinstance(payload, dict) or not SCHEDULE_KEYS.issuperset(cast("Value", payload))
+
+
+def payload_of(value: Value) -> Value:
+    """Return the run a cron will start; an empty one when there is none."""
+    payload = value.get("payload")
+    return cast("Value", payload) if isinstance(payload, dict) else {}
+
+
+def clean_payload(value: Value) -> None:
+    """Take the reserved keys out of what the cron will run: its metadata win over the cron's at each fire."""
+    payload = payload_of(value)
+    clean(payload.get("metadata"))
+    clean_config(payload)
+
+
+def authorize(value: Value, until: float) -> None:
+    """Write until when a new cron may run, in whole seconds since the epoch."""
+    metadata_of(value)[AUTHORIZED_UNTIL] = int(until)
+
+
+def renew(value: Value, until: float) -> None:
+    """Write it again on an update by the owner: into the payload, which wins, and the metadata where they are sent."""
+    payload = payload_of(value)
+    if payload:
+        metadata_of(payload)[AUTHORIZED_UNTIL] = int(until)
+    if value.get("metadata") is not None:
+        metadata_of(value)[AUTHORIZED_UNTIL] = int(until)

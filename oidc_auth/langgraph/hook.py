@@ -1,0 +1,42 @@
+"""The authenticate hook: one function that both kinds of server can call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import FORBIDDEN, MEANINGS, Challenge, Code, TokenError, UpstreamError
+from ..observe import logger
+from .replies import from_authenticate
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from ..auth import OIDCAuth
+    from ..tokens.bearer import Headers
+
+    Authenticate = Callable[..., Awaitable[dict[str, Any]]]
+
+
+def hook(oidc: OIDCAuth) -> Authenticate:
+    """Return the ``authenticate`` function; langgraph-api gives its arguments by name, Aegra the headers alone."""
+
+    async def authenticate(
+        headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        try:
+            caller = await oidc.authenticate(_fields(headers, scope), method=method, url=path)
+            return caller.user()
+        except (TokenError, UpstreamError) as refusal:
+            # Not chained: the server logs exceptions, and what led here may have seen the token.
+            raise from_authenticate(refusal.challenge()) from None
+        except Exception as error:
+            logger.exception("authentication failed")
+            said = MEANINGS[Code.HANDLER_FAILED].says
+            raise from_authenticate(Challenge(status=FORBIDDEN, detail=said)) from error
+
+    return authenticate
+
+
+def _fields(headers: Headers, scope: Mapping[str, Any] | None) -> Headers:
+    # A mapping can hold a name only once: the request's own list shows whether Authorization was sent twice.
+    return cast("Headers", (scope or {}).get("headers") or headers)

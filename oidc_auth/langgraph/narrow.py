@@ -1,0 +1,88 @@
+"""The operator's own rule, after ours: it may refuse or narrow, and nothing it does can widen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import Code, DeniedError
+from ..permissions.decide import Filter, NoRestriction, Restriction
+from .replies import from_handler
+from .stamp import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from langgraph_sdk.auth.types import AuthContext
+
+_SCALARS = (str, int, bool, type(None))
+
+
+class FilterError(ValueError):
+    """A returned filter is not one that every server understands: an unknown operator would match everything."""
+
+
+async def narrowed(
+    rule: Callable[..., Awaitable[Any]], ctx: AuthContext, value: dict[str, Any], ours: Filter
+) -> Filter:
+    """Run the operator's rule on the live value; return our filter, joined with theirs.
+
+    Raises:
+        FilterError: it returned something that is neither None, a boolean nor a valid filter.
+        Exception: what the rule raises; an HTTP exception is its refusal.
+    """
+    kept = Kept(value)
+    try:
+        answer = await rule(ctx=ctx, value=value)
+    finally:
+        kept.restore(value)
+    if answer is False:
+        raise from_handler(DeniedError(Code.HANDLER_REFUSED).challenge())
+    if answer is None or answer is True:
+        return ours
+    if "namespace" in value:
+        raise FilterError("the store ignores filters: refuse, or rewrite the key")
+    theirs = valid_filter(answer)
+    return Restriction(theirs if isinstance(ours, NoRestriction) else {"$and": [dict(ours.where), theirs]})
+
+
+def valid_filter(answer: object) -> dict[str, Any]:
+    """Return a filter of the forms that langgraph-api and its stores all understand (measured).
+
+    Equality, ``$eq``, ``$contains``, and one level of ``$or`` or ``$and`` over at least two.
+    """
+    if not isinstance(answer, dict) or not answer:
+        raise FilterError("a filter is a non-empty dict")
+    filter_ = cast("dict[str, Any]", answer)
+    for key, condition in filter_.items():
+        if key in ("$or", "$and"):
+            _check_branches(condition)
+        else:
+            _check_condition(key, condition)
+    return filter_
+
+
+def _check_branches(branches: object) -> None:
+    many = cast("list[object]", branches) if isinstance(branches, list) else []
+    if len(many) < 2:  # noqa: PLR2004 - the servers fail on a lone branch
+        raise FilterError("$or and $and take a list of at least two filters")
+    for branch in many:
+        if not isinstance(branch, dict) or not branch:
+            raise FilterError("an empty branch would match everything")
+        for key, condition in cast("dict[str, object]", branch).items():
+            _check_condition(key, condition)
+
+
+def _check_condition(key: object, condition: object) -> None:
+    if not isinstance(key, str) or key.startswith("$"):
+        raise FilterError(f"unknown operator {key!r}")
+    if isinstance(condition, dict):
+        operators = cast("dict[str, object]", condition)
+        if len(operators) != 1 or not set(operators) <= {"$eq", "$contains"}:
+            raise FilterError(f"{key}: one of $eq and $contains is expected")
+        (condition,) = operators.values()
+        members = cast("list[object]", condition) if isinstance(condition, list) else [condition]
+        if members and all(isinstance(member, _SCALARS) for member in members):
+            return
+    elif isinstance(condition, _SCALARS):
+        return
+    raise FilterError(f"{key}: a string, number, boolean or null is expected")

@@ -1,0 +1,122 @@
+"""``protect``: an ``Auth`` object that authenticates and enforces, every event registered, nothing left to chance."""
+
+from __future__ import annotations
+
+import os
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any, Never, cast
+
+from langgraph_sdk import Auth
+
+from ..auth import OIDCAuth
+from ..config.lint import did_you_mean
+from ..errors import ConfigError, Problem
+from ..permissions.names import EVENTS
+from .handlers import deny_unknown, handler
+from .hook import hook
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    Rule = Callable[..., Awaitable[Any]]
+    Source = OIDCAuth | str | os.PathLike[str] | Mapping[str, Any]
+
+
+def protect(
+    *sources: Source,
+    roles: Mapping[str, Sequence[str] | Mapping[str, Any]] | None = None,
+    langgraph: Mapping[str, Any] | None = None,
+    also: Mapping[str, Rule] | None = None,
+    replace: Mapping[str, Rule] | None = None,
+) -> Auth:
+    """Return the ``Auth`` object for langgraph.json: the hook, a handler for each of the 21 events, and a global deny.
+
+    Args:
+        *sources: a path to a TOML file, a document, an ``OIDCAuth``, or one or more ``[[issuer]]`` mappings.
+        roles: the ``[roles]`` table, beside issuer mappings.
+        langgraph: the ``[langgraph]`` table, beside issuer mappings.
+        also: your own rules by event (``"threads:create_run"``), async functions of ``ctx`` and ``value``. Each runs
+            after ours said yes, and may only refuse or narrow: return None, False or a filter, or raise.
+        replace: handlers that stand in place of ours: what they allow is your responsibility.
+
+    Raises:
+        ConfigError: the configuration is wrong, or a rule is not for an event there is.
+    """
+    oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
+    theirs, instead = dict(also or {}), dict(replace or {})
+    if problems := [*_problems(theirs, "also"), *_problems(instead, "replace"), *_both(theirs, instead)]:
+        raise ConfigError(problems, source="protect()")
+    auth = Auth()
+    auth.authenticate(hook(oidc))
+    for event in EVENTS:
+        resource, _, action = event.partition(":")
+        rule = instead.get(event) or handler(event, oidc, theirs.get(event))
+        auth.on(resources=resource, actions=action)(cast("Any", rule))
+    auth.on(cast("Any", deny_unknown(oidc)))
+    # A more specific handler would win over ours, silently: nothing more may be registered on this object.
+    auth.on = cast("Any", _Closed())
+    return auth
+
+
+def authenticator(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Return the authenticate hook alone, for handlers of your own: ``auth.authenticate(authenticator(oidc))``.
+
+    What you do not handle is then allowed by the server: ``protect`` is the safe form.
+    """
+    return hook(oidc)
+
+
+class _Closed:
+    """Stands where ``auth.on`` was: says where a rule of one's own belongs."""
+
+    def __getattr__(self, name: str) -> Never:
+        raise _closed()
+
+    def __call__(self, *_args: object, **_kwargs: object) -> Never:
+        raise _closed()
+
+
+def _closed() -> ConfigError:
+    message = "protect() has registered every handler: another one beside them would bypass it, or never run"
+    return ConfigError(
+        [Problem("auth.on", message, "give it to protect(also={'threads:create_run': rule}) or replace=")]
+    )
+
+
+def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCAuth:
+    extra = {name: table for name, table in tables.items() if table is not None}
+    whole = [source for source in sources if not _is_issuer(source)]
+    if not whole:
+        return OIDCAuth.from_dict({"issuer": [dict(cast("Mapping[str, Any]", source)) for source in sources], **extra})
+    if len(sources) > 1 or extra:
+        names = ", ".join(["a whole configuration", *extra]) if extra else "several configurations"
+        raise ConfigError([Problem("", f"protect() was given {names}", "give one file, document or OIDCAuth alone")])
+    source = whole[0]
+    if isinstance(source, OIDCAuth):
+        return source
+    return OIDCAuth.from_file(source) if isinstance(source, (str, os.PathLike)) else OIDCAuth.from_dict(source)
+
+
+def _is_issuer(source: Source) -> bool:
+    """An ``[[issuer]]`` mapping names its issuer; a document's ``issuer`` holds tables."""
+    return not isinstance(source, (OIDCAuth, str, os.PathLike)) and not isinstance(source.get("issuer"), (dict, list))
+
+
+def _problems(rules: Mapping[str, Rule], where: str) -> list[Problem]:
+    unknown = [
+        Problem(f"{where}[{e!r}]", "there is no such event", did_you_mean(e, EVENTS)) for e in rules if e not in EVENTS
+    ]
+    sync = [
+        Problem(f"{where}[{event!r}]", "is not an async function", "write 'async def rule(ctx, value)'")
+        for event, rule in rules.items()
+        if not iscoroutinefunction(rule)
+    ]
+    return unknown + sync
+
+
+def _both(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
+    return [
+        Problem(f"also[{event!r}]", "ours is replaced for this event, so nothing runs before it", "keep one of the two")
+        for event in also
+        if event in replace
+    ]

@@ -1,0 +1,139 @@
+"""Ownership in metadata: stamped on what is new, kept on what is changed, cleaned on every way in.
+
+Always in place. The server keeps its own reference to ``value["metadata"]``: a new dict put there is silently dropped
+and the object belongs to nobody (measured).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..errors import Code
+from ..permissions.decide import AUTHORIZED_UNTIL, CREATED_BY, OWNER, RESERVED, SYSTEM, TEMPORARY, TENANT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..permissions.caller import Caller
+
+Value = dict[str, Any]
+Metadata = dict[str, Any]
+
+
+class MalformedError(Exception):
+    """A value is not of the shape the server documents: nothing can be stamped, so nothing may happen."""
+
+
+def metadata_of(value: Value) -> Metadata:
+    """Return the metadata of a value, to be changed in place; an absent one is made."""
+    metadata: object = value.get("metadata")
+    if metadata is None:
+        metadata = value["metadata"] = {}
+    if not isinstance(metadata, dict):
+        raise MalformedError("metadata is not an object")
+    return cast("Metadata", metadata)
+
+
+def claims_system(metadata: object) -> bool:
+    """Tell whether somebody passes an object off as the server's own, which everybody can see."""
+    return isinstance(metadata, dict) and cast("Metadata", metadata).get(CREATED_BY) == SYSTEM
+
+
+def clean(metadata: object) -> None:
+    """Take the reserved keys out, whoever sent them."""
+    if isinstance(metadata, dict):
+        found = cast("Metadata", metadata)
+        for key in RESERVED:
+            found.pop(key, None)
+        if claims_system(found):
+            del found[CREATED_BY]
+
+
+def clean_config(holder: object) -> None:
+    """Take the reserved keys out of ``config.metadata``: the server merges it into a new thread's metadata."""
+    config = cast("Value", holder).get("config") if isinstance(holder, dict) else None
+    if isinstance(config, dict):
+        clean(cast("Value", config).get("metadata"))
+
+
+def stamp_new(value: Value, stamp: Mapping[str, Any]) -> None:
+    """Write who owns a new object, over whatever the client sent."""
+    metadata = metadata_of(value)
+    clean(metadata)
+    metadata.update(stamp)
+
+
+def stamp_run(value: Value, stamp: Mapping[str, Any]) -> None:
+    """Write who owns a run and the thread it may create; a temporary thread is marked, so that it can be removed."""
+    kwargs: object = value.get("kwargs")
+    clean_config(kwargs)
+    temporary = isinstance(kwargs, dict) and bool(cast("Value", kwargs).get("temporary"))
+    stamp_new(value, {**stamp, TEMPORARY: True} if temporary else stamp)
+
+
+def refuse_change(value: Value, caller: Caller, *, own_only: bool) -> Code | None:
+    """Take the reserved keys out of a change; return the refusal when somebody tries to give an object away.
+
+    What is stored stays, so that reading metadata and writing it back works. An administrator who writes back what he
+    read sends another's name: that is no attempt, and changes nothing either.
+    """
+    metadata = metadata_of(value) if value.get("metadata") is not None else {}
+    mine = {OWNER: caller.identity, TENANT: None if caller.tenancy is None else caller.tenancy.tenant}
+    foreign = any(key in metadata and metadata[key] != name for key, name in mine.items())
+    if claims_system(metadata) or (own_only and foreign):
+        return Code.RESERVED_METADATA
+    clean(metadata)
+    return None
+
+
+class Kept:
+    """The reserved part of a value, remembered across a function that is not ours."""
+
+    def __init__(self, value: Value) -> None:
+        metadata: object = value.get("metadata")
+        self._had = isinstance(metadata, dict)
+        self._metadata = cast("Metadata", metadata) if isinstance(metadata, dict) else {}
+        self._reserved = {key: self._metadata[key] for key in RESERVED if key in self._metadata}
+        self._was_system = claims_system(self._metadata)
+        self._namespace: object = value.get("namespace")
+        self._has_namespace = "namespace" in value
+
+    def restore(self, value: Value) -> None:
+        """Put the reserved part back; every other edit stays."""
+        if self._has_namespace:
+            value["namespace"] = self._namespace
+        clean_config(value.get("kwargs"))
+        if self._had:
+            metadata = value.get("metadata")
+            if not isinstance(metadata, dict):
+                metadata = value["metadata"] = self._metadata
+            # Both: the server may hold the one dict or read the other.
+            self._put_back(self._metadata)
+            self._put_back(cast("Metadata", metadata))
+
+    def _put_back(self, metadata: Metadata) -> None:
+        was_system = self._was_system
+        clean(metadata)
+        metadata.update(self._reserved)
+        if was_system:
+            metadata[CREATED_BY] = SYSTEM
+
+
+def is_current(until: object, now: float) -> bool:
+    """Tell whether ``authorized_until`` lies ahead; absent, text or bool is no time."""
+    return isinstance(until, (int, float)) and not isinstance(until, bool) and until > now
+
+
+__all__ = [
+    "AUTHORIZED_UNTIL",
+    "Kept",
+    "MalformedError",
+    "claims_system",
+    "clean",
+    "clean_config",
+    "is_current",
+    "metadata_of",
+    "refuse_change",
+    "stamp_new",
+    "stamp_run",
+]

@@ -1,0 +1,1 @@
+"""Who is it, and what may they do? Pure rules over plain values: no server, no network, no clock."""

@@ -1,0 +1,165 @@
+"""``Caller``: who it is and what they may do; and the user dict that servers store and hand to every handler."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from .names import NAMES, NameUnknownError, Reach, spelled, split_reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+ABSENT: Final = object()
+"""What an attribute that is not there reads as; distinct from None."""
+
+LABEL_LENGTH = 32
+"""Characters of a store label: 128 bits of SHA-256, in lower-case hexadecimal digits."""
+_NO_TENANT = b"\xff" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Tenancy:
+    """The caller's issuer knows tenants: objects carry one, and filters ask for it.
+
+    Attributes:
+        tenant: the caller's tenant; None when the token has none, which is a tenant of its own and never "any".
+    """
+
+    tenant: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who is calling and what they may do: all that a decision may depend on.
+
+    Attributes:
+        identity: the name that owns objects, prefix included.
+        issuer: the ``iss`` that vouches for it.
+        display_name: a name for people.
+        expires_at: when the token ends, seconds since the epoch.
+        rights: each name the caller holds, and how far it reaches.
+        tenancy: the tenant rule, or None where the issuer knows no tenants.
+        graphs: the graphs, or assistant ids, the caller may start; None: any.
+        claims: the allow-listed claims; never in a repr.
+    """
+
+    identity: str
+    issuer: str = ""
+    display_name: str = ""
+    expires_at: float = 0
+    rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
+    tenancy: Tenancy | None = None
+    graphs: frozenset[str] | None = None
+    claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+
+    @property
+    def permissions(self) -> list[str]:
+        """Every name the caller holds; a wider one stands beside its plain name, so that plain checks find it."""
+        wider = (spelled(name, reach) for name, reach in self.rights.items() if reach is not Reach.OWN)
+        return sorted({*self.rights, *wider})
+
+    def user(self) -> dict[str, Any]:
+        """Return a ``MinimalUserDict`` of JSON values, new each time: a handler may change what it gets.
+
+        Servers store it in run records and post it to webhooks: it never holds the token.
+        """
+        user = {
+            "identity": self.identity,
+            "display_name": self.display_name,
+            "is_authenticated": True,
+            "permissions": self.permissions,
+            "issuer": self.issuer,
+            "expires_at": int(self.expires_at),
+            "graphs": None if self.graphs is None else sorted(self.graphs),
+            "claims": _copied(self.claims),
+        }
+        if self.tenancy is not None:
+            user["tenant"] = self.tenancy.tenant
+        return user
+
+    @classmethod
+    def from_user(cls, user: object) -> Caller:
+        """Return the caller that a server's user object stands for; read by attribute, which all servers offer.
+
+        What cannot be read grants nothing: unknown permission names are dropped, graphs that are no list mean none.
+        """
+        graphs = getattr(user, "graphs", None)
+        tenant = getattr(user, "tenant", ABSENT)
+        return cls(
+            identity=getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
+            rights=_rights(_members(getattr(user, "permissions", ()))),
+            tenancy=None if tenant is ABSENT else Tenancy(tenant if isinstance(tenant, str) else None),
+            graphs=None if graphs is None else frozenset(str(graph) for graph in _members(graphs)),
+        )
+
+
+def _members(value: object) -> Sequence[object]:
+    return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else ()
+
+
+def _rights(permissions: Iterable[object]) -> dict[str, Reach]:
+    rights: dict[str, Reach] = {}
+    for permission in permissions:
+        try:
+            name, reach = split_reach(str(permission))
+        except NameUnknownError:
+            continue
+        if name in NAMES:
+            rights[name] = max(reach, rights.get(name, Reach.OWN))
+    return rights
+
+
+def _copied(value: object) -> object:
+    """Return a JSON value made of new containers."""
+    if isinstance(value, dict):
+        return {key: _copied(member) for key, member in cast("dict[str, object]", value).items()}
+    if isinstance(value, list):
+        return [_copied(member) for member in cast("list[object]", value)]
+    return value
+
+
+def label_of(identity: str, tenancy: Tenancy | None) -> str:
+    """Return the store label of one identity in one tenant: the first part of every namespace they own.
+
+    A digest: every length and alphabet of identities is safe in it (LIKE wildcards, dots, prefixes of each other).
+    The bytes never change, or memories would be lost: the first 32 lower-case hexadecimal characters of SHA-256 over,
+    for tenant and then identity, the length in 8 big-endian bytes and the UTF-8 bytes; no tenant: length 2^64-1.
+    """
+    tenant = None if tenancy is None else tenancy.tenant
+    return hashlib.sha256(_measured(tenant) + _measured(identity)).hexdigest()[:LABEL_LENGTH]
+
+
+def _measured(text: str | None) -> bytes:
+    if text is None:
+        return _NO_TENANT
+    raw = text.encode("utf-8")
+    return len(raw).to_bytes(8, "big") + raw
+
+
+def store_label(user: object) -> str:
+    """Return a user's store label, for graph code that reads the store itself (it passes no handler).
+
+    Args:
+        user: the server's user object (``config["configurable"]["langgraph_auth_user"]``), the user dict, or a Caller.
+
+    Raises:
+        TypeError: there is no identity.
+
+    Example::
+
+        namespace = (store_label(config["configurable"]["langgraph_auth_user"]), "memories")
+    """
+    if isinstance(user, Caller):
+        return label_of(user.identity, user.tenancy)
+    if isinstance(user, dict):
+        fields = cast("dict[str, object]", user)
+        return _label_of_fields(fields["identity"], fields.get("tenant"))
+    return _label_of_fields(getattr(user, "identity", None), getattr(user, "tenant", None))
+
+
+def _label_of_fields(identity: object, tenant: object) -> str:
+    if not isinstance(identity, str) or not identity:
+        raise TypeError("a user with an identity is expected")
+    return label_of(identity, Tenancy(tenant) if isinstance(tenant, str) else None)

@@ -1,0 +1,179 @@
+"""The decision: a caller and an event in, allow or deny out, with the filter and the stamp that go with it.
+
+Pure. What a server showed of the request comes in as an ``Ask`` of plain facts. A filter is never "nothing": either it
+restricts, or it says in so many words that there is no restriction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MEANINGS, Code, DeniedError
+from .names import EVENTS, Reach, includes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .caller import Caller
+
+OWNER = "owner"
+TENANT = "tenant"
+AUTHORIZED_UNTIL = "authorized_until"
+TEMPORARY = "oidc_auth_temporary"
+CREATED_BY = "created_by"
+SYSTEM = "system"
+RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, TEMPORARY)
+"""The metadata keys that only the server side writes; beside them ``created_by: "system"``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """Only objects whose metadata match. Built here only: ``$eq`` by value, ``$or`` over two."""
+
+    where: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NoRestriction:
+    """Every object, and that on purpose."""
+
+
+Filter = Restriction | NoRestriction
+
+NOTHING = Restriction({OWNER: ""})
+"""Matches no object: an identity is never empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a request wants, as far as a decision depends on it.
+
+    Attributes:
+        event: such as ``threads:create_run``; it need not be one we know.
+        steers_run: a ``threads:update`` that cancels, interrupts or rolls back runs.
+        of_many: an update that names no thread: the runs of an assistant that is being deleted, or all one's own.
+        drops_run: a ``threads:delete`` that deletes a run, not the thread.
+        copies: a ``threads:create`` that copies: it shows no metadata, so nothing can be stamped.
+        for_cron: a ``threads:read`` that is the second half of creating a cron on a thread.
+        edits_payload: a ``crons:update`` that changes what runs, not only when.
+        assistant: the graph or assistant id a run or cron names.
+    """
+
+    event: str
+    steers_run: bool = False
+    of_many: bool = False
+    drops_run: bool = False
+    copies: bool = False
+    for_cron: bool = False
+    edits_payload: bool = False
+    assistant: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to one event: for the 403, the audit record and ``explain``.
+
+    Attributes:
+        event: what was asked.
+        allowed: whether it may go on.
+        code: why not; None when allowed.
+        says: the client's sentence when denied.
+        cure: what would help, for the operator.
+        filter: which objects it may touch.
+        stamp: the metadata that a new object gets, whatever the client sent.
+    """
+
+    event: str
+    allowed: bool
+    code: Code | None = None
+    says: str = ""
+    cure: str = ""
+    filter: Filter = NOTHING
+    stamp: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def denied(self) -> DeniedError:
+        """Return the error for a denial."""
+        return DeniedError(self.code or Code.PERMISSION_MISSING, says=self.says, cure=self.cure)
+
+
+def decide(caller: Caller, ask: Ask) -> Decision:
+    """Return whether ``caller`` may do what ``ask`` wants, and on which objects."""
+    if ask.event not in EVENTS:
+        return deny(ask.event, Code.EVENT_UNKNOWN)
+    if not caller.rights:
+        return deny(ask.event, Code.NO_PERMISSION_MAPS)
+    if (allowed := _filter_for(caller, ask)) is None:
+        return missing(ask.event)
+    if (code := _objection(caller, ask)) is not None:
+        return missing("threads:create_run") if code is Code.PERMISSION_MISSING else deny(ask.event, code)
+    return Decision(event=ask.event, allowed=True, filter=allowed, stamp=_stamp_for(caller, ask.event))
+
+
+def deny(event: str, code: Code, says: str = "") -> Decision:
+    """Return a denial with the code's own sentence, or a more exact one."""
+    return Decision(event=event, allowed=False, code=code, says=says or MEANINGS[code].says, cure=MEANINGS[code].cure)
+
+
+def missing(event: str) -> Decision:
+    """Return the denial that names the missing permission and what includes it."""
+    wider = includes(event)
+    hint = f" ({wider[-1]} includes it)" if wider else ""
+    return deny(event, Code.PERMISSION_MISSING, f"missing permission {event}{hint}")
+
+
+def _filter_for(caller: Caller, ask: Ask) -> Filter | None:
+    """Return which objects the caller may touch, or None when not even their own."""
+    reach = caller.rights.get(ask.event)
+    if reach is None:
+        return _covered(caller, ask)
+    if ask.event in ("threads:create", "assistants:create", "crons:create") or ask.for_cron or ask.edits_payload:
+        # What is created, scheduled or rewritten is one's own, however far one may otherwise reach.
+        return own(caller)
+    return within(caller, reach, shared_too=ask.event in ("assistants:read", "assistants:search"))
+
+
+def _covered(caller: Caller, ask: Ask) -> Filter | None:
+    """Return what another right covers: whoever may run can also stop, replace and clean up their own runs."""
+    runs, deletes = "threads:create_run" in caller.rights, "assistants:delete" in caller.rights
+    if ask.steers_run and (runs or (deletes and ask.of_many)):
+        return own(caller)
+    if ask.event == "threads:delete" and runs:
+        mine = own(caller)
+        return mine if ask.drops_run else Restriction({**mine.where, TEMPORARY: True})
+    return None
+
+
+def _objection(caller: Caller, ask: Ask) -> Code | None:
+    """Return what stands against it although the permission is there."""
+    if ask.copies and caller.rights.get("threads:read", Reach.OWN) is not Reach.OWN:
+        return Code.COPY_REFUSED
+    if ask.event == "crons:create" and "threads:create_run" not in caller.rights:
+        return Code.PERMISSION_MISSING
+    if ask.assistant is not None and caller.graphs is not None and ask.assistant not in caller.graphs:
+        return Code.GRAPH_REFUSED
+    return None
+
+
+def own(caller: Caller) -> Restriction:
+    """Return the filter for the caller's own objects: the same subject in another tenant owns none of them."""
+    if caller.tenancy is None:
+        return Restriction({OWNER: caller.identity})
+    return Restriction({OWNER: caller.identity, TENANT: caller.tenancy.tenant})
+
+
+def within(caller: Caller, reach: Reach, *, shared_too: bool = False) -> Filter:
+    """Return the filter for a reach; ``shared_too``: the server's built-in assistants belong to everybody."""
+    if reach is Reach.ALL:
+        return NoRestriction()
+    # A tenant right without a tenant reaches one's own objects: an absent tenant never widens.
+    in_tenant = reach is Reach.TENANT and caller.tenancy is not None and caller.tenancy.tenant is not None
+    base = {TENANT: caller.tenancy.tenant} if in_tenant and caller.tenancy is not None else own(caller).where
+    return Restriction({"$or": [base, {CREATED_BY: SYSTEM}]} if shared_too else base)
+
+
+def _stamp_for(caller: Caller, event: str) -> dict[str, Any]:
+    if not event.endswith((":create", ":create_run")):
+        return {}
+    stamp: dict[str, Any] = {OWNER: caller.identity}
+    return stamp if caller.tenancy is None else {**stamp, TENANT: caller.tenancy.tenant}

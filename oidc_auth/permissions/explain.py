@@ -1,0 +1,186 @@
+"""Why: each check, each grant and each value that came near, for the person who asks "why am I not admin?"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, cast
+
+from ..errors import Code, TokenError
+from ..tokens.checks import CLAIM_CHECKS, shown
+from ..tokens.claim_path import MISSING, find, spell
+from .mapping import (
+    Grant,
+    MappingRules,
+    describe,
+    graphs_of,
+    holds,
+    identity_of,
+    rights_for,
+    rights_of,
+    survives,
+    tenancy_of,
+    united,
+    values_of,
+)
+from .names import ACTIONS, EVENTS, NAMES, Reach, spelled, split_reach
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .caller import Tenancy
+
+JUDGED = frozenset({Code.CLIENT_REFUSED, Code.REQUIREMENT_UNMET, Code.IDENTITY_INVALID})
+"""The checks that say who the caller is; the others need the token itself, or the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one row of ``CHECKS`` says."""
+
+    code: Code
+    outcome: Literal["passed", "failed", "not reached"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why claims give what they give. It never authorizes anybody: that needs a verified token.
+
+    Attributes:
+        issuer: the configured issuer the claims belong to, or "".
+        checks: each row that claims alone can pass or fail.
+        identity: who it would be, or "".
+        tenancy: the tenant rule, or None.
+        notes: one line for each grant and value: what it gave, or why not.
+        rights: each name and how far it reaches.
+        graphs: the graphs that may be started; None: any.
+        refusal: why nothing is allowed, or "".
+    """
+
+    issuer: str = ""
+    checks: tuple[CheckResult, ...] = ()
+    identity: str = ""
+    tenancy: Tenancy | None = None
+    notes: tuple[str, ...] = ()
+    rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
+    graphs: frozenset[str] | None = None
+    refusal: str = ""
+
+    def allows(self, permission: str) -> bool:
+        """Tell whether these claims give a permission, such as ``threads:read`` or ``threads:read@tenant``.
+
+        Judges requirements, identity and grants, not signature, audience or time.
+
+        Raises:
+            ValueError: there is no such permission.
+        """
+        name, reach = split_reach(permission)
+        if name not in NAMES:
+            raise ValueError(f"unknown permission {permission!r}; the names are {', '.join(sorted(NAMES))}")
+        return not self.refusal and self.rights.get(name, -1) >= reach
+
+    def __str__(self) -> str:
+        """Return the whole explanation as text."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"issuer    {self.issuer or '-'}"
+        yield f"identity  {self.identity or '-'}"
+        if self.tenancy is not None:
+            yield f"tenant    {self.tenancy.tenant or 'none: @tenant rights vanish'}"
+        yield from (f"check     {check.code}: {check.outcome} {check.detail}".rstrip() for check in self.checks)
+        yield from (f"grant     {note}" for note in self.notes)
+        if self.refusal:
+            yield f"REFUSED   {self.refusal}"
+            return
+        for resource, actions in ACTIONS.items():
+            held = [
+                spelled(action, self.rights[f"{resource}:{action}"])
+                for action in actions
+                if self._holds(resource, action)
+            ]
+            yield f"{resource:<10}{' '.join(held) or '-'}"
+        if self.graphs:
+            yield f"graphs    {' '.join(sorted(self.graphs))}"
+
+    def _holds(self, resource: str, action: str) -> bool:
+        return f"{resource}:{action}" in self.rights
+
+
+def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:
+    """Return what these claims would give under one issuer's rules, and why. No network, no signature."""
+    checks = tuple(_results(claims, rules, now))
+    failed = next((check for check in checks if check.outcome == "failed" and check.code in JUDGED), None)
+    if failed is not None:
+        return Explanation(issuer=rules.policy.issuer, checks=checks, refusal=f"{failed.code}: {failed.detail}")
+    tenancy = tenancy_of(claims, rules.tenant)
+    given = [right for right in rights_of(claims, rules.grants) if survives(right, tenancy)]
+    return Explanation(
+        issuer=rules.policy.issuer,
+        checks=checks,
+        identity=identity_of(claims, rules.policy),
+        tenancy=tenancy,
+        notes=tuple(note for grant in rules.grants for note in _notes(claims, grant, tenancy)),
+        rights=united(given),
+        graphs=graphs_of(given),
+        refusal="" if given else "no_permission_maps: authenticated, but no permission maps from these claims",
+    )
+
+
+def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> Iterator[CheckResult]:
+    for check in CLAIM_CHECKS:
+        try:
+            check.rule(claims, rules.policy, now)
+        except TokenError as error:
+            yield CheckResult(
+                check.code, "failed", f"expected {error.expected or '-'}; found {error.found or '-'}; {error.cure}"
+            )
+        else:
+            yield CheckResult(check.code, "passed")
+
+
+def _notes(claims: Mapping[str, object], grant: Grant, tenancy: Tenancy | None) -> Iterator[str]:
+    name, claim = spell(grant.path), find(claims, grant.path)
+    if not holds(grant.when, claims):
+        yield f"{name}: its condition (when) does not hold"
+        return
+    if claim is MISSING:
+        yield f"{name}: no such claim"
+        return
+    values = values_of(claim, grant)
+    yield from (f"{name}: {note}" for note in _ignored(claim, grant))
+    yield from (f"{name}: {value!r}: {_note(value, grant, tenancy)}" for value in values)
+
+
+def _ignored(claim: object, grant: Grant) -> Iterator[str]:
+    if isinstance(claim, list):
+        odd = [shown(member) for member in cast("list[object]", claim) if not isinstance(member, str)]
+        yield from (f"{member} is no string: ignored" for member in odd)
+    elif isinstance(claim, dict) and not grant.keys:
+        yield "an object: its keys grant only with keys = true"
+    elif not isinstance(claim, (str, dict)):
+        yield f"{shown(claim)} is neither a string nor a list: ignored"
+
+
+def _note(value: str, grant: Grant, tenancy: Tenancy | None) -> str:
+    if "*" in value:
+        return "ignored, wildcards are never taken from a token"
+    if not (rights := rights_for(value, grant)):
+        return _near_miss(value, grant)
+    lost = [right for right in rights if not survives(right, tenancy)]
+    kept = [right for right in rights if right not in lost]
+    parts = [f"gives {describe(kept)}"] if kept else []
+    parts += [f"{describe(lost)} vanish without a tenant"] if lost else []
+    return "; ".join(parts)
+
+
+def _near_miss(value: str, grant: Grant) -> str:
+    if not value.startswith(grant.strip_prefix):
+        return f"no match: it does not start with {grant.strip_prefix!r}"
+    bare = value[len(grant.strip_prefix) :]
+    for known in (*grant.mapped, *grant.accepted):
+        if known.strip("/").lower() == bare.strip("/").lower():
+            return f"no match (the configuration has {known!r}: it differs only in case or a leading '/')"
+    if grant.accepted and bare in EVENTS:
+        return "a known permission, but not in accept"
+    return "no match"

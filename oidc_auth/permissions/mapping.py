@@ -1,0 +1,233 @@
+"""Verified claims to a ``Caller``: grants only add, values match exactly, and what is absent grants nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
+
+from ..tokens.checks import named_identity
+from ..tokens.claim_path import MISSING, ClaimPath, find, spell
+from ..tokens.policy import MAX_IDENTITY, matches
+from .caller import Caller, Tenancy
+from .names import Reach, closure, spelled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..tokens.policy import Requirement, TokenPolicy
+    from ..tokens.states import VerifiedToken
+
+SPACE_SEPARATED = ("scope", "scp")
+"""Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """One name a grant gives, how far it reaches, and what it implies.
+
+    Attributes:
+        name: a permission or group.
+        reach: how far.
+        graphs: the graphs it may start, where it gives ``threads:create_run``; None: any.
+        implied: every name it implies with its reach; worked out once.
+    """
+
+    name: str
+    reach: Reach
+    graphs: frozenset[str] | None = None
+    implied: Mapping[str, Reach] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out what the right implies."""
+        object.__setattr__(self, "implied", closure(self.name, self.reach))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """One way in which a claim gives rights.
+
+    Attributes:
+        path: the claim.
+        accepted: permission names that are taken from the claim as they are, and the right each is.
+        mapped: claim values and the rights each gives.
+        mapped_prefixes: the same for values that were configured with a trailing ``*``.
+        keys: the claim is an object whose keys are the values.
+        split: what separates several values in one string, or None.
+        strip_prefix: what a value must start with; it is taken off. Empty: nothing.
+        when: conditions on other claims, all of which must hold.
+    """
+
+    path: ClaimPath
+    accepted: Mapping[str, Right] = field(default_factory=dict[str, Right])
+    mapped: Mapping[str, tuple[Right, ...]] = field(default_factory=dict[str, tuple[Right, ...]])
+    mapped_prefixes: Mapping[str, tuple[Right, ...]] = field(default_factory=dict[str, tuple[Right, ...]])
+    keys: bool = False
+    split: str | None = None
+    strip_prefix: str = ""
+    when: tuple[Requirement, ...] = ()
+
+    @property
+    def on_scope(self) -> bool:
+        """Whether the claim holds OAuth scopes, so that a client could ask the provider for more."""
+        return len(self.path) == 1 and self.path[0] in SPACE_SEPARATED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantClaim:
+    """The claim that names the tenant; ``keys``: it may be an object whose one key is the tenant."""
+
+    path: ClaimPath
+    keys: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingRules:
+    """How one issuer's claims become a caller.
+
+    Attributes:
+        policy: the issuer's token policy: its identity claims name the caller.
+        grants: what gives rights.
+        tenant: the claim that names the tenant, or None where the issuer knows no tenants.
+        display_name: the claim that holds a name for people, or None.
+        claims: the allow-list of claims that the user dict carries, by their spelled path.
+    """
+
+    policy: TokenPolicy
+    grants: tuple[Grant, ...]
+    tenant: TenantClaim | None = None
+    display_name: ClaimPath | None = None
+    claims: tuple[ClaimPath, ...] = ()
+
+    def scopes_that_yield(self, event: str) -> str:
+        """Return the provider's scope that would give ``event``, or "": narrowest first, never a permission name."""
+        offers = [offer for grant in self.grants if grant.on_scope for offer in _scopes(grant, event)]
+        return min(offers)[1] if offers else ""
+
+
+def _scopes(grant: Grant, event: str) -> Iterator[tuple[int, str]]:
+    """Yield (how much it gives, scope) for each scope of a grant that gives the event."""
+    given = {**{name: (right,) for name, right in grant.accepted.items()}, **grant.mapped}
+    for value, rights in given.items():
+        names = {name for right in rights for name in right.implied}
+        if event in names:
+            yield len(names), grant.strip_prefix + value
+
+
+def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
+    """Return who a verified token stands for and what they may do."""
+    claims = token.claims
+    identity = identity_of(claims, rules.policy)
+    tenancy = tenancy_of(claims, rules.tenant)
+    given = [right for right in rights_of(claims, rules.grants) if survives(right, tenancy)]
+    return Caller(
+        identity=identity,
+        issuer=token.issuer,
+        display_name=_display_name(claims, rules.display_name) or identity,
+        expires_at=token.expires_at,
+        rights=united(given),
+        tenancy=tenancy,
+        graphs=graphs_of(given),
+        claims=_allowed_claims(claims, rules.claims),
+    )
+
+
+def identity_of(claims: Mapping[str, object], policy: TokenPolicy) -> str:
+    """Return the caller's name, prefix included; that the claim is fit for it is a row of ``CHECKS``."""
+    claim, value = named_identity(claims, policy)
+    return f"{claim.prefix}{value}"
+
+
+def tenancy_of(claims: Mapping[str, object], rule: TenantClaim | None) -> Tenancy | None:
+    """Return the tenant rule: one tenant, or none; two memberships without a choice are none."""
+    if rule is None:
+        return None
+    value = find(claims, rule.path)
+    if isinstance(value, dict):
+        value = list(cast("dict[str, object]", value)) if rule.keys else None
+    if isinstance(value, list):
+        value = cast("list[object]", value)[0] if len(cast("list[object]", value)) == 1 else None
+    return Tenancy(value if isinstance(value, str) and _is_name(value) else None)
+
+
+def _is_name(value: str) -> bool:
+    return bool(value.strip()) and len(value) <= MAX_IDENTITY and not any(c < " " or c == "\x7f" for c in value)
+
+
+def rights_of(claims: Mapping[str, object], grants: Iterable[Grant]) -> Iterator[Right]:
+    """Yield each right that the claims are given."""
+    for grant in grants:
+        if holds(grant.when, claims):
+            for value in values_of(find(claims, grant.path), grant):
+                yield from rights_for(value, grant)
+
+
+def holds(conditions: Iterable[Requirement], claims: Mapping[str, object]) -> bool:
+    """Tell whether all conditions hold; a missing claim meets none."""
+    return all(_meets(find(claims, condition.path), condition.values) for condition in conditions)
+
+
+def _meets(value: object, patterns: tuple[str, ...]) -> bool:
+    texts = cast("list[object]", value) if isinstance(value, list) else [value]
+    return any(isinstance(text, str) and matches(pattern, text) for text in texts for pattern in patterns)
+
+
+def values_of(claim: object, grant: Grant) -> list[str]:
+    """Return the claim's values: a string is one (or split), a list's non-strings are ignored."""
+    if isinstance(claim, str):
+        separator = grant.split or (" " if grant.on_scope else None)
+        return [text for text in claim.split(separator) if text] if separator else [claim]
+    if isinstance(claim, list):
+        return [text for text in cast("list[object]", claim) if isinstance(text, str)]
+    # An object grants its keys only where the operator said so: its values may be anything.
+    return list(cast("dict[str, object]", claim)) if grant.keys and isinstance(claim, dict) else []
+
+
+def rights_for(value: str, grant: Grant) -> tuple[Right, ...]:
+    """Return what one value gives; a ``*`` that arrives in a token never grants."""
+    if "*" in value or not value.startswith(grant.strip_prefix):
+        return ()
+    value = value[len(grant.strip_prefix) :]
+    accepted = grant.accepted.get(value)
+    given = (accepted,) if accepted else grant.mapped.get(value, ())
+    for prefix, rights in grant.mapped_prefixes.items():
+        if value.startswith(prefix):
+            given += rights
+    return given
+
+
+def survives(right: Right, tenancy: Tenancy | None) -> bool:
+    """Tell whether a right means anything to this caller: without a tenant there is no ``@tenant``."""
+    return right.reach is not Reach.TENANT or (tenancy is not None and tenancy.tenant is not None)
+
+
+def united(rights: Iterable[Right]) -> dict[str, Reach]:
+    """Return every name that the rights imply; the wider reach counts."""
+    names: dict[str, Reach] = {}
+    for right in rights:
+        for name, reach in right.implied.items():
+            if names.get(name, -1) < reach:
+                names[name] = reach
+    return names
+
+
+def graphs_of(rights: Iterable[Right]) -> frozenset[str] | None:
+    """Return the graphs that may be started: lists unite, one unlimited right lifts the limit; no right, no graph."""
+    limits = [right.graphs for right in rights if "threads:create_run" in right.implied]
+    if None in limits:
+        return None
+    return frozenset(graph for limit in limits if limit is not None for graph in limit)
+
+
+def _display_name(claims: Mapping[str, object], path: ClaimPath | None) -> str:
+    name = MISSING if path is None else find(claims, path)
+    return name if isinstance(name, str) and _is_name(name) else ""
+
+
+def _allowed_claims(claims: Mapping[str, object], paths: Iterable[ClaimPath]) -> dict[str, object]:
+    found = {spell(path): find(claims, path) for path in paths}
+    return {name: value for name, value in found.items() if value is not MISSING}
+
+
+def describe(rights: Iterable[Right]) -> str:
+    """Return rights as one would write them."""
+    return ", ".join(sorted({spelled(right.name, right.reach) for right in rights}))

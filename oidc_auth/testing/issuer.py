@@ -1,0 +1,188 @@
+"""``LocalIssuer``: an OpenID provider in the test's own process, which can rotate its keys, lie, stall and die."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import contextmanager
+from enum import StrEnum
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..keys.discovery import WELL_KNOWN
+from ..keys.fetch import FetchError, Response
+from ..observe import logger
+from .signing import SigningKey, compact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Mapping, Sequence
+
+LOOPBACK = "127.0.0.1"
+KEYS_PATH = "/keys"
+DEFAULT_LIFETIME = 300.0
+
+
+class Fault(StrEnum):
+    """What goes wrong at the provider."""
+
+    DOWN = "down"
+    ERROR = "error"
+    STALL = "stall"
+    HTML = "html"
+    TRUNCATED = "truncated"
+    EMPTY = "empty"
+    OVERSIZED = "oversized"
+    REDIRECT = "redirect"
+    OTHER_ISSUER = "other_issuer"
+
+
+class LocalIssuer:
+    """An OpenID provider for tests: discovery, key set, tokens.
+
+    It is a ``Fetcher``, so that no socket is needed: ``OIDCAuth.from_dict(..., fetcher=issuer)``. ``served()`` offers
+    the same over HTTP on 127.0.0.1, never on another address.
+
+    Args:
+        url: the issuer.
+        algorithm: what its first key signs with.
+        clock: wall time in seconds since the epoch.
+
+    Attributes:
+        fault: what goes wrong, or None.
+        fetched: the URLs that were fetched, in order.
+        release: set it to let go of fetches that ``Fault.STALL`` holds.
+    """
+
+    def __init__(
+        self, url: str = "https://issuer.test", *, algorithm: str = "RS256", clock: Callable[[], float] = time.time
+    ) -> None:
+        self.url = url
+        self.fault: Fault | None = None
+        self.fetched: list[str] = []
+        self.release = asyncio.Event()
+        self._clock = clock
+        self._numbers = count(1)
+        self.keys: list[SigningKey] = []
+        self.rotate(algorithm)
+
+    def rotate(self, algorithm: str = "RS256", *, keep_old: bool = True, bits: int = 2048) -> SigningKey:
+        """Sign with a new key from now on; publish the old ones beside it, or withdraw them."""
+        key = SigningKey.make(f"key-{next(self._numbers)}", algorithm, bits=bits)
+        self.keys = [key, *self.keys] if keep_old else [key]
+        return key
+
+    def token(
+        self,
+        subject: str | None = "alice",
+        *,
+        audience: str | Sequence[str] | None = "agents",
+        lifetime: float = DEFAULT_LIFETIME,
+        header: Mapping[str, Any] | None = None,
+        key: SigningKey | None = None,
+        **claims: object,
+    ) -> str:
+        """Return a signed access token.
+
+        Args:
+            subject: ``sub``; None leaves it out.
+            audience: ``aud``; None leaves it out.
+            lifetime: seconds from now to ``exp``.
+            header: header members beside or instead of ``alg``, ``kid`` and ``typ``; None as a value leaves one out.
+            key: signs instead of the current key.
+            **claims: claims beside or instead of the standard ones; None as a value leaves one out.
+        """
+        signs, now = key or self.keys[0], int(self._clock())
+        standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
+        full_header = {"alg": signs.algorithm, "kid": signs.kid, "typ": "at+jwt", **(header or {})}
+        return compact(_present(full_header), _present({**standard, **claims}), signs)
+
+    def key_set(self) -> dict[str, Any]:
+        """Return the published key set."""
+        return {"keys": [key.jwk() for key in self.keys]}
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        """Answer a fetch, as the Protocol ``Fetcher`` has it."""
+        del method, headers, body
+        self.fetched.append(url)
+        # A turn of the loop, as the network would take: single flight means nothing without it.
+        await asyncio.sleep(0)
+        if self.fault is Fault.STALL:
+            await self.release.wait()
+        if self.fault is Fault.DOWN:
+            raise FetchError("connection refused")
+        return self.answer(urlsplit(url).path.removeprefix(urlsplit(self.url).path.rstrip("/")))
+
+    def answer(self, path: str) -> Response:
+        """Return what the provider says at a path below its own."""
+        if path == WELL_KNOWN:
+            named = f"{self.url}/other" if self.fault is Fault.OTHER_ISSUER else self.url
+            return _json({"issuer": named, "jwks_uri": self.url.rstrip("/") + KEYS_PATH})
+        if path != KEYS_PATH:
+            return Response(404, {}, b"")
+        return self._broken() or _json(self.key_set())
+
+    def _broken(self) -> Response | None:
+        if self.fault is Fault.ERROR:
+            return Response(500, {}, b"")
+        if self.fault is Fault.REDIRECT:
+            return Response(302, {"location": "https://elsewhere.test/keys"}, b"")
+        bodies = {
+            Fault.HTML: b"<html>maintenance</html>",
+            Fault.TRUNCATED: json.dumps(self.key_set()).encode()[:-9],
+            Fault.EMPTY: b'{"keys": []}',
+            Fault.OVERSIZED: json.dumps({**self.key_set(), "padding": "x" * 1_000_000}).encode(),
+        }
+        if self.fault is None or self.fault not in bodies:
+            return None
+        return Response(200, {"content-type": "text/html"}, bodies[self.fault])
+
+    @contextmanager
+    def served(self, port: int = 0) -> Generator[str]:
+        """Serve discovery and keys over HTTP on 127.0.0.1 while the context lasts; ``url`` becomes that address.
+
+        Args:
+            port: the port; 0 chooses a free one.
+        """
+        server = ThreadingHTTPServer((LOOPBACK, port), _handler(self))
+        self.url = f"http://{LOOPBACK}:{server.server_port}"
+        logger.warning("LocalIssuer serves %s: it signs whatever it is asked to, use it for tests only", self.url)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        try:
+            yield self.url
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def _present(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _json(document: Mapping[str, Any]) -> Response:
+    return Response(200, {"content-type": "application/json"}, json.dumps(document).encode())
+
+
+def _handler(issuer: LocalIssuer) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.fetched.append(issuer.url + self.path)
+            if issuer.fault is Fault.DOWN:
+                self.close_connection = True
+                return
+            status, headers, body = issuer.answer(self.path)
+            self.send_response(status)
+            for name, value in {**headers, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            """Keep quiet: a test's output is its own."""
+
+    return Handler

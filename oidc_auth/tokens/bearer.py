@@ -1,0 +1,102 @@
+"""Request headers to ``Presented``: exactly one bearer token, or a refusal (RFC 6750 §2.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from ..errors import Code, TokenError
+from .states import Presented
+
+Headers = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
+"""Header names and values, ``str`` or ``bytes``, in any case: a mapping, or a list of pairs that may repeat."""
+
+SCHEME = "bearer"
+WRONG_PLACES = ("authentication", "x-api-key", "x-auth-token", "x-access-token")
+"""Where clients put a token by mistake; named in the log of the refusal."""
+
+
+def present(headers: Headers, *, method: str | None, url: str | None, max_bytes: int) -> Presented:
+    """Return the one token that a request presents.
+
+    Args:
+        headers: the request's headers.
+        method: its HTTP method.
+        url: its URL.
+        max_bytes: the longest token that is looked at, in bytes.
+
+    Raises:
+        TokenError: ``header_repeated``, ``token_missing``, ``header_malformed`` or ``token_too_long``.
+    """
+    pairs = _pairs(headers)
+    value = a_credential(the_only_field([text for name, text in pairs if name == "authorization"]), pairs)
+    token = bearer_token(value)
+    check_length(token, max_bytes)
+    return Presented(scheme=SCHEME, token=token, method=method, url=url)
+
+
+def _pairs(headers: Headers) -> list[tuple[str, str]]:
+    pairs = cast("Iterable[tuple[object, object]]", headers.items() if isinstance(headers, Mapping) else headers)
+    return [(_text(name).lower(), _text(value)) for name, value in pairs]
+
+
+def _text(value: object) -> str:
+    # HTTP header fields are octets; latin-1 keeps each of them (RFC 9110 §5.5).
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def the_only_field(values: list[str]) -> str:
+    """Return the value of the one Authorization field, or "" when there is none.
+
+    Raises:
+        TokenError: ``header_repeated``: a proxy and the server may each believe another one (RFC 9110 §5.3).
+    """
+    if len(values) > 1:
+        raise TokenError(Code.HEADER_REPEATED, expected="one Authorization field", found=f"{len(values)}")
+    return values[0] if values else ""
+
+
+def a_credential(value: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return the credential that was sent.
+
+    Raises:
+        TokenError: ``token_missing``.
+    """
+    if not value.strip():
+        misplaced = sorted({name for name, text in pairs if name in WRONG_PLACES and text})
+        found = f"a header {', '.join(misplaced)}, which is not read" if misplaced else ""
+        raise TokenError(Code.TOKEN_MISSING, found=found)
+    return value
+
+
+def bearer_token(value: str) -> str:
+    """Return the token of ``Bearer <token>``; the scheme's case does not matter (RFC 9110 §11.1).
+
+    Raises:
+        TokenError: ``header_malformed``.
+    """
+    scheme, _, token = value.strip(" \t").partition(" ")
+    token = token.strip(" ")
+    if scheme.lower() != SCHEME:
+        raise TokenError(Code.HEADER_MALFORMED, expected="the scheme Bearer", found="another scheme, or none")
+    if token.lower().startswith("bearer "):
+        raise TokenError(Code.HEADER_MALFORMED, found="the scheme twice: 'Bearer Bearer ...'")
+    if not token or not token.isascii() or any(c in token for c in " \t,\"'"):
+        raise TokenError(Code.HEADER_MALFORMED, expected="one token after 'Bearer '", found=_oddity(token))
+    return token
+
+
+def _oddity(token: str) -> str:
+    if not token:
+        return "none"
+    return "quotes around it" if token[0] in "\"'" else "characters that no token has"
+
+
+def check_length(token: str, max_bytes: int) -> None:
+    """Refuse a token that is too long to look at: parsing costs time before anything is known about the sender.
+
+    Raises:
+        TokenError: ``token_too_long``.
+    """
+    if len(token) > max_bytes:
+        raise TokenError(Code.TOKEN_TOO_LONG, expected=f"at most {max_bytes} bytes", found=f"{len(token)}")

@@ -1,0 +1,84 @@
+"""The grammar of claim names: ``realm_access.roles``, ``resource_access."my.client".roles``, ``https://acme.com/roles``.
+
+``segment ("." segment)*``, a segment being bare (anything but ``. " [ ] *`` and space) or ``"quoted"``. A text that
+contains ``://`` is one literal name; a list of strings is a list of keys. No expressions, no wildcards, no fallback:
+what a path means never depends on the token.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ClaimPath = tuple[str, ...]
+
+MISSING: Final = object()
+"""What a path finds where a claim set holds nothing; distinct from a claim that is null."""
+
+_SEGMENT = re.compile(r'"(?P<quoted>[^"]+)"|(?P<bare>[^."\[\]* ]+)')
+
+
+class ClaimPathError(ValueError):
+    """The text is not a claim path; the message says where and how to write it."""
+
+
+def parse_path(path: str | Sequence[str]) -> ClaimPath:
+    """Return the keys that a path names.
+
+    Raises:
+        ClaimPathError: it is not a path of this grammar.
+    """
+    if not isinstance(path, str):
+        return _from_keys(path)
+    if "://" in path:
+        return (path,)
+    if path.startswith(("/", "$")):
+        raise ClaimPathError(f"{path!r} looks like a JSON pointer or JSONPath: {_respelled(path)}")
+    return _from_text(path)
+
+
+def _from_keys(keys: Sequence[str]) -> ClaimPath:
+    if not keys or not all(keys):
+        raise ClaimPathError("a list of keys must hold non-empty strings")
+    return tuple(keys)
+
+
+def _from_text(path: str) -> ClaimPath:
+    keys: list[str] = []
+    position = 0
+    while True:
+        match = _SEGMENT.match(path, position)
+        if match is None:
+            raise ClaimPathError(f"{path!r}: a claim name is expected at position {position + 1}; quote unusual ones")
+        keys.append(match["quoted"] or match["bare"])
+        position = match.end()
+        if position == len(path):
+            return tuple(keys)
+        if path[position] != ".":
+            raise ClaimPathError(f"{path!r}: '.' is expected at position {position + 1}; quote unusual names")
+        position += 1
+
+
+def _respelled(path: str) -> str:
+    keys = [key for key in re.split(r"[/.]", path.lstrip("/$.")) if key]
+    return f"write {'.'.join(keys)}" if keys else "write claim names separated by dots"
+
+
+def find(claims: Mapping[str, object], path: ClaimPath) -> object:
+    """Return the value at ``path``, or ``MISSING``."""
+    value: object = claims
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return MISSING
+        value = value[key]  # pyright: ignore[reportUnknownVariableType] - a JSON object
+    return value  # pyright: ignore[reportUnknownVariableType]
+
+
+def spell(path: ClaimPath) -> str:
+    """Return the path as one would write it."""
+    if len(path) == 1 and "://" in path[0]:
+        return path[0]
+    return ".".join(key if _SEGMENT.fullmatch(key) and not key.startswith('"') else f'"{key}"' for key in path)

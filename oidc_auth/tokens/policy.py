@@ -1,0 +1,72 @@
+"""What the tokens of one issuer must look like: the frozen settings that the checks read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from .claim_path import ClaimPath
+
+DEFAULT_LEEWAY = 30.0
+"""Seconds by which two clocks may differ."""
+MAX_LEEWAY = 60.0
+MAX_IDENTITY = 255
+"""The longest identity, in characters (OpenID Connect Core §8 allows a subject 255)."""
+RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-user"})
+"""Names that mean something to the servers: a wildcard of the store, their own objects, nobody, Studio."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityClaim:
+    """One claim that may name the caller, and the prefix that keeps it apart from others."""
+
+    path: ClaimPath
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requirement:
+    """A claim that must hold one of some values; a trailing ``*`` in a value matches any rest."""
+
+    path: ClaimPath
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenPolicy:
+    """What one issuer's tokens must look like. Times in seconds.
+
+    Attributes:
+        issuer: compared exactly with ``iss``.
+        audiences: one of these must be in ``aud``; None only where the check was skipped by name, or where
+            ``client`` binds the token instead.
+        algorithms: the header's ``alg`` must be one of these.
+        leeway: how far clocks may differ.
+        max_age: the longest time since ``iat``, or None.
+        required_claims: claims that must be present and not null.
+        authorized_parties: one of these must be ``azp`` or ``client_id``; empty: any.
+        token_type: whether this issuer sends access tokens or ID tokens.
+        strict_rfc9068: only ``at+jwt`` is an access token (RFC 9068 §4).
+        identities: the claims that may name the caller, in order; the first that is present counts.
+        client: the claim that binds a token to known clients, where the provider sends no ``aud``.
+        requirements: all of these must hold.
+    """
+
+    issuer: str
+    audiences: frozenset[str] | None
+    algorithms: frozenset[str]
+    identities: tuple[IdentityClaim, ...]
+    leeway: float = DEFAULT_LEEWAY
+    max_age: float | None = None
+    required_claims: tuple[ClaimPath, ...] = ()
+    authorized_parties: frozenset[str] = frozenset()
+    token_type: Literal["access", "id"] = "access"
+    strict_rfc9068: bool = False
+    client: Requirement | None = None
+    requirements: tuple[Requirement, ...] = ()
+
+
+def matches(pattern: str, value: str) -> bool:
+    """Tell whether a configured value matches a claim's: exactly, or by the prefix before one trailing ``*``."""
+    return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern

@@ -1,0 +1,48 @@
+"""The states of a token on its road: presented, unverified, verified. Trust is in the type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NewType
+
+UnverifiedClaims = NewType("UnverifiedClaims", Mapping[str, object])
+"""What a token says before its signature was checked. Nothing may be granted from these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presented:
+    """A token as a request carried it, and what of the request proofs of possession will need.
+
+    Attributes:
+        scheme: the authorization scheme, lower case: ``bearer``.
+        token: the token's text; never in a repr.
+        method: the request's HTTP method, or None.
+        url: the request's URL, or None.
+        certificate: the client's certificate (DER), or None.
+    """
+
+    scheme: str
+    token: str = field(repr=False)
+    method: str | None = None
+    url: str | None = None
+    certificate: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedToken:
+    """What a genuine token says, without its text.
+
+    Attributes:
+        issuer: the issuer, exactly as configured.
+        claims: its claims; never in a repr.
+        expires_at: its ``exp``, seconds since the epoch.
+        valid_until: until when it may be remembered as verified: ``exp``, or earlier where ``max_age`` ends first.
+        key_generation: the generation of the issuer's key set that its signature was checked with.
+    """
+
+    issuer: str
+    claims: Mapping[str, object] = field(repr=False)
+    expires_at: float
+    valid_until: float
+    key_generation: int

@@ -1,0 +1,103 @@
+"""The order of the checks, on one screen: header, issuer, key, claims, signature. No rule lives here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from ..errors import TokenError
+from ..keys.jwk import check_signature
+from ..keys.source import refuse_unknown_kid
+from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
+from .diagnose import diagnose
+from .jws import decode_base64url, parse_object, split_token
+from .states import UnverifiedClaims, VerifiedToken
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..keys.source import KeySource
+    from .jws import Segments
+    from .policy import TokenPolicy
+    from .states import Presented
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedIssuer:
+    """An issuer whose tokens are accepted: what they must look like, and whose signature counts."""
+
+    policy: TokenPolicy
+    keys: KeySource
+
+
+class Verifier:
+    """Checks that a token is genuine.
+
+    Args:
+        issuers: the issuers that are trusted; each with keys, audience and algorithms of its own.
+        max_depth: how deeply a token's JSON may nest.
+    """
+
+    def __init__(self, issuers: Sequence[TrustedIssuer], *, max_depth: int) -> None:
+        self._issuers = {issuer.policy.issuer: issuer for issuer in issuers}
+        self._algorithms = frozenset(name for issuer in issuers for name in issuer.policy.algorithms)
+        self._max_depth = max_depth
+
+    async def verify(self, presented: Presented, now: float) -> VerifiedToken:
+        """Return what a genuine token says.
+
+        Args:
+            presented: the token.
+            now: wall time in seconds, the same for all checks.
+
+        Raises:
+            TokenError: one of the rows of ``CHECKS``.
+            UpstreamError: the issuer's keys cannot be had.
+        """
+        segments = split_token(presented.token)
+        header = parse_object(decode_base64url(segments.header), self._max_depth)
+        # The cheap refusals first: before the payload of a stranger's token is even decoded.
+        check_algorithm(header, self._algorithms)
+        check_critical(header)
+        kid = check_key_id(header)
+        self._refuse_hopeless(kid, now)
+        claims = UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
+        try:
+            issuer = select_issuer(claims, self._issuers)
+            return await _verify_as(issuer, header, kid, claims, segments, now)
+        except TokenError as error:
+            raise diagnose(error, header, claims, self._issuers) from None
+
+    def _refuse_hopeless(self, kid: str | None, now: float) -> None:
+        if kid is not None and not any(issuer.keys.may_hold(kid, now) for issuer in self._issuers.values()):
+            raise refuse_unknown_kid(kid)
+
+
+async def _verify_as(
+    issuer: TrustedIssuer,
+    header: Mapping[str, object],
+    kid: str | None,
+    claims: UnverifiedClaims,
+    segments: Segments,
+    now: float,
+) -> VerifiedToken:
+    algorithm = check_algorithm(header, issuer.policy.algorithms)
+    check_type(header, issuer.policy)
+    key, generation = await issuer.keys.find(algorithm, kid, now)
+    for check in CLAIM_CHECKS:
+        check.rule(claims, issuer.policy, now)
+    check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
+    return _verified(claims, issuer.policy, generation)
+
+
+def _verified(claims: UnverifiedClaims, policy: TokenPolicy, generation: int) -> VerifiedToken:
+    """Seal the claims: everything above has passed, among it that ``exp`` and ``iat`` are numbers."""
+    expires_at = cast("float", claims["exp"])
+    aged_out = expires_at if policy.max_age is None else cast("float", claims["iat"]) + policy.max_age
+    return VerifiedToken(
+        issuer=policy.issuer,
+        claims=claims,
+        expires_at=expires_at,
+        valid_until=min(expires_at, aged_out),
+        key_generation=generation,
+    )

@@ -1,0 +1,133 @@
+// A real OpenID provider on 127.0.0.1 for the test-suite, with a control port that rotates its keys.
+//
+//   node provider.mjs '{"path": "/realms/agents/", "alg": "RS256", "ttl": 300, "accounts": {"alice": {...}}}'
+//
+// Every member is optional. One line of JSON on stdout says that it is ready:
+//   {"issuer": "http://127.0.0.1:PORT/realms/agents/", "control": "http://127.0.0.1:PORT2/"}
+// The control port answers GET /kids and POST /rotate {"alg": "ES256", "keep_old": false}.
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+import Provider, { errors } from 'oidc-provider';
+
+// The parent reads exactly one line from stdout, and the library reports there as well.
+console.log = console.info = console.error;
+
+// A parent that dies, however it dies, closes this pipe; so no provider outlives its test run.
+process.stdin.resume().on('close', () => process.exit(0));
+
+const TENANT = 'https://agents.example/tenant';
+const SCOPES = 'threads:read threads:write threads:create threads:create_run assistants:read store:write';
+// The second one exists so that a test can obtain a valid token that was meant for somebody else.
+const RESOURCES = new Set(['https://agents.example/api', 'https://other.example/api']);
+
+const options = {
+  path: '',
+  alg: 'RS256',
+  ttl: 300,
+  accounts: {
+    alice: { roles: ['agent-user'], [TENANT]: 'acme' },
+    bob: { roles: ['agent-user'], [TENANT]: 'globex' },
+    victor: { roles: ['agent-viewer'], [TENANT]: 'acme' },
+  },
+  ...JSON.parse(process.argv[2] ?? '{}'),
+};
+
+const KEY_TYPES = {
+  RS256: ['rsa', { modulusLength: 2048 }],
+  PS256: ['rsa', { modulusLength: 2048 }],
+  ES256: ['ec', { namedCurve: 'P-256' }],
+  EdDSA: ['ed25519', {}],
+};
+
+function newKey(alg) {
+  if (!Object.hasOwn(KEY_TYPES, alg)) throw new RangeError(`alg must be one of ${Object.keys(KEY_TYPES)}`);
+  const { privateKey } = generateKeyPairSync(...KEY_TYPES[alg]);
+  // Readable in a failing test, and still different between two providers.
+  const kid = `${alg}-${randomUUID().slice(0, 8)}`;
+  return { ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' };
+}
+
+// Sessions must survive a rotation, which makes a new Provider.
+const cookieKeys = [randomBytes(32).toString('hex')];
+
+function newProvider(issuer, keys) {
+  // The library signs with the first key of this algorithm.
+  const { alg } = keys[0];
+  const provider = new Provider(issuer, {
+    jwks: { keys },
+    cookies: { keys: cookieKeys },
+    // The library's default, RS256, is refused once no RSA key is left.
+    clientDefaults: { id_token_signed_response_alg: alg },
+    clients: [
+      { client_id: 'm2m', client_secret: 'secret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
+      {
+        client_id: 'web',
+        token_endpoint_auth_method: 'none',
+        // Only native clients may be sent back to plain http on the loopback address.
+        application_type: 'native',
+        grant_types: ['authorization_code'],
+        redirect_uris: ['http://127.0.0.1/cb'],
+      },
+    ],
+    features: {
+      devInteractions: { enabled: true },
+      clientCredentials: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        // Without a resource server the library issues opaque tokens.
+        getResourceServerInfo(ctx, resource) {
+          if (!RESOURCES.has(resource)) throw new errors.InvalidTarget();
+          return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: options.ttl, jwt: { sign: { alg } } };
+        },
+      },
+    },
+    // Any name can log in; one that has no account gets a token without roles.
+    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    extraTokenClaims: (ctx, token) => (Object.hasOwn(options.accounts, token.accountId) ? options.accounts[token.accountId] : undefined),
+  });
+  provider.on('server_error', (ctx, error) => console.error(error));
+  return provider.callback();
+}
+
+async function listen(handler) {
+  const server = createServer(handler).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+let keys = [newKey(options.alg)];
+let answer;
+const prefix = options.path.replace(/\/$/, '');
+
+const origin = await listen((req, res) => {
+  if (!req.url.startsWith(`${prefix}/`)) return res.writeHead(404).end();
+  // The library knows only its own routes, and finds the path it is mounted on through originalUrl.
+  req.originalUrl = req.url;
+  req.url = req.url.slice(prefix.length);
+  return answer(req, res);
+});
+// The issuer contains the port, so the provider can only be made after the socket is bound.
+const issuer = `${origin}${options.path}`;
+answer = newProvider(issuer, keys);
+
+async function command(req) {
+  if (req.method === 'POST' && req.url === '/rotate') {
+    const { alg, keep_old: keepOld = true } = JSON.parse(await text(req));
+    const rotated = [newKey(alg), ...(keepOld ? keys : [])];
+    answer = newProvider(issuer, rotated);
+    keys = rotated;
+  } else if (req.method !== 'GET' || req.url !== '/kids') {
+    throw new RangeError(`there is no ${req.method} ${req.url}`);
+  }
+  return { kids: keys.map(({ kid }) => kid) };
+}
+
+const control = await listen(async (req, res) => {
+  const [status, body] = await command(req).then((done) => [200, done], (error) => [400, { error: error.message }]);
+  res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+});
+
+process.stdout.write(`${JSON.stringify({ issuer, control: `${control}/` })}\n`);

@@ -1,0 +1,72 @@
+"""The real langgraph-api in the test's own process, driven through starlette's TestClient.
+
+Never through a plain ``ASGITransport``: in one task it lets the first user's identity authorize all later requests
+(measured on 0.16.7).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+    from langgraph_sdk import Auth
+    from starlette.testclient import TestClient
+
+GRAPH = Path(__file__).parents[2] / "examples" / "quickstart" / "graph.py"
+
+ENVIRONMENT = {
+    "MIGRATIONS_PATH": "__inmem",
+    "DATABASE_URI": ":memory:",
+    "REDIS_URI": "fake",
+    "LANGGRAPH_RUNTIME_EDITION": "inmem",
+    "N_JOBS_PER_WORKER": "2",
+    "LANGSMITH_TRACING": "false",
+    "LANGGRAPH_NO_VERSION_CHECK": "1",
+    "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    # A fire each second, not each five.
+    "CRON_SCHEDULER_SLEEP_TIME": "1",
+    # Studio's way round authentication is open, so that our own rule for it is what is tested.
+    "LANGSMITH_LANGGRAPH_API_VARIANT": "local_dev",
+    "LANGGRAPH_AUTH": json.dumps({"path": "world.server_auth:auth"}),
+    "LANGSERVE_GRAPHS": json.dumps({"agent": f"{GRAPH}:graph", "other": f"{GRAPH}:graph"}),
+}
+
+
+class Server:
+    """The running server; ``install`` an Auth object, then talk to it as somebody."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def install(self, auth: Auth) -> None:
+        from world import server_auth
+
+        server_auth.install(auth)
+
+    def ask(self, method: str, path: str, token: str | None = None, body: Any = None, **headers: str) -> httpx.Response:
+        """Send one request, as the bearer of a token."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        return self.client.request(method, path, json=body, headers=sent)
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[Server]:
+    """Start the server in a folder of its own: it writes its state into the working directory."""
+    before = Path.cwd()
+    os.environ.update(ENVIRONMENT)
+    os.chdir(folder)
+    from langgraph_api.server import app
+    from starlette.testclient import TestClient
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        yield Server(client)
+    os.chdir(before)
