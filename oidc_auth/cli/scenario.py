@@ -98,9 +98,7 @@ def strangers(scene: Scene) -> Iterator[Row]:
     """Play those who are nobody: no token, or one that must be refused with its own code."""
     answer = scene.send("POST", "/threads/search", {}, {})
     challenge = answer.headers.get("www-authenticate", "")
-    calm = (
-        answer.status_code == httpx.codes.UNAUTHORIZED and challenge.startswith("Bearer") and "error" not in challenge
-    )
+    calm = answer.status_code == UNAUTHENTICATED and challenge.startswith("Bearer") and "error" not in challenge
     yield Row("nobody", "search threads, no token", "401, header without error", f"401 {challenge}", calm)
     for wrong, (token, code) in bad_tokens(scene.issuer).items():
         answer = scene.send("POST", "/threads/search", {}, {"authorization": f"Bearer {token}"})
@@ -207,7 +205,7 @@ def crons(scene: Scene) -> Iterator[Row]:
     cron = {**AGENT, **job, "schedule": "* * * * * *", "input": {"text": "tick"}, "on_run_completed": "keep"}
     made = scene.ask("alice", "POST", "/runs/crons", cron)
     thread = _first_fire(scene, job)
-    owner, answer = thread.get("metadata", {}).get("owner"), (thread.get("values") or {}).get("answer")
+    owner, answer = thread.get("metadata", {}).get("owner"), thread.get("values", {}).get("answer")
     good = owner == "alice" and answer == "alice said tick"
     yield fact("alice", "create a cron that fires every second", "it runs as alice on her own objects", good, answer)
     seen = [scene.ask("bob", "POST", where, job).json() for where in ("/threads/search", "/runs/crons/search")]

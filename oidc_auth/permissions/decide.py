@@ -7,7 +7,9 @@ restricts, or it says in so many words that there is no restriction.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
 
 from ..errors import MEANINGS, Code, DeniedError
 from .names import EVENTS, Reach, includes
@@ -25,6 +27,10 @@ CREATED_BY = "created_by"
 SYSTEM = "system"
 RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, TEMPORARY)
 """The metadata keys that only the server side writes; beside them ``created_by: "system"``."""
+
+
+GRAPH_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
+"""In which the server makes the ids of built-in assistants (langgraph_api 0.16.7, graph.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,9 +156,22 @@ def _objection(caller: Caller, ask: Ask) -> Code | None:
         return Code.COPY_REFUSED
     if ask.event == "crons:create" and "threads:create_run" not in caller.rights:
         return Code.PERMISSION_MISSING
-    if ask.assistant is not None and caller.graphs is not None and ask.assistant not in caller.graphs:
-        return Code.GRAPH_REFUSED
-    return None
+    return None if ask.assistant is None or may_start(caller.graphs, ask.assistant) else Code.GRAPH_REFUSED
+
+
+def may_start(graphs: frozenset[str] | None, assistant: str) -> bool:
+    """Tell whether a graph or assistant is among those a caller may start; None: any.
+
+    A graph is named by its name or by the id of its built-in assistant. An assistant that a user made of an allowed
+    graph cannot be told by its id: it must be listed itself.
+    """
+    return graphs is None or assistant in graphs or any(built_in_assistant(graph) == assistant for graph in graphs)
+
+
+@lru_cache(maxsize=1024)
+def built_in_assistant(graph: str) -> str:
+    """Return the id of the assistant that the server makes for each graph."""
+    return str(uuid5(GRAPH_NAMESPACE, graph))
 
 
 def own(caller: Caller) -> Restriction:

@@ -1,33 +1,169 @@
-"""The rules of the LangGraph documentation, on the real server, with tokens in place of its stub."""
+"""The rules of the LangGraph documentation, on the real server, with real tokens in place of its stub.
+
+The two examples are the documentation's ("Resource-specific handlers" and "Permission-based access"), handler for
+handler; only the ``authenticate`` stub gave way to ``auth.authenticate(authenticator(oidc))``.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langgraph_sdk import Auth
 
 from oidc_auth import OIDCAuth
-from oidc_auth.langgraph import protect
+from oidc_auth.langgraph import authenticator, protect
 
 if TYPE_CHECKING:
     from world.server import Server
 
     from oidc_auth.testing import LocalIssuer
 
+RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 60}
 
-def protected(issuer: LocalIssuer) -> OIDCAuth:
-    return OIDCAuth.from_dict(
-        {"issuer": {"preset": "generic", "issuer": issuer.url, "audience": "agents"}}, fetcher=issuer
+
+@pytest.fixture
+def oidc(issuer: LocalIssuer) -> OIDCAuth:
+    """Issuer and audience alone: the default grant takes the permission names from the scope."""
+    table = {"preset": "generic", "issuer": issuer.url, "audience": "agents"}
+    return OIDCAuth.from_dict({"issuer": table}, fetcher=issuer)
+
+
+def resource_specific(oidc: OIDCAuth) -> Auth:
+    auth = Auth()
+    auth.authenticate(authenticator(oidc))
+
+    @auth.on
+    async def reject_unhandled_requests(ctx: Auth.types.AuthContext, value: Any) -> bool:
+        raise Auth.exceptions.HTTPException(status_code=403, detail="Forbidden")
+
+    @auth.on.threads
+    async def on_thread(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        metadata = value.setdefault("metadata", {})
+        metadata["owner"] = ctx.user.identity
+        return {"owner": ctx.user.identity}
+
+    @auth.on.threads.create
+    async def on_thread_create(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        metadata = value.setdefault("metadata", {})
+        metadata["owner"] = ctx.user.identity
+        return {"owner": ctx.user.identity}
+
+    @auth.on.threads.read
+    async def on_thread_read(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        return {"owner": ctx.user.identity}
+
+    @auth.on.threads.create_run
+    async def on_run_create(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        metadata = value.setdefault("metadata", {})
+        metadata["owner"] = ctx.user.identity
+        return {"owner": ctx.user.identity}
+
+    @auth.on.assistants.create
+    async def on_assistant_create(ctx: Auth.types.AuthContext, value: Any) -> None:
+        if "assistants:create" not in ctx.permissions:
+            raise Auth.exceptions.HTTPException(status_code=403, detail="User lacks the required permissions.")
+
+    return auth
+
+
+def permission_based(oidc: OIDCAuth) -> Auth:
+    auth = Auth()
+    auth.authenticate(authenticator(oidc))
+
+    def _default(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        metadata = value.setdefault("metadata", {})
+        metadata["owner"] = ctx.user.identity
+        return {"owner": ctx.user.identity}
+
+    @auth.on.threads.create
+    async def create_thread(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        if "threads:write" not in ctx.permissions:
+            raise Auth.exceptions.HTTPException(status_code=403, detail="Unauthorized")
+        return _default(ctx, value)
+
+    @auth.on.threads.read
+    async def rbac_read(ctx: Auth.types.AuthContext, value: Any) -> Any:
+        if "threads:read" not in ctx.permissions and "threads:write" not in ctx.permissions:
+            raise Auth.exceptions.HTTPException(status_code=403, detail="Unauthorized")
+        return _default(ctx, value)
+
+    return auth
+
+
+def test_the_documentations_resource_example_works_with_our_hook(
+    server: Server, oidc: OIDCAuth, issuer: LocalIssuer
+) -> None:
+    server.install(resource_specific(oidc))
+    alice, bob = issuer.token("alice", scope="assistants:create"), issuer.token("bob", scope="threads:read")
+    made = server.ask("POST", "/threads", alice, {}).json()
+    assert made["metadata"]["owner"] == "alice"
+    path = f"/threads/{made['thread_id']}"
+    assert [server.ask("GET", path, who).status_code for who in (alice, bob)] == [200, 404]
+    assert [server.ask("POST", f"{path}/runs", who, RUN).status_code for who in (alice, bob)] == [200, 404]
+    created = [server.ask("POST", "/assistants", who, {"graph_id": "agent"}).status_code for who in (alice, bob)]
+    assert created == [200, 403]
+    assert server.ask("POST", "/store/items/search", alice, {"namespace_prefix": []}).status_code == 403
+
+
+def test_the_documentations_permission_example_works_with_our_hook(
+    server: Server, oidc: OIDCAuth, issuer: LocalIssuer
+) -> None:
+    server.install(permission_based(oidc))
+    writes, reads, neither = (
+        issuer.token("alice", scope=scope) for scope in ("threads:write", "threads:read", "profile")
     )
+    assert [server.ask("POST", "/threads", who, {}).status_code for who in (writes, reads, neither)] == [200, 403, 403]
+    path = f"/threads/{server.ask('POST', '/threads', writes, {}).json()['thread_id']}"
+    assert [server.ask("GET", path, who).status_code for who in (writes, reads, neither)] == [200, 200, 403]
 
 
-def test_threads_write_may_create_and_the_owner_is_stamped(server: Server, issuer: LocalIssuer) -> None:
-    server.install(protect(protected(issuer)))
-    made = server.ask("POST", "/threads", issuer.token(scope="threads:write"), {"metadata": {"owner": "mallory"}})
-    assert made.status_code == 200
-    assert made.json()["metadata"]["owner"] == "alice"
-    ran = server.ask(
-        "POST",
-        f"/threads/{made.json()['thread_id']}/runs/wait",
-        issuer.token(scope="threads:write"),
-        {"assistant_id": "agent", "input": {"text": "hello"}},
-    )
-    assert ran.json()["answer"] == "alice said hello"
+@pytest.fixture
+def enforced(server: Server, oidc: OIDCAuth) -> Server:
+    server.install(protect(oidc))
+    return server
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"), [("threads:write", 200), ("threads:create", 200), ("threads:read", 403), ("", 403)]
+)
+def test_creating_a_thread_needs_write(enforced: Server, issuer: LocalIssuer, scope: str, status: int) -> None:
+    assert enforced.ask("POST", "/threads", issuer.token(scope=scope), {}).status_code == status
+
+
+@pytest.mark.parametrize(("scope", "status"), [("threads:write", 200), ("threads:read", 200), ("store:read", 403)])
+def test_reading_a_thread_needs_read_or_write(enforced: Server, issuer: LocalIssuer, scope: str, status: int) -> None:
+    made = enforced.ask("POST", "/threads", issuer.token(scope="threads:write"), {}).json()
+    assert made["metadata"]["owner"] == "alice"
+    assert enforced.ask("GET", f"/threads/{made['thread_id']}", issuer.token(scope=scope)).status_code == status
+
+
+@pytest.mark.parametrize(("scope", "status"), [("assistants:create", 200), ("threads:write", 403)])
+def test_creating_an_assistant_needs_assistants_create(
+    enforced: Server, issuer: LocalIssuer, scope: str, status: int
+) -> None:
+    made = enforced.ask("POST", "/assistants", issuer.token(scope=scope), {"graph_id": "agent"})
+    assert made.status_code == status
+
+
+def test_the_most_specific_handler_wins(server: Server, oidc: OIDCAuth, issuer: LocalIssuer) -> None:
+    seen: list[str] = []
+
+    async def search_rule(ctx: Any, value: Any) -> bool:
+        seen.append(ctx.action)
+        return False
+
+    server.install(protect(oidc, also={"threads:search": search_rule}))
+    who = issuer.token(scope="threads:write")
+    assert server.ask("POST", "/threads/search", who, {}).status_code == 403
+    assert server.ask("POST", "/threads", who, {}).status_code == 200
+    assert seen == ["search"]
+
+
+def test_what_nobody_handles_is_refused(server: Server, oidc: OIDCAuth, issuer: LocalIssuer) -> None:
+    """As with a newer server: it dispatches an action for which nothing is registered."""
+    auth = protect(oidc)
+    del auth._handlers["threads", "search"]
+    server.install(auth)
+    answer = server.ask("POST", "/threads/search", issuer.token(scope="threads:write"), {})
+    assert (answer.status_code, answer.json()) == (403, {"detail": "this action is not known and so not allowed"})

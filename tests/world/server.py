@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "CRON_SCHEDULER_SLEEP_TIME": "1",
     # Studio's way round authentication is open, so that our own rule for it is what is tested.
     "LANGSMITH_LANGGRAPH_API_VARIANT": "local_dev",
+    # The server's own rule for webhooks is off, so that ours is what is tested.
+    "LANGGRAPH_WEBHOOKS": json.dumps({"url": {"disable_loopback": False, "require_https": False}}),
     "LANGGRAPH_AUTH": json.dumps({"path": "world.server_auth:auth"}),
     "LANGSERVE_GRAPHS": json.dumps({"agent": f"{GRAPH}:graph", "other": f"{GRAPH}:graph"}),
 }

@@ -35,6 +35,8 @@ const options = {
   ...JSON.parse(process.argv[2] ?? '{}'),
 };
 
+const accounts = new Map(Object.entries(options.accounts));
+
 const KEY_TYPES = {
   RS256: ['rsa', { modulusLength: 2048 }],
   PS256: ['rsa', { modulusLength: 2048 }],
@@ -62,14 +64,15 @@ function newProvider(issuer, keys) {
     // The library's default, RS256, is refused once no RSA key is left.
     clientDefaults: { id_token_signed_response_alg: alg },
     clients: [
-      { client_id: 'm2m', client_secret: 'secret', grant_types: ['client_credentials'], redirect_uris: [], response_types: [] },
       {
-        client_id: 'web',
-        token_endpoint_auth_method: 'none',
+        client_id: 'm2m', client_secret: 'secret',
+        grant_types: ['client_credentials'], redirect_uris: [], response_types: [],
+      },
+      {
+        client_id: 'web', token_endpoint_auth_method: 'none',
         // Only native clients may be sent back to plain http on the loopback address.
         application_type: 'native',
-        grant_types: ['authorization_code'],
-        redirect_uris: ['http://127.0.0.1/cb'],
+        grant_types: ['authorization_code'], redirect_uris: ['http://127.0.0.1/cb'],
       },
     ],
     features: {
@@ -86,7 +89,8 @@ function newProvider(issuer, keys) {
     },
     // Any name can log in; one that has no account gets a token without roles.
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    extraTokenClaims: (ctx, token) => (Object.hasOwn(options.accounts, token.accountId) ? options.accounts[token.accountId] : undefined),
+    // The machine client's tokens have no account.
+    extraTokenClaims: (ctx, { accountId }) => accounts.get(accountId),
   });
   provider.on('server_error', (ctx, error) => console.error(error));
   return provider.callback();

@@ -1,0 +1,107 @@
+"""The store label: its bytes never change, or memories would be lost."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from types import SimpleNamespace
+
+import pytest
+from world.mapping import authenticated, configured
+
+from oidc_auth import Caller, store_label
+from oidc_auth.permissions.caller import Tenancy
+
+PEOPLE = [
+    (None, "alice"),
+    ("acme", "alice"),
+    ("alice", "acme"),
+    ("acme", "gha:12345"),
+    (None, "al_ce@ex.com"),
+    (None, "al%ce@ex.com"),
+    (None, "alice@ex.com"),
+    (None, "alice@ex.com.evil"),
+    ("", "alice"),
+    ("a", "lice"),
+    ("Zürich", "Ζωή 🦉"),
+    (None, "x" * 255),
+]
+
+
+def digest(tenant: str | None, identity: str) -> str:
+    """Compute the label as DESIGN words it: length in 8 big-endian bytes and UTF-8 bytes, tenant first."""
+    bytes_ = b"".join(
+        struct.pack(">Q", 2**64 - 1)
+        if part is None
+        else struct.pack(">Q", len(part.encode("utf-8"))) + part.encode("utf-8")
+        for part in (tenant, identity)
+    )
+    return hashlib.sha256(bytes_).hexdigest()[:32]
+
+
+@pytest.mark.parametrize(
+    ("tenant", "identity", "label"),
+    [
+        (None, "alice", "302bcd247b95c90a14ba0d0de67907e4"),
+        ("acme", "alice", "46ec638c86401bf75d7fe7f186eec6b7"),
+        ("Zürich", "Ζωή 🦉", "5c5916b81818211b062a5ed24076775e"),
+    ],
+)
+def test_these_vectors_never_change(tenant: str | None, identity: str, label: str) -> None:
+    assert store_label({"identity": identity, "tenant": tenant}) == label
+
+
+@pytest.mark.parametrize(("tenant", "identity"), PEOPLE)
+def test_the_label_is_the_digest_whatever_stands_for_the_user(tenant: str | None, identity: str) -> None:
+    expected = digest(tenant, identity)
+    assert store_label({"identity": identity, "tenant": tenant}) == expected
+    assert store_label(SimpleNamespace(identity=identity, tenant=tenant)) == expected
+    assert store_label(Caller(identity=identity, tenancy=Tenancy(tenant))) == expected
+
+
+def test_no_tenant_rule_and_no_tenant_are_the_same_store() -> None:
+    without = [Caller(identity="alice"), {"identity": "alice"}, SimpleNamespace(identity="alice")]
+    assert {store_label(user) for user in without} == {store_label(Caller(identity="alice", tenancy=Tenancy(None)))}
+
+
+def test_no_two_people_share_a_label() -> None:
+    assert len({store_label({"identity": identity, "tenant": tenant}) for tenant, identity in PEOPLE}) == len(PEOPLE)
+
+
+def test_a_label_is_plain_hexadecimal_for_any_identity() -> None:
+    for tenant, identity in PEOPLE:
+        label = store_label({"identity": identity, "tenant": tenant})
+        assert len(label) == 32
+        assert set(label) <= set("0123456789abcdef")
+
+
+def test_a_caller_and_its_user_dict_have_one_label() -> None:
+    oidc = configured({"claim": "roles", "values": {"user": ["store:read"]}}, tenant="org")
+    for claims in ({"org": "acme"}, {"org": ""}, {}):
+        caller = authenticated(oidc, **claims)
+        assert store_label(caller) == store_label(caller.user()) == digest(claims.get("org") or None, "alice")
+
+
+@pytest.mark.parametrize("tenant", [5, True, ["acme"], {"acme": 1}])
+def test_a_tenant_that_is_no_string_is_no_tenant(tenant: object) -> None:
+    assert store_label({"identity": "alice", "tenant": tenant}) == digest(None, "alice")
+
+
+@pytest.mark.parametrize(
+    "nobody",
+    [
+        {},
+        {"identity": ""},
+        {"identity": None},
+        {"identity": 5},
+        {"identity": ["alice"]},
+        SimpleNamespace(),
+        SimpleNamespace(identity=""),
+        Caller(identity=""),
+        None,
+        "alice",
+    ],
+)
+def test_without_an_identity_there_is_no_label(nobody: object) -> None:
+    with pytest.raises(TypeError, match="identity"):
+        store_label(nobody)

@@ -1,0 +1,191 @@
+"""Rules of one's own: ``also`` refuses or narrows after ours, ``replace`` stands in our place, and nothing else fits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langgraph_sdk import Auth
+from starlette.exceptions import HTTPException
+from world.people import document
+
+from oidc_auth import ConfigError, OIDCAuth
+from oidc_auth.langgraph import protect
+
+if TYPE_CHECKING:
+    from conftest import Town
+
+    from oidc_auth.testing import LocalIssuer
+
+
+async def nothing(ctx: Any, value: Any) -> None:
+    """Say nothing against it."""
+
+
+def answering(answer: Any) -> Any:
+    async def rule(ctx: Any, value: Any) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (None, 200),
+        (True, 200),
+        (False, 403),
+        ({"title": "plans"}, 200),
+        ({"title": "other"}, 404),
+        ({"$or": [{"title": "plans"}, {"title": {"$eq": "x"}}]}, 200),
+        ({"tags": {"$contains": "x"}}, 404),
+        (HTTPException(418, "teapot"), 418),
+        (Auth.exceptions.HTTPException(status_code=402, detail="pay"), 402),
+        (RuntimeError("secret"), 403),
+    ],
+)
+def test_a_rule_beside_ours_may_refuse_or_narrow(town: Town, answer: Any, status: int) -> None:
+    path = town.person("alice", "editor").thread(title="plans")
+    town.enforce(also={"threads:read": answering(answer)})
+    got = town.person("alice", "editor")("GET", path)
+    assert (got.status_code, "secret" in got.text) == (status, False)
+
+
+@pytest.mark.parametrize(
+    "filter_",
+    [
+        {},
+        {"owner": {"$in": ["alice", "bob"]}},
+        {"$not": {"owner": "bob"}},
+        {"owner": {"$eq": "bob", "$contains": "bob"}},
+        {"nested": {"a": 1}},
+        {"$or": [{"owner": "bob"}]},
+        {"$or": [{"owner": "bob"}, {}]},
+        {"$or": [{"$and": [{"a": 1}, {"b": 2}]}, {"c": 3}]},
+        {"owner": ["bob"]},
+        {"tags": {"$contains": []}},
+        "text",
+        7,
+    ],
+)
+def test_a_filter_that_some_server_would_read_as_everything_denies(town: Town, filter_: Any) -> None:
+    path = town.person("alice", "editor").thread()
+    town.enforce(also={"threads:read": answering(filter_)})
+    assert town.person("alice", "editor")("GET", path).status_code == 403
+
+
+def test_a_rule_beside_ours_never_widens(town: Town) -> None:
+    path = town.person("alice", "editor").thread()
+    town.enforce(also={"threads:read": answering({"owner": "alice"}), "threads:search": answering(True)})
+    bob = town.person("bob", "editor")
+    assert bob("GET", path).status_code == 404
+    assert path.rpartition("/")[2] not in {thread["thread_id"] for thread in bob.search("threads")}
+
+
+def test_a_rule_beside_ours_does_not_run_when_ours_said_no(town: Town) -> None:
+    called: list[str] = []
+
+    async def rule(ctx: Any, value: Any) -> None:
+        called.append(ctx.action)
+
+    town.enforce(also={"threads:create": rule})
+    assert town.person("victor", "viewer")("POST", "/threads", {}).status_code == 403
+    assert called == []
+
+
+def test_a_rules_edits_stay_but_not_those_of_reserved_keys(town: Town) -> None:
+    async def edit(ctx: Any, value: Any) -> None:
+        value["metadata"].update(
+            owner="mallory", tenant="globex", oidc_auth_temporary=True, created_by="system", mark=1
+        )
+
+    town.enforce(also={"threads:create": edit, "threads:update": edit})
+    alice = town.person("alice", "editor")
+    path = alice.thread()
+    stored = {"owner": "alice", "tenant": "acme", "mark": 1}
+    assert alice.metadata(path) == stored
+    assert alice("PATCH", path, {"metadata": {"x": 1}}).status_code == 200
+    assert alice.metadata(path) == {**stored, "x": 1}
+
+
+@pytest.mark.parametrize("spoil", ["clear", "replace", "delete"])
+def test_a_rule_cannot_lose_the_stamp(town: Town, spoil: str) -> None:
+    async def edit(ctx: Any, value: Any) -> None:
+        if spoil == "clear":
+            value["metadata"].clear()
+        elif spoil == "replace":
+            value["metadata"] = {"owner": "mallory"}
+        else:
+            del value["metadata"]
+
+    town.enforce(also={"threads:create": edit})
+    alice = town.person("alice", "editor")
+    assert alice.metadata(alice.thread())["owner"] == "alice"
+
+
+def test_a_rule_cannot_move_a_store_call_to_another_namespace(town: Town) -> None:
+    async def move(ctx: Any, value: Any) -> None:
+        value["namespace"] = ("elsewhere",)
+
+    town.enforce(also={"store:put": move})
+    alice = town.person("alice", "editor")
+    item = {"namespace": ["moved"], "key": "k", "value": {"x": 1}}
+    assert alice("PUT", "/store/items", item).status_code == 204
+    assert alice("GET", "/store/items?namespace=moved&key=k").json()["value"] == {"x": 1}
+
+
+def test_a_filter_for_the_store_denies_since_the_server_would_ignore_it(town: Town) -> None:
+    town.enforce(also={"store:get": answering({"owner": "alice"})})
+    assert town.person("alice", "editor")("GET", "/store/items?namespace=n&key=k").status_code == 403
+
+
+def test_a_replaced_handler_is_the_operators_own_responsibility(town: Town) -> None:
+    town.enforce(replace={"threads:search": nothing})
+    town.person("alice", "editor").thread(title="for all to see")
+    found = town.person("guest", "visitor").search("threads", title="for all to see")
+    assert [thread["metadata"]["owner"] for thread in found][:1] == ["alice"]
+
+
+def test_a_rule_for_an_event_that_does_not_exist_is_refused_at_start(issuer: LocalIssuer) -> None:
+    oidc = OIDCAuth.from_dict(document(issuer), fetcher=issuer)
+    with pytest.raises(ConfigError, match=r"did you mean 'threads:create_run'") as caught:
+        protect(oidc, also={"threads:create_runs": nothing, "runs:create": nothing})
+    assert [problem.where for problem in caught.value.problems] == [
+        "also['threads:create_runs']",
+        "also['runs:create']",
+    ]
+
+
+def test_rules_that_cannot_work_are_refused_at_start(issuer: LocalIssuer) -> None:
+    oidc = OIDCAuth.from_dict(document(issuer), fetcher=issuer)
+    with pytest.raises(ConfigError, match="not an async function"):
+        protect(oidc, also={"threads:read": lambda ctx, value: None})  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="ours is replaced"):
+        protect(oidc, also={"threads:read": nothing}, replace={"threads:read": nothing})
+
+
+def test_no_handler_can_be_registered_beside_ours(issuer: LocalIssuer) -> None:
+    auth = protect(OIDCAuth.from_dict(document(issuer), fetcher=issuer))
+    for register in (
+        lambda: auth.on(nothing),
+        lambda: auth.on(resources="threads", actions="read"),
+        lambda: auth.on.threads.read,
+        lambda: auth.on.store,
+    ):
+        with pytest.raises(ConfigError, match=r"also=.*replace="):
+            register()
+    with pytest.raises(ValueError, match="already set"):
+        auth.authenticate(nothing)
+
+
+def test_every_event_the_sdk_knows_is_registered(issuer: LocalIssuer) -> None:
+    """Also pins the SDK's private registry, which ``protect`` fills through the public decorator."""
+    from langgraph_api.auth.custom import _derive_known_resource_actions
+
+    known = {(r, a) for r, actions in _derive_known_resource_actions(Auth()).items() for a in actions}
+    auth = protect(OIDCAuth.from_dict(document(issuer), fetcher=issuer))
+    assert set(auth._handlers) == known
+    assert len(known) == 21
+    assert len(auth._global_handlers) == 1

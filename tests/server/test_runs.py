@@ -1,0 +1,152 @@
+"""Runs: whoever may run can also stop, replace and clean up; nothing hangs, and nothing is left behind."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import httpx
+    from conftest import Somebody, Town
+
+OTHER = str(uuid.uuid5(uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8"), "other"))
+
+
+def run(text: str = "hello", **more: Any) -> dict[str, Any]:
+    return {"assistant_id": "agent", "input": {"text": text}, **more}
+
+
+def answer(response: httpx.Response) -> object:
+    assert response.status_code == 200, response.text
+    body = response.json()
+    assert "answer" in body, body
+    return body["answer"]
+
+
+@pytest.fixture
+def robot(town: Town) -> Somebody:
+    return town.person(f"robot-{uuid.uuid4()}", "robot")
+
+
+def test_a_run_is_the_callers_and_its_record_holds_no_token(alice: Somebody) -> None:
+    path = alice.thread()
+    made = alice("POST", f"{path}/runs", run())
+    record = alice("GET", f"{path}/runs/{made.json()['run_id']}").text
+    assert '"langgraph_auth_user_id":"alice"' in record.replace(" ", "")
+    assert alice.token.split(".")[2] not in record + made.text
+
+
+def test_only_create_run_is_enough_for_a_stateless_run_and_leaves_no_thread(robot: Somebody) -> None:
+    assert answer(robot("POST", "/runs/wait", run())) == f"{robot.name} said hello"
+    assert robot.search("threads") == []
+
+
+def test_a_stateless_run_that_is_kept_belongs_to_its_runner(robot: Somebody, bob: Somebody) -> None:
+    assert answer(robot("POST", "/runs/wait", run(on_completion="keep")))
+    (kept,) = robot.search("threads")
+    assert kept["metadata"]["owner"] == robot.name
+    assert "oidc_auth_temporary" not in kept["metadata"]
+    assert bob("GET", f"/threads/{kept['thread_id']}").status_code == 404
+
+
+@pytest.mark.parametrize("strategy", ["rollback", "interrupt"])
+def test_a_second_run_replaces_one_in_flight(robot: Somebody, strategy: str) -> None:
+    path = f"/threads/{uuid.uuid4()}"
+    slow = robot("POST", f"{path}/runs", run("slow", if_not_exists="create") | {"input": {"text": "slow", "wait": 4}})
+    assert slow.status_code == 200
+    quick = robot("POST", f"{path}/runs/wait", run("quick", multitask_strategy=strategy))
+    assert str(answer(quick)).endswith("said quick")
+    statuses = [r["status"] for r in robot("GET", f"{path}/runs").json()]
+    assert sorted(statuses) == {"rollback": ["success"], "interrupt": ["interrupted", "success"]}[strategy]
+
+
+def test_a_run_of_ones_own_can_be_cancelled_and_deleted_with_create_run_alone(robot: Somebody) -> None:
+    path = f"/threads/{uuid.uuid4()}"
+    made = robot("POST", f"{path}/runs", run(if_not_exists="create", after_seconds=60)).json()
+    assert robot("POST", f"{path}/runs/{made['run_id']}/cancel").status_code in (200, 202, 204)
+    assert robot("DELETE", f"{path}/runs/{made['run_id']}").status_code in (200, 204)
+
+
+def test_create_run_does_not_delete_a_thread(robot: Somebody, alice: Somebody) -> None:
+    path = f"/threads/{uuid.uuid4()}"
+    robot("POST", f"{path}/runs", run(if_not_exists="create", after_seconds=60))
+    assert robot("DELETE", path).status_code == 404
+    assert robot("DELETE", alice.thread()).status_code == 404
+
+
+def test_a_stranger_cannot_cancel_join_or_delete_a_run(alice: Somebody, bob: Somebody) -> None:
+    path = alice.thread()
+    run_id = alice("POST", f"{path}/runs", run(after_seconds=60)).json()["run_id"]
+    statuses = [
+        bob(method, f"{path}/runs/{run_id}{below}").status_code
+        for method, below in (("POST", "/cancel"), ("GET", "/join"), ("DELETE", ""), ("GET", ""))
+    ]
+    assert statuses == [404, 404, 404, 404]
+    assert "event: error" in bob("GET", f"{path}/runs/{run_id}/stream").text
+
+
+def test_runs_of_all_threads_are_cancelled_only_among_ones_own(alice: Somebody, bob: Somebody) -> None:
+    path = alice.thread()
+    run_id = alice("POST", f"{path}/runs", run(after_seconds=60)).json()["run_id"]
+    assert bob("POST", "/runs/cancel", {"status": "pending"}).status_code == 404
+    assert alice("GET", f"{path}/runs/{run_id}").json()["status"] == "pending"
+
+
+def test_a_batch_of_runs_is_refused_or_allowed_as_each_run_is(town: Town, alice: Somebody) -> None:
+    victor = town.person("victor", "viewer")
+    assert victor("POST", "/runs/batch", [run(), run()]).status_code == 403
+    assert alice("POST", "/runs/batch", [run(after_seconds=60)]).status_code == 200
+
+
+def test_v2_commands_are_decided_like_runs(town: Town, alice: Somebody, bob: Somebody) -> None:
+    path = alice.thread()
+    start = {"id": 1, "method": "run.start", "params": run()}
+    refused = bob("POST", f"{path}/commands", start)
+    assert (refused.json()["type"], "404" in refused.text or "not found" in refused.text) == ("error", True)
+    denied = town.person("victor", "viewer")("POST", f"{path}/commands", start)
+    assert denied.json()["type"] == "error"
+    assert alice("POST", f"{path}/commands", start).json()["type"] != "error"
+
+
+@pytest.mark.parametrize(
+    ("policy", "webhook", "status"),
+    [
+        ("https", "https://127.0.0.1/x", 200),
+        ("https", "http://127.0.0.1/x", 403),
+        ("https", "/threads", 403),
+        ("any", "http://127.0.0.1/x", 200),
+        ("any", "/threads", 403),
+        ("deny", "https://127.0.0.1/x", 403),
+    ],
+)
+def test_a_webhook_points_where_the_operator_allows(town: Town, policy: str, webhook: str, status: int) -> None:
+    town.enforce(langgraph={"webhooks": policy})
+    alice = town.person("alice", "editor")
+    made = alice("POST", f"{alice.thread()}/runs", run(webhook=webhook, after_seconds=60))
+    assert made.status_code == status, made.text
+
+
+def test_graph_limits_hold_on_every_way_to_start(town: Town) -> None:
+    limited = {"analyst": {"allow": ["threads:write", "crons:write", "assistants:read"], "graphs": ["agent"]}}
+    values = {"claim": "roles", "values": {"analyst": "analyst"}}
+    town.enforce(roles=limited, issuer=[{**issuer_table(town), "grant": values}])
+    ann = town.person("ann", "analyst")
+    path = ann.thread()
+    ways: list[tuple[str, dict[str, Any]]] = [
+        (f"{path}/runs", run(after_seconds=60)),
+        ("/runs", run(after_seconds=60)),
+        ("/runs/crons", run(schedule="0 0 1 1 *")),
+        (f"{path}/runs/crons", run(schedule="0 0 1 1 *")),
+    ]
+    own = [ann("POST", where, body).status_code for where, body in ways]
+    named = [ann("POST", where, {**body, "assistant_id": "other"}).status_code for where, body in ways]
+    by_id = [ann("POST", where, {**body, "assistant_id": OTHER}).status_code for where, body in ways]
+    assert (own, named, by_id) == ([200] * 4, [403] * 4, [403] * 4)
+    batch = ann("POST", "/runs/batch", [{**run(), "assistant_id": "other"}])
+    assert batch.status_code == 403
+
+
+def issuer_table(town: Town) -> dict[str, Any]:
+    return {"issuer": town.issuer.url, "audience": "agents", "tenant": "org"}
