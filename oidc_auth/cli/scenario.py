@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from ..errors import UNAUTHENTICATED
 from .people import PEOPLE, bad_tokens, token_of
 
 if TYPE_CHECKING:

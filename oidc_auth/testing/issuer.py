@@ -114,10 +114,11 @@ class LocalIssuer:
             await self.release.wait()
         if self.fault is Fault.DOWN:
             raise FetchError("connection refused")
-        return self.answer(urlsplit(url).path.removeprefix(urlsplit(self.url).path.rstrip("/")))
+        return self.answer(urlsplit(url).path)
 
     def answer(self, path: str) -> Response:
-        """Return what the provider says at a path below its own."""
+        """Return what the provider says at a path of its host."""
+        path = path.removeprefix(urlsplit(self.url).path.rstrip("/"))
         if path == WELL_KNOWN:
             named = f"{self.url}/other" if self.fault is Fault.OTHER_ISSUER else self.url
             return _json({"issuer": named, "jwks_uri": self.url.rstrip("/") + KEYS_PATH})
@@ -141,14 +142,15 @@ class LocalIssuer:
         return Response(200, {"content-type": "text/html"}, bodies[self.fault])
 
     @contextmanager
-    def served(self, port: int = 0) -> Generator[str]:
+    def served(self, port: int = 0, *, path: str = "") -> Generator[str]:
         """Serve discovery and keys over HTTP on 127.0.0.1 while the context lasts; ``url`` becomes that address.
 
         Args:
             port: the port; 0 chooses a free one.
+            path: what follows the port in the issuer: ``/realms/acme``, or ``/`` as Auth0 has it.
         """
         server = ThreadingHTTPServer((LOOPBACK, port), _handler(self))
-        self.url = f"http://{LOOPBACK}:{server.server_port}"
+        self.url = f"http://{LOOPBACK}:{server.server_port}{path}"
         logger.warning("LocalIssuer serves %s: it signs whatever it is asked to, use it for tests only", self.url)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
@@ -171,7 +173,7 @@ def _json(document: Mapping[str, Any]) -> Response:
 def _handler(issuer: LocalIssuer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            issuer.fetched.append(issuer.url + self.path)
+            issuer.fetched.append(f"http://{self.headers['host']}{self.path}")
             if issuer.fault is Fault.DOWN:
                 self.close_connection = True
                 return

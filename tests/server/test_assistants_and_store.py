@@ -10,10 +10,10 @@ import pytest
 from oidc_auth import store_label
 
 if TYPE_CHECKING:
-    from conftest import Somebody, Town
+    from world.town import Somebody, Town
 
 
-def put(person: Somebody, namespace: list[str], key: str = "k", value: Any = None) -> int:
+def put(person: Somebody, namespace: list[str], key: str = "k", value: Any = None) -> Any:
     return person("PUT", "/store/items", {"namespace": namespace, "key": key, "value": value or {"x": 1}}).status_code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Somebody, Town
+    from world.town import Somebody, Town
 
 EVERY_SECOND = "* * * * * *"
 NEVER = "0 0 1 1 *"

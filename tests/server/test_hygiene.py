@@ -13,7 +13,7 @@ from oidc_auth import OIDCAuth
 from oidc_auth.langgraph import authenticator
 
 if TYPE_CHECKING:
-    from conftest import Somebody, Town
+    from world.town import Somebody, Town
 
 
 def test_a_handler_that_changes_its_user_does_not_change_the_next_requests(town: Town) -> None:
@@ -78,7 +78,7 @@ def test_odd_requests_are_answered_without_a_500(alice: Somebody, method: str, p
     "header", ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer a.b", "Bearer ..", "bearer \xff\xfe"]
 )
 def test_odd_credentials_are_401(town: Town, header: str) -> None:
-    answer = town.server.client.post("/threads/search", json={}, headers={b"authorization": header.encode("latin-1")})  # type: ignore[arg-type]
+    answer = town.server.client.post("/threads/search", json={}, headers={b"authorization": header.encode("latin-1")})
     assert answer.status_code == 401
 
 
@@ -103,6 +103,6 @@ def test_an_unknown_user_object_is_denied(town: Town) -> None:
 
     table = {"preset": "generic", "issuer": town.issuer.url, "audience": "agents"}
     ours = protect(OIDCAuth.from_dict({"issuer": table}, fetcher=town.issuer))
-    ours._authenticate_handler = lambda **_kwargs: authenticate(None)  # type: ignore[assignment,arg-type]
+    ours._authenticate_handler = lambda **_kwargs: authenticate(None)
     town.server.install(ours)
     assert town.server.ask("POST", "/threads/search", None, {}).status_code == 403

@@ -1,8 +1,8 @@
-"""Rules of one's own: ``also`` refuses or narrows after ours, ``replace`` stands in our place, and nothing else fits."""
+"""Rules of one's own: ``also`` refuses or narrows after ours, ``replace`` stands in our place; nothing else fits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from langgraph_sdk import Auth
@@ -13,7 +13,7 @@ from oidc_auth import ConfigError, OIDCAuth
 from oidc_auth.langgraph import protect
 
 if TYPE_CHECKING:
-    from conftest import Town
+    from world.town import Town
 
     from oidc_auth.testing import LocalIssuer
 
@@ -161,7 +161,7 @@ def test_a_rule_for_an_event_that_does_not_exist_is_refused_at_start(issuer: Loc
 def test_rules_that_cannot_work_are_refused_at_start(issuer: LocalIssuer) -> None:
     oidc = OIDCAuth.from_dict(document(issuer), fetcher=issuer)
     with pytest.raises(ConfigError, match="not an async function"):
-        protect(oidc, also={"threads:read": lambda ctx, value: None})  # type: ignore[arg-type]
+        protect(oidc, also={"threads:read": cast("Any", lambda ctx, value: None)})
     with pytest.raises(ConfigError, match="ours is replaced"):
         protect(oidc, also={"threads:read": nothing}, replace={"threads:read": nothing})
 
@@ -177,7 +177,7 @@ def test_no_handler_can_be_registered_beside_ours(issuer: LocalIssuer) -> None:
         with pytest.raises(ConfigError, match=r"also=.*replace="):
             register()
     with pytest.raises(ValueError, match="already set"):
-        auth.authenticate(nothing)
+        auth.authenticate(cast("Any", nothing))
 
 
 def test_every_event_the_sdk_knows_is_registered(issuer: LocalIssuer) -> None:

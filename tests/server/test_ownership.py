@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Somebody, Town
+    from world.town import Somebody, Town
 
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 FORGERIES: list[tuple[str, Any]] = [

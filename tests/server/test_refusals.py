@@ -11,7 +11,7 @@ from oidc_auth.langgraph import protect
 from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
-    from conftest import Somebody, Town
+    from world.town import Somebody, Town
 
 
 def test_no_token_is_401_with_a_challenge_that_names_no_error(town: Town) -> None:
@@ -31,7 +31,7 @@ def test_a_bad_token_is_401_invalid_token_with_its_code(town: Town) -> None:
 
 def test_two_authorization_fields_are_refused(town: Town, alice: Somebody) -> None:
     fields = [("authorization", f"Bearer {alice.token}"), ("authorization", "Bearer other")]
-    answer = town.server.client.post("/threads/search", json={}, headers=fields)  # type: ignore[arg-type]
+    answer = town.server.client.post("/threads/search", json={}, headers=fields)
     assert (answer.status_code, answer.json()["detail"][:15]) == (401, "header_repeated")
 
 

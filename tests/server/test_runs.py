@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     import httpx
-    from conftest import Somebody, Town
+    from world.town import Somebody, Town
 
 OTHER = str(uuid.uuid5(uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8"), "other"))
 

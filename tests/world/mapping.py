@@ -46,7 +46,12 @@ def token(**claims: Any) -> str:
 
 def authenticated(oidc: OIDCAuth, **claims: Any) -> Caller:
     """Return who a token with these claims stands for."""
-    return asyncio.run(oidc.authenticate({"authorization": f"Bearer {token(**claims)}"}))
+    return bearer(oidc, token(**claims))
+
+
+def bearer(oidc: OIDCAuth, text: str) -> Caller:
+    """Return who the bearer of a token is."""
+    return asyncio.run(oidc.authenticate({"authorization": f"Bearer {text}"}))
 
 
 def names(oidc: OIDCAuth, **claims: Any) -> list[str]:

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    import httpx
     from langgraph_sdk import Auth
     from starlette.testclient import TestClient
 
@@ -52,7 +51,12 @@ class Server:
 
         server_auth.install(auth)
 
-    def ask(self, method: str, path: str, token: str | None = None, body: Any = None, **headers: str) -> httpx.Response:
+    def run(self, function: Callable[[], Awaitable[Any]]) -> Any:
+        """Run an async function on the server's own event loop."""
+        assert self.client.portal is not None
+        return self.client.portal.call(function)
+
+    def ask(self, method: str, path: str, token: str | None = None, body: Any = None, **headers: str) -> Any:
         """Send one request, as the bearer of a token."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:

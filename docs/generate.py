@@ -1,0 +1,111 @@
+"""Write the tables of the documentation that come from the code: ``python docs/generate.py``; a test compares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from oidc_auth.errors import MEANINGS, Code
+from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
+from oidc_auth.tokens.checks import CHECKS
+
+FOLDER = Path(__file__).parent
+
+
+def refusals() -> str:
+    """Return the page of all refusals."""
+    checks = [_refusal(check.code, check.stage, check.source) for check in CHECKS]
+    others = [_refusal(code, "", "") for code in Code if code not in {check.code for check in CHECKS}]
+    return "\n".join(
+        [
+            "# Refusals",
+            "",
+            "Generated from the code by `python docs/generate.py`.",
+            "",
+            "A client hears the code and one sentence; the server's log also says what was expected, what was found",
+            "and the cure. Codes never change their meaning.",
+            "",
+            "## A token's checks, in the order of its road",
+            "",
+            "| code | stage | source | the client hears | cure |",
+            "|---|---|---|---|---|",
+            *checks,
+            "",
+            "## All other refusals",
+            "",
+            "| code | status | the client hears | cure |",
+            "|---|---|---|---|",
+            *others,
+            "",
+        ]
+    )
+
+
+def _refusal(code: Code, stage: str, source: str) -> str:
+    meaning = MEANINGS[code]
+    where = f"{stage} | {source}" if stage else str(meaning.status)
+    return f"| `{code}` | {where} | {meaning.says} | {meaning.cure} |"
+
+
+def permissions() -> str:
+    """Return the page of all permissions."""
+    names = [*EVENTS, *GROUPS]
+    return "\n".join(
+        [
+            "# Permissions",
+            "",
+            "Generated from the code by `python docs/generate.py`.",
+            "",
+            f"{len(EVENTS)} permissions, each named like the event it allows, and {len(GROUPS)} groups. What a name",
+            'includes is put into `permissions`: `"threads:read" in ctx.permissions` is true for a writer too.',
+            "",
+            "| name | includes |",
+            "|---|---|",
+            *(f"| `{name}` | {_included(name)} |" for name in names),
+            "",
+            f"In a configuration, `*` is every name, `threads:*` every name of a resource ({_resources()}), `*:read`",
+            "and `*:write` the groups of that name; `runs:create` is understood as `threads:create_run`.",
+            "",
+            "## How far a permission reaches",
+            "",
+            "| written | reaches |",
+            "|---|---|",
+            "| `threads:read` | one's own objects, in one's own tenant |",
+            "| `threads:read@tenant` | the objects of one's tenant; without a tenant the right vanishes |",
+            "| `threads:read@all` | every object |",
+            "",
+            "The wider of two counts. What a name includes of *another* resource is for own objects only",
+            f"(`crons:read@all` includes `threads:read`, {_reach('crons:read', 'threads:read')}). The store is",
+            "one's own or, with `@all`, everybody's; in `*@tenant` its part stays own. Creating is for oneself.",
+            "",
+            "## What `threads:create_run` covers",
+            "",
+            "A call must be decided at its first event: a later refusal would reach the client as an empty 200, or",
+            "never. So whoever may run may also, among their own objects only, read the result, cancel, interrupt and",
+            "roll back their runs, delete a run, and let the server remove the temporary thread of a stateless run.",
+            "They may not delete a thread.",
+            "",
+            "`crons:create` needs `threads:create_run` beside it: a cron is a run tomorrow.",
+            "",
+        ]
+    )
+
+
+def _resources() -> str:
+    return ", ".join(f"`{resource}`" for resource in ACTIONS)
+
+
+def _included(name: str) -> str:
+    others = sorted(set(closure(name, Reach.OWN)) - {name})
+    return ", ".join(f"`{other}`" for other in others) or "itself only"
+
+
+def _reach(name: str, included: str) -> str:
+    return "own" if closure(name, Reach.ALL)[included] is Reach.OWN else "not only own"
+
+
+PAGES = {"refusals.md": refusals, "permissions.md": permissions}
+
+
+if __name__ == "__main__":
+    for page, write in PAGES.items():
+        (FOLDER / page).write_text(write(), encoding="utf-8")

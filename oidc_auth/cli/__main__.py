@@ -1,0 +1,5 @@
+"""``python -m oidc_auth.cli``: the same as ``oidc-auth``."""
+
+from . import main
+
+main()

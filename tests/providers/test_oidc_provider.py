@@ -1,0 +1,124 @@
+"""Tokens that a certified OpenID provider (npm oidc-provider) issued, on the real LangGraph server.
+
+The provider runs on 127.0.0.1; our own httpx client fetches its discovery document and keys.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from providers.node_provider import AUDIENCE, OTHER_AUDIENCE, TENANT_CLAIM, Alg, NodeProvider
+
+from oidc_auth import OIDCAuth
+from oidc_auth.langgraph import protect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from world.server import Server
+
+RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
+
+
+class Enforced:
+    """The server, with our own HTTP client between it and the provider; closed in the loop that it ran in."""
+
+    def __init__(self, server: Server) -> None:
+        self.ask = server.ask
+        self._server = server
+        self._open: list[OIDCAuth] = []
+
+    def install(self, provider: NodeProvider, **table: Any) -> None:
+        oidc = OIDCAuth.from_dict({"issuer": issuer_table(provider, **table)})
+        self._open.append(oidc)
+        self._server.install(protect(oidc))
+
+    def close(self) -> None:
+        for oidc in self._open:
+            self._server.run(oidc.aclose)
+
+
+@pytest.fixture
+def at_server(server: Server) -> Iterator[Enforced]:
+    enforced = Enforced(server)
+    yield enforced
+    enforced.close()
+
+
+@pytest.fixture
+def enforced(at_server: Enforced, provider: NodeProvider) -> Enforced:
+    at_server.install(provider)
+    return at_server
+
+
+def issuer_table(provider: NodeProvider, **table: Any) -> dict[str, Any]:
+    return {
+        "issuer": provider.issuer,
+        "audience": AUDIENCE,
+        "tenant": TENANT_CLAIM,
+        "grant": [
+            {"claim": "scope", "accept": ["threads:*", "assistants:read"]},
+            {"claim": "roles", "values": {"agent-user": ["threads:write"], "agent-viewer": ["threads:read"]}},
+        ],
+        **table,
+    }
+
+
+def test_a_machines_token_creates_a_thread_and_runs_on_it(enforced: Enforced, provider: NodeProvider) -> None:
+    machine = provider.client_credentials("threads:write")
+    made = enforced.ask("POST", "/threads", machine, {})
+    assert (made.status_code, made.json()["metadata"]["owner"]) == (200, "m2m")
+    ran = enforced.ask("POST", f"/threads/{made.json()['thread_id']}/runs/wait", machine, RUN)
+    assert ran.json()["answer"] == "m2m said hello"
+
+
+def test_a_users_token_of_the_login_form_is_mapped_by_role_and_tenant(
+    enforced: Enforced, provider: NodeProvider
+) -> None:
+    alice, victor = (provider.user_token(name, "") for name in ("alice", "victor"))
+    made = enforced.ask("POST", "/threads", alice, {})
+    assert made.json()["metadata"] == {"owner": "alice", "tenant": "acme"}
+    refused = enforced.ask("POST", "/threads", victor, {})
+    assert (refused.status_code, refused.json()["detail"][:33]) == (403, "missing permission threads:create")
+    assert enforced.ask("GET", f"/threads/{made.json()['thread_id']}", victor).status_code == 404
+
+
+def test_a_token_for_another_api_and_an_id_token_are_refused(enforced: Enforced, provider: NodeProvider) -> None:
+    other = provider.client_credentials("threads:write", resource=OTHER_AUDIENCE)
+    id_token = provider.user_tokens("alice", "")["id_token"]
+    details = [enforced.ask("POST", "/threads", token, {}).json()["detail"] for token in (other, id_token)]
+    assert [detail.partition(":")[0] for detail in details] == ["audience_mismatch", "audience_mismatch"]
+
+
+@pytest.mark.parametrize("keep_old", [True, False])
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
+def test_after_a_rotation_the_next_token_works_at_once(
+    enforced: Enforced, provider: NodeProvider, algorithm: Alg, *, keep_old: bool
+) -> None:
+    before = provider.client_credentials("threads:write")
+    assert enforced.ask("POST", "/threads", before, {}).status_code == 200
+    provider.rotate(algorithm, keep_old=keep_old)
+    after = provider.client_credentials("threads:write")
+    assert enforced.ask("POST", "/threads", after, {}).status_code == 200
+    # The refetch that found the new key also shows whether the old one is still there.
+    assert enforced.ask("POST", "/threads", before, {}).status_code == (200 if keep_old else 401)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/realms/acme", "/realms/acme/"])
+def test_the_issuer_is_taken_exactly_as_discovery_spells_it(
+    at_server: Enforced, installed_provider: None, path: str
+) -> None:
+    with NodeProvider(path=path) as provider:
+        token = provider.client_credentials("threads:write")
+        at_server.install(provider)
+        assert at_server.ask("POST", "/threads", token, {}).status_code == 200
+        other = provider.issuer.removesuffix("/") if provider.issuer.endswith("/") else f"{provider.issuer}/"
+        at_server.install(provider, issuer=other)
+        assert at_server.ask("POST", "/threads", token, {}).json()["detail"].startswith("issuer_unknown")
+
+
+def test_strict_rfc9068_accepts_what_a_conforming_provider_issues(at_server: Enforced, provider: NodeProvider) -> None:
+    at_server.install(provider, strict_rfc9068=True)
+    token = provider.client_credentials("threads:write")
+    assert at_server.ask("POST", "/threads", token, {}).status_code == 200

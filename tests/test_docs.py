@@ -1,0 +1,45 @@
+"""The documentation says what the code does: generated pages are current, and the README's commands are those of CI."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def generator() -> Any:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("page", ["refusals.md", "permissions.md"])
+def test_a_generated_page_is_current(page: str) -> None:
+    written = (ROOT / "docs" / page).read_text("utf-8")
+    assert written == generator().PAGES[page](), "run python docs/generate.py"
+
+
+def test_the_commands_of_the_readme_are_the_ones_that_ci_runs() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    commands = re.findall(r"```bash\n(.*?)\n```", readme, re.DOTALL)
+    assert commands == ['pip install -e ".[demo]" && oidc-auth demo', 'pip install -e ".[test]" && pytest']
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert all(command in ci for command in commands)
+
+
+def test_every_relative_link_of_the_documentation_leads_somewhere() -> None:
+    for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert 120 <= len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 200

@@ -1,0 +1,144 @@
+"""The package as others see it: its names, what importing it costs, the wheel, the command line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import oidc_auth
+import oidc_auth.langgraph
+from oidc_auth.cli.dev_server import running_dev_server
+from oidc_auth.testing import LocalIssuer
+
+ROOT = Path(__file__).parents[1]
+
+NAMES = [
+    "Caller",
+    "Code",
+    "ConfigError",
+    "Decision",
+    "DeniedError",
+    "Explanation",
+    "Fetcher",
+    "OIDCAuth",
+    "OIDCAuthError",
+    "Observer",
+    "TokenError",
+    "UpstreamError",
+    "__version__",
+    "presets",
+    "store_label",
+]
+
+
+def run(code: str) -> str:
+    """Run code in a fresh process and return what it prints."""
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("OIDC_", "COV_"))}
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=environ
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_public_names_are_these_and_each_can_be_had() -> None:
+    assert oidc_auth.__all__ == NAMES
+    assert all(getattr(oidc_auth, name) is not None for name in NAMES)
+    assert dir(oidc_auth) == NAMES
+    assert oidc_auth.langgraph.__all__ == ["authenticator", "protect"]
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = oidc_auth.nothing_like_it
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = oidc_auth.langgraph.nothing_like_it
+
+
+def test_importing_the_package_loads_none_of_the_heavy_ones() -> None:
+    heavy = ["httpx", "langgraph_sdk", "starlette", "pydantic", "click", "rich", "jwt", "cryptography", "redis"]
+    code = f"import sys, oidc_auth; print([name for name in {heavy} if name in sys.modules])"
+    assert run(code).strip() == "[]"
+
+
+def test_a_token_is_verified_without_httpx_or_the_sdk_where_the_keys_are_inline() -> None:
+    code = """
+import asyncio, sys
+from oidc_auth import OIDCAuth
+from oidc_auth.testing import LocalIssuer
+issuer = LocalIssuer()
+table = {"preset": "generic", "issuer": issuer.url, "audience": "agents", "jwks": issuer.key_set()}
+oidc = OIDCAuth.from_dict({"issuer": table})
+caller = asyncio.run(oidc.authenticate({"authorization": f"Bearer {issuer.token()}"}))
+print(caller.identity, [name for name in ("httpx", "langgraph_sdk", "starlette") if name in sys.modules])
+"""
+    assert run(code).strip() == "alice []"
+
+
+def test_without_starlette_the_sdks_exception_carries_the_refusal() -> None:
+    code = """
+import sys
+sys.modules["starlette"] = sys.modules["starlette.exceptions"] = None
+import asyncio
+from langgraph_sdk import Auth
+from oidc_auth import OIDCAuth
+from oidc_auth.langgraph import authenticator
+table = {"preset": "generic", "issuer": "https://x.test", "audience": "a", "jwks_url": "https://x.test/keys"}
+hook = authenticator(OIDCAuth.from_dict({"issuer": table}))
+try:
+    asyncio.run(hook(headers={}))
+except Auth.exceptions.HTTPException as refusal:
+    print(type(refusal).__name__, refusal.status_code, refusal.headers)
+"""
+    assert run(code).startswith("HTTPException 401 {'WWW-Authenticate': 'Bearer realm=\"langgraph\"'}")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    builder = f"WheelBuilder({str(ROOT)!r}).build(directory={str(folder)!r})"
+    build = f"from hatchling.builders.wheel import WheelBuilder; print(*{builder})"
+    return Path(run(build).strip().splitlines()[-1])
+
+
+def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    for expected in ("oidc_auth/py.typed", "oidc_auth/cli/quickstart/oidc-auth.toml", "oidc_auth/langgraph/entry.py"):
+        assert expected in names
+    assert not any(name.startswith(("tests/", "examples/", "docs/")) for name in names)
+
+
+def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = tmp_path / "site"
+    zipfile.ZipFile(wheel).extractall(site)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.chdir(tmp_path)
+    assert run("import oidc_auth; print(oidc_auth.__file__)").startswith(str(site))
+    issuer = LocalIssuer()
+    (tmp_path / "run").mkdir()
+    with issuer.served() as url:
+        example = site / "oidc_auth" / "cli" / "quickstart"
+        import httpx
+
+        with running_dev_server(example, tmp_path / "run", {"OIDC_ISSUER": url}) as server:
+            sent = {"authorization": f"Bearer {issuer.token(roles=['editor'])}"}
+            statuses = [httpx.post(f"{server.url}/threads", json={}, headers=h).status_code for h in ({}, sent)]
+    assert statuses == [401, 200]
+
+
+def test_the_demo_plays_every_row_as_expected() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "oidc_auth.cli", "demo"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "39 of 39 as expected" in done.stdout
+    assert "NO " not in done.stdout
+
+
+def test_the_command_line_says_what_to_install_when_its_extra_is_missing() -> None:
+    code = "import sys; sys.modules['click'] = None; from oidc_auth.cli import main; main()"
+    assert "pip install 'langgraph-oidc-auth[cli]'" in run(code)
