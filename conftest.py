@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -50,6 +51,17 @@ def parse_json(example: Example) -> None:
     json.loads(example.parsed)
 
 
+def enter_repository(namespace: dict[str, object]) -> None:
+    """Read a page as its reader does: from the repository, wherever the server under test has its folder."""
+    namespace["came_from"] = Path.cwd()
+    os.chdir(Path(__file__).parent)
+
+
+def leave_repository(namespace: dict[str, object]) -> None:
+    """Go back to where the other tests are."""
+    os.chdir(str(namespace["came_from"]))
+
+
 pytest_collect_file = Sybil(
     parsers=[
         PythonCodeBlockParser(),
@@ -57,4 +69,6 @@ pytest_collect_file = Sybil(
         CodeBlockParser(language="json", evaluator=parse_json),
     ],
     patterns=["*.md"],
+    setup=enter_repository,
+    teardown=leave_repository,
 ).pytest()
