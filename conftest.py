@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 
 # The examples' placeholders; nothing is fetched when a configuration is loaded.
 os.environ.setdefault("OIDC_ISSUER", "https://issuer.test")
+
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def only_loopback(event: str, arguments: tuple[object, ...]) -> None:
+    """Refuse every connection that leaves this machine: a test that needs one is no test of ours."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = str(arguments[1][0])
+        if not host.startswith(LOOPBACK):
+            raise RuntimeError(f"a test wanted to connect to {host}")
+
+
+sys.addaudithook(only_loopback)
 
 
 @pytest.fixture

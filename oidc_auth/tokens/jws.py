@@ -62,9 +62,7 @@ def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
     try:
         text = raw.decode("utf-8")
         _check_depth(text, max_depth)
-        parsed: object = json.loads(
-            text, object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_integer
-        )
+        parsed: object = _DECODER.decode(text)
         if "\\u" in text:
             _ = json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no character
     except (ValueError, RecursionError):
@@ -104,3 +102,9 @@ def _integer(literal: str) -> int:
     if len(literal) > _LONGEST_INTEGER or (number := int(literal)) not in _INTEGERS:
         raise ValueError
     return number
+
+
+# Made once: json.loads would make another for each call with hooks.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_integer
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from ..errors import TokenError
@@ -55,7 +56,7 @@ class Verifier:
             UpstreamError: the issuer's keys cannot be had.
         """
         segments = split_token(presented.token)
-        header = parse_object(decode_base64url(segments.header), self._max_depth)
+        header = _read_header(segments.header, self._max_depth)
         # The cheap refusals first: before the payload of a stranger's token is even decoded.
         check_algorithm(header, self._algorithms)
         check_critical(header)
@@ -71,6 +72,12 @@ class Verifier:
     def _refuse_hopeless(self, kid: str | None, now: float) -> None:
         if kid is not None and not any(issuer.keys.may_hold(kid, now) for issuer in self._issuers.values()):
             raise refuse_unknown_kid(kid)
+
+
+@lru_cache(maxsize=256)
+def _read_header(segment: bytes, max_depth: int) -> Mapping[str, object]:
+    """Return a header's members. An issuer signs all its tokens under a few headers: each is parsed once."""
+    return parse_object(decode_base64url(segment), max_depth)
 
 
 async def _verify_as(
