@@ -172,6 +172,7 @@ class OIDCAuth:
         Args:
             claims: a decoded token's claims; ``iss`` may be left out with one issuer.
         """
+        claims = dict(claims)
         issuer = claims.get("iss", next(iter(self._keys)) if len(self._keys) == 1 else None)
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:

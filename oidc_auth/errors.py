@@ -59,6 +59,7 @@ class Code(StrEnum):
     TOKEN_BOUND = "token_bound"
     REQUIREMENT_UNMET = "requirement_unmet"
     IDENTITY_INVALID = "identity_invalid"
+    TENANT_INVALID = "tenant_invalid"
     SIGNATURE_INVALID = "signature_invalid"
 
     NO_PERMISSION_MAPS = "no_permission_maps"
@@ -187,6 +188,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "the token names nobody",
         "The identity claim must be a non-empty string (Keycloak: the client needs the default scope 'basic').",
     ),
+    Code.TENANT_INVALID: Meaning(
+        401,
+        "the token's tenant cannot be used",
+        "The tenant claim must be a string (keys = true: an object of one key); of another type it would be none.",
+    ),
     Code.SIGNATURE_INVALID: Meaning(
         401,
         "the token's signature is wrong",
@@ -224,7 +230,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.CRON_EXPIRED: Meaning(
         403,
         "the cron's authorization has ended",
-        "Its owner renews it by any update of the cron; langgraph.cron_max_age says how long it lasts (seconds).",
+        "Its owner renews it by an update of its input or metadata; langgraph.cron_max_age says how long it lasts.",
     ),
     Code.SCHEDULER_REFUSED: Meaning(
         403,

@@ -9,11 +9,11 @@ from ..keys.fetch import Fetcher, HttpFetcher
 from ..keys.keyset import read_key_set
 from ..keys.refresh import Ages
 from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
-from ..permissions.mapping import Grant, MappingRules, Right, TenantClaim
+from ..permissions.mapping import Grant, MappingRules, Right
 from ..permissions.names import expand, spelled, split_reach
 from ..permissions.settings import EnforcementSettings
 from ..tokens.claim_path import parse_path
-from ..tokens.policy import IdentityClaim, Requirement, TokenPolicy
+from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..keys.source import KeySource
     from ..observe import Observer
-    from .schema import Document, GrantTable, IssuerTable, LimitsTable, RoleTable
+    from .schema import Document, GrantTable, IdentitySource, IssuerTable, LimitsTable, RoleTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,8 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
     """Return the settings that a document stands for."""
     limits = document.limits
     fetches = fetcher or HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout)
-    policies = [_policy(table) for table in document.issuer]
+    prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
+    policies = [_policy(table, prefixes) for table in document.issuer]
     sources = [_keys(table, limits, fetches, observer) for table in document.issuer]
     return Settings(
         issuers=tuple(TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)),
@@ -88,17 +89,24 @@ def _keys(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher, observer: O
     return RemoteKeys(table.issuer, jwks_url=table.jwks_url, fetcher=fetcher, limits=bounds, observer=observer)
 
 
-def _policy(table: IssuerTable) -> TokenPolicy:
+def _prefix(table: IssuerTable, source: IdentitySource) -> str:
+    return (table.identity_prefix or "") + source.prefix
+
+
+def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str]) -> IdentityClaim:
+    prefix = _prefix(table, source)
+    taken = tuple(sorted(other for other in prefixes if other != prefix and other.startswith(prefix)))
+    return IdentityClaim(path=tuple(source.claim), prefix=prefix, taken=taken)
+
+
+def _policy(table: IssuerTable, prefixes: Iterable[str]) -> TokenPolicy:
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
     return TokenPolicy(
         issuer=table.issuer,
         audiences=None if skipped else frozenset(table.audience),
         algorithms=_both_names(table.algorithms),
-        identities=tuple(
-            IdentityClaim(path=tuple(source.claim), prefix=(table.identity_prefix or "") + source.prefix)
-            for source in table.identity
-        ),
+        identities=tuple(_identity(table, source, prefixes) for source in table.identity),
         leeway=table.leeway,
         max_age=table.max_age,
         required_claims=tuple(tuple(path) for path in table.required_claims),
@@ -107,6 +115,7 @@ def _policy(table: IssuerTable) -> TokenPolicy:
         strict_rfc9068=table.strict_rfc9068,
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
         requirements=_requirements(table.require),
+        tenant=None if table.tenant is None else TenantClaim(path=tuple(table.tenant.claim), keys=table.tenant.keys),
     )
 
 
@@ -122,11 +131,9 @@ def _requirements(conditions: Mapping[str, list[str]]) -> tuple[Requirement, ...
 
 
 def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> MappingRules:
-    tenant = table.tenant
     return MappingRules(
         policy=policy,
         grants=tuple(_grant(grant, roles) for grant in table.grant),
-        tenant=None if tenant is None else TenantClaim(path=tuple(tenant.claim), keys=tenant.keys),
         display_name=None if table.display_name is None else tuple(table.display_name),
         claims=tuple(tuple(path) for path in table.claims),
     )

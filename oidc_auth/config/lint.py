@@ -6,6 +6,7 @@ Reads the raw document, whatever is in it: pydantic says nothing more about a ta
 from __future__ import annotations
 
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Problem
@@ -14,16 +15,34 @@ from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..permissions.names import ALIASES, NAMES, NameUnknownError, Reach, expand, split_reach
 from ..tokens.claim_path import ClaimPathError, parse_path
-from .presets import PRESETS
-from .schema import NOT_YET
+from .presets import PRESETS, preset_of
+from .schema import NOT_YET, LimitsTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 Table = dict[str, Any]
 
-PUBLIC_ISSUERS = ("https://token.actions.githubusercontent.com", "https://accounts.google.com", "accounts.google.com")
-"""Issuers that sign for anybody in the world: the audience is chosen by the caller, so it proves nothing alone."""
+PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
+    "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
+    "https://accounts.google.com": ("hd", "email", "sub"),
+    "accounts.google.com": ("hd", "email", "sub"),
+}
+"""Issuers that sign for anybody in the world, and the claims one of which must say whose token it is.
+
+Whoever asks such an issuer for a token also chooses the audience, so that it proves nothing alone.
+"""
+PARAMETERS = frozenset(preset.parameter for preset in PRESETS.values()) - {"issuer"}
+
+SOUGHT: Mapping[str, str] = {
+    "threads:run": "threads:create_run",
+    "runs:write": "threads:create_run",
+    "runs:read": "threads:read",
+    "threads:list": "threads:search",
+    "assistants:list": "assistants:search",
+    "store:list": "store:list_namespaces",
+}
+"""Names that people write for another one; the nearest spelling would be a different right."""
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
@@ -36,29 +55,44 @@ def lint(document: Table) -> Iterator[Problem]:
     """Yield what is wrong with a document whose presets are expanded and whose values are normalised."""
     issuers = _tables(document.get("issuer"))
     roles = _dict(document.get("roles"))
-    for number, table in enumerate(issuers):
+    for number, table in issuers:
         where = f"issuer[{number}]"
         yield from _lint_preset(table, where)
         yield from _lint_binding(table, where)
         yield from _lint_keys(table, where)
         yield from _lint_paths(table, where)
+        yield from _lint_identity(table, where)
         yield from _lint_grants(table, where, roles)
     yield from _lint_many(issuers)
-    yield from _lint_roles(roles, has_tenant=any("tenant" in table for table in issuers))
+    yield from _lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
+    yield from _lint_limits(_dict(document.get("limits")))
+
+
+def consequences(document: Table) -> frozenset[str]:
+    """Return the key paths whose problems only follow from another that is reported: no issuer without its preset."""
+    silent: set[str] = set()
+    for number, table in _tables(document.get("issuer")):
+        where, preset = f"issuer[{number}]", preset_of(table)
+        if "preset" in table and preset is None:
+            silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS)}
+        elif preset is not None and "issuer" not in table and preset.parameter != "issuer":
+            silent.add(f"{where}.issuer")
+    return frozenset(silent)
 
 
 def warnings_of(document: Table) -> tuple[str, ...]:
     """Return what is dangerous although it is allowed."""
-    return tuple(
-        f"issuer[{number}]: insecure_skip_audience: every token of {table.get('issuer')} is accepted, whoever it is for"
-        for number, table in enumerate(_tables(document.get("issuer")))
-        if table.get("insecure_skip_audience") is True
-    )
+    issuers = _tables(document.get("issuer"))
+    open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
+    found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
+    if len([table for _, table in issuers if "tenant" in table]) > 1:
+        found.append("several issuers name a tenant: the same name at two of them is one tenant")
+    return tuple(found)
 
 
 def not_yet(document: Table) -> Iterator[Problem]:
     """Yield the keys that belong to the vocabulary but are not built yet, and take them out."""
-    for number, table in enumerate(_tables(document.get("issuer"))):
+    for number, table in _tables(document.get("issuer")):
         for name in NOT_YET["issuer"]:
             if name in table:
                 del table[name]
@@ -66,33 +100,59 @@ def not_yet(document: Table) -> Iterator[Problem]:
 
 
 def _lint_preset(table: Table, where: str) -> Iterator[Problem]:
-    name = table.get("preset")
-    if name is not None and name not in PRESETS:
+    name, preset = table.get("preset"), preset_of(table)
+    if "preset" in table and preset is None:
+        if not isinstance(name, str):
+            yield Problem(f"{where}.preset", "should be a string")
+            return
         known = ", ".join(sorted(PRESETS))
         yield Problem(f"{where}.preset", f"unknown preset {name!r}; known: {known}", did_you_mean(name, PRESETS))
-    if name is None and "grant" not in table:
+        return
+    if not table.get("grant"):
         yield Problem(where, "no grant: nobody would be allowed anything", "add [[issuer.grant]], or a preset")
-    if "issuer" not in table and name in PRESETS:
-        parameter = PRESETS[str(name)].parameter
+    if preset is not None:
+        yield from _lint_parameters(table, where, str(name), preset.parameter)
+
+
+def kind_of(value: object) -> str:
+    """Return what kind of value this is; not the value: it may be a secret."""
+    names = {"str": "a string", "int": "a number", "float": "a number", "bool": "a boolean", "list": "a list"}
+    return {**names, "dict": "a table", "NoneType": "nothing"}.get(type(value).__name__, type(value).__name__)
+
+
+def _lint_parameters(table: Table, where: str, name: str, parameter: str) -> Iterator[Problem]:
+    if "issuer" not in table and parameter not in table:
         yield Problem(f"{where}.{parameter}", "is missing", f"preset {name!r} wants {parameter!r}, or 'issuer'")
+    for other in sorted(PARAMETERS & set(table)):
+        if other != parameter:
+            yield Problem(f"{where}.{other}", f"does not belong to preset {name!r}", f"it takes {parameter!r}")
+        elif "issuer" in table:
+            yield Problem(f"{where}.{other}", "stands beside issuer", "keep one of the two")
+        else:
+            yield Problem(f"{where}.{other}", f"should be a string; found {kind_of(table[other])}")
 
 
 def _lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """An issuer signs for many: something must bind its tokens to this API."""
+    required = _dict(table.get("require"))
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
         cure = "write this API's name; a provider without aud (Cognito, Clerk): client_claim with a scope prefix"
         yield Problem(f"{where}.audience", "is missing: any token of this issuer would do", cure)
-    if "client_claim" in table and not (table.get("require") or _has_scope_prefix(table)):
-        cure = "add a grant with strip_prefix, or a [issuer.require] table"
+    if "client_claim" in table and not (required or _has_scope_prefix(table)):
+        cure = "add a grant on scope with strip_prefix, or a [issuer.require] table"
         yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
-    if table.get("issuer") in PUBLIC_ISSUERS and not table.get("require"):
-        cure = "add [issuer.require], for GitHub: repository_owner_id and repository"
-        yield Problem(f"{where}.require", f"is missing: {table['issuer']} signs tokens for anybody", cure)
+    issuer = table.get("issuer")
+    telling = PUBLIC_ISSUERS.get(issuer, ()) if isinstance(issuer, str) else ()
+    if telling and not any(name in required for name in telling):
+        cure = f"add [issuer.require] with one of {', '.join(telling)}"
+        yield Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
 
 
 def _has_scope_prefix(table: Table) -> bool:
-    grants = _tables(table.get("grant"))
-    return bool(grants) and all(grant.get("strip_prefix") for grant in grants if grant.get("claim") in ("scope", "scp"))
+    scopes = [
+        grant for _, grant in _tables(table.get("grant")) if grant.get("claim") in ("scope", "scp", ["scope"], ["scp"])
+    ]
+    return bool(scopes) and all(grant.get("strip_prefix") for grant in scopes)
 
 
 def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
@@ -107,19 +167,28 @@ def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
     for name in ("issuer", "jwks_url"):
         url = table.get(name)
         fetched = name == "jwks_url" or not (static or "jwks_url" in table)
-        if isinstance(url, str) and fetched and (why := permitted_url(url)) is not None:
-            yield Problem(f"{where}.{name}", f"{url!r}: {why}")
+        if isinstance(url, str) and url and fetched and (why := permitted_url(url)) is not None:
+            # Not the address itself: it may hold a password.
+            yield Problem(f"{where}.{name}", f"cannot be fetched: {why}")
     for name in _strings(table.get("algorithms")):
         if name not in ASYMMETRIC:
-            cure = did_you_mean(name, ASYMMETRIC) or "only asymmetric ones: whoever checks HS256 could also sign it"
+            symmetric = name == "none" or name.startswith("HS")
+            cure = "only asymmetric ones: whoever checks HS256 could also sign it"
+            cure = cure if symmetric else did_you_mean(name, ASYMMETRIC) or cure
             yield Problem(f"{where}.algorithms", f"{name!r} is not accepted", cure)
 
 
+def _lint_identity(table: Table, where: str) -> Iterator[Problem]:
+    prefixes = [source.get("prefix", "") for _, source in _tables(table.get("identity"))]
+    if len(prefixes) != len({str(prefix) for prefix in prefixes}):
+        cure = 'give each a prefix of its own, such as "client:"; one of them may have none'
+        yield Problem(f"{where}.identity", "two claims share one space of names", cure)
+
+
 def _lint_paths(table: Table, where: str) -> Iterator[Problem]:
-    conditions = [(f"{where}.require", table.get("require"))]
-    conditions += [
-        (f"{where}.grant[{n}].when", grant.get("when")) for n, grant in enumerate(_tables(table.get("grant")))
-    ]
+    client = _dict(table.get("client_claim")).get("values")
+    conditions = [(f"{where}.require", table.get("require")), (where, {"client_claim": client})]
+    conditions += [(f"{where}.grant[{n}].when", grant.get("when")) for n, grant in _tables(table.get("grant"))]
     for place, condition in conditions:
         for path, values in _dict(condition).items():
             try:
@@ -130,12 +199,14 @@ def _lint_paths(table: Table, where: str) -> Iterator[Problem]:
 
 
 def _pattern(value: str) -> Iterator[tuple[str, str]]:
+    if value == "*":
+        yield "'*' binds nothing: it matches every value", "name the values, or a prefix and *; required_claims: any"
     if "*" in value[:-1]:
         yield f"{value!r}: a * stands only at the end", "write the value out, or a prefix and *"
 
 
 def _lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
-    for number, grant in enumerate(_tables(table.get("grant"))):
+    for number, grant in _tables(table.get("grant")):
         place = f"{where}.grant[{number}]"
         if ("accept" in grant) == ("values" in grant):
             found = "both accept and values" if "accept" in grant else "neither accept nor values"
@@ -146,11 +217,11 @@ def _lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
                 cure = "a token may widen its reach only by a name that is listed here literally"
                 yield Problem(f"{place}.accept", f"{name!r}: a pattern covers own objects only", cure)
         for value, names in _dict(grant.get("values")).items():
-            yield from (Problem(f"{place}.values.{value}", *fault) for fault in _pattern(value))
             if value == "*" and not grant.get("when"):
-                yield Problem(
-                    f"{place}.values.*", "matches every value", "add a condition, when = {...}, or name the values"
-                )
+                cure = "add a condition, when = {...}, or name the values"
+                yield Problem(f"{place}.values.*", "matches every value", cure)
+            elif value != "*":
+                yield from (Problem(f"{place}.values.{value}", *fault) for fault in _pattern(value))
             for name in _strings(names):
                 yield from _lint_right(name, f"{place}.values.{value}", roles, has_tenant="tenant" in table)
 
@@ -158,19 +229,28 @@ def _lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
 def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
     """A right is a role, a permission, a group or a pattern; permissions may carry a reach."""
     if text in roles:
+        if not has_tenant and _names_tenant(text, roles):
+            cure = 'add tenant = "<claim>" to the issuer, or use another role for it'
+            yield Problem(where, f"{text!r} has @tenant rights, and this issuer has no tenant claim", cure)
         return
     try:
         name, reach = split_reach(text)
         expand(name)
     except NameUnknownError as error:
-        known = {*NAMES, *ALIASES, *roles, "*", "threads:*", "*:read", "*:write"}
-        hint = did_you_mean(text, known | {f"{name}@{reach}" for name in NAMES for reach in ("tenant", "all")})
-        yield Problem(where, f"{text!r}: {error}", hint)
+        yield Problem(where, f"{text!r}: {error}", _meant(text, roles))
         return
     if reach is Reach.TENANT and name.startswith("store:"):
         yield Problem(where, f"{text!r}: a store is one's own or everybody's", "write it without @tenant, or @all")
-    if reach is Reach.TENANT and not has_tenant:
+    elif reach is Reach.TENANT and not has_tenant:
         yield Problem(where, f"{text!r}: this issuer has no tenant claim", 'add tenant = "<claim>" to the issuer')
+
+
+def _meant(text: str, roles: Table) -> str:
+    """Return the suggestion for an unknown right: never a pattern, which would give more than was asked for."""
+    if text in SOUGHT:
+        return f"did you mean {SOUGHT[text]!r}?"
+    known = {*NAMES, *ALIASES, *roles}
+    return did_you_mean(text, known | {f"{name}@{reach}" for name in NAMES for reach in ("tenant", "all")} | {"*@all"})
 
 
 def _lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
@@ -185,39 +265,73 @@ def _lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
 
 
 def _reaches_itself(start: str, roles: Table) -> bool:
-    seen: set[str] = set()
+    return start in _everything_in(start, roles)
+
+
+def _names_tenant(start: str, roles: Table) -> bool:
+    return any(text.endswith("@tenant") for text in _everything_in(start, roles))
+
+
+def _everything_in(start: str, roles: Table) -> set[str]:
+    """Return all that a role allows, through the roles it includes."""
+    found: set[str] = set()
     waiting = [start]
     while waiting:
         for name in _strings(_dict(roles.get(waiting.pop())).get("allow")):
-            if name == start:
-                return True
-            if name in roles and name not in seen:
-                seen.add(name)
+            if name not in found:
+                found.add(name)
                 waiting.append(name)
-    return False
+    return found
 
 
-def _lint_many(issuers: list[Table]) -> Iterator[Problem]:
+def _lint_many(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
     if len(issuers) < 2:  # noqa: PLR2004 - one issuer is like no other
         return
-    for key in ("issuer", "name"):
-        seen: set[object] = set()
-        for number, table in enumerate(issuers):
+    cures = {
+        "identity_prefix": 'write one for each issuer, such as "ci:"; one of them may be ""',
+        "issuer": "each issuer once",
+    }
+    yield from _lint_prefixes(issuers)
+    for key, cure in cures.items():
+        seen: set[str] = set()
+        for number, table in issuers:
             value = table.get(key)
-            if isinstance(value, str) and value in seen:
-                yield Problem(
-                    f"issuer[{number}].{key}", f"{value!r} stands twice", "each issuer once, with a name of its own"
-                )
-            seen.add(value if isinstance(value, str) else None)
-    for number, table in enumerate(issuers):
-        if "identity_prefix" not in table:
-            cure = 'write one for each issuer, such as "ci:"; "" is allowed'
-            yield Problem(f"issuer[{number}].identity_prefix", "is missing: two issuers may use the same sub", cure)
+            if value is None and key == "identity_prefix":
+                yield Problem(f"issuer[{number}].{key}", "is missing: two issuers may use the same sub", cure)
+            elif isinstance(value, str) and value in seen:
+                yield Problem(f"issuer[{number}].{key}", f"{value!r} stands twice", cure)
+            seen.add(value if isinstance(value, str) else "")
 
 
-def _tables(value: object) -> list[Table]:
-    tables = cast("list[object]", value) if isinstance(value, list) else []
-    return [cast("Table", table) for table in tables if isinstance(table, dict)]
+def _lint_prefixes(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
+    """Two people must not have one name: "a" + "bob" and "ab" + "ob" would be the same."""
+    full = [(number, prefix) for number, table in issuers for prefix in _full_prefixes(table)]
+    for number, prefix in full:
+        others = {other for n, other in full if n != number}
+        if prefix and any(other.startswith(prefix) for other in others):
+            cure = 'let none begin with another one, such as "ci:" and "sso:"'
+            yield Problem(f"issuer[{number}].identity_prefix", f"{prefix!r} begins another issuer's prefix", cure)
+
+
+def _full_prefixes(table: Table) -> list[str]:
+    own = table.get("identity_prefix")
+    sources = [source.get("prefix", "") for _, source in _tables(table.get("identity"))] or [""]
+    return [f"{own}{source}" for source in sources] if isinstance(own, str) else []
+
+
+def _lint_limits(limits: Table) -> Iterator[Problem]:
+    """Keys are refreshed behind, then waited for, then given up: in this order, or a healthy provider is an outage."""
+    names = ("refresh_after", "wait_after", "max_stale")
+    ages = {name: limits.get(name, LimitsTable.model_fields[name].default) for name in names}
+    for earlier, later in pairwise(names):
+        if all(isinstance(ages[name], (int, float)) for name in (earlier, later)) and ages[earlier] > ages[later]:
+            yield Problem(f"limits.{later}", f"is less than {earlier}", f"write at least {ages[earlier]:g}")
+
+
+def _tables(value: object) -> list[tuple[int, Table]]:
+    """Return the tables of a list, each with its place in it."""
+    members = cast("list[object]", value) if isinstance(value, list) else []
+    return [(number, cast("Table", table)) for number, table in enumerate(members) if isinstance(table, dict)]
 
 
 def _dict(value: object) -> Table:

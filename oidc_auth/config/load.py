@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -14,12 +15,12 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
-from .lint import did_you_mean, lint, not_yet, warnings_of
+from .lint import consequences, did_you_mean, kind_of, lint, not_yet, warnings_of
 from .presets import expanded
 from .schema import Document, GrantTable, IssuerTable, LangGraphTable, LimitsTable, RoleTable, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from pydantic import BaseModel
 
@@ -84,24 +85,29 @@ def load_mapping(
     Raises:
         ConfigError: all that is wrong with it, at once.
     """
-    problems: list[Problem] = []
-    document = cast("dict[str, Any]", _resolved(raw, "", os.environ if environ is None else environ, problems))
-    if not isinstance(document, dict):  # pyright: ignore[reportUnnecessaryIsInstance] - a JSON file may hold anything
+    if not isinstance(raw, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - a JSON file may hold anything
         raise ConfigError([Problem("", "is not a table")], source=source)
-    digest = hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()[:12]
-    document = normalised(document)
-    if isinstance(document.get("issuer"), list):
-        tables = cast("list[object]", document["issuer"])
-        document["issuer"] = [
-            expanded(cast("dict[str, Any]", table)) if isinstance(table, dict) else table for table in tables
-        ]
-        document = normalised(document)
-    problems += not_yet(document)
+    places: dict[str, int] = {}
+    first: list[Problem] = []
+    plain = cast("dict[str, Any]", _plain(raw))
+    resolved = _resolved(normalised(plain), "", os.environ if environ is None else environ, first, places)
+    document = _expanded(cast("dict[str, Any]", resolved))
+    first += not_yet(document)
     shaped, shape_problems = _shape(document)
-    problems = _merged([*problems, *shape_problems, *lint(document)])
+    problems = _merged(first, list(lint(document)), shape_problems, consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
+    digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
     return Loaded(shaped, source, digest, warnings_of(document))
+
+
+def _expanded(document: dict[str, Any]) -> dict[str, Any]:
+    tables = cast("object", document.get("issuer"))
+    if not isinstance(tables, list):
+        return document
+    members = cast("list[object]", tables)
+    filled = [expanded(cast("dict[str, Any]", table)) if isinstance(table, dict) else table for table in members]
+    return normalised({**document, "issuer": filled})
 
 
 def load_environment(environ: Mapping[str, str], folder: Path) -> Loaded:
@@ -139,14 +145,32 @@ def _issuer_of(environ: Mapping[str, str]) -> dict[str, Any]:
     return table
 
 
-def _resolved(value: object, where: str, environ: Mapping[str, str], problems: list[Problem]) -> object:
-    """Return the value with each ``${NAME}`` replaced by that variable; keys are left alone."""
+def _plain(value: object) -> object:
+    """Return the value with any mapping as a dict and any sequence as a list."""
+    if isinstance(value, Mapping):
+        return {key: _plain(member) for key, member in cast("Mapping[object, object]", value).items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(each) for each in cast("Iterable[object]", value)]
+    return value
+
+
+def _below(where: str, key: str) -> str:
+    return f"{where}.{key}" if where else key
+
+
+def _resolved(
+    value: object, where: str, environ: Mapping[str, str], problems: list[Problem], places: dict[str, int]
+) -> object:
+    """Return the value with each ``${NAME}`` replaced by that variable, and note the order of all key paths."""
+    places.setdefault(where, len(places))
     if isinstance(value, dict):
-        members = cast("dict[str, object]", value)
-        return {k: _resolved(v, f"{where}.{k}".lstrip("."), environ, problems) for k, v in members.items()}
-    if isinstance(value, (list, tuple)):
-        members_ = cast("Iterable[object]", value)
-        return [_resolved(v, f"{where}[{n}]", environ, problems) for n, v in enumerate(members_)]
+        members = cast("dict[object, object]", value)
+        odd = [key for key in members if not isinstance(key, str)]
+        problems.extend(Problem(_below(where, str(key)), "the key is no string", "quote it") for key in odd)
+        return {str(k): _resolved(v, _below(where, str(k)), environ, problems, places) for k, v in members.items()}
+    if isinstance(value, list):
+        listed = cast("list[object]", value)
+        return [_resolved(v, f"{where}[{n}]", environ, problems, places) for n, v in enumerate(listed)]
     if not isinstance(value, str):
         return value
     problems.extend(
@@ -154,7 +178,7 @@ def _resolved(value: object, where: str, environ: Mapping[str, str], problems: l
         for name in _REFERENCE.findall(value)
         if name not in environ
     )
-    return _REFERENCE.sub(lambda match: environ.get(match[1], ""), value)
+    return _REFERENCE.sub(lambda match: environ.get(match[1], match[0]), value)
 
 
 def _shape(document: dict[str, Any]) -> tuple[Document | None, list[Problem]]:
@@ -185,39 +209,41 @@ def _known_keys(location: tuple[str | int, ...]) -> Iterator[str]:
     names = [part for part in location[:-1] if isinstance(part, str)]
     table = next((_TABLES[name] for name in reversed(names) if name in _TABLES), Document)
     yield from table.model_fields
-    if table is IssuerTable:
-        yield from ("url", "domain")
 
 
 def _kind_of(document: object, location: Iterable[str | int]) -> str:
-    """Return what kind of value stands at a path; not the value: it may be a secret."""
     value = document
     for part in location:
         try:
             value = cast("Any", value)[part]
         except (KeyError, IndexError, TypeError):
-            return "nothing"
-    names = {
-        "str": "a string",
-        "int": "a number",
-        "float": "a number",
-        "bool": "a boolean",
-        "list": "a list",
-        "dict": "a table",
-    }
-    kind = type(value).__name__
-    return names.get(kind, kind)
+            return kind_of(None)
+    return kind_of(value)
 
 
-def _merged(problems: Iterable[Problem]) -> list[Problem]:
-    """One problem a place and cause, in the order of the document's paths; the shape's word comes first."""
-    kept: dict[tuple[str, str], Problem] = {}
-    missing = set[str]()
-    for problem in problems:
-        # Both passes may say that the same key is missing: the second knows the cure, the first was earlier.
-        if problem.message.startswith("is missing"):
-            if problem.where in missing:
-                continue
-            missing.add(problem.where)
-        kept.setdefault((problem.where, problem.message), problem)
-    return sorted(kept.values(), key=lambda problem: problem.where)
+def _merged(
+    first: list[Problem],
+    meaning: list[Problem],
+    shape: list[Problem],
+    consequences: frozenset[str],
+    places: Mapping[str, int],
+) -> list[Problem]:
+    """Return one report for each mistake, in the order of the document.
+
+    A place that an earlier pass complains of is not complained of again: what the meaning pass says has the cure.
+    """
+    kept: dict[Problem, None] = {}
+    named = set(consequences)
+    for problems in (first, meaning, shape):
+        fresh = [problem for problem in problems if problem.where not in named]
+        kept |= dict.fromkeys(fresh)
+        named |= {problem.where for problem in fresh}
+    return sorted(kept, key=lambda problem: _place(problem.where, places))
+
+
+def _place(where: str, places: Mapping[str, int]) -> tuple[int, str]:
+    """Return where in the document a path stands: one that is not there, where that stands in which it is missing."""
+    known = where
+    while known and known not in places:
+        known = known[: max(known.rfind("."), known.rfind("["), 0)]
+    return places.get(known, 0), where

@@ -6,11 +6,12 @@ changed, printed, or written to a file.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     Grants = Mapping[str, Mapping[str, Sequence[str]] | Sequence[str]]
 
@@ -116,7 +117,8 @@ def _filled(
 ) -> dict[str, Any]:
     table: dict[str, Any] = {"preset": name, PRESETS[name].parameter: address, "audience": audience, **settings}
     if grants is not None:
-        table["grant"] = [*table.get("grant", ()), *(_grant(claim, given) for claim, given in grants.items())]
+        more = table.get("grant", [])
+        table["grant"] = [*([more] if isinstance(more, Mapping) else more), *(_grant(*each) for each in grants.items())]
     return table
 
 
@@ -124,21 +126,26 @@ def _grant(claim: str, given: Mapping[str, Sequence[str]] | Sequence[str]) -> di
     # A mapping maps values; a list accepts names. A lone string would be a list of letters: it is one name.
     if isinstance(given, str):
         return {"claim": claim, "accept": [given]}
-    return {"claim": claim, "accept": list(given)} if _is_list(given) else {"claim": claim, "values": given}
+    return {"claim": claim, "values": given} if isinstance(given, Mapping) else {"claim": claim, "accept": [*given]}
 
 
-def _is_list(given: object) -> bool:
-    return isinstance(given, (list, tuple, set, frozenset))
+def preset_of(table: Mapping[str, Any]) -> Preset | None:
+    """Return the preset that an ``[[issuer]]`` table names, or None when it names none there is."""
+    name = table.get("preset")
+    return PRESETS.get(name) if isinstance(name, str) else None
 
 
 def expanded(table: dict[str, Any]) -> dict[str, Any]:
     """Return an ``[[issuer]]`` table with what its preset fixes; an unknown preset is left for the lint to name."""
-    preset = PRESETS.get(str(table.get("preset", "")))
+    preset = preset_of(table)
     if preset is None:
         return table
     filled = {**preset.defaults, **table}
-    if preset.parameter != "issuer" and isinstance(address := filled.pop(preset.parameter, None), str):
-        filled.setdefault("issuer", preset.issuer(address))
+    address = filled.get(preset.parameter)
+    # An address of another type, or one beside an issuer, is left for the lint to name.
+    if isinstance(address, str) and (preset.parameter == "issuer" or "issuer" not in filled):
+        del filled[preset.parameter]
+        filled["issuer"] = preset.issuer(address)
     # Issuer and audience alone are a working configuration; an explicit map is the whole map.
     filled.setdefault("grant", [{"claim": claim, "accept": ["*"]} for claim in preset.accepts])
     return filled

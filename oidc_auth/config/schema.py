@@ -26,15 +26,20 @@ NOT_YET: dict[str, tuple[str, ...]] = {
 
 
 def _keys(value: object) -> object:
-    return list(parse_path(value)) if isinstance(value, str) else value
+    if not isinstance(value, (str, list)) or value == []:
+        return value  # pyright: ignore[reportUnknownVariableType]
+    # A member that is no string is left for pydantic to name.
+    keys = cast("str | list[str]", value)
+    return list(parse_path(keys)) if isinstance(keys, str) or all(isinstance(k, str) for k in keys) else keys  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
+Name = Annotated[str, Field(min_length=1)]
 ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1)]
 """A claim path, as text or as a list of keys; parsed to its keys."""
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class IdentitySource(_Table):
@@ -76,7 +81,7 @@ class IssuerTable(_Table):
     name: str = ""
     preset: str = ""
     issuer: str = Field(min_length=1)
-    audience: list[str] = Field(default_factory=list)
+    audience: list[Name] = Field(default_factory=list[str])
     jwks_url: str | None = None
     jwks: dict[str, Any] | None = None
     algorithms: list[str] = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
@@ -161,15 +166,23 @@ def _issuer(raw: object) -> object:
     for name in ("audience", "algorithms", "required_claims", "authorized_parties", "claims", "identity", "grant"):
         if name in table:
             table[name] = _listed(table[name])
-    table["identity"] = _each(lambda s: {"claim": s} if isinstance(s, str) else s, table.get("identity"))
+    if "identity" in table:
+        table["identity"] = _each(lambda s: {"claim": s} if isinstance(s, str) else s, table["identity"])
     if isinstance(table.get("tenant"), (str, list)):
         table["tenant"] = {"claim": table["tenant"]}
-    table["grant"] = _each(lambda g: _with_lists(g, "accept", tables=("values", "when")), table.get("grant"))
+    if "grant" in table:
+        table["grant"] = _each(lambda g: _with_lists(g, "accept", tables=("values", "when")), table["grant"])
     if "client_claim" in table:
         table["client_claim"] = _with_lists(table["client_claim"], "values")
     if isinstance(table.get("require"), dict):
-        table["require"] = {path: _listed(values) for path, values in table["require"].items()}
-    return {name: value for name, value in table.items() if value is not None}
+        table["require"] = {path: _conditions(values) for path, values in table["require"].items()}
+    return table
+
+
+def _conditions(values: object) -> object:
+    """Return the values of a condition; a boolean, as in ``email_verified = true``, as JSON spells it."""
+    listed = [values] if isinstance(values, (str, bool)) else values
+    return _each(lambda value: str(value).lower() if isinstance(value, bool) else value, listed)
 
 
 def _each(change: Callable[[object], object], values: object) -> object:
@@ -191,5 +204,5 @@ def _with_lists(raw: object, *names: str, tables: tuple[str, ...] = ()) -> objec
             table[name] = _listed(table[name])
     for name in tables:
         if isinstance(table.get(name), dict):
-            table[name] = {key: _listed(value) for key, value in table[name].items()}
+            table[name] = {key: _conditions(value) for key, value in table[name].items()}
     return table

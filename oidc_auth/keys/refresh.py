@@ -104,8 +104,12 @@ class Refreshed(Generic[T]):
 
     def next_attempt_in(self, now: float) -> float:
         """Return the seconds until the next attempt is allowed after a failed one."""
+        if self.failed_at is None:
+            return 0
         pause = self._ages.retry_when_empty if self.value is None else self._ages.retry_after_failure
-        return 0 if self.failed_at is None else max(0, self.failed_at + pause - now)
+        waited = now - self.failed_at
+        # A failure in the future means that the clock was set back: it must not hold up attempts for an hour.
+        return pause - waited if 0 <= waited < pause else 0
 
     def _move(self, now: float) -> Move:
         if self.value is None or self.loaded_at is None:

@@ -158,18 +158,23 @@ class RemoteKeys:
         return Found(select_key(key_set, algorithm, kid), self._generation)
 
     def _known_absent(self, kid: str, now: float) -> bool:
-        return now - self._absent.get(kid, float("-inf")) < self._limits.unknown_kid_window
+        return 0 <= now - self._absent.get(kid, float("-inf")) < self._limits.unknown_kid_window
 
     async def _ask_again(self, key_set: KeySet, kid: str, now: float) -> KeySet:
         """Fetch for an unknown kid: a key just rotated in is accepted at once, a flood of made-up kids costs two."""
-        if self._known_absent(kid, now) or not self._bucket.take(now):
+        if self._known_absent(kid, now):
             return key_set
-        key_set = await self._key_set(self._keys.renew, now)
-        if self._keys.failed_at is not None:
-            # The key may well exist: the provider could not be asked. That is an outage, not a bad token.
-            raise self._unavailable(now)
+        if not self._bucket.take(now):
+            return self._unless_out(key_set, now)
+        key_set = self._unless_out(await self._key_set(self._keys.renew, now), now)
         if not key_set.holds(kid):
             self._absent[kid] = now
+        return key_set
+
+    def _unless_out(self, key_set: KeySet, now: float) -> KeySet:
+        """Return the keys, unless the provider could not be asked: the key may exist; that is no bad token."""
+        if self._keys.failed_at is not None:
+            raise self._unavailable(now)
         return key_set
 
     async def _key_set(self, get: Callable[[float], Awaitable[KeySet]], now: float) -> KeySet:

@@ -6,13 +6,26 @@ them is the scheduler, and only it.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Code
-from ..permissions.decide import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT, Decision, Restriction, deny
+from ..permissions.decide import (
+    AUTHORIZED_UNTIL,
+    CREATED_BY,
+    OWNER,
+    SYSTEM,
+    TEMPORARY,
+    TENANT,
+    Decision,
+    Restriction,
+    deny,
+)
 from .stamp import clean, clean_config, is_current, metadata_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..permissions.decide import Ask
     from ..permissions.settings import EnforcementSettings
 
@@ -23,8 +36,14 @@ SCHEDULE_KEYS = frozenset({"schedule", "enabled", "end_time", "timezone", "on_ru
 
 
 def decide_for_scheduler(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:
-    """Return what the scheduler may do for the owner of a cron: run it, and stop or clean up its own earlier runs."""
+    """Return what the scheduler may do for a cron's owner: run it, and stop or clean up its own earlier runs."""
     mine = {OWNER: identity}
+    if _inside_a_run():
+        # The user of a cron's run looks the same when its graph calls the server: that holds no rights at all.
+        return deny(ask.event, Code.SCHEDULER_REFUSED)
+    if ask.event == "assistants:read":
+        # The server asks for it before a run on an assistant that a user made.
+        return Decision(event=ask.event, allowed=True, filter=Restriction({"$or": [mine, {CREATED_BY: SYSTEM}]}))
     if ask.event == "threads:create_run":
         return _decide_fire(identity, ask, value, now, settings)
     if ask.steers_run or ask.drops_run:
@@ -32,6 +51,17 @@ def decide_for_scheduler(identity: str, ask: Ask, value: Value, now: float, sett
     if ask.event == "threads:delete":
         return Decision(event=ask.event, allowed=True, filter=Restriction({**mine, TEMPORARY: True}))
     return deny(ask.event, Code.SCHEDULER_REFUSED)
+
+
+def _inside_a_run() -> bool:
+    """Tell whether this call comes out of a running graph.
+
+    There, langchain's context holds the node's configuration with its thread; the scheduler's holds the store at most.
+    """
+    module = sys.modules.get("langchain_core.runnables.config")
+    variable = getattr(module, "var_child_runnable_config", None)
+    config: Mapping[str, Any] = (variable.get(None) if variable is not None else None) or {}
+    return "thread_id" in (config.get("configurable") or {})
 
 
 def _decide_fire(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:

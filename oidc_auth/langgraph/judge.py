@@ -64,12 +64,15 @@ def read_ask(event: str, value: Value) -> Ask:
 
 
 def _assistant(event: str, value: Value) -> str | None:
-    """Return the graph or assistant that would run; an update of a cron names one only if it is sent."""
+    """Return the graph or assistant that would run: of a run, a cron, or an assistant that is given another graph."""
     if event == "threads:create_run":
         return str(value.get("assistant_id"))
     if event == "crons:create":
         return str(payload_of(value).get("assistant_id"))
-    named = payload_of(value).get("assistant_id") if event == "crons:update" else None
+    if event in ("assistants:create", "assistants:update"):
+        named = value.get("graph_id")
+    else:
+        named = payload_of(value).get("assistant_id") if event == "crons:update" else None
     return None if named is None else str(named)
 
 

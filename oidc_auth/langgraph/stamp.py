@@ -53,7 +53,10 @@ def clean_config(holder: object) -> None:
     """Take the reserved keys out of ``config.metadata``: the server merges it into a new thread's metadata."""
     config = cast("Value", holder).get("config") if isinstance(holder, dict) else None
     if isinstance(config, dict):
-        clean(cast("Value", config).get("metadata"))
+        metadata: object = cast("Value", config).get("metadata")
+        if metadata is not None and not isinstance(metadata, dict):
+            raise MalformedError("config.metadata is not an object")
+        clean(cast("object", metadata))
 
 
 def stamp_new(value: Value, stamp: Mapping[str, Any]) -> None:

@@ -85,7 +85,8 @@ class Caller:
 
         What cannot be read grants nothing: unknown permission names are dropped, graphs that are no list mean none.
         """
-        graphs = getattr(user, "graphs", None)
+        # Our hook always sets graphs: where they are absent the user is not ours, and may start none.
+        graphs = getattr(user, "graphs", ())
         tenant = getattr(user, "tenant", ABSENT)
         return cls(
             identity=getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
@@ -152,10 +153,10 @@ def store_label(user: object) -> str:
         namespace = (store_label(config["configurable"]["langgraph_auth_user"]), "memories")
     """
     if isinstance(user, Caller):
-        return label_of(user.identity, user.tenancy)
+        return _label_of_fields(user.identity, user.tenancy and user.tenancy.tenant)
     if isinstance(user, dict):
         fields = cast("dict[str, object]", user)
-        return _label_of_fields(fields["identity"], fields.get("tenant"))
+        return _label_of_fields(fields.get("identity"), fields.get("tenant"))
     return _label_of_fields(getattr(user, "identity", None), getattr(user, "tenant", None))
 
 

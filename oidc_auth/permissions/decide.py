@@ -63,7 +63,7 @@ class Ask:
         copies: a ``threads:create`` that copies: it shows no metadata, so nothing can be stamped.
         for_cron: a ``threads:read`` that is the second half of creating a cron on a thread.
         edits_payload: a ``crons:update`` that changes what runs, not only when.
-        assistant: the graph or assistant id a run or cron names.
+        assistant: the graph or assistant id that a run or cron names, or the graph of an assistant that is made.
     """
 
     event: str
@@ -112,7 +112,7 @@ def decide(caller: Caller, ask: Ask) -> Decision:
     if (allowed := _filter_for(caller, ask)) is None:
         return missing(ask.event)
     if (code := _objection(caller, ask)) is not None:
-        return missing("threads:create_run") if code is Code.PERMISSION_MISSING else deny(ask.event, code)
+        return missing(ask.event, "threads:create_run") if code is Code.PERMISSION_MISSING else deny(ask.event, code)
     return Decision(event=ask.event, allowed=True, filter=allowed, stamp=_stamp_for(caller, ask.event))
 
 
@@ -121,11 +121,13 @@ def deny(event: str, code: Code, says: str = "") -> Decision:
     return Decision(event=event, allowed=False, code=code, says=says or MEANINGS[code].says, cure=MEANINGS[code].cure)
 
 
-def missing(event: str) -> Decision:
-    """Return the denial that names the missing permission and what includes it."""
-    wider = includes(event)
+def missing(event: str, needed: str = "") -> Decision:
+    """Return the denial that names the missing permission and what of its resource includes it."""
+    needed = needed or event
+    resource = needed.partition(":")[0]
+    wider = [name for name in includes(needed) if name.startswith(f"{resource}:")]
     hint = f" ({wider[-1]} includes it)" if wider else ""
-    return deny(event, Code.PERMISSION_MISSING, f"missing permission {event}{hint}")
+    return deny(event, Code.PERMISSION_MISSING, f"missing permission {needed}{hint}")
 
 
 def _filter_for(caller: Caller, ask: Ask) -> Filter | None:
@@ -154,7 +156,8 @@ def _objection(caller: Caller, ask: Ask) -> Code | None:
     """Return what stands against it although the permission is there."""
     if ask.copies and caller.rights.get("threads:read", Reach.OWN) is not Reach.OWN:
         return Code.COPY_REFUSED
-    if ask.event == "crons:create" and "threads:create_run" not in caller.rights:
+    schedules = ask.event == "crons:create" or ask.edits_payload
+    if schedules and "threads:create_run" not in caller.rights:
         return Code.PERMISSION_MISSING
     return None if ask.assistant is None or may_start(caller.graphs, ask.assistant) else Code.GRAPH_REFUSED
 

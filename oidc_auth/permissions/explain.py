@@ -22,14 +22,14 @@ from .mapping import (
     united,
     values_of,
 )
-from .names import ACTIONS, EVENTS, NAMES, Reach, spelled, split_reach
+from .names import ACTIONS, NAMES, Reach, spelled, split_reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .caller import Tenancy
 
-JUDGED = frozenset({Code.CLIENT_REFUSED, Code.REQUIREMENT_UNMET, Code.IDENTITY_INVALID})
+JUDGED = frozenset({Code.CLIENT_REFUSED, Code.REQUIREMENT_UNMET, Code.IDENTITY_INVALID, Code.TENANT_INVALID})
 """The checks that say who the caller is; the others need the token itself, or the time."""
 
 
@@ -99,7 +99,7 @@ class Explanation:
                 for action in actions
                 if self._holds(resource, action)
             ]
-            yield f"{resource:<10}{' '.join(held) or '-'}"
+            yield f"{resource:<12}{' '.join(held) or '-'}"
         if self.graphs:
             yield f"graphs    {' '.join(sorted(self.graphs))}"
 
@@ -113,7 +113,7 @@ def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float
     failed = next((check for check in checks if check.outcome == "failed" and check.code in JUDGED), None)
     if failed is not None:
         return Explanation(issuer=rules.policy.issuer, checks=checks, refusal=f"{failed.code}: {failed.detail}")
-    tenancy = tenancy_of(claims, rules.tenant)
+    tenancy = tenancy_of(claims, rules.policy.tenant)
     given = [right for right in rights_of(claims, rules.grants) if survives(right, tenancy)]
     return Explanation(
         issuer=rules.policy.issuer,
@@ -181,6 +181,6 @@ def _near_miss(value: str, grant: Grant) -> str:
     for known in (*grant.mapped, *grant.accepted):
         if known.strip("/").lower() == bare.strip("/").lower():
             return f"no match (the configuration has {known!r}: it differs only in case or a leading '/')"
-    if grant.accepted and bare in EVENTS:
+    if grant.accepted and bare in NAMES:
         return "a known permission, but not in accept"
     return "no match"

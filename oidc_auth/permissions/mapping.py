@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from ..tokens.checks import named_identity
+from ..tokens.checks import meets, named_identity, named_tenant
 from ..tokens.claim_path import MISSING, ClaimPath, find, spell
-from ..tokens.policy import MAX_IDENTITY, matches
+from ..tokens.policy import MAX_IDENTITY, has_control
 from .caller import Caller, Tenancy
 from .names import Reach, closure, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ..tokens.policy import Requirement, TokenPolicy
+    from ..tokens.policy import Requirement, TenantClaim, TokenPolicy
     from ..tokens.states import VerifiedToken
 
 SPACE_SEPARATED = ("scope", "scp")
@@ -73,28 +73,18 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TenantClaim:
-    """The claim that names the tenant; ``keys``: it may be an object whose one key is the tenant."""
-
-    path: ClaimPath
-    keys: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MappingRules:
     """How one issuer's claims become a caller.
 
     Attributes:
-        policy: the issuer's token policy: its identity claims name the caller.
+        policy: the issuer's token policy: its identity and tenant claims name the caller.
         grants: what gives rights.
-        tenant: the claim that names the tenant, or None where the issuer knows no tenants.
         display_name: the claim that holds a name for people, or None.
         claims: the allow-list of claims that the user dict carries, by their spelled path.
     """
 
     policy: TokenPolicy
     grants: tuple[Grant, ...]
-    tenant: TenantClaim | None = None
     display_name: ClaimPath | None = None
     claims: tuple[ClaimPath, ...] = ()
 
@@ -117,7 +107,7 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
     """Return who a verified token stands for and what they may do."""
     claims = token.claims
     identity = identity_of(claims, rules.policy)
-    tenancy = tenancy_of(claims, rules.tenant)
+    tenancy = tenancy_of(claims, rules.policy.tenant)
     given = [right for right in rights_of(claims, rules.grants) if survives(right, tenancy)]
     return Caller(
         identity=identity,
@@ -138,19 +128,15 @@ def identity_of(claims: Mapping[str, object], policy: TokenPolicy) -> str:
 
 
 def tenancy_of(claims: Mapping[str, object], rule: TenantClaim | None) -> Tenancy | None:
-    """Return the tenant rule: one tenant, or none; two memberships without a choice are none."""
+    """Return the tenant rule, or None where the issuer knows no tenants; an unusable tenant is a row of ``CHECKS``."""
     if rule is None:
         return None
-    value = find(claims, rule.path)
-    if isinstance(value, dict):
-        value = list(cast("dict[str, object]", value)) if rule.keys else None
-    if isinstance(value, list):
-        value = cast("list[object]", value)[0] if len(cast("list[object]", value)) == 1 else None
-    return Tenancy(value if isinstance(value, str) and _is_name(value) else None)
+    tenant = named_tenant(claims, rule)
+    return Tenancy(tenant if isinstance(tenant, str) else None)
 
 
 def _is_name(value: str) -> bool:
-    return bool(value.strip()) and len(value) <= MAX_IDENTITY and not any(c < " " or c == "\x7f" for c in value)
+    return bool(value.strip()) and len(value) <= MAX_IDENTITY and not has_control(value)
 
 
 def rights_of(claims: Mapping[str, object], grants: Iterable[Grant]) -> Iterator[Right]:
@@ -163,12 +149,7 @@ def rights_of(claims: Mapping[str, object], grants: Iterable[Grant]) -> Iterator
 
 def holds(conditions: Iterable[Requirement], claims: Mapping[str, object]) -> bool:
     """Tell whether all conditions hold; a missing claim meets none."""
-    return all(_meets(find(claims, condition.path), condition.values) for condition in conditions)
-
-
-def _meets(value: object, patterns: tuple[str, ...]) -> bool:
-    texts = cast("list[object]", value) if isinstance(value, list) else [value]
-    return any(isinstance(text, str) and matches(pattern, text) for text in texts for pattern in patterns)
+    return all(meets(find(claims, condition.path), condition) for condition in conditions)
 
 
 def values_of(claim: object, grant: Grant) -> list[str]:
@@ -211,9 +192,9 @@ def united(rights: Iterable[Right]) -> dict[str, Reach]:
 
 
 def graphs_of(rights: Iterable[Right]) -> frozenset[str] | None:
-    """Return the graphs that may be started: lists unite, one unlimited right lifts the limit; no right, no graph."""
+    """Return the graphs that may be started: lists unite, one unlimited right lifts the limit; None: no limit."""
     limits = [right.graphs for right in rights if "threads:create_run" in right.implied]
-    if None in limits:
+    if not limits or None in limits:
         return None
     return frozenset(graph for limit in limits if limit is not None for graph in limit)
 

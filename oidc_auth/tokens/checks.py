@@ -15,12 +15,12 @@ from ..keys.jwk import check_signature
 from ..keys.keyset import fitting_keys, known_keys, the_only_key
 from . import bearer, jws
 from .claim_path import MISSING, find, spell
-from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, matches
+from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from .policy import IdentityClaim, Requirement, TokenPolicy
+    from .policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 
 T = TypeVar("T")
 
@@ -202,8 +202,35 @@ def check_identity(claims: Mapping[str, object], policy: TokenPolicy, now: float
     """Refuse a token that names nobody, or somebody the servers would take for themselves (RFC 7519 §4.1.2)."""
     del now
     claim, value = named_identity(claims, policy)
-    if (fault := identity_fault(claim.prefix, value)) is not None:
+    if (fault := identity_fault(claim, value)) is not None:
         raise TokenError(Code.IDENTITY_INVALID, expected=f"a string in {spell(claim.path)}", found=fault)
+
+
+def check_tenant(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+    """Refuse a tenant that cannot be told apart from others: read as "none", two of them would become one."""
+    del now
+    if policy.tenant is not None and named_tenant(claims, policy.tenant) is MISSING:
+        path = spell(policy.tenant.path)
+        raise TokenError(
+            Code.TENANT_INVALID, expected=f"a string in {path}", found=shown(find(claims, policy.tenant.path))
+        )
+
+
+def named_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
+    """Return the tenant, None when the token has none, or ``MISSING`` when what it has cannot be used.
+
+    A string, a list of one, or with ``keys`` an object of one key. An empty string is none, and so are two memberships
+    without a choice.
+    """
+    value = find(claims, rule.path)
+    if rule.keys and isinstance(value, dict):
+        value = list(cast("dict[str, object]", value))
+    names = [] if value in (None, MISSING, "") else _members(value)
+    if len(names) != 1:
+        return None if all(isinstance(name, str) for name in names) else MISSING
+    (name,) = names
+    usable = isinstance(name, str) and name.strip() and len(name) <= MAX_IDENTITY and not has_control(name)
+    return name if usable else MISSING
 
 
 def named_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[IdentityClaim, object]:
@@ -214,25 +241,34 @@ def named_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[I
     return policy.identities[0], MISSING
 
 
-def identity_fault(prefix: str, value: object) -> str | None:
+def identity_fault(claim: IdentityClaim, value: object) -> str | None:
     """Return why this cannot be an identity, or None."""
     if value is MISSING:
         return "no such claim"
     if not isinstance(value, str) or not value.strip():
         return "an empty value" if isinstance(value, str) else f"a {type(value).__name__}"
-    if any(c < " " or "\x7f" <= c <= "\x9f" for c in value):
+    if has_control(value):
         return "control characters"
-    if len(prefix + value) > MAX_IDENTITY:
+    identity = claim.prefix + value
+    if len(identity) > MAX_IDENTITY:
         return f"more than {MAX_IDENTITY} characters"
-    return f"the reserved name {value!r}" if prefix + value in RESERVED_IDENTITIES else None
+    if claim.taken and identity.startswith(claim.taken):
+        return "a value that begins with another identity_prefix"
+    return f"the reserved name {value!r}" if identity in RESERVED_IDENTITIES else None
 
 
 def _demand(requirement: Requirement, claims: Mapping[str, object], code: Code) -> None:
     value = find(claims, requirement.path)
-    texts = [text for text in _members(value) if isinstance(text, str)]
-    if not any(matches(pattern, text) for pattern in requirement.values for text in texts):
+    if not meets(value, requirement):
         path = spell(requirement.path)
         raise TokenError(code, expected=f"{path} in {_listed(requirement.values)}", found=shown(value))
+
+
+def meets(value: object, requirement: Requirement) -> bool:
+    """Tell whether a claim's value, or one of its list, is one of those required; a missing claim meets nothing."""
+    # email_verified = true: a boolean is compared as JSON spells it.
+    texts = [str(text).lower() if isinstance(text, bool) else text for text in _members(value)]
+    return any(isinstance(text, str) and matches(pattern, text) for text in texts for pattern in requirement.values)
 
 
 def _members(value: object) -> list[object]:
@@ -269,8 +305,8 @@ def _listed(values: Iterable[str]) -> str:
 CHECKS: tuple[Check, ...] = (
     Check(Code.HEADER_REPEATED, Stage.PRESENT, "RFC 9110 §5.3", bearer.the_only_field),
     Check(Code.TOKEN_MISSING, Stage.PRESENT, "RFC 6750 §3.1", bearer.a_credential),
-    Check(Code.HEADER_MALFORMED, Stage.PRESENT, "RFC 6750 §2.1", bearer.bearer_token),
     Check(Code.TOKEN_TOO_LONG, Stage.PRESENT, "RFC 8725 §2.4", bearer.check_length),
+    Check(Code.HEADER_MALFORMED, Stage.PRESENT, "RFC 6750 §2.1", bearer.bearer_token),
     Check(Code.SEGMENTS_WRONG, Stage.PARSE, "RFC 7515 §7.1", jws.split_token),
     Check(Code.BASE64URL_INVALID, Stage.PARSE, "RFC 7515 §2", jws.decode_base64url),
     Check(Code.JSON_INVALID, Stage.PARSE, "RFC 7519 §4", jws.parse_object),
@@ -294,6 +330,7 @@ CHECKS: tuple[Check, ...] = (
     Check(Code.TOKEN_BOUND, Stage.CLAIMS, "RFC 7800 §3", check_unbound),
     Check(Code.REQUIREMENT_UNMET, Stage.CLAIMS, "the issuer's require", check_requirements),
     Check(Code.IDENTITY_INVALID, Stage.CLAIMS, "RFC 7519 §4.1.2", check_identity),
+    Check(Code.TENANT_INVALID, Stage.CLAIMS, "the issuer's tenant", check_tenant),
     Check(Code.SIGNATURE_INVALID, Stage.SIGNATURE, "RFC 7515 §5.2", check_signature),
 )
 

@@ -11,7 +11,8 @@ from ..errors import Code, TokenError
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
-_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Also matches a string that never ends: a pattern that fails there would be tried again at each of its quotes.
+_STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _LONGEST_INTEGER = 20
 _INTEGERS = range(-(2**63), 2**64)
 """What every JSON library of the servers can write; a longer one would be an error later, with a stack trace."""

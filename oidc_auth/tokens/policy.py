@@ -19,10 +19,17 @@ RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-u
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityClaim:
-    """One claim that may name the caller, and the prefix that keeps it apart from others."""
+    """One claim that may name the caller, and the prefix that keeps it apart from others.
+
+    Attributes:
+        path: the claim.
+        prefix: stands before its value, in every identity.
+        taken: longer prefixes of other claims or issuers: an identity that begins with one would be somebody else's.
+    """
 
     path: ClaimPath
     prefix: str = ""
+    taken: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +38,14 @@ class Requirement:
 
     path: ClaimPath
     values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantClaim:
+    """The claim that names the tenant; ``keys``: it may be an object whose one key is the tenant."""
+
+    path: ClaimPath
+    keys: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +66,7 @@ class TokenPolicy:
         identities: the claims that may name the caller, in order; the first that is present counts.
         client: the claim that binds a token to known clients, where the provider sends no ``aud``.
         requirements: all of these must hold.
+        tenant: the claim that names the tenant, or None where the issuer knows no tenants.
     """
 
     issuer: str
@@ -65,6 +81,12 @@ class TokenPolicy:
     strict_rfc9068: bool = False
     client: Requirement | None = None
     requirements: tuple[Requirement, ...] = ()
+    tenant: TenantClaim | None = None
+
+
+def has_control(text: str) -> bool:
+    """Tell whether a text holds a control character (C0, DEL or C1): no name of anybody does."""
+    return any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
 def matches(pattern: str, value: str) -> bool:

@@ -13,6 +13,7 @@ from oidc_auth.permissions.decide import Ask, NoRestriction, Restriction, decide
 from oidc_auth.permissions.mapping import Right, united
 from oidc_auth.permissions.names import EVENTS, split_reach
 
+ACME = Tenancy("acme")
 MINE = {"owner": "alice", "tenant": "acme"}
 OURS = {"tenant": "acme"}
 BUILT_IN = {"created_by": "system"}
@@ -90,8 +91,8 @@ SPECIAL = [
     ("threads:create threads:read", COPY, "own"),
     ("threads:read@all", FOR_CRON, "own"),
     ("threads:read@tenant", FOR_CRON, "own"),
-    ("crons:update@all", REWRITE, "own"),
-    ("crons:update@tenant", REWRITE, "own"),
+    ("crons:update@all threads:create_run", REWRITE, "own"),
+    ("crons:update@tenant threads:create_run", REWRITE, "own"),
     ("crons:update@all", Ask(event="crons:update"), "all"),
     ("crons:read@all", Ask(event="threads:read"), "own"),
     ("crons:read@all", Ask(event="assistants:read"), "own+system"),
@@ -111,6 +112,7 @@ REFUSED = [
     ("assistants:delete", DROP, Code.PERMISSION_MISSING),
     ("assistants:read", FOR_CRON, Code.PERMISSION_MISSING),
     ("crons:read", REWRITE, Code.PERMISSION_MISSING),
+    ("crons:update", REWRITE, Code.PERMISSION_MISSING),
     ("threads:create threads:read@tenant", COPY, Code.COPY_REFUSED),
     ("threads:create threads:read@all", COPY, Code.COPY_REFUSED),
     ("*@all", COPY, Code.COPY_REFUSED),
@@ -127,7 +129,7 @@ REFUSED = [
 ]
 
 
-def holder(rights: str, *, tenancy: Tenancy | None = Tenancy("acme"), graphs: frozenset[str] | None = None) -> Caller:
+def holder(rights: str, *, tenancy: Tenancy | None = ACME, graphs: frozenset[str] | None = None) -> Caller:
     """Return alice, who holds these rights."""
     pairs = [split_reach(right) for right in rights.split()]
     every = [(name, reach) for text, reach in pairs for name in (EVENTS if text == "*" else [text])]
@@ -270,7 +272,7 @@ def test_a_tenant_reach_without_a_tenant_rule_is_own(event: str) -> None:
     ],
 )
 def test_a_graph_limit_knows_the_name_and_the_built_in_assistant(
-    graphs: list[str] | None, assistant: str | None, allowed: bool, event: str
+    graphs: list[str] | None, assistant: str | None, *, allowed: bool, event: str
 ) -> None:
     limit = None if graphs is None else frozenset(graphs)
     decision = decide(holder("*", graphs=limit), Ask(event=event, assistant=assistant))
@@ -280,9 +282,7 @@ def test_a_graph_limit_knows_the_name_and_the_built_in_assistant(
 
 def test_the_id_of_a_built_in_assistant_is_the_servers() -> None:
     built_in = "fe096781-5601-53d2-b2f6-0d3403f7e9ca"
-    assert decide(
-        holder("*", graphs=frozenset({"agent"})), Ask(event="threads:create_run", assistant=built_in)
-    ).allowed
+    assert decide(holder("*", graphs=frozenset({"agent"})), Ask(event="threads:create_run", assistant=built_in)).allowed
 
 
 def test_a_graph_limit_says_nothing_about_other_events() -> None:

@@ -62,9 +62,13 @@ PATTERNS = {
 
 def test_there_are_21_events_and_four_resources() -> None:
     assert sorted(EVENTS) == sorted(
-        [f"{kind}:{act}" for kind in ("threads", "assistants", "crons") for act in "create read update delete".split()]
+        [
+            f"{kind}:{act}"
+            for kind in ("threads", "assistants", "crons")
+            for act in ["create", "read", "update", "delete"]
+        ]
         + ["threads:search", "assistants:search", "crons:search", "threads:create_run"]
-        + [f"store:{act}" for act in "put get search list_namespaces delete".split()]
+        + [f"store:{act}" for act in ["put", "get", "search", "list_namespaces", "delete"]]
     )
     assert len(EVENTS) == 21
 
@@ -107,8 +111,10 @@ def test_a_pattern_covers_exactly(pattern: str, covered: set[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "*:*", "**", "*:create", "*:", ":read", "threads", "threads:", "threads:rea*", "thr*:read", "runs:*"]
-    + ["Threads:read", "threads:READ", " threads:read", "threads:read:x", "runs:read", "admin", "threads.read"],
+    [
+        *("", "*:*", "**", "*:create", "*:", ":read", "threads", "threads:", "threads:rea*", "thr*:read", "runs:*"),
+        *("Threads:read", "threads:READ", " threads:read", "threads:read:x", "runs:read", "admin", "threads.read"),
+    ],
 )
 def test_what_is_no_name_and_no_pattern_is_refused(text: str) -> None:
     with pytest.raises(NameUnknownError, match="unknown permission"):

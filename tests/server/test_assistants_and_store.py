@@ -37,7 +37,7 @@ def test_creating_an_assistant_needs_its_own_permission(town: Town, alice: Someb
 def test_built_in_assistants_are_everybodys_and_own_ones_ones_own(town: Town, alice: Somebody) -> None:
     author = town.person("author", "author")
     mine = author("POST", "/assistants", {"graph_id": "agent"}).json()["assistant_id"]
-    assert {a["graph_id"] for a in alice.search("assistants")} == {"agent", "other"}
+    assert {a["graph_id"] for a in alice.search("assistants")} == {"agent", "other", "loop"}
     assert mine not in {a["assistant_id"] for a in alice.search("assistants")}
     for below in ("", "/schemas", "/graph"):
         assert alice("GET", f"/assistants/{mine}{below}").status_code == 404

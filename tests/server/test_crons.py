@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from world.town import Somebody
 
 if TYPE_CHECKING:
-    from world.town import Somebody, Town
+    from world.town import Town
 
 EVERY_SECOND = "* * * * * *"
 NEVER = "0 0 1 1 *"
@@ -129,3 +130,52 @@ def test_others_crons_are_not_seen(alice: Somebody, bob: Somebody) -> None:
     assert [bob(method, path).status_code for method in ("GET", "DELETE")] == [404, 404]
     assert bob("POST", "/runs/crons/search", {"metadata": {"job": "secret"}}).json() == []
     assert alice("GET", path).status_code == 200
+
+
+def test_a_crons_run_holds_no_rights_when_its_graph_calls_the_server(town: Town, alice: Somebody) -> None:
+    """The run's user looks like the scheduler: whatever the graph claims to be, it may start nothing."""
+    elsewhere = town.person("alice", "editor", tenant="globex").thread(job="in globex")
+    forged = {"owner": "alice", "tenant": "globex", "authorized_until": 9_999_999_999}
+    run = {"assistant_id": "agent", "input": {"text": "evil"}, "metadata": forged}
+    requests = [
+        {"path": f"{elsewhere}/runs", "json": run},
+        {"path": "/runs", "json": {**run, "metadata": {**forged, "tenant": "acme"}}},
+        {"path": "/threads/search", "json": {}},
+        {"path": "/runs/cancel", "json": {"status": "all"}},
+    ]
+    body = {**cron(EVERY_SECOND, metadata={"job": "loop"}, on_run_completed="keep"), "assistant_id": "loop"}
+    made = alice("POST", "/runs/crons", {**body, "input": {"requests": requests}}).json()
+    thread = first_fire(alice, job="loop")
+    alice("DELETE", f"/runs/crons/{made['cron_id']}")
+    answers = thread["values"]["answers"]
+    assert len(answers) == 4
+    assert not any(answer == "allowed" for answer in answers), answers
+
+
+def test_a_cron_on_an_assistant_of_ones_own_runs(town: Town) -> None:
+    town.enforce(issuer={"issuer": town.issuer.url, "audience": "agents", "grant": everything()})
+    who = {"bearer": town.issuer.token("wanda", scope="all")}
+    made = town.server.ask("POST", "/assistants", who["bearer"], {"graph_id": "agent"}).json()
+    body = {
+        **cron(EVERY_SECOND, metadata={"job": "mine"}, on_run_completed="keep"),
+        "assistant_id": made["assistant_id"],
+    }
+    started = town.server.ask("POST", "/runs/crons", who["bearer"], body).json()
+    wanda = Somebody(town.server, "wanda", who["bearer"])
+    thread = first_fire(wanda, job="mine")
+    wanda("DELETE", f"/runs/crons/{started['cron_id']}")
+    assert thread["values"]["answer"] == "wanda said tick"
+
+
+def everything() -> dict[str, Any]:
+    return {"claim": "scope", "values": {"all": ["*"]}}
+
+
+def test_who_lost_the_right_to_run_cannot_change_what_their_cron_runs(town: Town, alice: Somebody) -> None:
+    path = f"/runs/crons/{alice('POST', '/runs/crons', cron()).json()['cron_id']}"
+    only_update = {"claim": "roles", "values": {"update": ["crons:update", "crons:read"]}}
+    issuer = {"issuer": town.issuer.url, "audience": "agents", "tenant": "org", "grant": only_update}
+    town.enforce(issuer=issuer)
+    demoted = town.person("alice", "update")
+    assert demoted("PATCH", path, {"input": {"text": "changed"}}).status_code == 403
+    assert demoted("PATCH", path, {"enabled": False}).status_code == 200

@@ -60,6 +60,8 @@ def test_no_log_line_holds_a_token_or_its_signature(
         ("POST", "/threads/{id}/runs", {"assistant_id": "agent", "config": None, "after_seconds": 60}),
         ("POST", "/threads/{id}/runs", {"assistant_id": "agent", "metadata": None, "after_seconds": 60}),
         ("POST", "/runs/crons", {"assistant_id": "agent", "schedule": "0 0 1 1 *", "config": {"metadata": None}}),
+        ("POST", "/runs", {"assistant_id": "agent", "config": {"metadata": [1]}}),
+        ("POST", "/runs", {"assistant_id": "agent", "config": {"metadata": "x"}}),
         ("POST", "/store/namespaces", {"prefix": None}),
         ("PUT", "/store/items", {"namespace": [], "key": "k", "value": {}}),
         ("PUT", "/store/items", {"namespace": ["a.b"], "key": "k", "value": {}}),

@@ -148,5 +148,18 @@ def test_graph_limits_hold_on_every_way_to_start(town: Town) -> None:
     assert batch.status_code == 403
 
 
+def test_an_assistant_is_no_way_round_a_graph_limit(town: Town) -> None:
+    listed = str(uuid.uuid4())
+    limited = {"maker": {"allow": ["threads:write", "assistants:write"], "graphs": ["agent", listed]}}
+    values = {"claim": "roles", "values": {"maker": "maker"}}
+    town.enforce(roles=limited, issuer=[{**issuer_table(town), "grant": values}])
+    max_ = town.person("max", "maker")
+    assert max_("POST", "/assistants", {"graph_id": "loop", "assistant_id": listed}).status_code == 403
+    assert max_("POST", "/assistants", {"graph_id": "agent", "assistant_id": listed}).status_code == 200
+    assert max_("PATCH", f"/assistants/{listed}", {"graph_id": "loop"}).status_code == 403
+    assert max_("PATCH", f"/assistants/{listed}", {"name": "mine"}).status_code == 200
+    assert max_("POST", "/runs", {**run(after_seconds=60), "assistant_id": listed}).status_code == 200
+
+
 def issuer_table(town: Town) -> dict[str, Any]:
     return {"issuer": town.issuer.url, "audience": "agents", "tenant": "org"}

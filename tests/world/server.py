@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.testclient import TestClient
 
 GRAPH = Path(__file__).parents[2] / "examples" / "quickstart" / "graph.py"
+LOOP = Path(__file__).parent / "loopback_graph.py"
 
 ENVIRONMENT = {
     "MIGRATIONS_PATH": "__inmem",
@@ -36,7 +37,7 @@ ENVIRONMENT = {
     # The server's own rule for webhooks is off, so that ours is what is tested.
     "LANGGRAPH_WEBHOOKS": json.dumps({"url": {"disable_loopback": False, "require_https": False}}),
     "LANGGRAPH_AUTH": json.dumps({"path": "world.server_auth:auth"}),
-    "LANGSERVE_GRAPHS": json.dumps({"agent": f"{GRAPH}:graph", "other": f"{GRAPH}:graph"}),
+    "LANGSERVE_GRAPHS": json.dumps({"agent": f"{GRAPH}:graph", "other": f"{GRAPH}:graph", "loop": f"{LOOP}:graph"}),
 }
 
 

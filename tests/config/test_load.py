@@ -1,0 +1,448 @@
+"""Where a configuration comes from: a file, a mapping, the environment; exactly one of them, and nothing is fetched."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from world.mapping import ISSUER, NOW, URL, USERS, authenticated, bearer, configured, table, token
+
+from oidc_auth import ConfigError, OIDCAuth, UpstreamError
+from oidc_auth.config.load import load_environment, load_file, load_mapping
+from oidc_auth.testing import Fault, LocalIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TOML = f"""
+[[issuer]]
+issuer = "{URL}"
+audience = "agents"
+[[issuer.grant]]
+claim = "roles"
+values = {{ user = ["threads:read"] }}
+"""
+QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
+
+
+def written(folder: Path, text: str = TOML, name: str = "oidc-auth.toml") -> Path:
+    """Write a configuration into a folder."""
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(path: Path) -> ConfigError:
+    """Return the error that a file gives."""
+    with pytest.raises(ConfigError) as caught:
+        OIDCAuth.from_file(path)
+    return caught.value
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_toml_file_authenticates(tmp_path: Path) -> None:
+    oidc = OIDCAuth.from_file(written(tmp_path), fetcher=ISSUER, clock=lambda: NOW)
+    assert authenticated(oidc, roles=["user"]).permissions == ["threads:read", "threads:search"]
+    assert oidc.source == str(tmp_path / "oidc-auth.toml")
+
+
+def test_a_json_file_with_the_same_keys_does_too(tmp_path: Path) -> None:
+    path = written(tmp_path, json.dumps({"issuer": [table()]}), "auth.json")
+    assert authenticated(OIDCAuth.from_file(str(path), clock=lambda: NOW), roles=["user"]).permissions
+
+
+def test_the_quickstart_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OIDC_ISSUER", URL)
+    oidc = OIDCAuth.from_file(QUICKSTART, fetcher=ISSUER, clock=lambda: NOW)
+    user = authenticated(oidc, roles=["viewer"], org="acme").user()
+    assert (user["issuer"], user["tenant"]) == (URL, "acme")
+    assert "threads:read" in user["permissions"]
+    assert oidc.enforcement.webhooks == "deny"
+
+
+def test_a_missing_file_names_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (problem,) = refused(Path("no-such.toml")).problems
+    assert problem.message == "cannot be read: No such file or directory"
+    assert str(tmp_path) in problem.cure
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert "cannot be read" in refused(tmp_path).problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.toml", b"[[issuer]\n", "cannot be parsed"),
+        ("a.toml", b"issuer = 1\nissuer = 2\n", "cannot be parsed"),
+        ("a.toml", b"issuer = '\xff'\n", "cannot be parsed"),
+        ("a.json", b"{", "cannot be parsed"),
+        ("a.json", b"\xff\xfe\x00", "cannot be parsed"),
+        ("a.json", b"[]", "is not a table"),
+        ("a.json", b'"text"', "is not a table"),
+        ("a.json", b"null", "is not a table"),
+        ("a.toml", b"", "is missing"),
+    ],
+)
+def test_a_broken_file_is_one_problem_that_names_the_file(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    error = refused(tmp_path / name)
+    assert len(error.problems) == 1
+    assert says in error.problems[0].message
+    assert str(error).startswith(f"{tmp_path / name}: 1 problem\n")
+
+
+def test_a_date_of_toml_is_named_as_what_it_is(tmp_path: Path) -> None:
+    (problem,) = refused(written(tmp_path, TOML.replace('audience = "agents"', "audience = 2026-11-24"))).problems
+    assert (problem.where, problem.message) == ("issuer[0].audience", "should be a valid list; found date")
+
+
+# --- environment variables in values ---------------------------------------------------------------------------------
+
+
+def test_a_variable_stands_for_a_value_or_a_part_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "issuer.test")
+    monkeypatch.setenv("ROLE", "user")
+    oidc = configured({"claim": "${ROLE}s", "values": {"user": ["threads:read"]}}, issuer="https://${HOST}")
+    assert authenticated(oidc, users=["user"]).permissions == ["threads:read", "threads:search"]
+
+
+def test_variables_are_replaced_once_and_in_values_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A", "${B}")
+    monkeypatch.setenv("B", "never")
+    oidc = configured(
+        {"claim": "roles", "values": {"${B}": ["threads:read"]}}, audience=["${A}", "x${A}y", "$A", "${a-b}"]
+    )
+    for audience in ("${B}", "x${B}y", "$A", "${a-b}"):
+        assert authenticated(oidc, aud=audience, roles=["${B}"]).permissions == ["threads:read", "threads:search"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "places"),
+    [
+        ({"audience": "${NO_SUCH}"}, ["issuer[0].audience[0]"]),
+        ({"audience": ["a", "x-${NO_SUCH}"]}, ["issuer[0].audience[1]"]),
+        (
+            {"require": {"a": ["${NO_SUCH}"]}, "claims": ["${NO_SUCH}x"]},
+            ["issuer[0].claims[0]", "issuer[0].require.a[0]"],
+        ),
+        ({"identity_prefix": "${NO_SUCH}${NO_SUCH_2}"}, ["issuer[0].identity_prefix"] * 2),
+    ],
+)
+def test_a_variable_that_is_not_set_is_named_at_its_place(changes: dict[str, Any], places: list[str]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        OIDCAuth.from_dict({"issuer": [table(**changes)]})
+    assert sorted(problem.where for problem in caught.value.problems) == places
+    for problem in caught.value.problems:
+        assert problem.message.startswith("the environment has no variable NO_SUCH")
+        assert problem.cure.startswith("set NO_SUCH")
+
+
+def test_an_empty_variable_is_a_value() -> None:
+    environ = {"PREFIX": ""}
+    loaded = load_mapping({"issuer": table(identity_prefix="${PREFIX}x:")}, environ=environ)
+    assert loaded.document.issuer[0].identity_prefix == "x:"
+
+
+# --- exactly one source ----------------------------------------------------------------------------------------------
+
+LOCAL = "oidc-auth.toml"
+ENV_ISSUER = {"OIDC_AUTH_ISSUER": URL, "OIDC_AUTH_AUDIENCE": "agents"}
+
+
+def from_env(environ: Mapping[str, str]) -> OIDCAuth:
+    return OIDCAuth.from_env(environ, fetcher=ISSUER, clock=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "source"),
+    [
+        ([LOCAL], {}, "{}/oidc-auth.toml"),
+        ([LOCAL], {"OIDC_AUTH_CONFIG": ""}, "{}/oidc-auth.toml"),
+        (["conf/a.toml"], {"OIDC_AUTH_CONFIG": "conf/a.toml"}, "{}/conf/a.toml"),
+        (["conf/a.toml"], {"OIDC_AUTH_CONFIG": "{}/conf/a.toml"}, "{}/conf/a.toml"),
+        ([LOCAL], {"OIDC_AUTH_CONFIG": LOCAL}, "{}/oidc-auth.toml"),
+        ([LOCAL], {"OIDC_AUTH_CONFIG": "{}/oidc-auth.toml"}, "{}/oidc-auth.toml"),
+        (["conf/a.toml", LOCAL], {"OIDC_AUTH_CONFIG": "conf/../oidc-auth.toml"}, "{}/oidc-auth.toml"),
+        ([], ENV_ISSUER, "$OIDC_AUTH_ISSUER"),
+        ([], {**ENV_ISSUER, "OIDC_AUTH_PRESET": ""}, "$OIDC_AUTH_ISSUER"),
+        ([], {**ENV_ISSUER, "OIDC_AUTH_PRESET": "keycloak"}, "$OIDC_AUTH_ISSUER"),
+        ([LOCAL], {"OIDC_AUTH_AUDIENCE": "agents", "OIDC_AUTH_PRESET": "keycloak"}, "{}/oidc-auth.toml"),
+    ],
+)
+def test_the_one_configuration_is_found(
+    files: list[str], environ: dict[str, str], source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in files:
+        written(tmp_path, name=name)
+    oidc = from_env({name: value.format(tmp_path) for name, value in environ.items()})
+    assert oidc.source == source.format(tmp_path)
+    assert authenticated(oidc, roles=["user"], scope="threads:read").permissions == ["threads:read", "threads:search"]
+
+
+def test_one_file_by_two_names_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    real = written(tmp_path, name="conf/real.toml")
+    (tmp_path / LOCAL).symlink_to(real)
+    for name in ("conf/real.toml", LOCAL, str(real)):
+        assert from_env({"OIDC_AUTH_CONFIG": name}).source == str(real)
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "count"),
+    [
+        ([LOCAL], ENV_ISSUER, 2),
+        (["a.toml"], {**ENV_ISSUER, "OIDC_AUTH_CONFIG": "a.toml"}, 2),
+        (["a.toml", LOCAL], {"OIDC_AUTH_CONFIG": "a.toml"}, 2),
+        ([LOCAL], {"OIDC_AUTH_CONFIG": "missing.toml"}, 2),
+        (["a.toml", LOCAL], {**ENV_ISSUER, "OIDC_AUTH_CONFIG": "a.toml"}, 3),
+    ],
+)
+def test_two_configurations_are_none(
+    files: list[str], environ: dict[str, str], count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in files:
+        written(tmp_path, name=name)
+    with pytest.raises(ConfigError, match=f"{count} configurations: .*keep one") as caught:
+        from_env(environ)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("environ", [{}, {"OIDC_AUTH_AUDIENCE": "agents"}, {"OIDC_AUTH_ISSUER": ""}])
+def test_no_configuration_names_the_ways_and_the_working_directory(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="no configuration") as caught:
+        from_env(environ)
+    for word in ("OIDC_AUTH_CONFIG", "oidc-auth.toml", "OIDC_AUTH_ISSUER", str(tmp_path)):
+        assert word in str(caught.value)
+
+
+def test_a_named_file_that_is_missing_names_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
+        from_env({"OIDC_AUTH_CONFIG": "missing.toml"})
+    assert f"the working directory is {tmp_path}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("environ", "where", "says"),
+    [
+        ({"OIDC_AUTH_ISSUER": URL}, "issuer[0].audience", "is missing"),
+        ({**ENV_ISSUER, "OIDC_AUTH_PRESET": "keycloack"}, "issuer[0].preset", "unknown preset"),
+        ({**ENV_ISSUER, "OIDC_AUTH_ISSUER": "http://sso.acme.com"}, "issuer[0].issuer", "use https"),
+    ],
+)
+def test_a_wrong_variable_is_a_problem_of_its_key(
+    environ: dict[str, str], where: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        from_env(environ)
+    assert [problem.where for problem in caught.value.problems] == [where]
+    assert says in caught.value.problems[0].message
+    assert caught.value.source == "$OIDC_AUTH_ISSUER"
+
+
+def test_the_issuer_alone_means_the_generic_preset(tmp_path: Path) -> None:
+    generic = load_environment(ENV_ISSUER, tmp_path).document.issuer[0]
+    assert (generic.preset, [grant.claim for grant in generic.grant]) == ("generic", [["scope"], ["scp"]])
+    keycloak = load_environment({**ENV_ISSUER, "OIDC_AUTH_PRESET": "keycloak"}, tmp_path).document.issuer[0]
+    assert (keycloak.preset, [grant.claim for grant in keycloak.grant]) == ("keycloak", [["scope"]])
+
+
+def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OIDC_AUTH_CONFIG", raising=False)
+    for name, value in ENV_ISSUER.items():
+        monkeypatch.setenv(name, value)
+    assert OIDCAuth.from_env().source == "$OIDC_AUTH_ISSUER"
+
+
+def test_a_file_found_by_the_environment_reads_its_variables_from_the_same_mapping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path, TOML.replace(URL, "https://${SSO_HOST}"))
+    assert authenticated(from_env({"SSO_HOST": "issuer.test"}), roles=["user"]).issuer == URL
+
+
+# --- one shape for each value ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lone", "listed"),
+    [
+        ({"audience": "agents"}, {"audience": ["agents"]}),
+        ({"algorithms": "ES256"}, {"algorithms": ["ES256"]}),
+        ({"authorized_parties": "spa"}, {"authorized_parties": ["spa"]}),
+        ({"required_claims": "a.b"}, {"required_claims": [["a", "b"]]}),
+        ({"claims": "a.b"}, {"claims": [["a", "b"]]}),
+        ({"identity": "oid"}, {"identity": [{"claim": ["oid"], "prefix": ""}]}),
+        ({"identity": {"claim": "oid"}}, {"identity": [{"claim": ["oid"]}]}),
+        ({"identity": ["oid"]}, {"identity": [{"claim": ["oid"]}]}),
+        ({"tenant": "a.b"}, {"tenant": {"claim": ["a", "b"], "keys": False}}),
+        ({"tenant": ["a", "b"]}, {"tenant": {"claim": "a.b"}}),
+        ({"display_name": "a.b"}, {"display_name": ["a", "b"]}),
+        ({"require": {"a": "b"}}, {"require": {"a": ["b"]}}),
+        ({"client_claim": {"claim": "c", "values": "x"}}, {"client_claim": {"claim": ["c"], "values": ["x"]}}),
+        ({"grant": USERS}, {"grant": [USERS]}),
+        ({"grant": {"claim": "scope", "accept": "*"}}, {"grant": [{"claim": ["scope"], "accept": ["*"]}]}),
+        ({"grant": {"claim": "r", "values": {"a": "*"}}}, {"grant": [{"claim": "r", "values": {"a": ["*"]}}]}),
+        (
+            {"grant": {"claim": "scope", "accept": "*", "when": {"azp": "x"}}},
+            {"grant": [{"claim": "scope", "accept": ["*"], "when": {"azp": ["x"]}}]},
+        ),
+        ({"audience": ("a", "b")}, {"audience": ["a", "b"]}),
+        ({"tenant": None, "max_age": None}, {}),
+    ],
+)
+def test_a_lone_value_is_a_list_of_one(lone: dict[str, Any], listed: dict[str, Any]) -> None:
+    also = {"require": {"x": "y"}} if "client_claim" in lone else {}
+    one, many = (load_mapping({"issuer": [table(**{**also, **form})]}).document for form in (lone, listed))
+    assert one == many
+
+
+def test_a_single_issuer_table_is_a_list_of_one(tmp_path: Path) -> None:
+    single = TOML.replace("[[issuer]]", "[issuer]").replace("[[issuer.grant]]", "[issuer.grant]")
+    assert load_file(written(tmp_path, single)).document == load_file(written(tmp_path, TOML)).document
+
+
+@pytest.mark.parametrize("role", ["*:read", ["*:read"], {"allow": "*:read"}, {"allow": ["*:read"], "graphs": None}])
+def test_a_role_is_a_name_a_list_or_a_table(role: object) -> None:
+    assert load_mapping({"issuer": table(), "roles": {"r": role}}).document.roles["r"].allow == ["*:read"]
+
+
+def test_the_defaults_are_the_products() -> None:
+    document = load_mapping({"issuer": table()}).document
+    issuer = document.issuer[0]
+    assert (issuer.leeway, issuer.max_age, issuer.token_type, issuer.strict_rfc9068) == (30, None, "access", False)
+    assert [source.claim for source in issuer.identity] == [["sub"]]
+    assert not any(name.startswith("HS") or name == "none" for name in issuer.algorithms)
+    assert document.limits.model_dump() == {
+        "token_bytes": 16_384,
+        "json_depth": 32,
+        "key_set_bytes": 524_288,
+        "fetch_timeout": 5,
+        "refresh_after": 600,
+        "wait_after": 3_600,
+        "max_stale": 86_400,
+        "retry_after_failure": 10,
+        "unknown_kid_fetches": 2,
+        "unknown_kid_window": 30,
+        "token_cache_entries": 4_096,
+        "token_cache_seconds": 300,
+    }
+    langgraph = document.langgraph
+    assert (langgraph.studio, langgraph.crons, langgraph.webhooks) == ("deny", "allow", "https")
+    assert langgraph.cron_max_age == 90 * 86_400
+
+
+def test_the_langgraph_table_reaches_the_enforcement() -> None:
+    settings = {"studio": "own", "crons": "deny", "cron_max_age": 60, "webhooks": "any"}
+    enforcement = OIDCAuth.from_dict({"issuer": table(), "langgraph": settings}).enforcement
+    assert {name: getattr(enforcement, name) for name in settings} == settings
+
+
+# --- nothing is fetched before it is needed --------------------------------------------------------------------------
+
+
+def test_inline_keys_need_no_network() -> None:
+    down = LocalIssuer(URL, algorithm="ES256")
+    down.fault = Fault.DOWN
+    oidc = OIDCAuth.from_dict({"issuer": table()}, fetcher=down, clock=lambda: NOW)
+    assert authenticated(oidc, roles=["user"]).permissions
+    assert down.fetched == []
+
+
+def test_a_key_set_url_skips_discovery() -> None:
+    provider = LocalIssuer(URL, algorithm="ES256", clock=lambda: NOW)
+    document = {"issuer": table(jwks=..., jwks_url=f"{URL}/keys")}
+    oidc = OIDCAuth.from_dict(document, fetcher=provider, clock=lambda: NOW)
+    assert provider.fetched == []
+    assert bearer(oidc, provider.token()).identity == "alice"
+    assert provider.fetched == [f"{URL}/keys"]
+
+
+def test_without_keys_the_issuers_own_document_says_where_they_lie() -> None:
+    provider = LocalIssuer(URL, algorithm="ES256", clock=lambda: NOW)
+    oidc = OIDCAuth.from_dict({"issuer": table(jwks=...)}, fetcher=provider, clock=lambda: NOW)
+    assert bearer(oidc, provider.token()).identity == "alice"
+    assert provider.fetched == [f"{URL}/.well-known/openid-configuration", f"{URL}/keys"]
+
+
+def test_a_provider_that_is_down_is_noticed_at_the_first_token() -> None:
+    down = LocalIssuer(URL, algorithm="ES256")
+    down.fault = Fault.DOWN
+    oidc = OIDCAuth.from_dict({"issuer": table(jwks=...)}, fetcher=down, clock=lambda: NOW)
+    with pytest.raises(UpstreamError):
+        bearer(oidc, token())
+
+
+def test_a_limit_reaches_the_token() -> None:
+    oidc = OIDCAuth.from_dict({"issuer": table(), "limits": {"token_bytes": 100}}, clock=lambda: NOW)
+    why = asyncio.run(oidc.explain_token(token()))
+    assert why.refusal.startswith("token_too_long")
+
+
+@pytest.mark.parametrize("algorithms", [["EdDSA"], ["Ed25519"]])
+def test_both_names_of_the_edwards_curve_are_one_algorithm(algorithms: list[str]) -> None:
+    provider = LocalIssuer(URL, algorithm="EdDSA", clock=lambda: NOW)
+    document = {"issuer": table(jwks=provider.key_set(), algorithms=algorithms)}
+    assert bearer(OIDCAuth.from_dict(document, clock=lambda: NOW), provider.token()).identity == "alice"
+
+
+# --- what the log says -----------------------------------------------------------------------------------------------
+
+
+def test_one_line_says_source_digest_and_issuers(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "oidc_auth")
+    OIDCAuth.from_dict({"issuer": table()})
+    digest = load_mapping({"issuer": table()}).digest
+    assert [record.message for record in caplog.records] == [f"configuration mapping ({digest}): issuers {URL}"]
+
+
+def test_a_skipped_audience_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    oidc = configured(USERS, audience=..., insecure_skip_audience=True)
+    assert [(record.name, record.levelname) for record in caplog.records] == [("oidc_auth", "WARNING")]
+    assert "insecure_skip_audience" in caplog.text
+    assert "issuer[0]" in caplog.text
+    assert authenticated(oidc, aud="anybody").identity == "alice"
+
+
+def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
+    configured(USERS, insecure_skip_audience=False)
+    assert caplog.records == []
+
+
+def test_the_digest_tells_two_configurations_apart() -> None:
+    digest = load_mapping({"issuer": table()}).digest
+    assert len(digest) == 12
+    assert digest == load_mapping({"issuer": table()}).digest
+    assert digest == load_mapping({"issuer": dict(reversed(table().items()))}).digest
+    others: list[dict[str, Any]] = [
+        {"leeway": 31},
+        {"audience": "other"},
+        {"grant": [{**USERS, "keys": True}]},
+        {"tenant": "org"},
+    ]
+    assert len({digest, *(load_mapping({"issuer": table(**change)}).digest for change in others)}) == 5
+
+
+def test_the_digest_sees_what_a_variable_holds() -> None:
+    document = {"issuer": table(audience="${AUDIENCE}")}
+    digests = {load_mapping(document, environ={"AUDIENCE": value}).digest for value in ("a", "b", "a")}
+    assert len(digests) == 2
