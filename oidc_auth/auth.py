@@ -150,9 +150,7 @@ class OIDCAuth:
 
     async def _still_signed(self, seen: _Seen, now: float) -> bool:
         """Tell whether the issuer's keys are those of the verification: a withdrawn key takes its tokens along."""
-        keys = self._keys[seen.token.issuer]
-        generation = keys.generation(now)
-        return seen.token.key_generation == (await keys.current(now) if generation is None else generation)
+        return seen.token.key_generation == await self._keys[seen.token.issuer].current(now)
 
     async def _verified(self, presented: Presented, now: float) -> _Seen:
         token = await self._verifier.verify(presented, now)

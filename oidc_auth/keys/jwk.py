@@ -97,10 +97,10 @@ def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
     named = jwk.get("alg")
     if named is None:
         return possible
-    if named not in possible:
+    if not isinstance(named, str) or named not in possible:
         raise UnusableKeyError(f"alg {named!r} does not fit kty {jwk.get('kty')!r}")
     # A key named EdDSA also verifies tokens that say Ed25519: the same algorithm.
-    return possible if jwk.get("kty") == "OKP" else frozenset({str(named)})
+    return possible if jwk.get("kty") == "OKP" else frozenset({named})
 
 
 def _by_curve(jwk: Mapping[str, object]) -> frozenset[str]:

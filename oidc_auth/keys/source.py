@@ -37,12 +37,8 @@ class Found(NamedTuple):
 class KeySource(Protocol):
     """The keys of one issuer. ``now`` is wall time in seconds, read once per request."""
 
-    def generation(self, now: float) -> int | None:
-        """Return a number that changes when a key is withdrawn or added; None: ask ``current`` first."""
-        ...
-
     async def current(self, now: float) -> int:
-        """Bring the keys up to the freshness that is due, and return the generation.
+        """Bring the keys up to the freshness that is due; return a number that changes when a key comes or goes.
 
         Raises:
             UpstreamError: there are no keys that may be used.
@@ -69,14 +65,10 @@ class StaticKeys:
 
     key_set: KeySet
 
-    def generation(self, now: float) -> int:
+    async def current(self, now: float) -> int:
         """Return the one generation there is."""
         del now
         return 0
-
-    async def current(self, now: float) -> int:
-        """Return the one generation there is."""
-        return self.generation(now)
 
     def may_hold(self, kid: str, now: float) -> bool:
         """Tell whether the key is here."""
@@ -85,7 +77,8 @@ class StaticKeys:
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
         """Return the one key for a header."""
-        return Found(select_key(self.key_set, algorithm, kid), self.generation(now))
+        del now
+        return Found(select_key(self.key_set, algorithm, kid), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +126,10 @@ class RemoteKeys:
         self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
         self._warned_at: float | None = None
 
-    def generation(self, now: float) -> int | None:
-        """Return the generation while the keys are young, else None."""
-        return None if self._keys.young(now) is None else self._generation
-
     async def current(self, now: float) -> int:
         """Bring the keys up to the freshness that is due, and return the generation."""
-        await self._key_set(self._keys.get, now)
+        if self._keys.young(now) is None:
+            await self._key_set(self._keys.get, now)
         return self._generation
 
     def may_hold(self, kid: str, now: float) -> bool:
@@ -204,6 +194,8 @@ class RemoteKeys:
         except Exception as error:
             self._discovered_url = None
             tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
+            if isinstance(error, FetchError):
+                raise
             raise _failure(error, self._limits.fetch_timeout) from error
         if self._keys.value is None or self._keys.value.keys != key_set.keys:
             self._generation += 1
@@ -236,8 +228,6 @@ def _json_object(url: str, body: bytes) -> dict[str, object]:
 
 
 def _failure(error: Exception, timeout: float) -> FetchError:
-    if isinstance(error, FetchError):
-        return error
     if isinstance(error, TimeoutError):
         return FetchError(f"no answer within {timeout:g} s")
     if isinstance(error, UnusableKeyError):

@@ -60,6 +60,14 @@ def _canonical(segment: bytes, decoded: bytes) -> bytes:
 
 def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
     """Return the JSON object in ``raw``. Raises TokenError ``json_invalid`` (RFC 7519 §4, RFC 8725 §2.4)."""
+    parsed = _strictly_parsed(raw, max_depth)
+    if not isinstance(parsed, dict):
+        raise TokenError(Code.JSON_INVALID, expected="one JSON object in UTF-8, no name twice")
+    return cast("dict[str, object]", parsed)
+
+
+def _strictly_parsed(raw: bytes, max_depth: int) -> object:
+    # None for whatever is wrong, and no chained error: what the JSON parser raises holds the text it could not read.
     try:
         text = raw.decode("utf-8")
         _check_depth(text, max_depth)
@@ -67,11 +75,8 @@ def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
         if "\\u" in text:
             _ = json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no character
     except (ValueError, RecursionError):
-        # Not chained: the message of a JSON error quotes what it could not read.
-        raise TokenError(Code.JSON_INVALID, expected="one JSON object in UTF-8, no name twice") from None
-    if not isinstance(parsed, dict):
-        raise TokenError(Code.JSON_INVALID, expected="a JSON object")
-    return cast("dict[str, object]", parsed)
+        return None
+    return parsed
 
 
 def _check_depth(text: str, max_depth: int) -> None:

@@ -1,0 +1,305 @@
+"""The one network client over loopback, and which addresses it may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from oidc_auth import OIDCAuth
+from oidc_auth.errors import UpstreamError
+from oidc_auth.keys.fetch import USER_AGENT, FetchError, HttpFetcher, Response, permitted_url
+from oidc_auth.testing import Fault, LocalIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Mapping
+
+LIMIT = 1_000
+
+
+class Site:
+    """A web site on loopback: path to answer; it notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Response] = {}
+        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        self.url = ""
+
+
+@contextmanager
+def serving(site: Site) -> Generator[str]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            status, headers, sent = site.answers.get(self.path, Response(404, {}, b""))
+            self.send_response(status)
+            for name, value in {"content-length": str(len(sent)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            """Keep quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    one = Site()
+    with serving(one) as url:
+        one.url = url
+        yield one
+
+
+def fetch(
+    url: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes | None = None
+) -> Response:
+    async def once() -> Response:
+        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        try:
+            return await fetcher(method, url, headers or {}, body)
+        finally:
+            await fetcher.aclose()
+
+    return asyncio.run(once())
+
+
+def test_an_answer_is_brought_as_it_is(site: Site) -> None:
+    site.answers["/x"] = Response(200, {"Content-Type": "application/json", "X-More": "1"}, b'{"a": 1}')
+    status, headers, body = fetch(f"{site.url}/x")
+    assert (status, headers["content-type"], headers["x-more"], body) == (200, "application/json", "1", b'{"a": 1}')
+
+
+def test_a_request_names_its_sender_and_asks_for_nothing_compressed(site: Site) -> None:
+    fetch(f"{site.url}/x", {"accept": "application/json"})
+    (path, headers, _) = site.asked[0]
+    assert path == "/x"
+    assert headers["user-agent"] == USER_AGENT
+    assert headers["accept-encoding"] == "identity"
+    assert headers["accept"] == "application/json"
+    assert "authorization" not in headers
+
+
+def test_a_body_is_sent(site: Site) -> None:
+    fetch(f"{site.url}/x", {"content-type": "text/plain"}, method="POST", body=b"hello")
+    assert site.asked[0][2] == b"hello"
+
+
+@pytest.mark.parametrize("status", [404, 500, 204])
+def test_a_status_is_brought_and_not_judged(site: Site, status: int) -> None:
+    site.answers["/x"] = Response(status, {}, b"")
+    assert fetch(f"{site.url}/x").status == status
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(site: Site, status: int) -> None:
+    site.answers["/x"] = Response(status, {"location": f"{site.url}/elsewhere"}, b"")
+    assert fetch(f"{site.url}/x").status == status
+    assert [path for path, _, _ in site.asked] == ["/x"]
+
+
+def test_a_body_at_the_limit_is_read(site: Site) -> None:
+    site.answers["/x"] = Response(200, {}, b"x" * LIMIT)
+    assert len(fetch(f"{site.url}/x").body) == LIMIT
+
+
+@pytest.mark.parametrize("size", [LIMIT + 1, 5_000_000])
+def test_a_body_over_the_limit_is_an_error(site: Site, size: int) -> None:
+    site.answers["/x"] = Response(200, {"connection": "close"}, b"x" * size)
+    with pytest.raises(FetchError, match="larger than 1000 bytes"):
+        fetch(f"{site.url}/x")
+
+
+def test_a_compressed_body_is_an_error_although_it_is_small(site: Site) -> None:
+    site.answers["/x"] = Response(200, {"content-encoding": "gzip"}, gzip.compress(b"0" * 1_000_000)[:900])
+    with pytest.raises(FetchError, match="compressed"):
+        fetch(f"{site.url}/x")
+
+
+def test_a_body_that_is_said_to_be_uncompressed_is_read(site: Site) -> None:
+    site.answers["/x"] = Response(200, {"content-encoding": "identity"}, b"{}")
+    assert fetch(f"{site.url}/x").body == b"{}"
+
+
+def test_a_body_that_ends_early_is_an_error(site: Site) -> None:
+    site.answers["/x"] = Response(200, {"content-length": "100", "connection": "close"}, b"short")
+    with pytest.raises(FetchError, match="RemoteProtocolError"):
+        fetch(f"{site.url}/x")
+
+
+def test_a_refused_connection_is_an_error() -> None:
+    with serving(Site()) as url:
+        pass
+    with pytest.raises(FetchError, match="ConnectError"):
+        fetch(f"{url}/x")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/", "http://a\nb/"])
+def test_an_address_that_is_none_is_an_error(url: str) -> None:
+    with pytest.raises(FetchError):
+        fetch(url)
+
+
+def test_the_first_requests_of_a_loop_share_one_client(site: Site) -> None:
+    site.answers["/x"] = Response(200, {}, b"{}")
+
+    async def story() -> list[int]:
+        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        answers = await asyncio.gather(*(fetcher("GET", f"{site.url}/x", {}, None) for _ in range(3)))
+        await fetcher.aclose()
+        return [answer.status for answer in answers]
+
+    assert asyncio.run(story()) == [200, 200, 200]
+
+
+def test_a_fetcher_serves_one_loop_after_another(site: Site) -> None:
+    site.answers["/x"] = Response(200, {}, b"{}")
+    fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+
+    async def story() -> int:
+        answer = await fetcher("GET", f"{site.url}/x", {}, None)
+        await fetcher.aclose()
+        return answer.status
+
+    assert [asyncio.run(story()), asyncio.run(story())] == [200, 200]
+
+
+def test_a_fetcher_that_was_never_used_or_is_closed_may_be_closed_again(site: Site) -> None:
+    async def story() -> None:
+        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        await fetcher.aclose()
+        await fetcher("GET", f"{site.url}/x", {}, None)
+        await fetcher.aclose()
+        await fetcher.aclose()
+
+    asyncio.run(story())
+
+
+def over_http(issuer: LocalIssuer, **limits: Any) -> OIDCAuth:
+    table = {"preset": "generic", "issuer": issuer.url, "audience": "agents"}
+    return OIDCAuth.from_dict({"issuer": table, "limits": limits})
+
+
+def test_a_token_is_verified_over_http_and_the_client_is_closed_with_its_owner() -> None:
+    issuer = LocalIssuer(algorithm="ES256")
+
+    async def story() -> str:
+        async with over_http(issuer) as oidc:
+            return (await oidc.authenticate({"authorization": f"Bearer {issuer.token()}"})).identity
+
+    with issuer.served():
+        assert asyncio.run(story()) == "alice"
+        assert [url.removeprefix(issuer.url) for url in issuer.fetched] == [
+            "/.well-known/openid-configuration",
+            "/keys",
+        ]
+
+
+@pytest.mark.parametrize("fault", [Fault.DOWN, Fault.ERROR, Fault.HTML, Fault.REDIRECT, Fault.OVERSIZED])
+def test_a_fault_over_http_is_an_outage(fault: Fault) -> None:
+    issuer = LocalIssuer(algorithm="ES256")
+    issuer.fault = fault
+
+    async def story() -> UpstreamError:
+        async with over_http(issuer) as oidc:
+            with pytest.raises(UpstreamError) as outage:
+                await oidc.authenticate({"authorization": f"Bearer {issuer.token()}"})
+            return outage.value
+
+    with issuer.served():
+        assert asyncio.run(story()).challenge().status == 503
+
+
+PERMITTED = [
+    "https://issuer.test",
+    "https://issuer.test:8443/realms/a?x=1",
+    "HTTPS://issuer.test/",
+    "https://10.0.0.1/",
+    "https://[2001:db8::1]/keys",
+    "https://127.0.0.1/",
+    "http://localhost:8080/realms/a",
+    "http://LOCALHOST/",
+    "http://127.0.0.1/",
+    "http://127.8.9.10:99/",
+    "http://[::1]:8080/",
+]
+
+
+@pytest.mark.parametrize("url", PERMITTED)
+def test_https_anywhere_and_http_on_loopback_may_be_fetched(url: str) -> None:
+    assert permitted_url(url) is None
+
+
+FORBIDDEN = {
+    "http://issuer.test/": "http is allowed for loopback only",
+    "http://10.0.0.1/": "http is allowed for loopback only",
+    "http://0.0.0.0/": "http is allowed for loopback only",
+    "http://localhost.evil.test/": "http is allowed for loopback only",
+    "http://127.0.0.1.evil.test/": "http is allowed for loopback only",
+    "http://169.254.169.254/latest/meta-data/": "http is allowed for loopback only",
+    "file:///etc/passwd": "a plain https URL",
+    "file://localhost/etc/passwd": "scheme 'file'",
+    "ftp://issuer.test/": "scheme 'ftp'",
+    "data:application/json,{}": "a plain https URL",
+    "gopher://issuer.test/": "scheme 'gopher'",
+    "//issuer.test/": "scheme ''",
+    "issuer.test": "a plain https URL",
+    "": "a plain https URL",
+    "https://": "a plain https URL",
+    "https:///keys": "a plain https URL",
+    "https://user@issuer.test/": "a plain https URL",
+    "https://user:pass@issuer.test/": "a plain https URL",
+    "https://:pass@issuer.test/": "a plain https URL",
+    "https://issuer.test@evil.test/": "a plain https URL",
+    "https://issuer.test/#keys": "a plain https URL",
+    "https://169.254.169.254/": "link-local",
+    "https://169.254.0.1:8443/": "link-local",
+    "https://[fe80::1]/": "link-local",
+    "https://[fe80::1%25eth0]/": "link-local",
+    "https://0.0.0.0/": "link-local",
+    "https://[::]/": "link-local",
+    "https://224.0.0.1/": "link-local",
+    "https://[ff02::1]/": "link-local",
+    "https://[::1/": "not a URL",
+    "https://[nonsense]/": "not a URL",
+    "https://issuer.test:99999/": "not a URL",
+    "https://issuer.test:x/": "not a URL",
+}
+
+
+@pytest.mark.parametrize(("url", "why"), FORBIDDEN.items())
+def test_any_other_address_is_refused_with_the_reason(url: str, why: str) -> None:
+    assert why in (permitted_url(url) or "")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+        "2852039166",
+        "0xa9fea9fe",
+        "0251.0376.0251.0376",
+        "169.254.43518",
+    ],
+)
+def test_a_link_local_address_is_refused_in_its_other_spellings(host: str) -> None:
+    assert permitted_url(f"https://{host}/") is not None

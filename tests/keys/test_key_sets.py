@@ -1,0 +1,192 @@
+"""Which keys of a published set count; one that does not count never hurts its neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, x25519
+from jwt.algorithms import RSAAlgorithm
+from world.tokens import Door, rsa_key, rsa_private
+
+from oidc_auth.errors import Code, ConfigError
+from oidc_auth.keys.jwk import UnusableKeyError
+from oidc_auth.keys.keyset import KeySet, read_key_set
+from oidc_auth.testing.signing import SigningKey, encode_base64url
+
+GOOD = SigningKey.make("good", "ES256")
+
+
+def number(value: int) -> str:
+    return encode_base64url(value.to_bytes((value.bit_length() + 7) // 8 or 1, "big"))
+
+
+def rsa_jwk(modulus: int | None = None, exponent: int = 65_537) -> dict[str, Any]:
+    jwk = rsa_key().jwk()
+    return {**jwk, "n": jwk["n"] if modulus is None else number(modulus), "e": number(exponent)}
+
+
+def curve_jwk(**members: Any) -> dict[str, Any]:
+    return {**SigningKey.make("key-1", "ES256").jwk(), **members}
+
+
+def private_jwk() -> dict[str, Any]:
+    private: dict[str, Any] = RSAAlgorithm.to_jwk(rsa_private(), as_dict=True)
+    return {**private, "kid": "key-1"}
+
+
+def x25519_jwk() -> dict[str, Any]:
+    raw = x25519.X25519PrivateKey.generate().public_key().public_bytes_raw()
+    return {"kty": "OKP", "crv": "X25519", "x": encode_base64url(raw), "kid": "key-1"}
+
+
+def secp256k1_jwk() -> dict[str, Any]:
+    numbers = ec.generate_private_key(ec.SECP256K1()).public_key().public_numbers()
+    return {"kty": "EC", "crv": "secp256k1", "x": number(numbers.x), "y": number(numbers.y), "kid": "key-1"}
+
+
+UNUSABLE: dict[str, Any] = {
+    "RSA with 1024 bits": rsa_key(bits=1024).jwk(),
+    "RSA with 2047 bits": rsa_jwk(2**2046 + 1),
+    "RSA with 16,385 bits": rsa_jwk(2**16_384 + 1),
+    "exponent 1": rsa_jwk(exponent=1),
+    "exponent 2": rsa_jwk(exponent=2),
+    "an even exponent": rsa_jwk(exponent=65_536),
+    "a huge exponent": rsa_jwk(exponent=2**32 + 1),
+    "an exponent as large as the modulus": rsa_jwk(exponent=2**2047 + 1),
+    "modulus zero": rsa_jwk(0),
+    "oct": {"kty": "oct", "k": "c2VjcmV0", "kid": "key-1"},
+    "oct with a signing algorithm": {"kty": "oct", "k": "c2VjcmV0", "kid": "key-1", "alg": "RS256"},
+    "alg HS256": {**rsa_jwk(), "alg": "HS256"},
+    "alg none": {**rsa_jwk(), "alg": "none"},
+    "alg of another type": {**rsa_jwk(), "alg": "ES256"},
+    "alg of another curve": curve_jwk(alg="ES384"),
+    "alg for encryption": {**rsa_jwk(), "alg": "RSA-OAEP"},
+    "alg a number": {**rsa_jwk(), "alg": 256},
+    "alg a list": {**rsa_jwk(), "alg": ["RS256"]},
+    "alg an object": curve_jwk(alg={}),
+    "private RSA": private_jwk(),
+    **{f"a member {name}": {**rsa_jwk(), name: "AQAB"} for name in ("d", "p", "q", "dp", "dq", "qi", "oth", "k")},
+    "a private curve": curve_jwk(d="AAAA"),
+    "use enc": {**rsa_jwk(), "use": "enc"},
+    "use a list": {**rsa_jwk(), "use": ["sig"]},
+    "key_ops without verify": {**rsa_jwk(), "key_ops": ["sign", "encrypt"]},
+    "no key_ops": {**rsa_jwk(), "key_ops": []},
+    "key_ops a string": {**rsa_jwk(), "key_ops": "verify"},
+    "kid a number": {**rsa_jwk(), "kid": 7},
+    "kid a list": curve_jwk(kid=["key-1"]),
+    "no kty": {name: value for name, value in rsa_jwk().items() if name != "kty"},
+    "an unknown kty": {**rsa_jwk(), "kty": "AKP"},
+    "kty in lower case": {**rsa_jwk(), "kty": "rsa"},
+    "kty a list": {**rsa_jwk(), "kty": ["RSA"]},
+    "no modulus": {name: value for name, value in rsa_jwk().items() if name != "n"},
+    "modulus a number": {**rsa_jwk(), "n": 1234567},
+    "modulus null": {**rsa_jwk(), "n": None},
+    "modulus no base64url": {**rsa_jwk(), "n": "é"},
+    "no curve": {name: value for name, value in curve_jwk().items() if name != "crv"},
+    "an unknown curve": curve_jwk(crv="P-192"),
+    "a curve that is a list": curve_jwk(crv=["P-256"]),
+    "a curve that is empty": curve_jwk(crv=""),
+    "the curve of another type": curve_jwk(crv="Ed25519"),
+    "OKP with a curve of EC": curve_jwk(kty="OKP"),
+    "a point that is not on the curve": curve_jwk(x=encode_base64url(b"\1" * 32), y=encode_base64url(b"\2" * 32)),
+    "half a point": {name: value for name, value in curve_jwk().items() if name != "y"},
+    "a short point": curve_jwk(x="AAAA"),
+    "secp256k1": secp256k1_jwk(),
+    "X25519": x25519_jwk(),
+    "a string": "key",
+    "a list": [],
+    "null": None,
+    "an empty object": {},
+}
+
+
+@pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_a_key_that_does_not_count_is_named_and_leaves_its_neighbours_alone(broken: Any) -> None:
+    key_set = read_key_set({"keys": [broken, GOOD.jwk(), broken]})
+    assert key_set.kids() == "good"
+    assert [reason.split(":")[0] for reason in key_set.skipped] == ["key 0", "key 2"]
+
+
+@pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_a_set_without_one_key_that_counts_is_no_set(broken: Any) -> None:
+    with pytest.raises(UnusableKeyError, match="it holds no usable key"):
+        read_key_set({"keys": [broken]})
+
+
+@pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_tokens_of_the_good_key_are_admitted_beside_a_broken_one(broken: Any) -> None:
+    door = Door()
+    door.issuer.published = [broken, GOOD.jwk()]
+    assert door.knock(door.issuer.token(key=GOOD)) is None
+
+
+@pytest.mark.parametrize(
+    ("private", "published"),
+    [
+        (rsa_key(bits=1024), None),
+        (rsa_key(), {**rsa_jwk(), "use": "enc"}),
+        (rsa_key(), {**rsa_jwk(), "key_ops": ["encrypt"]}),
+        (rsa_key(), private_jwk()),
+    ],
+    ids=["1024 bits", "use enc", "key_ops", "private"],
+)
+def test_a_token_of_a_key_that_does_not_count_is_refused(private: SigningKey, published: dict[str, Any] | None) -> None:
+    door = Door()
+    door.issuer.published = [published or private.jwk(), GOOD.jwk()]
+    assert door.knock(door.issuer.token(key=private)) is Code.KEY_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "jwk",
+    [
+        rsa_jwk(exponent=3),
+        rsa_jwk(exponent=2**32 - 1),
+        rsa_jwk(2**16_383 + 1),
+        {**rsa_jwk(), "key_ops": ["verify"]},
+        {**rsa_jwk(), "key_ops": ["sign", "verify"]},
+        {**rsa_jwk(), "x5c": ["AAAA"], "x5t": "AAAA", "nbf": 1, "exp": 2},
+        {**rsa_jwk(), "use": None, "alg": None},
+    ],
+    ids=["exponent 3", "a large exponent", "16,384 bits", "verify", "sign and verify", "certificates", "null members"],
+)
+def test_a_key_at_the_edge_counts(jwk: dict[str, Any]) -> None:
+    assert read_key_set({"keys": [jwk]}).kids() == "key-1"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [None, [], "keys", 1, {}, {"keys": None}, {"keys": {}}, {"keys": "x"}, {"key": []}, GOOD.jwk(), [GOOD.jwk()]],
+)
+def test_a_document_that_is_no_key_set_is_refused(document: object) -> None:
+    with pytest.raises(UnusableKeyError, match="not a JWK Set"):
+        read_key_set(document)
+
+
+def test_an_empty_set_is_said_to_be_empty() -> None:
+    with pytest.raises(UnusableKeyError, match="it is empty"):
+        read_key_set({"keys": []})
+
+
+def test_two_thousand_keys_of_no_use_hide_no_good_one() -> None:
+    key_set = read_key_set({"keys": [*([{"kty": "oct"}] * 2_000), GOOD.jwk()]})
+    assert key_set.holds("good")
+    assert len(key_set.skipped) == 2_000
+
+
+def test_a_set_without_kids_names_none() -> None:
+    jwk = {name: value for name, value in GOOD.jwk().items() if name != "kid"}
+    assert read_key_set({"keys": [jwk]}).kids() == "None"
+    assert KeySet(()).kids() == "none"
+
+
+def test_a_key_shows_nothing_but_what_is_public() -> None:
+    (key,) = read_key_set({"keys": [rsa_jwk()]}).keys
+    assert "_public" not in repr(key)
+
+
+@pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_a_configuration_with_keys_of_no_use_is_refused_at_start(broken: Any) -> None:
+    with pytest.raises(ConfigError) as refused:
+        Door(jwks={"keys": [broken]})
+    assert [problem.where for problem in refused.value.problems] == ["issuer[0].jwks"]

@@ -1,0 +1,112 @@
+"""The grammar of claim names: what a path means never depends on the token."""
+
+from __future__ import annotations
+
+import pytest
+
+from oidc_auth.tokens.claim_path import MISSING, ClaimPathError, find, parse_path, spell
+
+PATHS = {
+    "sub": ("sub",),
+    "realm_access.roles": ("realm_access", "roles"),
+    'resource_access."my.client".roles': ("resource_access", "my.client", "roles"),
+    '"a b"': ("a b",),
+    '"*"."["': ("*", "["),
+    "a-b.c_d.é": ("a-b", "c_d", "é"),
+    "cognito:groups": ("cognito:groups",),
+    "https://acme.com/roles": ("https://acme.com/roles",),
+    "urn://x.y z[0]*": ("urn://x.y z[0]*",),
+    "a/b": ("a/b",),
+}
+
+
+@pytest.mark.parametrize(("text", "keys"), PATHS.items())
+def test_a_path_names_its_keys_and_is_spelled_the_way_it_is_read(text: str, keys: tuple[str, ...]) -> None:
+    assert parse_path(text) == keys
+    assert parse_path(spell(keys)) == keys
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        (("a", "b"), "a.b"),
+        (("a.b",), '"a.b"'),
+        (("a b", "c"), '"a b".c'),
+        (("https://acme.com/roles",), "https://acme.com/roles"),
+        (("https://acme.com", "x"), '"https://acme.com".x'),
+    ],
+)
+def test_keys_are_quoted_only_where_they_must_be(keys: tuple[str, ...], text: str) -> None:
+    assert spell(keys) == text
+
+
+def test_a_list_of_keys_is_taken_as_it_is() -> None:
+    assert parse_path(["a.b", "https://x", "*"]) == ("a.b", "https://x", "*")
+
+
+@pytest.mark.parametrize("keys", [[], [""], ["a", ""]])
+def test_a_list_with_nothing_in_it_is_no_path(keys: list[str]) -> None:
+    with pytest.raises(ClaimPathError, match="non-empty strings"):
+        parse_path(keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "position"),
+    [
+        ("", 1),
+        (".a", 1),
+        ("a.", 3),
+        ("a..b", 3),
+        ("[0]", 1),
+        ("*", 1),
+        (" a", 1),
+        ("a. b", 3),
+        ('""', 1),
+        ('a."b', 3),
+        ("roles.*", 7),
+    ],
+)
+def test_the_message_says_where_a_name_is_expected(text: str, position: int) -> None:
+    with pytest.raises(ClaimPathError, match=rf"a claim name is expected at position {position};"):
+        parse_path(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "position"), [("a[0]", 2), ("a b", 2), ("roles*", 6), ('a"b"', 2), ('"a"b', 4), ("a.b]", 4)]
+)
+def test_the_message_says_where_a_dot_is_expected(text: str, position: int) -> None:
+    with pytest.raises(ClaimPathError, match=rf"'\.' is expected at position {position};"):
+        parse_path(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("/realm_access/roles", "write realm_access.roles"),
+        ("$.realm_access.roles", "write realm_access.roles"),
+        ("$", "write claim names separated by dots"),
+        ("/", "write claim names separated by dots"),
+    ],
+)
+def test_a_json_pointer_or_jsonpath_is_respelled(text: str, hint: str) -> None:
+    with pytest.raises(ClaimPathError, match=hint):
+        parse_path(text)
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("a", {"b": [1], "n": None}),
+        ("a.b", [1]),
+        ("a.n", None),
+        ("a.x", MISSING),
+        ("a.b.c", MISSING),
+        ("a.n.c", MISSING),
+        ("text.c", MISSING),
+        ("x", MISSING),
+        ('"a.b"', "literal"),
+    ],
+)
+def test_a_path_finds_exactly_what_stands_there(path: str, found: object) -> None:
+    claims = {"a": {"b": [1], "n": None}, "text": "abc", "a.b": "literal"}
+    assert find(claims, parse_path(path)) == found

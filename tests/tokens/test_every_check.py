@@ -1,0 +1,812 @@
+"""Each row of CHECKS, through the public API: a token that is right in everything else, and the code of its refusal."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import json
+import string
+from dataclasses import dataclass, field
+from time import process_time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from world.tokens import (
+    NOON,
+    Door,
+    Internet,
+    Publisher,
+    bearer,
+    claims_of,
+    header_of,
+    rsa_key,
+    rsa_private,
+    spelled,
+    text_of,
+)
+
+from oidc_auth import OIDCAuth
+from oidc_auth.errors import Code, TokenError
+from oidc_auth.testing import LocalIssuer
+from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
+from oidc_auth.tokens.checks import CHECKS
+from oidc_auth.tokens.policy import RESERVED_IDENTITIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ALPHABET = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
+LEEWAY = 30
+LONG = 10 * 365 * 86_400
+LONG_ENOUGH = 40
+"""Characters of a part of a token that no message holds by chance."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What is sent to a door with these settings, some seconds after noon."""
+
+    sends: Callable[[Publisher], Any]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    later: float = 0
+
+
+REFUSED: list[Any] = []
+ADMITTED: list[Any] = []
+
+
+def refused(code: Code, name: str, sends: Callable[[Publisher], Any], *, later: float = 0, **settings: Any) -> None:
+    REFUSED.append(pytest.param(code, Case(sends=sends, settings=settings, later=later), id=f"{code}: {name}"))
+
+
+def admitted(name: str, sends: Callable[[Publisher], Any], *, later: float = 0, **settings: Any) -> None:
+    ADMITTED.append(pytest.param(Case(sends=sends, settings=settings, later=later), id=name))
+
+
+# Presented: the header field -----------------------------------------------------------------------------------------
+
+
+def in_header(form: str, name: str = "authorization") -> Callable[[Publisher], Any]:
+    return lambda issuer: {name: form.format(issuer.token())}
+
+
+refused(Code.TOKEN_MISSING, "no header at all", lambda _: {})
+refused(Code.TOKEN_MISSING, "no pair at all", lambda _: [])
+refused(Code.TOKEN_MISSING, "an empty value", lambda _: {"authorization": ""})
+refused(Code.TOKEN_MISSING, "only spaces", lambda _: {"authorization": "  \t "})
+for place in ("authentication", "x-api-key", "x-auth-token", "x-access-token", "proxy-authorization", "cookie"):
+    refused(Code.TOKEN_MISSING, f"in {place}", in_header("Bearer {}", place))
+
+refused(Code.HEADER_REPEATED, "a field twice", lambda i: [*bearer(i.token()).items()] * 2)
+refused(
+    Code.HEADER_REPEATED, "a token and Basic", lambda i: [("authorization", "Basic eDp5"), *bearer(i.token()).items()]
+)
+refused(Code.HEADER_REPEATED, "two spellings", lambda i: {"Authorization": f"Bearer {i.token()}", **bearer(i.token())})
+refused(Code.HEADER_REPEATED, "str and bytes", lambda i: {b"authorization": b"Bearer x", **bearer(i.token())})
+refused(Code.HEADER_REPEATED, "an empty one", lambda i: [("authorization", ""), *bearer(i.token()).items()])
+
+for form in (
+    "{}",
+    "Basic {}",
+    "DPoP {}",
+    "Token {}",
+    "Bearer",
+    "bearer ",
+    "Bearer{}",
+    "Bearer:{}",
+    "Bearer: {}",
+    "Bearer\t{}",
+    "Bearer Bearer {}",
+    "bearer  bearer {}",
+    'Bearer "{}"',
+    "Bearer '{}'",
+    'Bearer "',
+    "Bearer {0},{0}",
+    "Bearer {0}, Bearer {0}",
+    "Bearer {} x",
+    "Bearer x {}",
+    "Bearer {}\tx",
+    "Bearer {}é",
+    "Bearer \ud800{}",
+):
+    refused(Code.HEADER_MALFORMED, repr(form), in_header(form))
+refused(
+    Code.HEADER_MALFORMED,
+    "a JWS in its JSON form",
+    lambda i: bearer(json.dumps(dict(zip(("protected", "payload", "signature"), i.token().split("."), strict=True)))),
+)
+
+for form in ("Bearer {}", "bearer {}", "BEARER {}", "bEaReR {}", "Bearer   {}", "  Bearer {}  ", "\tBearer {}\t"):
+    admitted(f"header {form!r}", in_header(form))
+admitted("a name in upper case", lambda i: {"AUTHORIZATION": f"Bearer {i.token()}"})
+admitted("bytes", lambda i: {b"Authorization": f"Bearer {i.token()}".encode()})
+admitted("a list of pairs of bytes", lambda i: [(b"host", b"x"), (b"authorization", f"Bearer {i.token()}".encode())])
+admitted("an iterator of pairs", lambda i: iter(bearer(i.token()).items()))
+admitted("other headers beside it", lambda i: {"x-api-key": "k", "cookie": "c", **bearer(i.token())})
+
+SIZE = len(Door().issuer.token())
+refused(Code.TOKEN_TOO_LONG, "one over the limit", lambda i: i.token(), limits={"token_bytes": SIZE - 1})
+refused(Code.TOKEN_TOO_LONG, "a megabyte", lambda i: i.token(padding="x" * 1_000_000))
+refused(Code.TOKEN_TOO_LONG, "a megabyte of another scheme", lambda _: {"authorization": f"Basic {'x' * 1_000_000}"})
+refused(Code.TOKEN_TOO_LONG, "a million dots", lambda _: "." * 1_000_000)
+admitted("a token at the limit of size", lambda i: i.token(), limits={"token_bytes": SIZE})
+
+# Parsed: segments, base64url, JSON ------------------------------------------------------------------------------------
+
+
+def with_segments(form: str) -> Callable[[Publisher], str]:
+    def sends(issuer: Publisher) -> str:
+        header, payload, signature = issuer.token().split(".")
+        return form.format(h=header, p=payload, s=signature)
+
+    return sends
+
+
+for form in ("{h}", "{h}.{p}", "{h}.{p}.", "{h}..{s}", ".{p}.{s}", "{h}.{p}.{s}.", ".{h}.{p}.{s}", "{h}.{p}.{s}.{s}"):
+    refused(Code.SEGMENTS_WRONG, form, with_segments(form))
+refused(Code.SEGMENTS_WRONG, "five, as an encrypted token has", with_segments("{h}.{p}.{s}.{s}.{s}"))
+refused(Code.SEGMENTS_WRONG, "ten", with_segments("{h}.{p}.{s}" + ".x" * 7))
+refused(Code.SEGMENTS_WRONG, "dots only", lambda _: "..")
+refused(Code.SEGMENTS_WRONG, "an opaque token", lambda _: "ya29.x")
+refused(Code.SEGMENTS_WRONG, "a name before it", lambda i: f"access.token={i.token()}")
+refused(Code.SEGMENTS_WRONG, "alg none without a signature", lambda i: f"{with_segments('{h}.{p}')(i)}.")
+refused(
+    Code.SEGMENTS_WRONG,
+    "a million dots where tokens may be long",
+    lambda i: i.token() + "." * 1_000_000,
+    limits={"token_bytes": 2_000_000},
+)
+
+
+def other_spelling(segment: str) -> str:
+    """Return the segment with the next last character: unused bits differ, the bytes do not."""
+    return segment[:-1] + ALPHABET[ALPHABET.index(segment[-1]) + 1]
+
+
+def as_standard_base64(segment: str) -> str:
+    return segment.replace("-", "+").replace("_", "/")
+
+
+def two_spare_bits(issuer: Publisher) -> tuple[str, str]:
+    """Return header and payload whose last characters have bits that carry nothing."""
+    segments = (
+        next(
+            segment
+            for padding in range(4)
+            if len(segment := encode_base64url(text_of({**members, "padding": "~?" * 9 + " " * padding}))) % 4
+            if set("-_") & set(segment)
+        )
+        for members in (header_of(issuer), claims_of(issuer))
+    )
+    header, payload = segments
+    return header, payload
+
+
+def misspelled(change: Callable[[str], str], which: str) -> Callable[[Publisher], str]:
+    def sends(issuer: Publisher) -> str:
+        header, payload = two_spare_bits(issuer)
+        if which == "header":
+            return spelled(change(header), payload, issuer.keys[0])
+        if which == "payload":
+            return spelled(header, change(payload), issuer.keys[0])
+        while True:
+            token, _, signature = spelled(header, payload, issuer.keys[0]).rpartition(".")
+            if set("-_") & set(signature):
+                return f"{token}.{change(signature)}"
+
+    return sends
+
+
+MISSPELLINGS: dict[str, Callable[[str], str]] = {
+    "padding": lambda segment: segment + "=" * (-len(segment) % 4),
+    "too much padding": lambda segment: segment + "=" * 8,
+    "the standard alphabet": as_standard_base64,
+    "unused bits": other_spelling,
+    "an impossible length": lambda segment: segment + "A" * ((1 - len(segment)) % 4),
+    "a line break": lambda segment: f"{segment[:4]}\n{segment[4:]}",
+    "a character of no alphabet": lambda segment: f"{segment[:4]}!{segment[4:]}",
+    "a NUL": lambda segment: f"{segment}\0",
+}
+for part in ("header", "payload", "signature"):
+    for name, change in MISSPELLINGS.items():
+        refused(Code.BASE64URL_INVALID, f"{name} in the {part}", misspelled(change, part))
+    admitted(f"nothing misspelled in the {part}", misspelled(lambda segment: segment, part))
+
+
+def payload_text(change: Callable[[bytes], bytes]) -> Callable[[Publisher], str]:
+    return lambda i: compact(header_of(i), change(text_of(claims_of(i))), i.keys[0])
+
+
+def header_text(change: Callable[[bytes], bytes]) -> Callable[[Publisher], str]:
+    return lambda i: compact(change(text_of(header_of(i))), claims_of(i), i.keys[0])
+
+
+def with_member(member: str) -> Callable[[bytes], bytes]:
+    return lambda text: text[:-1] + f", {member}}}".encode()
+
+
+def nested(depth: int) -> str:
+    """Return a member with which the document is this deep, the document itself included."""
+    return f'"x": {"[" * (depth - 1)}{"]" * (depth - 1)}'
+
+
+STRANGE_JSON: dict[str, Callable[[bytes], bytes]] = {
+    "a byte order mark": lambda text: b"\xef\xbb\xbf" + text,
+    "UTF-16": lambda text: text.decode().encode("utf-16"),
+    "UTF-16 without a mark": lambda text: text.decode().encode("utf-16-le"),
+    "UTF-32": lambda text: text.decode().encode("utf-32"),
+    "Latin-1": lambda text: text[:-1] + b', "x": "\xe9"}',
+    "an overlong character": lambda text: text[:-1] + b', "x": "\xc0\xaf"}',
+    "a surrogate in UTF-8": lambda text: text[:-1] + b', "x": "\xed\xa0\x80"}',
+    "a list": lambda text: b"[" + text + b"]",
+    "a string": lambda text: json.dumps(text.decode()).encode(),
+    "a number": lambda _: b"1234",
+    "null": lambda _: b"null",
+    "something behind it": lambda text: text + b"x",
+    "two objects": lambda text: text + text,
+    "a comma too many": lambda text: text[:-1] + b",}",
+    "single quotes": lambda text: text.replace(b'"', b"'"),
+    "a comment": lambda text: text[:-1] + b"/**/}",
+    "a line break in a string": with_member('"x": "\n"'),
+    "an open string": lambda text: text[:-1] + b', "x": "}',
+    "NaN": with_member('"x": NaN'),
+    "Infinity": with_member('"x": Infinity'),
+    "-Infinity": with_member('"x": [-Infinity]'),
+    "1e999": with_member('"x": 1e999'),
+    "-1e999": with_member('"x": {"y": -1e999}'),
+    "an integer of 5,000 digits": with_member(f'"x": {"9" * 5_000}'),
+    "a negative one": with_member(f'"x": -{"9" * 5_000}'),
+    "the first integer over 64 bits": with_member(f'"x": {2**64}'),
+    "the first one under them": with_member(f'"x": {-(2**63) - 1}'),
+    "a name twice": with_member('"x": 1, "x": 1'),
+    "a name twice, spelled differently": with_member('"x": 1, "\\u0078": 2'),
+    "a name twice, further down": with_member('"x": [{"y": 1, "y": 2}]'),
+    "one level too deep": with_member(nested(33)),
+    "a thousand levels": with_member(nested(1_000)),
+    "one level too deep among other brackets": with_member(f'"s": [[], {{}}], {nested(33)}'),
+    "one level too deep behind a string": with_member(f'"s": "\\"[[[", {nested(33)}'),
+    "a lone surrogate": with_member('"x": "\\ud800"'),
+    "a lone low surrogate": with_member('"x": ["\\udfff"]'),
+    "a lone surrogate in a name": with_member('"\\ud800": 1'),
+}
+for name, strange in STRANGE_JSON.items():
+    refused(Code.JSON_INVALID, f"{name}, payload", payload_text(strange))
+    refused(Code.JSON_INVALID, f"{name}, header", header_text(strange))
+refused(Code.JSON_INVALID, "sub twice", payload_text(with_member('"sub": "bob"')))
+refused(Code.JSON_INVALID, "alg twice", header_text(with_member('"alg": "none"')))
+refused(Code.JSON_INVALID, "one over a limit of 2", payload_text(with_member(nested(3))), limits={"json_depth": 2})
+
+STRICT_JSON: dict[str, Callable[[bytes], bytes]] = {
+    "space around it": lambda text: b" \n" + text + b"\t\r ",
+    "the deepest nesting": with_member(nested(32)),
+    "the deepest nesting among other brackets": with_member(f'"s": [[], {{}}], {nested(32)}'),
+    "many brackets side by side": with_member(f'"x": [{", ".join(["[]"] * 100)}]'),
+    "brackets in strings": with_member(f'"x": "{"[{" * 100}"'),
+    "brackets behind an escaped quote": with_member(f'"x": "\\"{"[" * 100}\\\\"'),
+    "a surrogate pair": with_member('"x": "\\ud83d\\ude00"'),
+    "an escaped backslash before u": with_member('"x": "\\\\ud800"'),
+    "the largest integer": with_member(f'"x": {2**64 - 1}'),
+    "the smallest integer": with_member(f'"x": {-(2**63)}'),
+    "a large number": with_member('"x": 1e308'),
+    "the same name on two levels": with_member('"x": {"sub": "bob"}'),
+}
+for name, strict in STRICT_JSON.items():
+    admitted(f"JSON with {name}, payload", payload_text(strict))
+    admitted(f"JSON with {name}, header", header_text(strict))
+
+# The header's members -------------------------------------------------------------------------------------------------
+
+
+def with_header(**members: Any) -> Callable[[Publisher], str]:
+    return lambda i: compact(header_of(i, **members), claims_of(i), i.keys[0])
+
+
+def without_header(name: str) -> Callable[[Publisher], str]:
+    def sends(issuer: Publisher) -> str:
+        header = header_of(issuer)
+        del header[name]
+        return compact(header, claims_of(issuer), issuer.keys[0])
+
+    return sends
+
+
+for algorithm in ("none", "None", "NONE", "", "HS256", "ES256K", "RS1", "es256", "ES256 ", None, 256, ["ES256"], True):
+    refused(Code.ALGORITHM_REFUSED, f"alg {algorithm!r}", with_header(alg=algorithm))
+refused(Code.ALGORITHM_REFUSED, "no alg", without_header("alg"))
+refused(Code.ALGORITHM_REFUSED, "not the issuer's", lambda i: i.token(), algorithms=["ES384", "RS256"])
+admitted("the issuer's only algorithm", lambda i: i.token(), algorithms="ES256")
+
+
+def public_bytes(encoding: Encoding, layout: PublicFormat) -> bytes:
+    return rsa_private().public_key().public_bytes(encoding, layout)
+
+
+SERIALISED: dict[str, bytes] = {
+    "PEM": public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    "PEM without its last line break": public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).strip(),
+    "DER": public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+    "PKCS 1, PEM": public_bytes(Encoding.PEM, PublicFormat.PKCS1),
+    "PKCS 1, DER": public_bytes(Encoding.DER, PublicFormat.PKCS1),
+    "OpenSSH": public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+    "JWK": json.dumps(rsa_key().jwk()).encode(),
+    "JWK, compact": json.dumps(rsa_key().jwk(), separators=(",", ":")).encode(),
+    "JWK Set": json.dumps({"keys": [rsa_key().jwk()]}).encode(),
+    "the modulus": rsa_private().public_key().public_numbers().n.to_bytes(256, "big"),
+    "the modulus, encoded": str(rsa_key().jwk()["n"]).encode(),
+    "nothing": b"",
+}
+
+
+def hmac_signed(algorithm: str, secret: bytes) -> Callable[[Publisher], str]:
+    """Sign with what everybody knows as the secret (CVE-2022-29217)."""
+
+    def sends(issuer: Publisher) -> str:
+        issuer.keys = [rsa_key()]
+        header, payload = header_of(issuer, alg=algorithm), claims_of(issuer)
+        text = f"{encode_base64url(text_of(header))}.{encode_base64url(text_of(payload))}"
+        digest = hmac.new(secret, text.encode(), getattr(hashlib, f"sha{algorithm[2:]}")).digest()
+        return f"{text}.{encode_base64url(digest)}"
+
+    return sends
+
+
+for algorithm in ("HS256", "HS384", "HS512"):
+    for name, secret in SERIALISED.items():
+        refused(Code.ALGORITHM_REFUSED, f"{algorithm}, its secret {name}", hmac_signed(algorithm, secret))
+
+refused(Code.CRITICAL_HEADER_REFUSED, "crit", with_header(crit=["exp"], exp=NOON))
+refused(Code.CRITICAL_HEADER_REFUSED, "an empty crit", with_header(crit=[]))
+refused(Code.CRITICAL_HEADER_REFUSED, "crit null", with_header(crit=None))
+refused(Code.CRITICAL_HEADER_REFUSED, "b64 false", with_header(b64=False, crit=["b64"]))
+refused(Code.CRITICAL_HEADER_REFUSED, "b64 true", with_header(b64=True))
+refused(Code.CRITICAL_HEADER_REFUSED, "zip", with_header(zip="DEF"))
+admitted("unknown members of the header", with_header(cty="JWT", x5t="AAAA", nonce="n", exp=1))
+
+for kid in ("", "k" * 257, 1, True, 1.5, ["key-1"], {"key-1": 1}):
+    refused(Code.KEY_ID_INVALID, f"kid {str(kid)[:9]!r} of type {type(kid).__name__}", with_header(kid=kid))
+
+
+def with_long_kid(issuer: Publisher) -> str:
+    issuer.keys = [SigningKey.make("k" * 256, "ES256")]
+    return issuer.token()
+
+
+admitted("a kid of 256 characters", with_long_kid)
+admitted("no kid, and one key", without_header("kid"))
+
+FOREIGN_TYPES = ("logout+jwt", "dpop+jwt", "secevent+jwt", "JOSE", "token-introspection+jwt", "at+jwt+x", "x", " JWT")
+for kind in (*FOREIGN_TYPES, "application/logout+jwt", "application/application/jwt", "text/jwt"):
+    refused(Code.TYPE_REFUSED, f"typ {kind}", with_header(typ=kind))
+for no_type in (None, 1, True, ["at+jwt"], {"at+jwt": 1}):
+    refused(Code.TYPE_REFUSED, f"typ {no_type!r}", with_header(typ=no_type))
+for kind in ("JWT", "jwt", "application/jwt", ""):
+    refused(Code.TYPE_REFUSED, f"typ {kind!r}, strict", with_header(typ=kind), strict_rfc9068=True)
+refused(Code.TYPE_REFUSED, "no typ, strict", without_header("typ"), strict_rfc9068=True)
+refused(Code.TYPE_REFUSED, "an access token where ID tokens are wanted", lambda i: i.token(), token_type="id")
+for kind in ("at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"):
+    admitted(f"typ {kind}", with_header(typ=kind))
+    admitted(f"typ {kind}, strict", with_header(typ=kind), strict_rfc9068=True)
+for kind in ("JWT", "jwt", "application/jwt", "application/JWT"):
+    admitted(f"typ {kind}", with_header(typ=kind))
+    admitted(f"typ {kind}, an ID token", with_header(typ=kind), token_type="id")
+admitted("no typ", without_header("typ"))
+admitted("no typ, an ID token", without_header("typ"), token_type="id")
+
+# The issuer and its key -----------------------------------------------------------------------------------------------
+
+
+def with_claims(**claims: Any) -> Callable[[Publisher], str]:
+    return lambda i: compact(header_of(i), claims_of(i, **claims), i.keys[0])
+
+
+def without_claim(*names: str, **claims: Any) -> Callable[[Publisher], str]:
+    def sends(issuer: Publisher) -> str:
+        kept = {name: value for name, value in claims_of(issuer, **claims).items() if name not in names}
+        return compact(header_of(issuer), kept, issuer.keys[0])
+
+    return sends
+
+
+for stranger in (
+    "https://issuer.test/",
+    "https://issuer.tes",
+    "https://issuer.test.evil.test",
+    "https://issuer.test/realms/other",
+    "http://issuer.test",
+    "HTTPS://issuer.test",
+    "https://ISSUER.test",
+    "https://issuer.test:443",
+    " https://issuer.test",
+    "issuer.test",
+    "",
+    None,
+    True,
+    0,
+    ["https://issuer.test"],
+    {"https://issuer.test": 1},
+):
+    refused(Code.ISSUER_UNKNOWN, f"iss {stranger!r}", with_claims(iss=stranger))
+refused(Code.ISSUER_UNKNOWN, "no iss", without_claim("iss"))
+admitted("iss with a slash, where it is configured so", lambda i: i.token(), url="https://issuer.test/")
+
+refused(Code.KEY_UNKNOWN, "another kid", with_header(kid="key-2"))
+refused(Code.KEY_UNKNOWN, "a longer kid", with_header(kid="key-11"))
+refused(Code.KEY_UNKNOWN, "a kid in another case", with_header(kid="KEY-1"))
+
+
+def with_a_key_of_its_own(issuer: Publisher, kid: str) -> str:
+    """Sign with a key that the token's header brings along (CVE-2026-27962)."""
+    own = SigningKey.make(kid, "ES256")
+    header = {"jwk": own.jwk(), "jku": "https://evil.test/keys", "x5u": "https://evil.test/x", "x5c": ["AAAA"]}
+    return issuer.token(header=header, key=own)
+
+
+refused(Code.KEY_UNKNOWN, "a key brought along", lambda i: with_a_key_of_its_own(i, "own"))
+
+
+def signed_as(algorithm: str, published: str) -> Callable[[Publisher], str]:
+    """Sign with the right RSA key and an algorithm that it is not published for."""
+
+    def sends(issuer: Publisher) -> str:
+        issuer.published = [rsa_key(algorithm=published).jwk()]
+        return issuer.token(key=rsa_key(algorithm=algorithm))
+
+    return sends
+
+
+RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+for published in RSA:
+    for algorithm in RSA:
+        if algorithm == published:
+            admitted(f"{algorithm} by a key for it", signed_as(algorithm, published))
+        else:
+            refused(Code.KEY_UNFIT, f"{algorithm} by a key for {published}", signed_as(algorithm, published))
+for algorithm in ("ES384", "ES512", "RS256", "EdDSA"):
+    refused(Code.KEY_UNFIT, f"{algorithm} by a P-256 key", with_header(alg=algorithm))
+
+
+def with_two_keys(issuer: Publisher, **header: Any) -> str:
+    issuer.rotate("ES256")
+    return issuer.token(header={"kid": None, **header})
+
+
+def with_a_kid_twice(issuer: Publisher) -> str:
+    issuer.keys = [SigningKey.make("key", "ES256"), SigningKey.make("key", "ES256")]
+    return issuer.token()
+
+
+refused(Code.KEY_AMBIGUOUS, "no kid, two keys", with_two_keys)
+refused(Code.KEY_AMBIGUOUS, "one kid, two keys", with_a_kid_twice)
+
+# The claims -----------------------------------------------------------------------------------------------------------
+
+for kind in ("ID", "Refresh", "Offline", "Logout"):
+    refused(Code.TOKEN_KIND_REFUSED, f"payload typ {kind}", with_claims(typ=kind))
+refused(Code.TOKEN_KIND_REFUSED, "token_use id", with_claims(token_use="id"))
+refused(Code.TOKEN_KIND_REFUSED, "token_use refresh", with_claims(token_use="refresh"))
+refused(Code.TOKEN_KIND_REFUSED, "a Bearer that is used as an ID token", with_claims(typ="Bearer", token_use="id"))
+refused(
+    Code.TOKEN_KIND_REFUSED,
+    "a logout token",
+    with_claims(events={"http://schemas.openid.net/event/backchannel-logout": {}}),
+)
+refused(Code.TOKEN_KIND_REFUSED, "events null", with_claims(events=None))
+
+
+def as_id_token(**claims: Any) -> Callable[[Publisher], str]:
+    return lambda i: compact(header_of(i, typ="JWT"), claims_of(i, **claims), i.keys[0])
+
+
+for claims in ({"typ": "Bearer"}, {"typ": "Refresh"}, {"token_use": "access"}, {"typ": "ID", "events": {}}):
+    refused(Code.TOKEN_KIND_REFUSED, f"{claims} where ID tokens are wanted", as_id_token(**claims), token_type="id")
+for claims in ({}, {"typ": "ID"}, {"token_use": "id"}):
+    admitted(f"{claims} where ID tokens are wanted", as_id_token(**claims), token_type="id")
+admitted("payload typ Bearer", with_claims(typ="Bearer"))
+admitted("token_use access", with_claims(token_use="access"))
+admitted("nonce and at_hash, which access tokens of some providers carry", with_claims(nonce="n", at_hash="h"))
+
+for audience in ("agent", "agents2", "Agents", " agents", "agents other", "", "account", None, 1, True, {"agents": 1}):
+    refused(Code.AUDIENCE_MISMATCH, f"aud {audience!r}", with_claims(aud=audience))
+for audiences in ([], ["other"], ["account", "other"], ["agents", 1], [["agents"]], [None], ["agents", {}], ["*"]):
+    refused(Code.AUDIENCE_MISMATCH, f"aud {audiences!r}", with_claims(aud=audiences))
+refused(Code.AUDIENCE_MISMATCH, "no aud", without_claim("aud"))
+refused(Code.AUDIENCE_MISMATCH, "azp instead of aud", without_claim("aud", azp="agents", client_id="agents"))
+refused(Code.AUDIENCE_MISMATCH, "a pattern", with_claims(aud="agents"), audience=["agent*"])
+for audiences in (["agents"], ["other", "agents"]):
+    admitted(f"aud {audiences}", with_claims(aud=audiences))
+admitted("the second configured audience", with_claims(aud="agents"), audience=["others", "agents"])
+admitted("no aud, where the check is skipped by name", without_claim("aud"), audience=None, insecure_skip_audience=True)
+
+BINDING: dict[str, Any] = {
+    "client_claim": {"claim": "client_id", "values": ["web", "ci-*"]},
+    "require": {"org": "acme"},
+}
+for client in ("we", "web2", "ci", "", None, 1, [], [1], {"web": 1}, True):
+    refused(Code.CLIENT_REFUSED, f"client {client!r}", with_claims(client_id=client, org="acme"), **BINDING)
+refused(Code.CLIENT_REFUSED, "no client", with_claims(org="acme"), **BINDING)
+refused(
+    Code.CLIENT_REFUSED,
+    "no aud and another client",
+    without_claim("aud", client_id="x", org="acme"),
+    audience=None,
+    **BINDING,
+)
+for known in ("web", "ci-1", ["x", "web"]):
+    admitted(f"client {known!r}", with_claims(client_id=known, org="acme"), **BINDING)
+admitted("no aud and a known client", without_claim("aud", client_id="web", org="acme"), audience=None, **BINDING)
+refused(
+    Code.AUDIENCE_MISMATCH,
+    "a known client and another aud",
+    with_claims(aud="x", client_id="web", org="acme"),
+    **BINDING,
+)
+
+NO_TIMES = ("1800000300", "", None, True, False, [NOON + 300], {"t": 1}, 1e308, -1e308, 253_402_300_800, 2**64 - 1)
+for claim, code in (("exp", Code.EXPIRED), ("nbf", Code.NOT_YET_VALID), ("iat", Code.ISSUED_IN_FUTURE)):
+    for no_time in NO_TIMES:
+        refused(code, f"{claim} {no_time!r}", with_claims(**{claim: no_time}))
+refused(Code.EXPIRED, "no exp", without_claim("exp"))
+refused(Code.EXPIRED, "exp at the leeway's end", lambda i: i.token(), later=300 + LEEWAY)
+refused(Code.EXPIRED, "exp, without leeway", lambda i: i.token(), later=300, leeway=0)
+refused(Code.EXPIRED, "exp 0", with_claims(exp=0))
+refused(Code.EXPIRED, "exp negative", with_claims(exp=-1))
+refused(Code.NOT_YET_VALID, "nbf a second before the leeway", with_claims(nbf=NOON + 31))
+refused(Code.NOT_YET_VALID, "nbf, without leeway", with_claims(nbf=NOON + 1), leeway=0)
+refused(Code.ISSUED_IN_FUTURE, "iat a second before the leeway", with_claims(iat=NOON + 31))
+refused(Code.ISSUED_IN_FUTURE, "iat in milliseconds", with_claims(iat=NOON * 100))
+admitted("exp a second before the leeway's end", lambda i: i.token(), later=300 + LEEWAY - 1)
+admitted("exp a second before, without leeway", lambda i: i.token(), later=299, leeway=0)
+admitted("exp at the end of the year 9999", with_claims(exp=253_402_300_799))
+admitted("exp with a fraction", with_claims(exp=NOON + 0.5))
+for claim in ("nbf", "iat"):
+    admitted(f"{claim} at the leeway", with_claims(**{claim: NOON + LEEWAY}))
+    admitted(f"{claim} a second too early, a second later", with_claims(**{claim: NOON + 31}), later=1)
+    admitted(f"{claim} now, without leeway", with_claims(**{claim: NOON}), leeway=0)
+admitted("neither nbf nor iat", without_claim("iat"))
+
+refused(Code.TOO_OLD, "at max_age and leeway", with_claims(exp=NOON + LONG), later=60 + LEEWAY, max_age=60)
+refused(Code.TOO_OLD, "at max_age, without leeway", with_claims(exp=NOON + LONG), later=60, max_age=60, leeway=0)
+refused(Code.TOO_OLD, "no iat", without_claim("iat"), max_age=60)
+admitted("a second before max_age and leeway", with_claims(exp=NOON + LONG), later=60 + LEEWAY - 1, max_age=60)
+admitted("years later, without max_age", with_claims(exp=NOON + LONG), later=LONG)
+
+WANTED: dict[str, Any] = {"required_claims": ["org.id", '"a.b"', "https://acme.test/x"]}
+GIVEN: dict[str, Any] = {"org": {"id": "acme"}, "a.b": 0, "https://acme.test/x": ""}
+for missing in GIVEN:
+    refused(Code.CLAIM_MISSING, f"{missing} is absent", without_claim(missing, **GIVEN), **WANTED)
+    refused(Code.CLAIM_MISSING, f"{missing} is null", with_claims(**{**GIVEN, missing: None}), **WANTED)
+refused(Code.CLAIM_MISSING, "half a path", with_claims(**{**GIVEN, "org": {}}), **WANTED)
+refused(Code.CLAIM_MISSING, "a path through a string", with_claims(**{**GIVEN, "org": "id"}), **WANTED)
+refused(Code.CLAIM_MISSING, "a path spelled as one name", without_claim("org", **GIVEN, **{"org.id": "acme"}), **WANTED)
+admitted("every required claim, whatever it holds", with_claims(**GIVEN), **WANTED)
+
+PARTIES: dict[str, Any] = {"authorized_parties": ["web", "cli"]}
+for parties in (
+    {},
+    {"azp": "x"},
+    {"client_id": "x"},
+    {"azp": "x", "client_id": "web"},
+    {"azp": None, "client_id": "web"},
+):
+    refused(Code.PARTY_REFUSED, f"{parties}", with_claims(**parties), **PARTIES)
+for party in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
+    refused(Code.PARTY_REFUSED, f"azp {party!r}", with_claims(azp=party), **PARTIES)
+for parties in ({"azp": "web"}, {"client_id": "cli"}, {"azp": "web", "client_id": "x"}):
+    admitted(f"{parties}", with_claims(**parties), **PARTIES)
+admitted("any party, where none is listed", with_claims(azp="x"))
+
+for confirmation in ({"jkt": "x"}, {"x5t#S256": "x"}, {}, None, "x"):
+    refused(Code.TOKEN_BOUND, f"cnf {confirmation!r}", with_claims(cnf=confirmation))
+
+DEMANDS: dict[str, Any] = {"require": {"org": ["acme", "beta-*"], "realm.level": "gold"}}
+for org in ("acm", "acme2", "beta", "ACME", "beta", "", None, 1, True, [], [1], {"acme": 1}, ["other"], "acme gold"):
+    refused(Code.REQUIREMENT_UNMET, f"org {org!r}", with_claims(org=org, realm={"level": "gold"}), **DEMANDS)
+refused(Code.REQUIREMENT_UNMET, "no org", with_claims(realm={"level": "gold"}), **DEMANDS)
+refused(Code.REQUIREMENT_UNMET, "only one of two", with_claims(org="acme", realm={"level": "silver"}), **DEMANDS)
+for flag in (False, 1, "True", "TRUE", "yes", None):
+    refused(Code.REQUIREMENT_UNMET, f"flag {flag!r}", with_claims(flag=flag), require={"flag": "true"})
+for set_flag in (True, "true", [True]):
+    admitted(f"flag {set_flag!r}", with_claims(flag=set_flag), require={"flag": "true"})
+admitted("flag False", with_claims(flag=False), require={"flag": "false"})
+refused(Code.REQUIREMENT_UNMET, "a dot is no wildcard", with_claims(org="axb"), require={"org": "a.b"})
+refused(Code.REQUIREMENT_UNMET, "a star in the token is no wildcard", with_claims(org="*"), require={"org": "acme"})
+for right in ("acme", "beta-", "beta-1", ["other", "acme"], [1, "beta-x"]):
+    admitted(f"org {right!r}", with_claims(org=right, realm={"level": "gold"}), **DEMANDS)
+
+for nobody in ("", " ", "\u00a0", "\t", None, 0, 42, True, 1.5, [], ["alice"], {"alice": 1}):
+    refused(Code.IDENTITY_INVALID, f"sub {nobody!r}", with_claims(sub=nobody))
+for control in ("\0", "\n", "\r", "\x1f", "\x7f", "\x80", "\x85", "\x9f"):
+    refused(Code.IDENTITY_INVALID, f"sub with {control!r}", with_claims(sub=f"al{control}ice"))
+for reserved in sorted(RESERVED_IDENTITIES):
+    refused(Code.IDENTITY_INVALID, f"sub {reserved}", with_claims(sub=reserved))
+refused(Code.IDENTITY_INVALID, "a reserved name by its prefix", with_claims(sub="tem"), identity_prefix="sys")
+refused(Code.IDENTITY_INVALID, "no sub", without_claim("sub"))
+refused(Code.IDENTITY_INVALID, "256 characters", with_claims(sub="é" * 256))
+refused(Code.IDENTITY_INVALID, "256 with its prefix", with_claims(sub="x" * 253), identity_prefix="ci:")
+ORDERED: dict[str, Any] = {
+    "identity": [{"claim": "oid"}, {"claim": "user.id", "prefix": "u:"}, {"claim": "sub", "prefix": "s:"}]
+}
+for first in ("", None, 1, ["alice"], "anonymous"):
+    refused(Code.IDENTITY_INVALID, f"the first claim is {first!r}", with_claims(oid=first), **ORDERED)
+for second in ("", None, 1, ["alice"]):
+    refused(Code.IDENTITY_INVALID, f"the second claim is {second!r}", with_claims(user={"id": second}), **ORDERED)
+for somebody_else in ("u:7", "s:alice", "u:"):
+    refused(Code.IDENTITY_INVALID, f"the first claim is {somebody_else!r}", with_claims(oid=somebody_else), **ORDERED)
+refused(Code.IDENTITY_INVALID, "none of the claims", without_claim("sub"), **ORDERED)
+admitted("an identity of 255 characters", with_claims(sub="é" * 255))
+admitted("a reserved name, kept apart by a prefix", with_claims(sub="system"), identity_prefix="ci:")
+admitted("a reserved name in another case", with_claims(sub="System"))
+
+TENANT: dict[str, Any] = {"tenant": "org"}
+TENANT_KEYS: dict[str, Any] = {"tenant": {"claim": "org", "keys": True}}
+NO_TENANTS: tuple[Any, ...] = (1, True, 1.5, {"acme": {}}, {}, " ", "\t", "ac\nme", "a\x85", "x" * 256)
+NO_TENANTS += ([1], [None], [""], [["acme"]], ["a", 1])
+for tenant in NO_TENANTS:
+    refused(Code.TENANT_INVALID, f"tenant {str(tenant)[:20]!r}", with_claims(org=tenant), **TENANT)
+for tenant_keys in (1, True, {" ": 1}, {"ac\nme": 1}, {"x" * 256: 1}, [{"acme": 1}]):
+    refused(Code.TENANT_INVALID, f"tenant {str(tenant_keys)[:20]!r}, keys", with_claims(org=tenant_keys), **TENANT_KEYS)
+for usable in ("acme", "", None, ["acme"], [], ["acme", "other"], "x" * 255):
+    admitted(f"tenant {str(usable)[:20]!r}", with_claims(org=usable), **TENANT)
+    admitted(f"tenant {str(usable)[:20]!r}, keys", with_claims(org=usable), **TENANT_KEYS)
+for memberships in ({"acme": 1}, {}, {"acme": 1, "other": 2}):
+    admitted(f"tenant {memberships}, keys", with_claims(org=memberships), **TENANT_KEYS)
+admitted("no tenant", lambda i: i.token(), **TENANT)
+admitted("any org, where it is no tenant", with_claims(org=1))
+
+# The signature --------------------------------------------------------------------------------------------------------
+
+
+def bit_flipped(bit: int) -> Callable[[Publisher], str]:
+    def sends(issuer: Publisher) -> str:
+        token, _, _ = (whole := issuer.token()).rpartition(".")
+        header, payload, _ = whole.split(".")
+        raw = bytearray(issuer.keys[0].sign(f"{header}.{payload}".encode()))
+        raw[bit // 8] ^= 1 << bit % 8
+        return f"{token}.{encode_base64url(bytes(raw))}"
+
+    return sends
+
+
+def with_signature(change: Callable[[bytes], bytes], algorithm: str = "ES256") -> Callable[[Publisher], str]:
+    def sends(issuer: Publisher) -> str:
+        issuer.keys = [rsa_key() if algorithm == "RS256" else SigningKey.make("key-1", algorithm)]
+        token, _, _ = issuer.token().rpartition(".")
+        return f"{token}.{encode_base64url(change(issuer.keys[0].sign(token.encode())))}"
+
+    return sends
+
+
+for bit in (0, 1, 7, 8, 255, 256, 300, 511):
+    refused(Code.SIGNATURE_INVALID, f"bit {bit} flipped", bit_flipped(bit))
+for algorithm in ("ES256", "ES512", "EdDSA", "RS256"):
+    for name, resign in {
+        "truncated": lambda raw: raw[:-1],
+        "one byte": lambda raw: raw[:1],
+        "longer": lambda raw: raw + b"\0",
+        "zeros": lambda raw: bytes(len(raw)),
+        "ones": lambda raw: b"\xff" * len(raw),
+        "swapped halves": lambda raw: raw[len(raw) // 2 :] + raw[: len(raw) // 2],
+        "empty DER": lambda _: b"\x30\x06\x02\x01\x00\x02\x01\x00",
+    }.items():
+        refused(Code.SIGNATURE_INVALID, f"{algorithm}, {name}", with_signature(resign, algorithm))
+    admitted(f"{algorithm}, untouched", with_signature(lambda raw: raw, algorithm))
+refused(
+    Code.SIGNATURE_INVALID, "another key with the same kid", lambda i: i.token(key=SigningKey.make("key-1", "ES256"))
+)
+refused(Code.SIGNATURE_INVALID, "a key brought along with a known kid", lambda i: with_a_key_of_its_own(i, "key-1"))
+refused(
+    Code.SIGNATURE_INVALID,
+    "the signature of another token",
+    lambda i: ".".join([*i.token("alice").split(".")[:2], i.token("bob").split(".")[2]]),
+)
+refused(
+    Code.SIGNATURE_INVALID,
+    "the payload of another token",
+    lambda i: "{0[0]}.{1[1]}.{0[2]}".format(i.token("alice").split("."), i.token("bob").split(".")),
+)
+
+
+@pytest.mark.parametrize(("code", "case"), REFUSED)
+def test_a_token_that_breaks_one_rule_is_refused_with_that_rule_s_code(code: Code, case: Case) -> None:
+    door = Door(**case.settings)
+    sent = case.sends(door.issuer)
+    door.clock.move(case.later)
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(door.oidc.authenticate(bearer(sent) if isinstance(sent, str) else sent))
+    assert refusal.value.code is code
+    said = refusal.value.challenge()
+    assert (said.status, said.detail) == (401, f"{code}: {refusal.value.says}")
+    heard = "".join([said.detail, *said.headers().values(), str(refusal.value), repr(refusal.value)])
+    assert all(part not in heard for part in str(sent).split(".") if len(part) > LONG_ENOUGH)
+
+
+@pytest.mark.parametrize("case", ADMITTED)
+def test_a_token_at_the_edge_of_a_rule_is_admitted(case: Case) -> None:
+    door = Door(**case.settings)
+    sent = case.sends(door.issuer)
+    door.clock.move(case.later)
+    assert door.knock(sent) is None
+
+
+def test_every_row_has_a_case_and_every_case_a_row() -> None:
+    assert {parameters.values[0] for parameters in REFUSED} == {check.code for check in CHECKS}
+    assert len({check.code for check in CHECKS}) == len(CHECKS)
+
+
+def test_every_row_says_where_its_rule_comes_from() -> None:
+    assert all(check.source and callable(check.rule) for check in CHECKS)
+
+
+def test_two_issuers_have_algorithms_of_their_own() -> None:
+    one, two = LocalIssuer("https://one.test", algorithm="ES256"), LocalIssuer("https://two.test", algorithm="ES256")
+    tables = [
+        {
+            "preset": "generic",
+            "issuer": issuer.url,
+            "audience": "agents",
+            "identity_prefix": prefix,
+            "algorithms": names,
+        }
+        for issuer, prefix, names in ((one, "", ["ES256"]), (two, "two:", ["ES384"]))
+    ]
+    oidc = OIDCAuth.from_dict({"issuer": tables}, fetcher=Internet(one, two))
+    assert asyncio.run(oidc.authenticate(bearer(one.token()))).issuer == one.url
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(oidc.authenticate(bearer(two.token())))
+    assert refusal.value.code is Code.ALGORITHM_REFUSED
+
+
+def test_nobody_of_one_issuer_is_called_like_somebody_of_another() -> None:
+    one, two = LocalIssuer("https://one.test", algorithm="ES256"), LocalIssuer("https://two.test", algorithm="ES256")
+    tables = [
+        {"preset": "generic", "issuer": issuer.url, "audience": "agents", "identity_prefix": prefix}
+        for issuer, prefix in ((one, ""), (two, "ci:"))
+    ]
+    oidc = OIDCAuth.from_dict({"issuer": tables}, fetcher=Internet(one, two))
+    assert asyncio.run(oidc.authenticate(bearer(two.token("bot")))).identity == "ci:bot"
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(oidc.authenticate(bearer(one.token("ci:bot"))))
+    assert refusal.value.code is Code.IDENTITY_INVALID
+
+
+def test_a_key_address_in_a_token_is_never_fetched() -> None:
+    door = Door()
+    assert door.knock(with_a_key_of_its_own(door.issuer, "key-1")) is Code.SIGNATURE_INVALID
+    assert door.knock(with_a_key_of_its_own(door.issuer, "own")) is Code.KEY_UNKNOWN
+    assert set(door.issuer.fetched) == {
+        "https://issuer.test/.well-known/openid-configuration",
+        "https://issuer.test/keys",
+    }
+
+
+def test_a_wrong_signature_is_not_hidden_by_a_second_fault_that_is_right() -> None:
+    door = Door()
+    expired = door.issuer.token(key=SigningKey.make("key-1", "ES256"), lifetime=-100)
+    assert door.knock(expired) is Code.EXPIRED
+    assert door.cached == []
+
+
+def test_the_first_identity_claim_that_is_present_names_the_caller() -> None:
+    door = Door(**ORDERED)
+    who = [
+        asyncio.run(door.admit(door.issuer.token("s", **claims))).identity
+        for claims in ({}, {"user": {"id": "7"}}, {"user": {"id": "7"}, "oid": "o"}, {"user": "7"})
+    ]
+    assert who == ["s:s", "u:7", "o", "s:s"]
+
+
+def test_claims_with_a_number_that_no_token_may_hold_can_still_be_explained() -> None:
+    door = Door()
+    explained = door.oidc.explain({"sub": "alice", "aud": "agents", "exp": 10**400})
+    assert {check.code: check.outcome for check in explained.checks}[Code.EXPIRED] == "failed"
+
+
+def test_an_unclosed_string_is_refused_before_it_costs_anything() -> None:
+    door = Door(limits={"token_bytes": 60_000})
+    # Each quote may start a string that never ends: work in the square of the length, before anything is known.
+    text = b"{" * 33 + b'"' + b'\\"' * 20_000
+    before = process_time()
+    assert door.knock(f"{encode_base64url(text)}.e30.AA") is Code.JSON_INVALID
+    assert process_time() - before < 1
