@@ -40,7 +40,13 @@ def run(code: str) -> str:
     """Run code in a fresh process and return what it prints."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("OIDC_", "COV_"))}
     done = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, env=environ
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env=environ,
     )
     return done.stdout + done.stderr
 
@@ -132,7 +138,12 @@ def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypa
 
 def test_the_demo_plays_every_row_as_expected() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "oidc_auth.cli", "demo"], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-m", "oidc_auth.cli", "demo"],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "39 of 39 as expected" in done.stdout
