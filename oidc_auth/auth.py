@@ -14,7 +14,7 @@ from .config.load import Loaded, load_environment, load_file, load_mapping
 from .errors import OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
 from .observe import Authenticated, Refused, logger, silent, tell
-from .permissions.explain import Explanation, explain_claims
+from .permissions.explain import Explanation, explain_claims, nothing_maps
 from .permissions.mapping import map_caller
 from .tokens.bearer import present
 from .tokens.cache import SeenBefore
@@ -157,8 +157,12 @@ class OIDCAuth:
         return _Seen(token, self._caller(token))
 
     def _caller(self, token: VerifiedToken) -> Caller:
-        caller = map_caller(token, self._settings.mapping[token.issuer])
-        return caller if self._mapper is None else self._mapper(token.claims, caller)
+        rules = self._settings.mapping[token.issuer]
+        caller = map_caller(token, rules)
+        caller = caller if self._mapper is None else self._mapper(token.claims, caller)
+        if not caller.rights:
+            logger.warning("no permission maps from a token of %s: %s", token.issuer, nothing_maps(token.claims, rules))
+        return caller
 
     def _report(self, refusal: OIDCAuthError) -> None:
         logger.warning("refused: %s", refusal.report())
@@ -206,8 +210,9 @@ class OIDCAuth:
 
     async def aclose(self) -> None:
         """Close the HTTP client of the running loop."""
-        if isinstance(self._settings.fetcher, HttpFetcher):
-            await self._settings.fetcher.aclose()
+        for fetcher in self._settings.fetchers:
+            if isinstance(fetcher, HttpFetcher):
+                await fetcher.aclose()
 
     async def __aenter__(self) -> Self:
         """Return itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..keys.fetch import Fetcher, HttpFetcher
+from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.keyset import read_key_set
 from ..keys.refresh import Ages
 from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
@@ -36,7 +36,7 @@ class Settings:
         json_depth: the deepest nesting of a token's JSON.
         cache_entries: how many verified tokens are remembered.
         cache_seconds: for how long at most.
-        fetcher: what brings the keys.
+        fetchers: what brings the keys.
     """
 
     issuers: tuple[TrustedIssuer, ...]
@@ -46,7 +46,7 @@ class Settings:
     json_depth: int
     cache_entries: int
     cache_seconds: float
-    fetcher: Fetcher
+    fetchers: tuple[Fetcher, ...]
 
 
 def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) -> Settings:
@@ -55,7 +55,8 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
     fetches = fetcher or HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout)
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
     policies = [_policy(table, prefixes) for table in document.issuer]
-    sources = [_keys(table, limits, fetches, observer) for table in document.issuer]
+    fetchers = [fetcher or _own_fetcher(table, limits) or fetches for table in document.issuer]
+    sources = [_keys(table, limits, each, observer) for table, each in zip(document.issuer, fetchers, strict=True)]
     return Settings(
         issuers=tuple(TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)),
         mapping={
@@ -67,8 +68,16 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
         json_depth=limits.json_depth,
         cache_entries=limits.token_cache_entries,
         cache_seconds=limits.token_cache_seconds,
-        fetcher=fetches,
+        fetchers=(fetches, *fetchers),
     )
+
+
+def _own_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
+    """Return a fetcher for an issuer with TLS files of its own, which others must not be shown."""
+    tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
+    if tls == TlsFiles():
+        return None
+    return HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls)
 
 
 def _keys(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher, observer: Observer) -> KeySource:
@@ -86,7 +95,14 @@ def _keys(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher, observer: O
         unknown_kid_fetches=limits.unknown_kid_fetches,
         unknown_kid_window=limits.unknown_kid_window,
     )
-    return RemoteKeys(table.issuer, jwks_url=table.jwks_url, fetcher=fetcher, limits=bounds, observer=observer)
+    return RemoteKeys(
+        table.issuer,
+        jwks_url=table.jwks_url,
+        fetcher=fetcher,
+        limits=bounds,
+        observer=observer,
+        bearer_file=table.bearer_file,
+    )
 
 
 def _prefix(table: IssuerTable, source: IdentitySource) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Problem
@@ -32,6 +33,7 @@ PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
 
 Whoever asks such an issuer for a token also chooses the audience, so that it proves nothing alone.
 """
+FILES = ("ca_file", "client_certificate", "client_key", "bearer_file")
 PARAMETERS = frozenset(preset.parameter for preset in PRESETS.values()) - {"issuer"}
 
 SOUGHT: Mapping[str, str] = {
@@ -170,12 +172,24 @@ def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
         if isinstance(url, str) and url and fetched and (why := permitted_url(url)) is not None:
             # Not the address itself: it may hold a password.
             yield Problem(f"{where}.{name}", f"cannot be fetched: {why}")
+    yield from _lint_files(table, where)
     for name in _strings(table.get("algorithms")):
         if name not in ASYMMETRIC:
             symmetric = name == "none" or name.startswith("HS")
             cure = "only asymmetric ones: whoever checks HS256 could also sign it"
             cure = cure if symmetric else did_you_mean(name, ASYMMETRIC) or cure
             yield Problem(f"{where}.algorithms", f"{name!r} is not accepted", cure)
+
+
+def _lint_files(table: Table, where: str) -> Iterator[Problem]:
+    for name in FILES:
+        path = table.get(name)
+        if path is not None and "jwks" in table:
+            yield Problem(f"{where}.{name}", "stands beside jwks, which needs no fetch", "keep one of the two")
+        elif name == "client_key" and path is not None and "client_certificate" not in table:
+            yield Problem(f"{where}.{name}", "stands without client_certificate", "write the certificate's file too")
+        elif isinstance(path, str) and not Path(path).is_file():
+            yield Problem(f"{where}.{name}", f"there is no file {path!r}", f"the working directory is {Path.cwd()}")
 
 
 def _lint_identity(table: Table, where: str) -> Iterator[Problem]:

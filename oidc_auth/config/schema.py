@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Seconds = Annotated[float, Field(ge=0)]
 
 NOT_YET: dict[str, tuple[str, ...]] = {
-    "issuer": ("header", "tenants", "ca_file", "client_certificate", "client_key", "bearer_file"),
+    "issuer": ("header", "tenants"),
 }
 """Keys that belong to the vocabulary and are not built yet: refused by name, never ignored."""
 
@@ -84,6 +84,10 @@ class IssuerTable(_Table):
     audience: list[Name] = Field(default_factory=list[str])
     jwks_url: str | None = None
     jwks: dict[str, Any] | None = None
+    ca_file: Name | None = None
+    client_certificate: Name | None = None
+    client_key: Name | None = None
+    bearer_file: Name | None = None
     algorithms: list[str] = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
     leeway: float = Field(default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY)
     max_age: float | None = Field(default=None, gt=0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 USER_AGENT = "langgraph-oidc-auth"
 """Some firewalls in front of providers refuse requests without a User-Agent."""
 
@@ -63,8 +66,12 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return _old_spelling(host)
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    return _inner(address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    # A mapped (RFC 4291 §2.5.5.2) or translated (RFC 6052 §2.1) address leads to the IPv4 one in it.
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else address.ipv4_mapped or address
 
 
 def _old_spelling(host: str) -> ipaddress.IPv4Address | None:
@@ -86,17 +93,36 @@ def _is_link_local(host: str) -> bool:
     return address is not None and (address.is_link_local or address.is_unspecified or address.is_multicast)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """PEM files for a provider that is not the public internet's.
+
+    Attributes:
+        ca_file: authorities that are trusted beside the usual ones.
+        client_certificate: the certificate this client shows.
+        client_key: its private key, where the certificate's file does not hold it.
+    """
+
+    ca_file: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+
+
 class HttpFetcher:
     """The fetcher used by default: httpx, one pooled client for each event loop, no redirects, bounded bodies.
+
+    A proxy is taken from the environment (HTTPS_PROXY, NO_PROXY), as httpx does.
 
     Args:
         max_bytes: the largest body that is read, in bytes; a larger one is an error as soon as it is seen.
         timeout: seconds for each step of one request; the caller's deadline bounds the whole.
+        tls: files for a private provider.
     """
 
-    def __init__(self, *, max_bytes: int, timeout: float) -> None:
+    def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
         self._max_bytes = max_bytes
         self._timeout = timeout
+        self._tls = tls
         # A client belongs to the loop it was first used in: its connections cannot be shared with another one.
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
@@ -137,7 +163,17 @@ class HttpFetcher:
     def _build(self) -> httpx.AsyncClient:
         import httpx  # noqa: PLC0415 - see above
 
-        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False)
+        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, verify=self._context() or True)
+
+    def _context(self) -> ssl.SSLContext | None:
+        if self._tls == TlsFiles():
+            return None
+        context = ssl.create_default_context()
+        if self._tls.ca_file is not None:
+            context.load_verify_locations(self._tls.ca_file)
+        if self._tls.client_certificate is not None:
+            context.load_cert_chain(self._tls.client_certificate, self._tls.client_key)
+        return context
 
     async def _read(self, answer: httpx.Response) -> bytes:
         if answer.headers.get("content-encoding", "identity") != "identity":

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 RSA_MIN_BITS = 2048
 RSA_MAX_BITS = 16_384
 """A larger key costs milliseconds a signature: a way to stop the loop, not a need."""
-RSA_MIN_EXPONENT = 3
 RSA_MAX_EXPONENT = 2**32
 """A large public exponent makes each verification slow; NIST and every provider use 65537."""
 
@@ -138,8 +137,8 @@ def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> object
 def _check_rsa_strength(key: RSAPublicKey) -> None:
     if not RSA_MIN_BITS <= key.key_size <= RSA_MAX_BITS:
         raise UnusableKeyError(f"RSA with {key.key_size} bits; {RSA_MIN_BITS} to {RSA_MAX_BITS} are accepted")
-    exponent = key.public_numbers().e
-    if exponent % 2 == 0 or not RSA_MIN_EXPONENT <= exponent <= RSA_MAX_EXPONENT:
+    # cryptography itself refuses an even exponent, and 1.
+    if key.public_numbers().e > RSA_MAX_EXPONENT:
         raise UnusableKeyError("RSA with an unusual public exponent")
 
 

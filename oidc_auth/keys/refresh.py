@@ -113,7 +113,7 @@ class Refreshed(Generic[T]):
 
     def _move(self, now: float) -> Move:
         if self.value is None or self.loaded_at is None:
-            return Move.WAIT if self._may_attempt(now) or self._flying() else Move.REFUSE
+            return Move.WAIT if self._may_attempt(now) or self.flying() else Move.REFUSE
         age = now - self.loaded_at
         if self.failed_at is not None:
             return self._move_after_failure(now, age)
@@ -124,9 +124,9 @@ class Refreshed(Generic[T]):
 
     def _move_after_failure(self, now: float, age: float) -> Move:
         """One request makes the next attempt; all others are served at once from what is known."""
-        attempts = self._may_attempt(now) and not self._flying()
+        attempts = self._may_attempt(now) and not self.flying()
         if age > self._ages.max_stale:
-            return Move.WAIT if attempts or self._flying() else Move.REFUSE
+            return Move.WAIT if attempts or self.flying() else Move.REFUSE
         if not attempts:
             return Move.USE
         return Move.WAIT if age > self._ages.wait_after else Move.USE_AND_RENEW
@@ -139,12 +139,13 @@ class Refreshed(Generic[T]):
             raise self.failure or LookupError("nothing was loaded")
         return self.value
 
-    def _flying(self) -> bool:
+    def flying(self) -> bool:
+        """Tell whether a load is under way in this loop."""
         # A flight that belongs to another loop (one that has ended, in tests) will never land here.
         return self._flight is not None and self._flight.loop is asyncio.get_running_loop()
 
     def _take_off(self, now: float) -> _Flight:
-        if self._flight is None or not self._flying():
+        if self._flight is None or not self.flying():
             flight = _Flight(asyncio.get_running_loop())
             self._flight = flight
             flight.task = flight.loop.create_task(self._fly(flight, now))

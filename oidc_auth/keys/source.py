@@ -6,7 +6,9 @@ import asyncio
 import json
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from cachetools import LRUCache
 
@@ -106,15 +108,24 @@ class RemoteKeys:
     Args:
         issuer: the issuer, exactly.
         jwks_url: where its keys lie; None: its discovery document says so.
+        bearer_file: a file with a token that the provider asks for; read anew for each fetch, since it may be rotated.
         fetcher: brings the documents.
         limits: the bounds.
         observer: hears of each attempt.
     """
 
     def __init__(
-        self, issuer: str, *, jwks_url: str | None, fetcher: Fetcher, limits: KeyLimits, observer: Observer
+        self,
+        issuer: str,
+        *,
+        jwks_url: str | None,
+        fetcher: Fetcher,
+        limits: KeyLimits,
+        observer: Observer,
+        bearer_file: str | None = None,
     ) -> None:
         self._issuer = issuer
+        self._bearer_file = bearer_file
         self._configured_url = jwks_url
         self._discovered_url: str | None = None
         self._fetcher = fetcher
@@ -145,7 +156,18 @@ class RemoteKeys:
         key_set = await self._key_set(self._keys.get, now)
         if kid is not None and not key_set.holds(kid) and self._keys.loads == loads:
             key_set = await self._ask_again(key_set, kid, now)
-        return Found(select_key(key_set, algorithm, kid), self._generation)
+        try:
+            return Found(select_key(key_set, algorithm, kid), self._generation)
+        except TokenError as error:
+            raise self._dated(error, now) from None
+
+    def _dated(self, error: TokenError, now: float) -> TokenError:
+        """Say how old the keys are that a kid was not among, and when they are asked for again."""
+        if error.code is not Code.KEY_UNKNOWN:
+            return error
+        age, wait = now - (self._keys.loaded_at or now), self._bucket.next_in(now)
+        expected = f"{error.expected} (fetched {age:.0f} s ago, the next fetch for an unknown kid in {wait:.0f} s)"
+        return TokenError(error.code, expected=expected, found=error.found)
 
     def _known_absent(self, kid: str, now: float) -> bool:
         return 0 <= now - self._absent.get(kid, float("-inf")) < self._limits.unknown_kid_window
@@ -156,8 +178,10 @@ class RemoteKeys:
             return key_set
         if not self._bucket.take(now):
             return self._unless_out(key_set, now)
+        joins = self._keys.flying()
         key_set = self._unless_out(await self._key_set(self._keys.renew, now), now)
-        if not key_set.holds(kid):
+        # A fetch that was under way already may have been answered before the key came: that says nothing.
+        if not joins and not key_set.holds(kid):
             self._absent[kid] = now
         return key_set
 
@@ -209,12 +233,26 @@ class RemoteKeys:
     async def _document(self, url: str) -> dict[str, object]:
         if (why := permitted_url(url)) is not None:
             raise FetchError(f"{url} is not fetched: {why}")
-        status, headers, body = await self._fetcher("GET", url, {"accept": "application/json"}, None)
+        sent = {"accept": "application/json", **await self._authorization(url)}
+        status, headers, body = await self._fetcher("GET", url, sent, None)
         if status != 200:  # noqa: PLR2004 - OK
             raise FetchError(f"GET {url} -> {status} {headers.get('content-type', '')}".rstrip())
         if len(body) > self._limits.key_set_bytes:
             raise FetchError(f"GET {url}: the body is larger than {self._limits.key_set_bytes} bytes")
         return _json_object(url, body)
+
+    async def _authorization(self, url: str) -> dict[str, str]:
+        """Return the header with the token of ``bearer_file``: for the addresses that the operator wrote, no others."""
+        own = {_origin(known) for known in (self._issuer, self._configured_url) if known is not None}
+        if self._bearer_file is None or _origin(url) not in own:
+            return {}
+        token = await asyncio.to_thread(Path(self._bearer_file).read_text, "utf-8")
+        return {"authorization": f"Bearer {token.strip()}"}
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _json_object(url: str, body: bytes) -> dict[str, object]:
@@ -255,6 +293,12 @@ class Bucket:
         while self._taken and not 0 <= now - self._taken[0] < self._window:
             self._taken.popleft()
         return len(self._taken) < self._size
+
+    def next_in(self, now: float) -> float:
+        """Return the seconds until one is left."""
+        if self.has(now):
+            return 0
+        return self._taken[0] + self._window - now if self._taken else self._window
 
     def take(self, now: float) -> bool:
         """Take one, if one is left."""

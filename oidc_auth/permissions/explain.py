@@ -184,3 +184,29 @@ def _near_miss(value: str, grant: Grant) -> str:
     if grant.accepted and bare in NAMES:
         return "a known permission, but not in accept"
     return "no match"
+
+
+def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:
+    """Return why a genuine token gives nothing: the claims that are read, and those that look as if they should be.
+
+    Names of claims only: their values are the user's.
+    """
+    read = {spell(grant.path): find(claims, grant.path) is not MISSING for grant in rules.grants}
+    present = ", ".join(f"{name} ({'there' if there else 'missing'})" for name, there in read.items())
+    unread = [name for name, value in claims.items() if name not in read and _names_permissions(value)]
+    parts = [f"read: {present}"]
+    parts += [f"not read, but it holds permission names: {', '.join(unread)}"] if unread else []
+    parts += ["its groups were left out for being too many: use app roles"] if _is_overage(claims) else []
+    return "; ".join(parts)
+
+
+def _names_permissions(value: object) -> bool:
+    words = value.split(" ") if isinstance(value, str) else value
+    listed = cast("list[object]", words) if isinstance(words, list) else []
+    return any(isinstance(word, str) and word in NAMES for word in listed)
+
+
+def _is_overage(claims: Mapping[str, object]) -> bool:
+    # Entra, more than 200 groups: the token names where to ask instead of carrying them.
+    names = claims.get("_claim_names")
+    return claims.get("hasgroups") is True or (isinstance(names, dict) and "groups" in names)

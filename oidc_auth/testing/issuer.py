@@ -131,15 +131,15 @@ class LocalIssuer:
             return Response(500, {}, b"")
         if self.fault is Fault.REDIRECT:
             return Response(302, {"location": "https://elsewhere.test/keys"}, b"")
-        bodies = {
-            Fault.HTML: b"<html>maintenance</html>",
-            Fault.TRUNCATED: json.dumps(self.key_set()).encode()[:-9],
-            Fault.EMPTY: b'{"keys": []}',
-            Fault.OVERSIZED: json.dumps({**self.key_set(), "padding": "x" * 1_000_000}).encode(),
+        bodies: dict[Fault, Callable[[], bytes]] = {
+            Fault.HTML: lambda: b"<html>maintenance</html>",
+            Fault.TRUNCATED: lambda: json.dumps(self.key_set()).encode()[:-9],
+            Fault.EMPTY: lambda: b'{"keys": []}',
+            Fault.OVERSIZED: lambda: json.dumps({**self.key_set(), "padding": "x" * 1_000_000}).encode(),
         }
         if self.fault is None or self.fault not in bodies:
             return None
-        return Response(200, {"content-type": "text/html"}, bodies[self.fault])
+        return Response(200, {"content-type": "text/html"}, bodies[self.fault]())
 
     @contextmanager
     def served(self, port: int = 0, *, path: str = "") -> Generator[str]:

@@ -10,10 +10,26 @@ from urllib.parse import urlsplit
 
 from ..errors import Code, TokenError
 from .checks import shown
+from .jws import decode_base64url, parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+JWE_DOTS = 4
+"""A compact JWE has five parts (RFC 7516 §7.1)."""
+MAX_HEADER_DEPTH = 4
+ENCRYPTED_CURE = (
+    "Auth0: the client did not send audience=<your API id>; authentik: clear the provider's encryption key."
+)
+ENTRA_VERSION_CURE = (
+    "An Entra token of the other version: set api.requestedAccessTokenVersion to 2 in the API's manifest, or configure "
+    "the issuer that the token names."
+)
+OTHER_HOST_CURE = (
+    "The same path on another host: set issuer to the address that clients use, and jwks_url to the one this server "
+    "reaches."
+)
+ENTRA_HOSTS = ("https://login.microsoftonline.com/", "https://sts.windows.net/")
 GRAPH_AUDIENCES = ("00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com")
 
 
@@ -28,28 +44,50 @@ def diagnose(
         cure = _graph_cure(header, claims) or _audience_cure(error, claims)
     elif error.code is Code.IDENTITY_INVALID and "azp" in claims and "sub" not in claims:
         cure = "Keycloak: give the client the default scope 'basic', which carries sub since version 25."
-    if not cure:
-        return error
-    return TokenError(error.code, expected=error.expected, found=error.found, cure=cure)
+    return _with_cure(error, cure)
+
+
+def diagnose_text(error: TokenError, token: str) -> TokenError:
+    """Return the refusal of a text that is no signed JWT with the cure that fits: encrypted and opaque tokens."""
+    if token.count(".") == JWE_DOTS and error.code is Code.SEGMENTS_WRONG:
+        header = _readable_header(token.partition(".")[0])
+        known = ", ".join(f"{name}={shown(header[name])}" for name in ("enc", "iss") if name in header)
+        kind = f"JWE, {known}" if known else "JWE"
+        return _with_cure(error, f"An encrypted token ({kind}), which only its provider can read. {ENCRYPTED_CURE}")
+    return error
+
+
+def _readable_header(segment: str) -> Mapping[str, object]:
+    try:
+        return parse_object(decode_base64url(segment.encode()), MAX_HEADER_DEPTH)
+    except TokenError:
+        return {}
+
+
+def _with_cure(error: TokenError, cure: str) -> TokenError:
+    return TokenError(error.code, expected=error.expected, found=error.found, cure=cure) if cure else error
 
 
 def _issuer_cure(found: object, issuers: Iterable[str]) -> str:
+    """Return what to write when a configured issuer is nearly the one the token names."""
     if not isinstance(found, str):
         return ""
-    for issuer in issuers:
-        if issuer.rstrip("/") == found.rstrip("/"):
-            return f"They differ only by a trailing '/': write {shown(found)}, as the token and discovery have it."
-        if _is_other_version(issuer, found):
-            return (
-                "An Entra token of the other version: set api.requestedAccessTokenVersion to 2 in the API's manifest, "
-                "or configure the issuer that the token names."
-            )
-        if _path(issuer) == _path(found) and _path(issuer).strip("/"):
-            return (
-                "The same path on another host: set issuer to the address that clients use, and jwks_url to the one "
-                "this server reaches."
-            )
-    return ""
+    cures = (cure for issuer in issuers for near, cure in _near_issuers(issuer, found) if near)
+    return next(cures, "")
+
+
+def _near_issuers(issuer: str, found: str) -> Iterable[tuple[bool, str]]:
+    slash = f"They differ only by a trailing '/': write {shown(found)}, as the token and discovery have it."
+    yield issuer.rstrip("/") == found.rstrip("/"), slash
+    yield issuer.casefold() == found.casefold(), f"They differ only in upper and lower case: write {shown(found)}."
+    yield _is_other_version(issuer, found), ENTRA_VERSION_CURE
+    other_tenant = (
+        "Entra: another tenant. The issuer holds the tenant's GUID, never its domain, common or organizations."
+    )
+    yield _is_entra(issuer) and _is_entra(found), other_tenant
+    org_server = "A token of Okta's org authorization server, which only Okta can check: use the custom server."
+    yield issuer.startswith(f"{found.rstrip('/')}/oauth2/"), org_server
+    yield _path(issuer) == _path(found) and bool(_path(issuer).strip("/")), OTHER_HOST_CURE
 
 
 def _path(url: str) -> str:
@@ -59,9 +97,13 @@ def _path(url: str) -> str:
         return ""
 
 
+def _is_entra(issuer: str) -> bool:
+    return issuer.startswith(ENTRA_HOSTS)
+
+
 def _is_other_version(issuer: str, found: str) -> bool:
-    hosts = ("https://login.microsoftonline.com/", "https://sts.windows.net/")
-    return issuer.startswith(hosts) and found.startswith(hosts)
+    tenants = [url.split("/")[3] if _is_entra(url) else None for url in (issuer, found)]
+    return tenants[0] is not None and tenants[0] == tenants[1]
 
 
 def _graph_cure(header: Mapping[str, object], claims: Mapping[str, object]) -> str:

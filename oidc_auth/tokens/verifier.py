@@ -10,7 +10,7 @@ from ..errors import TokenError
 from ..keys.jwk import check_signature
 from ..keys.source import refuse_unknown_kid
 from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
-from .diagnose import diagnose
+from .diagnose import diagnose, diagnose_text
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from .jws import Segments
     from .policy import TokenPolicy
     from .states import Presented
+
+
+SHORT_HEADER = 512
+"""Bytes; providers' headers are shorter. Only such are remembered, so that strangers cannot fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,9 @@ class Verifier:
             TokenError: one of the rows of ``CHECKS``.
             UpstreamError: the issuer's keys cannot be had.
         """
-        segments = split_token(presented.token)
-        header = _read_header(segments.header, self._max_depth)
+        segments = _segments(presented.token)
+        read = _read_header if len(segments.header) <= SHORT_HEADER else _read_header.__wrapped__
+        header = read(segments.header, self._max_depth)
         # The cheap refusals first: before the payload of a stranger's token is even decoded.
         check_algorithm(header, self._algorithms)
         check_critical(header)
@@ -72,6 +77,13 @@ class Verifier:
     def _refuse_hopeless(self, kid: str | None, now: float) -> None:
         if kid is not None and not any(issuer.keys.may_hold(kid, now) for issuer in self._issuers.values()):
             raise refuse_unknown_kid(kid)
+
+
+def _segments(token: str) -> Segments:
+    try:
+        return split_token(token)
+    except TokenError as error:
+        raise diagnose_text(error, token) from None
 
 
 @lru_cache(maxsize=256)

@@ -295,6 +295,7 @@ def test_any_other_address_is_refused_with_the_reason(url: str, why: str) -> Non
     [
         "[::ffff:169.254.169.254]",
         "[::ffff:a9fe:a9fe]",
+        "[64:ff9b::a9fe:a9fe]",
         "2852039166",
         "0xa9fea9fe",
         "0251.0376.0251.0376",

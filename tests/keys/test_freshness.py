@@ -947,6 +947,38 @@ def test_a_refresh_that_is_pending_in_another_loop_does_not_block_this_one() -> 
     assert door.knock(door.issuer.token(jti="after")) is None
 
 
+def test_a_flight_that_lands_late_in_another_loop_does_not_end_this_one_s() -> None:
+    landings: list[asyncio.Future[int]] = []
+
+    async def load() -> int:
+        landings.append(asyncio.get_running_loop().create_future())
+        return await landings[-1]
+
+    async def ask() -> asyncio.Task[int]:
+        task = asyncio.create_task(value.get(0))
+        await turns(3)
+        return task
+
+    async def land(task: asyncio.Task[int], flight: int) -> int:
+        landings[flight].set_result(flight)
+        return await task
+
+    value = Refreshed(load, Ages())
+    one, two = asyncio.new_event_loop(), asyncio.new_event_loop()
+    try:
+        late, first = one.run_until_complete(ask()), two.run_until_complete(ask())
+        assert one.run_until_complete(land(late, 0)) == 0
+        # The keys are known by now; a renewal joins the flight that this loop still has under way.
+        renewal = two.create_task(value.renew(0))
+        two.run_until_complete(turns(3))
+        assert two.run_until_complete(land(first, 1)) == 1
+        assert two.run_until_complete(renewal) == 1
+        assert len(landings) == 2
+    finally:
+        one.close()
+        two.close()
+
+
 def test_a_refresh_whose_loop_ended_does_not_block_the_next_loop() -> None:
     door = Door()
     assert door.knock(door.issuer.token()) is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from world.tokens import Door
 
 from oidc_auth.errors import MEANINGS, Code, TokenError
-from oidc_auth.testing.signing import SigningKey
+from oidc_auth.testing.signing import SigningKey, encode_base64url
 
 ENTRA = "https://login.microsoftonline.com/0f0f/v2.0"
 
@@ -34,6 +35,10 @@ def refusal(door: Door, **token: Any) -> TokenError:
         (ENTRA, "https://sts.windows.net/0f0f/", "An Entra token of the other version"),
         ("https://sts.windows.net/0f0f/", ENTRA, "An Entra token of the other version"),
         ("https://sso.test/realms/a", "http://keycloak:8080/realms/a", "The same path on another host"),
+        ("https://a.test/realms/Acme", "https://a.test/realms/acme", "differ only in upper and lower case"),
+        (ENTRA, "https://login.microsoftonline.com/1e1e/v2.0", "Entra: another tenant"),
+        ("https://login.microsoftonline.com/acme.com/v2.0", ENTRA, "never its domain, common or organizations"),
+        ("https://acme.okta.com/oauth2/default", "https://acme.okta.com", "Okta's org authorization server"),
         ("https://a.test", "https://b.test", MEANINGS[Code.ISSUER_UNKNOWN].cure),
         ("https://a.test/", "https://b.test/", MEANINGS[Code.ISSUER_UNKNOWN].cure),
         ("https://a.test/realms/a", "https://b.test/realms/b", MEANINGS[Code.ISSUER_UNKNOWN].cure),
@@ -133,3 +138,63 @@ def test_a_long_claim_is_cut_and_stays_on_one_line() -> None:
 def test_the_seconds_of_a_clock_that_is_wrong_are_told() -> None:
     assert "31.0 s in this host's future" in refusal(Door(), iat=1_800_000_031).found
     assert "100.0 s past exp" in refusal(Door(), lifetime=-100).found
+
+
+@pytest.mark.parametrize(
+    ("header", "cure"),
+    [
+        (
+            {"alg": "dir", "enc": "A256GCM", "iss": "https://t.auth0.com/"},
+            "(JWE, enc='A256GCM', iss='https://t.auth0.com/')",
+        ),
+        ({"alg": "dir"}, "An encrypted token (JWE), which"),
+        (b"no json", "audience=<your API id>"),
+    ],
+)
+def test_an_encrypted_token_is_named_with_what_its_header_says(header: dict[str, str] | bytes, cure: str) -> None:
+    raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(Door().admit(f"{encode_base64url(raw)}..aXY.Y2lwaGVy.dGFn"))
+    assert refused.value.code is Code.SEGMENTS_WRONG
+    assert cure in refused.value.cure
+
+
+def test_an_unknown_kid_is_named_with_the_known_ones_and_the_age_of_the_set() -> None:
+    door = Door()
+
+    async def tell() -> TokenError:
+        await door.admit(door.issuer.token())
+        for stray in ("stray-1", "stray-2"):
+            with pytest.raises(TokenError):
+                await door.admit(door.issuer.token(key=SigningKey.make(stray, "ES256")))
+        # Past refresh_after the keys are looked at again, so that this one is not refused out of hand.
+        door.clock.move(601)
+        door.issuer.fault = None
+        with pytest.raises(TokenError) as refused:
+            await door.admit(door.issuer.token(key=SigningKey.make("stray-3", "ES256")))
+        return refused.value
+
+    error = asyncio.run(tell())
+    assert error.code is Code.KEY_UNKNOWN
+    assert "expected a kid among key-1 (fetched 0 s ago, the next fetch for an unknown kid in 0 s)" in error.report()
+
+
+@pytest.mark.parametrize(
+    ("claims", "said"),
+    [
+        ({}, "read: scope (missing), scp (missing)"),
+        ({"scope": "openid"}, "read: scope (there), scp (missing)"),
+        ({"permissions": ["threads:read"]}, "not read, but it holds permission names: permissions"),
+        ({"perms": "profile threads:read"}, "not read, but it holds permission names: perms"),
+        ({"hasgroups": True}, "left out for being too many"),
+        ({"_claim_names": {"groups": "src1"}}, "left out for being too many"),
+    ],
+)
+def test_a_token_that_gives_nothing_is_logged_with_what_was_read(
+    caplog: pytest.LogCaptureFixture, claims: dict[str, Any], said: str
+) -> None:
+    door = Door()
+    caller = asyncio.run(door.admit(door.issuer.token(**claims)))
+    assert caller.rights == {}
+    assert said in caplog.text
+    assert "alice" not in caplog.text
