@@ -140,12 +140,12 @@ class OIDCAuth:
         key = hashlib.sha256(presented.token.encode()).digest()
         seen = self._seen.get(key, now)
         if seen is not None and await self._still_signed(seen, now):
-            tell(self.observer, Authenticated(issuer=seen.token.issuer, cached=True))
+            self._tell_admitted(seen.token.issuer, cached=True)
             return seen
         self._seen.forget(key)
         seen = await self._verified(presented, now)
         self._seen.put(key, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
-        tell(self.observer, Authenticated(issuer=seen.token.issuer, cached=False))
+        self._tell_admitted(seen.token.issuer, cached=False)
         return seen
 
     async def _still_signed(self, seen: _Seen, now: float) -> bool:
@@ -154,7 +154,7 @@ class OIDCAuth:
 
     async def _verified(self, presented: Presented, now: float) -> _Seen:
         token = await self._verifier.verify(presented, now)
-        return _Seen(token, self._caller(token))
+        return _Seen(token.remembered(), self._caller(token))
 
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]
@@ -163,6 +163,10 @@ class OIDCAuth:
         if not caller.rights:
             logger.warning("no permission maps from a token of %s: %s", token.issuer, nothing_maps(token.claims, rules))
         return caller
+
+    def _tell_admitted(self, issuer: str, *, cached: bool) -> None:
+        if self.observer is not silent:
+            tell(self.observer, Authenticated(issuer=issuer, cached=cached))
 
     def _report(self, refusal: OIDCAuthError) -> None:
         logger.warning("refused: %s", refusal.report())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from ..errors import Code, TokenError
@@ -18,10 +18,16 @@ class KeySet:
 
     keys: tuple[Key, ...]
     skipped: tuple[str, ...] = ()
+    by_kid: Mapping[str | None, tuple[Key, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the keys by id."""
+        kids = {key.kid for key in self.keys}
+        object.__setattr__(self, "by_kid", {kid: tuple(key for key in self.keys if key.kid == kid) for kid in kids})
 
     def holds(self, kid: str) -> bool:
         """Tell whether a key has this id."""
-        return any(key.kid == kid for key in self.keys)
+        return kid in self.by_kid
 
     def kids(self) -> str:
         """Return the known ids, for a message."""
@@ -78,7 +84,7 @@ def known_keys(key_set: KeySet, kid: str | None) -> tuple[Key, ...]:
     Raises:
         TokenError: ``key_unknown``.
     """
-    known = tuple(key for key in key_set.keys if kid is None or key.kid == kid)
+    known = key_set.keys if kid is None else key_set.by_kid.get(kid, ())
     if not known:
         raise TokenError(Code.KEY_UNKNOWN, expected=f"a kid among {key_set.kids()}", found=repr(kid)[:80])
     return known
@@ -90,7 +96,7 @@ def fitting_keys(keys: tuple[Key, ...], algorithm: str) -> tuple[Key, ...]:
     Raises:
         TokenError: ``key_unfit``.
     """
-    fitting = tuple(key for key in keys if algorithm in key.algorithms)
+    fitting = tuple([key for key in keys if algorithm in key.algorithms])
     if not fitting:
         fits = sorted({name for key in keys for name in key.algorithms})
         raise TokenError(Code.KEY_UNFIT, expected=f"one of {', '.join(fits)}", found=algorithm)

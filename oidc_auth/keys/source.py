@@ -152,6 +152,9 @@ class RemoteKeys:
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
         """Return the one key for a header; a kid that is not known is asked for at once, within bounds."""
+        key_set = self._keys.young(now)
+        if key_set is not None and kid is not None and key_set.holds(kid):
+            return Found(select_key(key_set, algorithm, kid), self._generation)
         loads = self._keys.loads
         key_set = await self._key_set(self._keys.get, now)
         if kid is not None and not key_set.holds(kid) and self._keys.loads == loads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .names import NAMES, NameUnknownError, Reach, spelled, split_reach
@@ -30,7 +31,7 @@ class Tenancy:
     tenant: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Caller:
     """Who is calling and what they may do: all that a decision may depend on.
 
@@ -57,8 +58,12 @@ class Caller:
     @property
     def permissions(self) -> list[str]:
         """Every name the caller holds; a wider one stands beside its plain name, so that plain checks find it."""
+        return list(self._names)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
         wider = (spelled(name, reach) for name, reach in self.rights.items() if reach is not Reach.OWN)
-        return sorted({*self.rights, *wider})
+        return tuple(sorted({*self.rights, *wider}))
 
     def user(self) -> dict[str, Any]:
         """Return a ``MinimalUserDict`` of JSON values, new each time: a handler may change what it gets.

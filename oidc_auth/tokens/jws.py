@@ -45,7 +45,8 @@ def decode_base64url(segment: bytes) -> bytes:
         raise TokenError(Code.BASE64URL_INVALID, found="a character outside the alphabet")
     padded = segment.translate(_TO_STANDARD) + b"=" * (-len(segment) % 4)
     try:
-        return _canonical(segment, a2b_base64(padded, strict_mode=True))
+        # Nothing is left for the decoder's strict mode to find, and that one takes twice as long.
+        return _canonical(segment, a2b_base64(padded))
     except Error:
         raise TokenError(Code.BASE64URL_INVALID, found="an impossible length") from None
 

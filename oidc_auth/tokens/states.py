@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NewType
 
 UnverifiedClaims = NewType("UnverifiedClaims", Mapping[str, object])
@@ -29,6 +29,10 @@ class Presented:
     certificate: bytes | None = field(default=None, repr=False)
 
 
+REMEMBERED = ("sub", "sid", "jti", "iat", "auth_time", "acr", "cnf")
+"""The claims by which a session or a token is revoked, an authentication aged, or a proof of possession checked."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedToken:
     """What a genuine token says, without its text.
@@ -46,3 +50,7 @@ class VerifiedToken:
     expires_at: float
     valid_until: float
     key_generation: int
+
+    def remembered(self) -> VerifiedToken:
+        """Return the same token with the few claims that checks of a later request may ask for; thousands are kept."""
+        return replace(self, claims={name: self.claims[name] for name in REMEMBERED if name in self.claims})

@@ -75,8 +75,12 @@ class Verifier:
             raise diagnose(error, header, claims, self._issuers) from None
 
     def _refuse_hopeless(self, kid: str | None, now: float) -> None:
-        if kid is not None and not any(issuer.keys.may_hold(kid, now) for issuer in self._issuers.values()):
-            raise refuse_unknown_kid(kid)
+        if kid is None:
+            return
+        for issuer in self._issuers.values():
+            if issuer.keys.may_hold(kid, now):
+                return
+        raise refuse_unknown_kid(kid)
 
 
 def _segments(token: str) -> Segments:
