@@ -79,7 +79,7 @@ from oidc_auth.testing import LocalIssuer
 issuer = LocalIssuer()
 table = {"preset": "generic", "issuer": issuer.url, "audience": "agents", "jwks": issuer.key_set()}
 oidc = OIDCAuth.from_dict({"issuer": table})
-caller = asyncio.run(oidc.authenticate({"authorization": f"Bearer {issuer.token()}"}))
+caller = asyncio.run(oidc.authenticate({"authorization": f"Bearer {issuer.token(scope='threads:read')}"}))
 print(caller.identity, [name for name in ("httpx", "langgraph_sdk", "starlette") if name in sys.modules])
 """
     assert run(code).strip() == "alice []"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 import time
@@ -35,6 +36,8 @@ def demo(*, keep: bool) -> None:
 
     Needs no network, no model and no key. Exit status 0 only if every row is as expected.
     """
+    # As Ctrl-C does: the server is a child that must not outlive the demo, nor the folder with its tokens.
+    signal.signal(signal.SIGTERM, _end)
     console = _console()
     started = time.monotonic()
     issuer = LocalIssuer()
@@ -49,6 +52,11 @@ def demo(*, keep: bool) -> None:
         if keep:
             _keep(console, server, issuer, folder)
     sys.exit(1 if failed else 0)
+
+
+def _end(number: int, frame: object) -> None:
+    del frame
+    sys.exit(128 + number)
 
 
 def _console() -> Console:
@@ -92,7 +100,8 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
 
 
 def _keep(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
-    console.print("\nThe server goes on until you press Ctrl-C. Each token is in a file, valid for an hour:")
+    console.print(f"\nThe server goes on until you press Ctrl-C; its log is {server.log}.", soft_wrap=True)
+    console.print(f"A token for each of {', '.join(PEOPLE)} is in {folder}, valid for an hour:", soft_wrap=True)
     for name in PEOPLE:
         file = folder / f"{name}.token"
         file.touch(mode=0o600)

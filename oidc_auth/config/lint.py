@@ -5,19 +5,21 @@ Reads the raw document, whatever is in it: pydantic says nothing more about a ta
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Problem
+from ..keys.discovery import WELL_KNOWN
 from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..permissions.names import ALIASES, NAMES, NameUnknownError, Reach, expand, split_reach
 from ..tokens.claim_path import ClaimPathError, parse_path
 from .presets import PRESETS, preset_of
-from .schema import NOT_YET, LimitsTable
+from .schema import NOT_YET, IssuerTable, LimitsTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -87,6 +89,8 @@ def warnings_of(document: Table) -> tuple[str, ...]:
     issuers = _tables(document.get("issuer"))
     open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
     found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
+    odd = {number: _odd_address(table) for number, table in issuers}
+    found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers name a tenant: the same name at two of them is one tenant")
     return tuple(found)
@@ -134,6 +138,16 @@ def _lint_parameters(table: Table, where: str, name: str, parameter: str) -> Ite
             yield Problem(f"{where}.{other}", f"should be a string; found {kind_of(table[other])}")
 
 
+def _odd_address(table: Table) -> str:
+    """Return what is odd about an address that was copied from the wrong field, or ""."""
+    issuer = str(table.get("issuer"))
+    if table.get("preset") == "keycloak" and not re.search(r"/realms/[^/]+$", issuer):
+        return "is no Keycloak realm, https://<host>/realms/<realm>"
+    if table.get("preset") == "auth0" and "." not in issuer.removeprefix("https://"):
+        return "is no Auth0 domain, acme.eu.auth0.com"
+    return ""
+
+
 def _lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """An issuer signs for many: something must bind its tokens to this API."""
     required = _dict(table.get("require"))
@@ -169,7 +183,10 @@ def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
     for name in ("issuer", "jwks_url"):
         url = table.get(name)
         fetched = name == "jwks_url" or not (static or "jwks_url" in table)
-        if isinstance(url, str) and url and fetched and (why := permitted_url(url)) is not None:
+        # A variable that is missing is reported as such, and not as an odd address too.
+        if isinstance(url, str) and WELL_KNOWN in url:
+            yield Problem(f"{where}.{name}", "is the address of the discovery document", f"leave out {WELL_KNOWN}")
+        elif isinstance(url, str) and url and "${" not in url and fetched and (why := permitted_url(url)) is not None:
             # Not the address itself: it may hold a password.
             yield Problem(f"{where}.{name}", f"cannot be fetched: {why}")
     yield from _lint_files(table, where)
@@ -270,6 +287,12 @@ def _meant(text: str, roles: Table) -> str:
 def _lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
     for name, role in roles.items():
         where = f"roles.{name}"
+        if name in IssuerTable.model_fields:
+            # TOML: a key after a table's header belongs to that table.
+            yield Problem(
+                where, "looks like a key of [[issuer]]", "move it up, before the first [roles] or [[issuer.grant]]"
+            )
+            continue
         if name in NAMES or name in ALIASES or ":" in name or "*" in name or "@" in name:
             yield Problem(where, "a role must not look like a permission", "choose a plain word")
         if _reaches_itself(name, roles):

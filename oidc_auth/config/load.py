@@ -134,7 +134,7 @@ def _not_one(sources: list[str], folder: Path) -> Problem:
     return Problem(
         "",
         f"no configuration: neither ${CONFIG_VARIABLE}, nor {FILE_NAME} in {folder}, nor ${ISSUER_VARIABLE}",
-        f"write {FILE_NAME} beside langgraph.json; the working directory is {folder}",
+        f"start the server in the folder with {FILE_NAME}, or let {CONFIG_VARIABLE} name the file",
     )
 
 

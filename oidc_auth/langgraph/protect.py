@@ -11,7 +11,8 @@ from langgraph_sdk import Auth
 from ..auth import OIDCAuth
 from ..config.lint import did_you_mean
 from ..errors import ConfigError, Problem
-from ..permissions.names import EVENTS
+from ..observe import logger
+from ..permissions.names import ALIASES, EVENTS
 from .handlers import deny_unknown, handler
 from .hook import hook
 
@@ -61,8 +62,9 @@ def protect(
 def authenticator(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Return the authenticate hook alone, for handlers of your own: ``auth.authenticate(authenticator(oidc))``.
 
-    What you do not handle is then allowed by the server: ``protect`` is the safe form.
+    What you do not handle is then allowed by the server, and a line in its log says so: ``protect`` is the safe form.
     """
+    logger.warning("only the authenticate hook is ours: what your own handlers do not cover, the server allows")
     return hook(oidc)
 
 
@@ -103,15 +105,17 @@ def _is_issuer(source: Source) -> bool:
 
 
 def _problems(rules: Mapping[str, Rule], where: str) -> list[Problem]:
-    unknown = [
-        Problem(f"{where}[{e!r}]", "there is no such event", did_you_mean(e, EVENTS)) for e in rules if e not in EVENTS
-    ]
+    unknown = [Problem(f"{where}[{e!r}]", "there is no such event", _meant(e)) for e in rules if e not in EVENTS]
     sync = [
         Problem(f"{where}[{event!r}]", "is not an async function", "write 'async def rule(ctx, value)'")
         for event, rule in rules.items()
         if not iscoroutinefunction(rule)
     ]
     return unknown + sync
+
+
+def _meant(event: str) -> str:
+    return f"did you mean {ALIASES[event]!r}?" if event in ALIASES else did_you_mean(event, EVENTS)
 
 
 def _both(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:

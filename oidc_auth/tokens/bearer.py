@@ -85,7 +85,7 @@ def bearer_token(value: str) -> str:
         raise TokenError(Code.HEADER_MALFORMED, expected="the scheme Bearer", found="another scheme, or none")
     if token.lower().startswith("bearer "):
         raise TokenError(Code.HEADER_MALFORMED, found="the scheme twice: 'Bearer Bearer ...'")
-    if not token or not token.isascii() or " " in token or "\t" in token or token[0] in "\"'":
+    if not token.isascii() or not token or token[0] in "\"'" or " " in token or "\t" in token or "," in token:
         raise TokenError(Code.HEADER_MALFORMED, expected="one token after 'Bearer '", found=_oddity(token))
     return token
 
