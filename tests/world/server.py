@@ -28,6 +28,8 @@ ENVIRONMENT = {
     "LANGGRAPH_RUNTIME_EDITION": "inmem",
     "N_JOBS_PER_WORKER": "2",
     "LANGSMITH_TRACING": "false",
+    # Its thread writes into the working directory, which other tests change.
+    "LANGGRAPH_DISABLE_FILE_PERSISTENCE": "true",
     "LANGGRAPH_NO_VERSION_CHECK": "1",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
     # A fire each second, not each five.
