@@ -137,13 +137,15 @@ class OIDCAuth:
 
     async def _genuine(self, presented: Presented, now: float) -> _Seen:
         """Return the verified token: seen before under the same keys, or verified now."""
-        key = hashlib.sha256(presented.token.encode()).digest()
+        admitted = self._verifier.admit(presented, now)
+        key = hashlib.sha256(admitted.segments.text).digest()
         seen = self._seen.get(key, now)
         if seen is not None and await self._still_signed(seen, now):
             self._tell_admitted(seen.token.issuer, cached=True)
             return seen
         self._seen.forget(key)
-        seen = await self._verified(presented, now)
+        token = await self._verifier.verify(admitted, now)
+        seen = _Seen(token.remembered(), self._caller(token))
         self._seen.put(key, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
         self._tell_admitted(seen.token.issuer, cached=False)
         return seen
@@ -151,10 +153,6 @@ class OIDCAuth:
     async def _still_signed(self, seen: _Seen, now: float) -> bool:
         """Tell whether the issuer's keys are those of the verification: a withdrawn key takes its tokens along."""
         return seen.token.key_generation == await self._keys[seen.token.issuer].current(now)
-
-    async def _verified(self, presented: Presented, now: float) -> _Seen:
-        token = await self._verifier.verify(presented, now)
-        return _Seen(token.remembered(), self._caller(token))
 
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]
@@ -169,8 +167,9 @@ class OIDCAuth:
             tell(self.observer, Authenticated(issuer=issuer, cached=cached))
 
     def _report(self, refusal: OIDCAuthError) -> None:
-        logger.warning("refused: %s", refusal.report())
-        tell(self.observer, Refused(code=refusal.code))
+        logger.warning("refused: %s", refusal)
+        if self.observer is not silent:
+            tell(self.observer, Refused(code=refusal.code))
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what these claims would give, and why: synchronous, no network, no signature.
@@ -192,7 +191,7 @@ class OIDCAuth:
         try:
             headers = [("authorization", f"Bearer {token}")]
             presented = present(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
-            verified = await self._verifier.verify(presented, now)
+            verified = await self._verifier.verify(self._verifier.admit(presented, now), now)
         except (TokenError, UpstreamError) as refusal:
             return Explanation(refusal=refusal.report())
         return explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)

@@ -313,7 +313,11 @@ class OIDCAuthError(Exception):
         self.found = found
         self.says = says or meaning.says
         self.cure = cure or meaning.cure
-        super().__init__(self.report())
+        super().__init__()
+
+    def __str__(self) -> str:
+        """Return the operator's line; put together when somebody reads it, since a flood of refusals is not read."""
+        return self.report()
 
     def report(self) -> str:
         """Return the operator's line: code, sentence, expected, found, cure."""

@@ -83,7 +83,7 @@ def bearer_token(value: str) -> str:
     token = token.strip(" ")
     if scheme.lower() != SCHEME:
         raise TokenError(Code.HEADER_MALFORMED, expected="the scheme Bearer", found="another scheme, or none")
-    if token.lower().startswith("bearer "):
+    if token[:7].lower() == "bearer ":
         raise TokenError(Code.HEADER_MALFORMED, found="the scheme twice: 'Bearer Bearer ...'")
     if not token.isascii() or not token or token[0] in "\"'" or " " in token or "\t" in token or "," in token:
         raise TokenError(Code.HEADER_MALFORMED, expected="one token after 'Bearer '", found=_oddity(token))

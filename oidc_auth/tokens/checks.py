@@ -29,9 +29,8 @@ LATEST = 253_402_300_799
 
 ACCESS_TYPES = frozenset({"at+jwt", "jwt", ""})
 ID_TYPES = frozenset({"jwt", ""})
-ID_MARKS = {"typ": "ID", "token_use": "id"}
-OTHER_MARKS = {"typ": ("Refresh", "Offline", "Logout"), "token_use": ("refresh",)}
-"""How Keycloak (payload ``typ``) and Cognito (``token_use``) mark what is no access token."""
+OTHER_TYPES = ("Refresh", "Offline", "Logout")
+"""How Keycloak's payload ``typ`` marks what is neither an access token nor, as ``ID``, an ID token."""
 LOGOUT_EVENT = "events"
 """A logout or security event token (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2) carries this claim."""
 
@@ -101,13 +100,14 @@ def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
 def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
     del now
-    marked = {name: claims.get(name) for name in ID_MARKS}
-    is_id = any(marked[name] == mark for name, mark in ID_MARKS.items())
-    is_other = any(marked[name] in marks for name, marks in OTHER_MARKS.items()) or LOGOUT_EVENT in claims
-    wanted = is_id if policy.token_type == "id" else not is_id
-    unmarked_id = policy.token_type == "id" and marked["typ"] is None and marked["token_use"] is None
-    if is_other or not (wanted or unmarked_id):
-        found = ", ".join(f"{name}={shown(mark)}" for name, mark in marked.items() if mark is not None)
+    typ, token_use = claims.get("typ"), claims.get("token_use")
+    is_id = typ == "ID" or token_use == "id"
+    is_other = typ in OTHER_TYPES or token_use == "refresh" or LOGOUT_EVENT in claims
+    unmarked = typ is None and token_use is None
+    wanted = is_id or unmarked if policy.token_type == "id" else not is_id
+    if is_other or not wanted:
+        marks = {"typ": typ, "token_use": token_use}
+        found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
         raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found or LOGOUT_EVENT)
 
 

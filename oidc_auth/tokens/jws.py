@@ -19,12 +19,17 @@ _INTEGERS = range(-(2**63), 2**64)
 
 
 class Segments(NamedTuple):
-    """The three segments of a compact JWS, still encoded, and the bytes that were signed."""
+    """The three segments of a compact JWS, still encoded, and the bytes of the whole."""
 
     header: bytes
     payload: bytes
     signature: bytes
-    signing_input: bytes
+    text: bytes
+
+    @property
+    def signing_input(self) -> bytes:
+        """The bytes that were signed (RFC 7515 §5.1)."""
+        return self.text[: -len(self.signature) - 1]
 
 
 def split_token(token: str) -> Segments:
@@ -36,7 +41,7 @@ def split_token(token: str) -> Segments:
         encrypted = " (five: an encrypted token, JWE)" if len(parts) == 5 else ""  # noqa: PLR2004
         raise TokenError(Code.SEGMENTS_WRONG, expected="three parts", found=f"another number{encrypted}")
     header, payload, signature = parts
-    return Segments(header, payload, signature, text[: -len(signature) - 1])
+    return Segments(header, payload, signature, text)
 
 
 def decode_base64url(segment: bytes) -> bytes:

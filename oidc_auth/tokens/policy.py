@@ -86,7 +86,8 @@ class TokenPolicy:
 
 def has_control(text: str) -> bool:
     """Tell whether a text holds a control character (C0, DEL or C1): no name of anybody does."""
-    return any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
+    # A printable text, nearly every one, is told in C.
+    return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
 def matches(pattern: str, value: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from ..errors import TokenError
 from ..keys.jwk import check_signature
@@ -35,6 +35,14 @@ class TrustedIssuer:
     keys: KeySource
 
 
+class Admitted(NamedTuple):
+    """A token whose header is good enough to look further: its segments, header and key id. Nothing is verified yet."""
+
+    segments: Segments
+    header: Mapping[str, object]
+    kid: str | None
+
+
 class Verifier:
     """Checks that a token is genuine.
 
@@ -48,25 +56,35 @@ class Verifier:
         self._algorithms = frozenset(name for issuer in issuers for name in issuer.policy.algorithms)
         self._max_depth = max_depth
 
-    async def verify(self, presented: Presented, now: float) -> VerifiedToken:
+    def admit(self, presented: Presented, now: float) -> Admitted:
+        """Return a token that may be genuine, in its parts.
+
+        These are the cheap refusals: before a stranger's token is hashed, or its payload decoded.
+
+        Raises:
+            TokenError: it is not three parts, or its header can be no configured issuer's.
+        """
+        segments = _segments(presented.token)
+        read = _read_header if len(segments.header) <= SHORT_HEADER else _read_header.__wrapped__
+        header = read(segments.header, self._max_depth)
+        check_algorithm(header, self._algorithms)
+        check_critical(header)
+        kid = check_key_id(header)
+        self._refuse_hopeless(kid, now)
+        return Admitted(segments, header, kid)
+
+    async def verify(self, admitted: Admitted, now: float) -> VerifiedToken:
         """Return what a genuine token says.
 
         Args:
-            presented: the token.
+            admitted: the token, as ``admit`` returned it.
             now: wall time in seconds, the same for all checks.
 
         Raises:
             TokenError: one of the rows of ``CHECKS``.
             UpstreamError: the issuer's keys cannot be had.
         """
-        segments = _segments(presented.token)
-        read = _read_header if len(segments.header) <= SHORT_HEADER else _read_header.__wrapped__
-        header = read(segments.header, self._max_depth)
-        # The cheap refusals first: before the payload of a stranger's token is even decoded.
-        check_algorithm(header, self._algorithms)
-        check_critical(header)
-        kid = check_key_id(header)
-        self._refuse_hopeless(kid, now)
+        segments, header, kid = admitted
         claims = UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
         try:
             issuer = select_issuer(claims, self._issuers)
