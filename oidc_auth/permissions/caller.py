@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .names import NAMES, NameUnknownError, Reach, spelled, split_reach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 ABSENT: Final = object()
 """What an attribute that is not there reads as; distinct from None."""
@@ -95,7 +95,9 @@ class Caller:
         tenant = getattr(user, "tenant", ABSENT)
         return cls(
             identity=getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
-            rights=_rights(_members(getattr(user, "permissions", ()))),
+            rights=_rights(
+                tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)])
+            ),
             tenancy=None if tenant is ABSENT else Tenancy(tenant if isinstance(tenant, str) else None),
             graphs=None if graphs is None else frozenset(str(graph) for graph in _members(graphs)),
         )
@@ -105,11 +107,13 @@ def _members(value: object) -> Sequence[object]:
     return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else ()
 
 
-def _rights(permissions: Iterable[object]) -> dict[str, Reach]:
+@lru_cache(maxsize=1024)
+def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
+    """Read a list of permissions; a request asks up to five handlers about the same one."""
     rights: dict[str, Reach] = {}
     for permission in permissions:
         try:
-            name, reach = split_reach(str(permission))
+            name, reach = split_reach(permission)
         except NameUnknownError:
             continue
         if name in NAMES:
