@@ -52,6 +52,9 @@ def permitted_url(url: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "it is not a URL"
+    if not host.isascii():
+        # A client reads dots of other scripts as dots: what looks like a name may be an address.
+        return "its host must be written in ASCII (xn--...)"
     if not host or parts.username or parts.password or parts.fragment:
         return "it must be a plain https URL: a host, no user name, no fragment"
     if parts.scheme == "https":

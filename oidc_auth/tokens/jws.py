@@ -46,8 +46,8 @@ def split_token(token: str) -> Segments:
 
 def decode_base64url(segment: bytes) -> bytes:
     """Return the bytes of an unpadded, canonical segment. Raises TokenError ``base64url_invalid`` (RFC 7515 §2)."""
-    if segment.translate(None, _ALPHABET):
-        raise TokenError(Code.BASE64URL_INVALID, found="a character outside the alphabet")
+    if not segment or segment.translate(None, _ALPHABET):
+        raise TokenError(Code.BASE64URL_INVALID, found="nothing, or a character outside the alphabet")
     padded = segment.translate(_TO_STANDARD) + b"=" * (-len(segment) % 4)
     try:
         # Nothing is left for the decoder's strict mode to find, and that one takes twice as long.

@@ -1,0 +1,750 @@
+"""What went wrong in other libraries, 2022 to 2026: each advisory's attack against this one, through the public API.
+
+The rows are those of the table "CVEs / advisories" in the page of peers. Those whose attack is made elsewhere already,
+as the table has it, are not made a second time:
+
+==================================================== ==================================================================
+row                                                  test
+==================================================== ==================================================================
+CVE-2026-48524, GHSA-fhv5-28vv-h8m8,                 keys/test_freshness: a_thousand_made_up_kids_cost_two_fetches_in_
+GHSA-2gx3-rcp4-g85q (PyJWT: a fetch per unknown kid) thirty_seconds, ..._at_once_..., a_fault_never_replaces_good_keys
+CVE-2026-32597, GHSA-752w (PyJWT), CVE-2025-59420    test_every_check: critical_header_refused
+(Authlib): unknown crit
+GHSA-75c5-xw7c-p5pm (PyJWT: iss by substring)        test_every_check: issuer_unknown
+CVE-2025-45768 (PyJWT: weak keys)                    keys/test_key_sets: "RSA with 1024 bits"
+CVE-2025-22149 (jwkset: withdrawn keys stay)         keys/test_freshness: a_withdrawn_key_is_refused_after_the_next_
+                                                     refresh; test_cache_of_tokens: a_withdrawn_key_takes_its_...
+CVE-2026-22748 (Spring: iss unchecked by discovery)  test_every_check: issuer_unknown (its door finds keys by discovery,
+                                                     and the same key signs)
+CVE-2026-35039, GHSA-rp9m (fast-jwt: cache keys)     test_cache_of_tokens: tokens_with_a_long_common_beginning_...,
+                                                     ..._in_their_signature_only_..., another_configuration_...
+CVE-2025-69196, CVE-2026-27124 (fastmcp: resource    test_every_check: audience_mismatch; test_cache_of_tokens:
+unbound)                                             another_configuration_remembers_nothing_of_this_one
+fastapi-cloudauth#76 (Cognito client unchecked)      test_every_check: client_refused; config/test_presets: example_6_
+                                                     refuses_other_clients_and_id_tokens
+CVE-2025-30144 (fast-jwt: iss a list)                test_every_check: issuer_unknown
+==================================================== ==================================================================
+
+Of the last column of the table two wishes are not rules of this library: an option ``strict_audience`` (see the test of
+GHSA-p2fr-6hmx-4528 for what stands in its place), and key sets on the issuer's own origin only (Google's are not).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from world.tokens import NOON, Door, bearer, claims_of, header_of, rsa_key, rsa_private, text_of
+
+from oidc_auth import ConfigError, OIDCAuth, presets
+from oidc_auth.errors import Code, TokenError, UpstreamError
+from oidc_auth.keys.fetch import Response
+from oidc_auth.langgraph.entry import ConfigurationStop, server_auth
+from oidc_auth.testing import Fault
+from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+
+    from oidc_auth.permissions.caller import Caller
+
+ISSUER = "https://issuer.test"
+DISCOVERY = f"{ISSUER}/.well-known/openid-configuration"
+MEGABYTE = 1_000_000
+
+P256 = SigningKey("key-1", "ES256", ec.derive_private_key(2_026, ec.SECP256R1()))
+ED25519 = SigningKey("key-1", "EdDSA", ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
+PUBLIC: dict[str, PublicKeyTypes] = {
+    "RSA": rsa_private().public_key(),
+    "P-256": ec.derive_private_key(2_026, ec.SECP256R1()).public_key(),
+    "Ed25519": ed25519.Ed25519PrivateKey.from_private_bytes(bytes(range(32))).public_key(),
+}
+SIGNERS = {"RSA": rsa_key(), "P-256": P256, "Ed25519": ED25519}
+
+
+def door_of(key: SigningKey, **settings: Any) -> Door:
+    """Return a door whose issuer signs with this key."""
+    door = Door(**settings)
+    door.issuer.keys = [key]
+    return door
+
+
+def segments(header: Mapping[str, Any], payload: Mapping[str, Any]) -> str:
+    return f"{encode_base64url(text_of(header))}.{encode_base64url(text_of(payload))}"
+
+
+# Algorithms and keys --------------------------------------------------------------------------------------------------
+
+
+def certificate_of(private: Any) -> x509.Certificate:
+    """Return a certificate that a key made for itself."""
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer.test")])
+    noon = datetime.fromtimestamp(NOON, tz=UTC)
+    builder = x509.CertificateBuilder(name, name, private.public_key(), 1, noon, noon + timedelta(days=1))
+    return builder.sign(private, SHA256())
+
+
+def published_forms(kind: str) -> dict[str, bytes]:
+    """Return every form in which anybody can have a public key, as the bytes that a library could take for a secret."""
+    key = PUBLIC[kind]
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    ssh = key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    jwk = SIGNERS[kind].jwk()
+    bare = {name: value for name, value in jwk.items() if name in ("kty", "crv", "n", "e", "x", "y")}
+    forms = {
+        "PEM": pem,
+        "PEM, no line break at the end": pem.strip(),
+        "PEM, line breaks of DOS": pem.replace(b"\n", b"\r\n"),
+        "PEM, its body only": b"".join(pem.splitlines()[1:-1]),
+        "DER": der,
+        "DER, base64": base64.b64encode(der),
+        "OpenSSH": ssh,
+        "OpenSSH with a comment": ssh + b" root@issuer.test",
+        "OpenSSH, its body only": ssh.split()[1],
+        "OpenSSH, decoded": base64.b64decode(ssh.split()[1]),
+        "JWK": json.dumps(jwk).encode(),
+        "JWK, compact": json.dumps(jwk, separators=(",", ":")).encode(),
+        "JWK, sorted, as for its thumbprint": json.dumps(bare, separators=(",", ":"), sort_keys=True).encode(),
+        "JWK Set": json.dumps({"keys": [jwk]}).encode(),
+        **{f"member {name}": str(value).encode() for name, value in bare.items()},
+    }
+    if kind == "RSA":
+        forms["certificate"] = certificate_of(rsa_private()).public_bytes(Encoding.PEM)
+        forms["certificate, DER"] = certificate_of(rsa_private()).public_bytes(Encoding.DER)
+    if kind == "P-256":
+        forms["point"] = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        forms["compressed point"] = key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
+    return {**forms, **{f"{name}, behind a byte order mark": b"\xef\xbb\xbf" + form for name, form in forms.items()}}
+
+
+@pytest.mark.parametrize("kind", PUBLIC)
+def test_a_public_key_is_no_shared_secret_in_whatever_form_it_was_had(kind: str) -> None:
+    """A public key, which everybody has, was used as an HMAC secret.
+
+    CVE-2022-29217, CVE-2026-48526 (GHSA-xgmm-8j9v-c9wx), GHSA-r6x4, GHSA-ffc3, GHSA-p4g4, GHSA-w2cx (PyJWT),
+    CVE-2024-33663 and its bypass by DER (python-jose), CVE-2024-37568 (Authlib).
+    """
+    door = door_of(SIGNERS[kind])
+    assert door.knock(door.issuer.token()) is None
+    for name, secret in published_forms(kind).items():
+        for digest in ("sha256", "sha384", "sha512"):
+            text = segments(header_of(door.issuer, alg=f"HS{digest[3:]}"), claims_of(door.issuer))
+            mac = hmac.new(secret, text.encode(), getattr(hashlib, digest)).digest()
+            assert door.knock(f"{text}.{encode_base64url(mac)}") is Code.ALGORITHM_REFUSED, name
+            # The same secret under the name of the key's own algorithm.
+            text = segments(header_of(door.issuer), claims_of(door.issuer))
+            mac = hmac.new(secret, text.encode(), getattr(hashlib, digest)).digest()
+            assert door.knock(f"{text}.{encode_base64url(mac)}") is Code.SIGNATURE_INVALID, name
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512", "none", "None", "dir", "HS256 ", "hs256"])
+def test_no_shared_secret_can_be_configured_beside_public_keys(algorithm: str) -> None:
+    """Symmetric and asymmetric algorithms stood in one list. CVE-2022-29217 (PyJWT), CVE-2024-37568 (Authlib)."""
+    for listed in ([algorithm], ["RS256", algorithm], algorithm):
+        with pytest.raises(ConfigError) as refused:
+            Door(algorithms=listed)
+        assert {problem.where for problem in refused.value.problems} == {"issuer[0].algorithms"}
+
+
+RSA = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+
+
+@pytest.mark.parametrize("published", RSA)
+@pytest.mark.parametrize("said", [*RSA, "ES256", "ES512", "EdDSA"])
+def test_the_header_the_key_and_the_issuer_must_name_one_algorithm(said: str, published: str) -> None:
+    """The allow-list was compared with the header, and the key's own algorithm was used.
+
+    CVE-2026-48523 (GHSA-jq35-7prp-9v3f, PyJWT), CVE-2024-37568 (Authlib). Whatever the header says, the token is signed
+    as the key is published, or as the header says: neither may pass unless all three are one.
+    """
+    for signed in {published, said} & set(RSA):
+        for allowed in ([said], [published], ["RS256"]):
+            door = Door(algorithms=allowed)
+            door.issuer.published = [rsa_key(algorithm=published).jwk()]
+            heard = door.knock(door.issuer.token(key=rsa_key(algorithm=signed), header={"alg": said}))
+            if said not in allowed:
+                assert heard is Code.ALGORITHM_REFUSED
+            elif said != published:
+                assert heard is Code.KEY_UNFIT
+            else:
+                assert heard is None
+
+
+def own_key_headers() -> dict[str, dict[str, Any]]:
+    """Return headers that bring a key along, each in one of the ways there are (RFC 7515 section 4.1.2 to 4.1.8)."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    der = certificate_of(private).public_bytes(Encoding.DER)
+    jwk = SigningKey("key-1", "ES256", private).jwk()
+    headers: dict[str, dict[str, Any]] = {
+        "jwk": {"jwk": jwk},
+        "x5c": {"x5c": [base64.b64encode(der).decode()]},
+        "jku": {"jku": "https://evil.test/keys"},
+        "x5u": {"x5u": "https://evil.test/x5u"},
+        "x5t": {"x5t#S256": encode_base64url(hashlib.sha256(der).digest())},
+        "jku of the issuer's own host": {"jku": f"{ISSUER}/uploads/keys"},
+        "kid that is an address": {"kid": "https://evil.test/keys#1"},
+        "kid that is a path": {"kid": "../../dev/null"},
+        "kid that is a query": {"kid": "key-1' UNION SELECT 'secret"},
+        "kid that is a key": {"kid": json.dumps(jwk, separators=(",", ":"))[:256]},
+    }
+    headers["all of them"] = {name: value for header in headers.values() for name, value in header.items()}
+    return {name: {"_private": private, **header} for name, header in headers.items()}
+
+
+@pytest.mark.parametrize("header", own_key_headers().values(), ids=own_key_headers().keys())
+def test_a_key_that_a_token_brings_along_is_never_used(header: dict[str, Any]) -> None:
+    """Without a key of its own the library trusted the one in the header. CVE-2026-27962 (GHSA-wvwj, Authlib)."""
+    members = {name: value for name, value in header.items() if name != "_private"}
+    forger = SigningKey("key-1", "ES256", header["_private"])
+    for kid in ({}, {"kid": None}) if "kid" not in members else ({},):
+        door = Door()
+        heard = door.knock(door.issuer.token(key=forger, header={**members, **kid}))
+        assert heard in (Code.SIGNATURE_INVALID, Code.KEY_UNKNOWN)
+        assert set(door.issuer.fetched) <= {DISCOVERY, f"{ISSUER}/keys"}
+
+
+@pytest.mark.parametrize("header", own_key_headers().values(), ids=own_key_headers().keys())
+def test_a_token_that_brings_a_key_along_finds_no_issuer_without_keys(header: dict[str, Any]) -> None:
+    """There is no verification with no key at all. CVE-2026-27962 (GHSA-wvwj, Authlib)."""
+    members = {name: value for name, value in header.items() if name != "_private"}
+    forger = SigningKey("key-1", "ES256", header["_private"])
+    no_keys: tuple[Any, ...] = ([], [{"kty": "oct", "k": "AA"}], [None], [{**forger.jwk(), "use": "enc"}])
+    for published in no_keys:
+        door = Door()
+        door.issuer.published = published
+        assert door.knock(door.issuer.token(key=forger, header=members)) is Code.KEYS_UNAVAILABLE
+    with pytest.raises(ConfigError):
+        Door(jwks={"keys": []})
+
+
+# Addresses ------------------------------------------------------------------------------------------------------------
+
+NO_ADDRESSES = (
+    "file:///etc/passwd",
+    "file://localhost/etc/passwd",
+    "data:application/json,{}",
+    "ftp://issuer.test/keys",
+    "gopher://issuer.test/keys",
+    "jar:https://issuer.test/keys",
+    "http://issuer.test/keys",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://metadata.google.internal/",
+    "//issuer.test/keys",
+    "issuer.test/keys",
+    "/etc/passwd",
+)
+
+
+@pytest.mark.parametrize("url", NO_ADDRESSES)
+def test_no_address_but_https_is_fetched_whoever_wrote_it(url: str) -> None:
+    """The opener of key sets opened files too. CVE-2026-48522 (GHSA-993g, PyJWT)."""
+    tables: tuple[dict[str, Any], ...] = ({"jwks_url": url}, {"url": url})
+    for table in tables:
+        with pytest.raises(ConfigError) as refused:
+            Door(**table)
+        assert {problem.where for problem in refused.value.problems} <= {"issuer[0].jwks_url", "issuer[0].issuer"}
+    fetched = fetched_for(url)
+    assert fetched == [DISCOVERY]
+
+
+def fetched_for(jwks_uri: str) -> list[str]:
+    """Return what is fetched where a discovery document says that the keys are there; nobody must be admitted."""
+    fetched: list[str] = []
+    door = Door()
+
+    async def fetch(method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        del method, headers, body
+        fetched.append(url)
+        document = {"issuer": ISSUER, "jwks_uri": jwks_uri} if url == DISCOVERY else door.issuer.key_set()
+        return Response(200, {}, json.dumps(document).encode())
+
+    oidc = OIDCAuth.from_dict(
+        {"issuer": {"preset": "generic", "issuer": ISSUER, "audience": "agents"}}, fetcher=fetch, clock=door.clock
+    )
+    with pytest.raises(UpstreamError):
+        asyncio.run(oidc.authenticate(bearer(door.issuer.token())))
+    return fetched
+
+
+METADATA_SERVICE = {
+    "its address": "169.254.169.254",
+    "another port": "169.254.169.254:443",
+    "its address as one number": "2852039166",
+    "in hexadecimal": "0xa9fea9fe",
+    "in octal": "0251.0376.0251.0376",
+    "in three parts": "169.254.43518",
+    "mapped into IPv6": "[::ffff:169.254.169.254]",
+    "mapped into IPv6, in hexadecimal": "[::ffff:a9fe:a9fe]",
+    "with dots of other scripts": "169\u3002254\u3002169\u3002254",
+    "with dots of full width": "169\uff0e254\uff0e169\uff0e254",
+    "with dots of half width": "169\uff61254\uff61169\uff61254",
+    "ECS's": "169.254.170.2",
+    "any address of this machine": "0.0.0.0",  # noqa: S104 - nothing listens here
+    "any address of this machine, IPv6": "[::]",
+    "link-local, IPv6": "[fe80::a9fe:a9fe]",
+}
+
+
+@pytest.mark.parametrize("host", METADATA_SERVICE.values(), ids=METADATA_SERVICE.keys())
+def test_a_discovery_document_cannot_point_at_the_cloud_s_metadata(host: str) -> None:
+    """Whoever controls a discovery document made the server ask inside its own network. CVE-2026-41413 (Istio).
+
+    GHSA-9v7f (PyJWT) did it by a redirect, which keys/test_fetch: a_redirect_is_not_followed has.
+    """
+    assert fetched_for(f"https://{host}/latest/meta-data/") == [DISCOVERY]
+    with pytest.raises(ConfigError):
+        Door(jwks_url=f"https://{host}/latest/meta-data/")
+
+
+def test_a_token_s_own_issuer_is_never_asked() -> None:
+    """Keys came from an address that whoever sent the token chose. CVE-2026-41413 (Istio)."""
+    door = Door()
+    for issuer in ("https://evil.test", "http://169.254.169.254", f"{ISSUER}/../evil", f"{ISSUER}@evil.test"):
+        assert door.knock(door.issuer.token(iss=issuer)) is Code.ISSUER_UNKNOWN
+    assert door.issuer.fetched == []
+
+
+def test_a_redirect_to_another_host_brings_no_keys() -> None:
+    """Redirects were followed for keys. CVE-2026-48522 (GHSA-9v7f, PyJWT)."""
+    door = Door()
+    door.issuer.fault = Fault.REDIRECT
+    assert door.knock(door.issuer.token()) is Code.KEYS_UNAVAILABLE
+    assert door.issuer.fetched == [DISCOVERY, f"{ISSUER}/keys"]
+
+
+# Work before the signature --------------------------------------------------------------------------------------------
+
+
+def hostile_texts() -> dict[str, bytes]:
+    """Return texts that cost a careless parser its stack, its memory or its time."""
+    return {
+        "lists": b"[" * 12_000,
+        "lists that are closed": b"[" * 6_000 + b"]" * 6_000,
+        "objects": b'{"a":' * 2_400,
+        "lists in an object": b'{"a":' + b"[" * 6_000 + b"]" * 6_000 + b"}",
+        "an integer": b'{"exp":' + b"9" * 12_000 + b"}",
+        "a number": b'{"exp":0.' + b"9" * 12_000 + b"}",
+        "an exponent": b'{"exp":1e' + b"9" * 12_000 + b"}",
+        "quotes": b'{"a":"' + b'\\"' * 6_000,
+        "escapes": b'{"a":"' + b"\\u0000" * 2_000 + b'"}',
+        "surrogates": b'{"a":"' + b"\\ud800" * 2_000 + b'"}',
+        "names": b"{" + b",".join(b'"%d":0' % number for number in range(1_200)) + b"}",
+        "spaces": b" " * 12_000,
+        "NULs": b"\0" * 12_000,
+        "no text": b"\xff" * 12_000,
+    }
+
+
+@pytest.mark.parametrize("text", hostile_texts().values(), ids=hostile_texts().keys())
+def test_a_hostile_text_is_refused_in_our_own_words_wherever_it_stands(text: bytes) -> None:
+    """Deep nesting ended the process, and errors of the parser came through.
+
+    CVE-2026-48525 (GHSA-w7vc, GHSA-8wjv, GHSA-w6j9, PyJWT). The key even signs it: nothing but its text is wrong.
+    """
+    door = Door()
+    for header, payload in ((text, b"{}"), (text_of(header_of(door.issuer)), text)):
+        with pytest.raises(TokenError):
+            asyncio.run(door.admit(compact(header, payload, door.issuer.keys[0])))
+    for spelled in (encode_base64url(text), encode_base64url(text) + "...."):
+        with pytest.raises(TokenError):
+            asyncio.run(door.admit(spelled))
+        assert asyncio.run(door.oidc.explain_token(spelled)).refusal
+
+
+@pytest.mark.parametrize("depth", [1_000, 4_000, 100_000])
+def test_no_configured_depth_brings_the_stack_down(depth: int) -> None:
+    """An operator who allows deep nesting gets refusals, no RecursionError. GHSA-8wjv, GHSA-w6j9 (PyJWT)."""
+    door = Door(limits={"json_depth": depth, "token_bytes": MEGABYTE})
+    for levels in (100, 500, *range(900, 1_000, 9), 10_000):
+        nested: dict[str, bytes] = {
+            name: b'{"iss":"https://issuer.test","sub":"alice","exp":1800000300,"%s":' % name.encode()
+            + b"[" * levels
+            + b"]" * levels
+            + b"}"
+            for name in ("aud", "iss2", "scope")
+        }
+        for text in nested.values():
+            token = compact(text_of(header_of(door.issuer)), text, door.issuer.keys[0])
+            assert door.knock(token) in (None, Code.AUDIENCE_MISMATCH, Code.JSON_INVALID)
+
+
+def test_a_payload_beside_the_token_is_never_signed() -> None:
+    """With b64=false the payload was taken as it stood, before the signature. CVE-2026-48525 (GHSA-w7vc, PyJWT)."""
+    door = Door()
+    key = door.issuer.keys[0]
+    header = encode_base64url(text_of(header_of(door.issuer, b64=False, crit=["b64"])))
+    claims = text_of(claims_of(door.issuer)).decode()
+    for payload in (claims, encode_base64url(claims.encode()), ""):
+        signature = encode_base64url(key.sign(f"{header}.{claims}".encode()))
+        assert door.knock(f"{header}.{payload}.{signature}") in (
+            Code.CRITICAL_HEADER_REFUSED,
+            Code.SEGMENTS_WRONG,
+            Code.HEADER_MALFORMED,
+        )
+
+
+def test_one_token_has_one_spelling() -> None:
+    """Unused bits made several texts of one token, which revocation lists and caches took for others.
+
+    GHSA-hxm8 (PyJWT).
+    """
+    door = Door()
+    token = door.issuer.token()
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    others = [f"{token[:-1]}{letter}" for letter in alphabet if letter != token[-1]]
+    assert door.knock(token) is None
+    assert {door.knock(other) for other in others} <= {Code.BASE64URL_INVALID, Code.SIGNATURE_INVALID}
+    spellings = (f"{token}=", f"{token}==", f"{token}\n", token.replace(".", ".\n", 1), f"{token}%3D", f"{token}\0")
+    assert {door.knock(other) for other in spellings} <= {
+        Code.BASE64URL_INVALID,
+        Code.HEADER_MALFORMED,
+        Code.SIGNATURE_INVALID,
+    }
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda token: "." * MEGABYTE,
+        lambda token: f"{token}{'.' * MEGABYTE}",
+        lambda token: f"{'.' * MEGABYTE}{token}",
+        lambda token: f"{'A' * MEGABYTE}.{token}",
+        lambda token: f"{'A' * (MEGABYTE // 2)}{token}",
+        lambda token: f"{token}{'A' * MEGABYTE}",
+        lambda token: ".".join(["A" * 9] * (MEGABYTE // 10)),
+    ],
+    ids=["dots", "dots after", "dots before", "four segments", "a header of 500 kB", "a signature", "many segments"],
+)
+@pytest.mark.parametrize("limit", [16_384, 10 * MEGABYTE])
+def test_a_huge_token_is_refused_without_being_copied_a_million_times(shape: Callable[[str], str], limit: int) -> None:
+    """Segments had no bound, and a token of dots became as many strings.
+
+    CVE-2025-61920 (Authlib), CVE-2025-30204 (golang-jwt), CVE-2025-27144 (go-jose).
+    """
+    door = Door(limits={"token_bytes": limit})
+    sent = bearer(shape(door.issuer.token()))
+    tracemalloc.start()
+    try:
+        heard = door.knock(sent)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert heard is not None
+    # A list of a million strings takes fifty megabytes.
+    assert peak < (20 * MEGABYTE if limit > MEGABYTE else MEGABYTE)
+
+
+ENCRYPTED_HEADERS: dict[str, dict[str, Any]] = {
+    "p2c": {"alg": "PBES2-HS512+A256KW", "enc": "A256GCM", "p2c": 2**31 - 1, "p2s": "AAAA"},
+    "zip": {"alg": "dir", "enc": "A256GCM", "zip": "DEF"},
+    "epk": {"alg": "ECDH-ES", "enc": "A256GCM", "epk": {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}},
+    "no epk": {"alg": "ECDH-ES+A256KW", "enc": "A256GCM"},
+    "a tag that is too short": {"alg": "A256GCMKW", "enc": "A256GCM", "tag": "A", "iv": ""},
+    "a signature's algorithm": {"alg": "ES256", "kid": "key-1", "typ": "at+jwt"},
+    "strange types": {"alg": [], "enc": {"a": {"b": {"c": {"d": {}}}}}, "iss": 2**62},
+    "a long issuer": {"alg": "dir", "enc": "A" * 6_000, "iss": "\u001b[2J\n" * 300},
+}
+
+
+@pytest.mark.parametrize("header", ENCRYPTED_HEADERS.values(), ids=ENCRYPTED_HEADERS.keys())
+def test_an_encrypted_token_is_refused_before_anything_is_decrypted(header: dict[str, Any]) -> None:
+    """The sender chose how many rounds, or how large a text, decryption takes; missing members ended the process.
+
+    CVE-2023-6681 (jwcrypto), CVE-2024-28180, CVE-2026-34986 (go-jose), CVE-2023-49290, CVE-2024-21664, CVE-2024-28122
+    (jwx).
+    """
+    door = Door()
+    head = encode_base64url(json.dumps(header).encode())
+    for rest in ("AAAA.AAAA.AAAA.AAAA", "...", ".AAAA.AAAA.AAAA", "....", "!.!.!.!"):
+        with pytest.raises(TokenError) as refused:
+            asyncio.run(door.admit(f"{head}.{rest}"))
+        assert refused.value.code is Code.SEGMENTS_WRONG
+        assert "\n" not in refused.value.report()
+        assert len(refused.value.report()) < 1_000
+    # Where three segments stand: the header of an encrypted token is no algorithm of ours, or no key signed it.
+    assert door.knock(f"{head}.AAAA.AAAA") is not None
+    assert set(door.issuer.fetched) <= {DISCOVERY, f"{ISSUER}/keys"}
+
+
+@pytest.mark.parametrize(
+    "token", ["....", ".a.b.c.d", "....a", ".....", "...", ".", "a....", "=....", "!....", "a.b.c.d."]
+)
+def test_segments_that_are_empty_are_refused_in_our_own_words(token: str) -> None:
+    """Empty and missing segments ended the process. CVE-2024-21664 (jwx), CVE-2026-34986 (go-jose)."""
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(Door().admit(token))
+    assert refused.value.code is Code.SEGMENTS_WRONG
+
+
+# One text, two readings -----------------------------------------------------------------------------------------------
+
+
+def test_a_text_that_is_two_tokens_at_once_is_neither() -> None:
+    """One parser checked the JSON form's signature, the other read the compact form's claims. CVE-2022-39227.
+
+    The text of that attack (python-jwt), which carries a right signature over other claims.
+    """
+    door = Door()
+    header, payload, signature = door.issuer.token().split(".")
+    forged = encode_base64url(text_of(claims_of(door.issuer, sub="admin")))
+    polyglots = [
+        f'{{"  {header}.{forged}.":"","protected":"{header}","payload":"{payload}","signature":"{signature}"}}',
+        f'{{"{header}.{forged}.{signature}":"","protected":"{header}","payload":"{payload}","signature":"{signature}"}}',
+        f'{header}.{forged}.{{"protected":"{header}","payload":"{payload}","signature":"{signature}"}}',
+        f"{header}.{forged}.{signature}.{payload}",
+        f"{header}.{payload}.{signature},{header}.{forged}.{signature}",
+        f"{header}.{forged}.{signature} {header}.{payload}.{signature}",
+        f"{header}.{payload}.{signature}#{header}.{forged}.",
+        f"{header}.{payload}\0.{signature}",
+    ]
+    assert None not in [door.knock(text) for text in polyglots]
+    for text in polyglots:
+        assert asyncio.run(door.oidc.explain_token(text)).refusal
+    assert door.cached == []
+
+
+def test_a_token_that_is_expired_and_forged_is_refused_and_shows_no_claim() -> None:
+    """Of two errors at once callers saw the lesser, and went on with the claims. CVE-2024-51744 (golang-jwt)."""
+    seen: list[Mapping[str, object]] = []
+
+    def mapper(claims: Mapping[str, object], caller: Caller) -> Caller:
+        seen.append(claims)
+        return caller
+
+    door = Door(mapper=mapper)
+    forger = SigningKey.make("key-1", "ES256")
+    faults: list[dict[str, Any]] = [
+        {"lifetime": -100},
+        {"nbf": NOON + 100},
+        {"audience": "other"},
+        {"lifetime": -100, "audience": "other", "subject": None},
+    ]
+    for fault in faults:
+        token = door.issuer.token(key=forger, secret="s3cr3t-claim", **fault)
+        for _ in range(2):
+            with pytest.raises(TokenError) as refused:
+                asyncio.run(door.admit(token))
+            assert refused.value.challenge().status == 401
+            assert refused.value.challenge().error == "invalid_token"
+            assert "s3cr3t-claim" not in repr((vars(refused.value), refused.value.args, refused.value.__context__))
+        explained = asyncio.run(door.oidc.explain_token(token))
+        assert (bool(explained.refusal), explained.identity, dict(explained.rights)) == (True, "", {})
+    assert seen == []
+    assert door.cached == []
+
+
+# Claims ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_dot_in_the_configuration_is_a_dot() -> None:
+    """A pattern of the operator's was read as a regular expression. CVE-2026-39350 (Istio)."""
+    grant = {"claim": "groups", "values": {"a.b": "threads:read", "c.d-*": "store:get", "(e|f)": "crons:read"}}
+    door = Door(
+        audience="a.b",
+        require={"org": ["a.b", "c.d-*"]},
+        client_claim={"claim": "client_id", "values": ["a.b"]},
+        authorized_parties="a.b",
+        grant=grant,
+    )
+
+    def token(**changes: Any) -> str:
+        return door.issuer.token(**{"audience": "a.b", "client_id": "a.b", "azp": "a.b", "org": "a.b", **changes})
+
+    assert door.knock(token()) is None
+    assert door.knock(token(audience="axb")) is Code.AUDIENCE_MISMATCH
+    assert door.knock(token(client_id="axb")) is Code.CLIENT_REFUSED
+    assert door.knock(token(azp="axb")) is Code.PARTY_REFUSED
+    for org in ("axb", "cxd-1", "a.b\n", "xa.b", "c.d"):
+        assert door.knock(token(org=org)) is Code.REQUIREMENT_UNMET
+    held = {
+        group: asyncio.run(door.admit(token(groups=[group]))).permissions
+        for group in ("axb", "cxd-1", "a.b ", "e", "f", "a.b", "c.d-1", "(e|f)")
+    }
+    assert [group for group, names in held.items() if names] == ["a.b", "c.d-1", "(e|f)"]
+
+
+@pytest.mark.parametrize(
+    "email", ["a@evil.test@acme.com", "a@acme.com@evil.test", "a@acme.com.evil.test", "a@xacme.com"]
+)
+def test_an_address_of_another_domain_does_not_pass_for_one_of_ours(email: str) -> None:
+    """A check of the domain split the address at the wrong @. CVE-2026-40574 (oauth2-proxy).
+
+    There is no rule about the end of a text: a domain is a claim of its own, and an address is compared as a whole.
+    """
+    for pattern in ("*@acme.com", "@acme.com*com", "*"):
+        with pytest.raises(ConfigError) as refused:
+            Door(require={"email": pattern})
+        assert [problem.where for problem in refused.value.problems] == ["issuer[0].require.email"]
+    door = Door(require={"email": ["a@acme.com", "b@acme.com"]})
+    assert door.knock(door.issuer.token(email="a@acme.com")) is None
+    assert door.knock(door.issuer.token(email=email)) is Code.REQUIREMENT_UNMET
+    domain = Door(require={"hd": "acme.com"})
+    assert domain.knock(domain.issuer.token(email=email)) is Code.REQUIREMENT_UNMET
+    assert domain.knock(domain.issuer.token(email=email, hd=email.rpartition("@")[2] + "x")) is Code.REQUIREMENT_UNMET
+
+
+SMUGGLED = (
+    "x-forwarded-user",
+    "x-forwarded-email",
+    "x-forwarded-preferred-username",
+    "x-forwarded-groups",
+    "x-forwarded-access-token",
+    "x-forwarded-authorization",
+    "x-original-authorization",
+    "x-auth-request-user",
+    "x-auth-request-email",
+    "x-auth-request-access-token",
+    "x-remote-user",
+    "remote-user",
+    "x-user-id",
+    "x-authorization",
+    "authorization-",
+    "authorizati\u043en",
+    "http_authorization",
+    "proxy-authorization",
+    "user-agent",
+    "cookie",
+)
+
+
+@pytest.mark.parametrize("name", SMUGGLED)
+def test_nobody_is_named_by_another_header(name: str) -> None:
+    """A header that a client can send was taken for one that the proxy had set.
+
+    CVE-2025-54576, CVE-2025-64484, CVE-2026-34457, CVE-2026-40575, CVE-2026-41059 (oauth2-proxy).
+    """
+    door = Door()
+    mallory, alice = door.issuer.token("mallory"), door.issuer.token("alice")
+    for value in ("mallory", mallory, f"Bearer {mallory}", f"token={mallory}"):
+        assert door.knock({name: value}) is Code.TOKEN_MISSING
+        for headers in ([(name, value), ("authorization", f"Bearer {alice}")], {**bearer(alice), name: value}):
+            assert asyncio.run(door.oidc.authenticate(headers)).identity == "alice"
+
+
+def test_nobody_is_named_by_the_address_of_a_request() -> None:
+    """A route was let through by its path, fragment or method. CVE-2026-40575, CVE-2026-41059 (oauth2-proxy)."""
+    door = Door()
+    token = door.issuer.token()
+    for method, url in (
+        ("GET", f"https://agents.test/ok?access_token={token}"),
+        ("GET", f"https://agents.test/threads#access_token={token}"),
+        ("OPTIONS", "https://agents.test/threads"),
+        ("HEAD", "https://agents.test/ok"),
+        ("GET", "https://agents.test/threads/..;/health"),
+        ("GET", f"https://{token}@agents.test/"),
+    ):
+        with pytest.raises(TokenError) as refused:
+            asyncio.run(door.oidc.authenticate({}, method=method, url=url))
+        assert refused.value.code is Code.TOKEN_MISSING
+
+
+def test_a_token_for_us_and_another_api_is_accepted_unless_its_client_is_asked_for() -> None:
+    """A token whose audience names a foreign API beside ours was accepted. GHSA-p2fr-6hmx-4528 (better-auth).
+
+    RFC 7519 says that membership is enough, and so does this library; ``authorized_parties`` is the way to be stricter.
+    """
+    both = ["agents", "https://foreign.test"]
+    lenient, strict = Door(), Door(authorized_parties="web")
+    assert lenient.knock(lenient.issuer.token(audience=both, azp="foreign")) is None
+    assert strict.knock(strict.issuer.token(audience=both, azp="foreign")) is Code.PARTY_REFUSED
+    assert strict.knock(strict.issuer.token(audience=both)) is Code.PARTY_REFUSED
+    assert strict.knock(strict.issuer.token(audience=both, azp="web")) is None
+    assert lenient.knock(lenient.issuer.token(audience=both[1:], azp="agents")) is Code.AUDIENCE_MISMATCH
+
+
+@pytest.mark.parametrize("claims", [{"aud": "account"}, {"aud": ["account", "realm-management"]}, {"aud": None}])
+def test_a_token_of_another_client_of_the_realm_is_not_for_us(claims: dict[str, Any]) -> None:
+    """Keycloak's default audience "account", which every token has, was accepted. mcp-gateway-registry PR#1533."""
+    url = "https://sso.test/realms/acme"
+    door = Door(url=url)
+    oidc = OIDCAuth.from_dict(
+        {"issuer": presets.keycloak(url, audience="agents")}, fetcher=door.issuer, clock=door.clock
+    )
+    other: dict[str, Any] = {
+        "azp": "other-client",
+        "resource_access": {"agents": {"roles": ["user"]}},
+        "scope": "openid agents",
+    }
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(oidc.authenticate(bearer(door.issuer.token(**{**other, **claims}))))
+    assert refused.value.code is Code.AUDIENCE_MISMATCH
+    assert asyncio.run(oidc.authenticate(bearer(door.issuer.token(**other)))).identity == "alice"
+
+
+# The start of the server ----------------------------------------------------------------------------------------------
+
+
+BROKEN: dict[str, str | None] = {
+    "no configuration": None,
+    "an empty file": "",
+    "no TOML": "[[issuer",
+    "no issuer": "[limits]\ntoken_bytes = 9",
+    "no audience": '[[issuer]]\npreset = "generic"\nissuer = "https://issuer.test"',
+    "a shared secret": '[[issuer]]\npreset = "generic"\nissuer = "https://issuer.test"\naudience = "a"\n'
+    'algorithms = ["HS256"]',
+}
+
+
+@pytest.mark.parametrize("toml", BROKEN.values(), ids=BROKEN.keys())
+def test_a_server_whose_configuration_is_broken_does_not_start(
+    toml: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server logged the error of the import, and served everybody as "anonymous". svelte-langgraph#302 (Aegra).
+
+    Aegra catches ``Exception``; what ends it must not be one.
+    """
+    monkeypatch.chdir(tmp_path)
+    for name in ("OIDC_AUTH_CONFIG", "OIDC_AUTH_ISSUER", "OIDC_AUTH_AUDIENCE"):
+        monkeypatch.delenv(name, raising=False)
+    if toml is not None:
+        (tmp_path / "oidc-auth.toml").write_text(toml, encoding="utf-8")
+    with pytest.raises(ConfigurationStop) as stop:
+        server_auth()
+    assert isinstance(stop.value, SystemExit)
+    assert not isinstance(stop.value, Exception)
+    assert str(stop.value.code).startswith("oidc_auth: ")
+
+
+def test_a_server_that_swallows_errors_is_ended_all_the_same(tmp_path: Path) -> None:
+    """The same in a process that does what Aegra does: import the module, log whatever happens, go on."""
+    swallowing = (
+        "import importlib\n"
+        "try:\n"
+        "    auth = getattr(importlib.import_module('oidc_auth.langgraph'), 'auth')\n"
+        "except Exception as error:\n"
+        "    print('serving everybody', error)\n"
+    )
+    environment = {"PATH": "", "OIDC_AUTH_CONFIG": str(tmp_path / "missing.toml")}
+    ended = subprocess.run(  # noqa: S603 - this interpreter
+        [sys.executable, "-c", swallowing], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "missing.toml" in ended.stderr
+
+
+def test_an_error_that_nobody_foresaw_also_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not only a wrong configuration: whatever goes wrong at the start. svelte-langgraph#302 (Aegra)."""
+
+    def broken(*arguments: object, **seams: object) -> OIDCAuth:
+        raise RuntimeError(arguments, seams)
+
+    monkeypatch.setattr(OIDCAuth, "from_env", broken)
+    with pytest.raises(ConfigurationStop):
+        server_auth()
