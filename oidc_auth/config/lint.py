@@ -6,25 +6,25 @@ Reads the raw document, whatever is in it: pydantic says nothing more about a ta
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..keys.discovery import WELL_KNOWN
 from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
-from ..permissions.names import ALIASES, NAMES, NameUnknownError, Reach, expand, split_reach
 from ..tokens.claim_path import ClaimPathError, parse_path
 from .presets import PRESETS, preset_of
-from .schema import NOT_YET, IssuerTable, LimitsTable
+from .raw import did_you_mean, kind_of, strings_in, table_in, tables_in
+from .rights import lint_grants, lint_roles, pattern_faults
+from .schema import NOT_YET, LimitsTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
-Table = dict[str, Any]
+    from .raw import Table
 
 PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
     "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
@@ -38,27 +38,11 @@ Whoever asks such an issuer for a token also chooses the audience, so that it pr
 FILES = ("ca_file", "client_certificate", "client_key", "bearer_file")
 PARAMETERS = frozenset(preset.parameter for preset in PRESETS.values()) - {"issuer"}
 
-SOUGHT: Mapping[str, str] = {
-    "threads:run": "threads:create_run",
-    "runs:write": "threads:create_run",
-    "runs:read": "threads:read",
-    "threads:list": "threads:search",
-    "assistants:list": "assistants:search",
-    "store:list": "store:list_namespaces",
-}
-"""Names that people write for another one; the nearest spelling would be a different right."""
-
-
-def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return a suggestion, or ""."""
-    close = get_close_matches(str(word), sorted(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else ""
-
 
 def lint(document: Table) -> Iterator[Problem]:
     """Yield what is wrong with a document whose presets are expanded and whose values are normalised."""
-    issuers = _tables(document.get("issuer"))
-    roles = _dict(document.get("roles"))
+    issuers = tables_in(document.get("issuer"))
+    roles = table_in(document.get("roles"))
     for number, table in issuers:
         where = f"issuer[{number}]"
         yield from _lint_preset(table, where)
@@ -66,16 +50,16 @@ def lint(document: Table) -> Iterator[Problem]:
         yield from _lint_keys(table, where)
         yield from _lint_paths(table, where)
         yield from _lint_identity(table, where)
-        yield from _lint_grants(table, where, roles)
+        yield from lint_grants(table, where, roles)
     yield from _lint_many(issuers)
-    yield from _lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
-    yield from _lint_limits(_dict(document.get("limits")))
+    yield from lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
+    yield from _lint_limits(table_in(document.get("limits")))
 
 
 def consequences(document: Table) -> frozenset[str]:
     """Return the key paths whose problems only follow from another that is reported: no issuer without its preset."""
     silent: set[str] = set()
-    for number, table in _tables(document.get("issuer")):
+    for number, table in tables_in(document.get("issuer")):
         where, preset = f"issuer[{number}]", preset_of(table)
         if "preset" in table and preset is None:
             silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS)}
@@ -86,7 +70,7 @@ def consequences(document: Table) -> frozenset[str]:
 
 def warnings_of(document: Table) -> tuple[str, ...]:
     """Return what is dangerous although it is allowed."""
-    issuers = _tables(document.get("issuer"))
+    issuers = tables_in(document.get("issuer"))
     open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
     found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
     odd = {number: _odd_address(table) for number, table in issuers}
@@ -98,7 +82,7 @@ def warnings_of(document: Table) -> tuple[str, ...]:
 
 def not_yet(document: Table) -> Iterator[Problem]:
     """Yield the keys that belong to the vocabulary but are not built yet, and take them out."""
-    for number, table in _tables(document.get("issuer")):
+    for number, table in tables_in(document.get("issuer")):
         for name in NOT_YET["issuer"]:
             if name in table:
                 del table[name]
@@ -118,12 +102,6 @@ def _lint_preset(table: Table, where: str) -> Iterator[Problem]:
         yield Problem(where, "no grant: nobody would be allowed anything", "add [[issuer.grant]], or a preset")
     if preset is not None:
         yield from _lint_parameters(table, where, str(name), preset.parameter)
-
-
-def kind_of(value: object) -> str:
-    """Return what kind of value this is; not the value: it may be a secret."""
-    names = {"str": "a string", "int": "a number", "float": "a number", "bool": "a boolean", "list": "a list"}
-    return {**names, "dict": "a table", "NoneType": "nothing"}.get(type(value).__name__, type(value).__name__)
 
 
 def _lint_parameters(table: Table, where: str, name: str, parameter: str) -> Iterator[Problem]:
@@ -150,7 +128,7 @@ def _odd_address(table: Table) -> str:
 
 def _lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """An issuer signs for many: something must bind its tokens to this API."""
-    required = _dict(table.get("require"))
+    required = table_in(table.get("require"))
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
         cure = "write this API's name; a provider without aud (Cognito, Clerk): client_claim with a scope prefix"
         yield Problem(f"{where}.audience", "is missing: any token of this issuer would do", cure)
@@ -166,7 +144,9 @@ def _lint_binding(table: Table, where: str) -> Iterator[Problem]:
 
 def _has_scope_prefix(table: Table) -> bool:
     scopes = [
-        grant for _, grant in _tables(table.get("grant")) if grant.get("claim") in ("scope", "scp", ["scope"], ["scp"])
+        grant
+        for _, grant in tables_in(table.get("grant"))
+        if grant.get("claim") in ("scope", "scp", ["scope"], ["scp"])
     ]
     return bool(scopes) and all(grant.get("strip_prefix") for grant in scopes)
 
@@ -190,7 +170,7 @@ def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
             # Not the address itself: it may hold a password.
             yield Problem(f"{where}.{name}", f"cannot be fetched: {why}")
     yield from _lint_files(table, where)
-    for name in _strings(table.get("algorithms")):
+    for name in strings_in(table.get("algorithms")):
         if name not in ASYMMETRIC:
             symmetric = name == "none" or name.startswith("HS")
             cure = "only asymmetric ones: whoever checks HS256 could also sign it"
@@ -210,115 +190,25 @@ def _lint_files(table: Table, where: str) -> Iterator[Problem]:
 
 
 def _lint_identity(table: Table, where: str) -> Iterator[Problem]:
-    prefixes = [source.get("prefix", "") for _, source in _tables(table.get("identity"))]
+    prefixes = [source.get("prefix", "") for _, source in tables_in(table.get("identity"))]
     if len(prefixes) != len({str(prefix) for prefix in prefixes}):
         cure = 'give each a prefix of its own, such as "client:"; one of them may have none'
         yield Problem(f"{where}.identity", "two claims share one space of names", cure)
 
 
 def _lint_paths(table: Table, where: str) -> Iterator[Problem]:
-    client = _dict(table.get("client_claim")).get("values")
+    client = table_in(table.get("client_claim")).get("values")
     conditions = [(f"{where}.require", table.get("require")), (where, {"client_claim": client})]
-    conditions += [(f"{where}.grant[{n}].when", grant.get("when")) for n, grant in _tables(table.get("grant"))]
+    conditions += [(f"{where}.grant[{n}].when", grant.get("when")) for n, grant in tables_in(table.get("grant"))]
     for place, condition in conditions:
-        for path, values in _dict(condition).items():
+        for path, values in table_in(condition).items():
             try:
                 parse_path(path)
             except ClaimPathError as error:
                 yield Problem(f"{place}.{path}", str(error))
-            yield from (Problem(f"{place}.{path}", *fault) for value in _strings(values) for fault in _pattern(value))
-
-
-def _pattern(value: str) -> Iterator[tuple[str, str]]:
-    if value == "*":
-        yield "'*' binds nothing: it matches every value", "name the values, or a prefix and *; required_claims: any"
-    if "*" in value[:-1]:
-        yield f"{value!r}: a * stands only at the end", "write the value out, or a prefix and *"
-
-
-def _lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
-    for number, grant in _tables(table.get("grant")):
-        place = f"{where}.grant[{number}]"
-        if ("accept" in grant) == ("values" in grant):
-            found = "both accept and values" if "accept" in grant else "neither accept nor values"
-            yield Problem(place, found, "accept: the claim carries permission names; values: its values are mapped")
-        for name in _strings(grant.get("accept")):
-            yield from _lint_right(name, f"{place}.accept", {}, has_tenant="tenant" in table)
-            if "*" in name and "@" in name:
-                cure = "a token may widen its reach only by a name that is listed here literally"
-                yield Problem(f"{place}.accept", f"{name!r}: a pattern covers own objects only", cure)
-        for value, names in _dict(grant.get("values")).items():
-            if value == "*" and not grant.get("when"):
-                cure = "add a condition, when = {...}, or name the values"
-                yield Problem(f"{place}.values.*", "matches every value", cure)
-            elif value != "*":
-                yield from (Problem(f"{place}.values.{value}", *fault) for fault in _pattern(value))
-            for name in _strings(names):
-                yield from _lint_right(name, f"{place}.values.{value}", roles, has_tenant="tenant" in table)
-
-
-def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
-    """A right is a role, a permission, a group or a pattern; permissions may carry a reach."""
-    if text in roles:
-        if not has_tenant and _names_tenant(text, roles):
-            cure = 'add tenant = "<claim>" to the issuer, or use another role for it'
-            yield Problem(where, f"{text!r} has @tenant rights, and this issuer has no tenant claim", cure)
-        return
-    try:
-        name, reach = split_reach(text)
-        expand(name)
-    except NameUnknownError as error:
-        yield Problem(where, f"{text!r}: {error}", _meant(text, roles))
-        return
-    if reach is Reach.TENANT and name.startswith("store:"):
-        yield Problem(where, f"{text!r}: a store is one's own or everybody's", "write it without @tenant, or @all")
-    elif reach is Reach.TENANT and not has_tenant:
-        yield Problem(where, f"{text!r}: this issuer has no tenant claim", 'add tenant = "<claim>" to the issuer')
-
-
-def _meant(text: str, roles: Table) -> str:
-    """Return the suggestion for an unknown right: never a pattern, which would give more than was asked for."""
-    if text in SOUGHT:
-        return f"did you mean {SOUGHT[text]!r}?"
-    known = {*NAMES, *ALIASES, *roles}
-    return did_you_mean(text, known | {f"{name}@{reach}" for name in NAMES for reach in ("tenant", "all")} | {"*@all"})
-
-
-def _lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
-    for name, role in roles.items():
-        where = f"roles.{name}"
-        if name in IssuerTable.model_fields:
-            # TOML: a key after a table's header belongs to that table.
-            yield Problem(
-                where, "looks like a key of [[issuer]]", "move it up, before the first [roles] or [[issuer.grant]]"
+            yield from (
+                Problem(f"{place}.{path}", *fault) for value in strings_in(values) for fault in pattern_faults(value)
             )
-            continue
-        if name in NAMES or name in ALIASES or ":" in name or "*" in name or "@" in name:
-            yield Problem(where, "a role must not look like a permission", "choose a plain word")
-        if _reaches_itself(name, roles):
-            yield Problem(where, "the role includes itself", "break the circle")
-        for text in _strings(_dict(role).get("allow")):
-            yield from _lint_right(text, where, roles, has_tenant=has_tenant)
-
-
-def _reaches_itself(start: str, roles: Table) -> bool:
-    return start in _everything_in(start, roles)
-
-
-def _names_tenant(start: str, roles: Table) -> bool:
-    return any(text.endswith("@tenant") for text in _everything_in(start, roles))
-
-
-def _everything_in(start: str, roles: Table) -> set[str]:
-    """Return all that a role allows, through the roles it includes."""
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for name in _strings(_dict(roles.get(waiting.pop())).get("allow")):
-            if name not in found:
-                found.add(name)
-                waiting.append(name)
-    return found
 
 
 def _lint_many(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
@@ -352,7 +242,7 @@ def _lint_prefixes(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
 
 def _full_prefixes(table: Table) -> list[str]:
     own = table.get("identity_prefix")
-    sources = [source.get("prefix", "") for _, source in _tables(table.get("identity"))] or [""]
+    sources = [source.get("prefix", "") for _, source in tables_in(table.get("identity"))] or [""]
     return [f"{own}{source}" for source in sources] if isinstance(own, str) else []
 
 
@@ -363,17 +253,3 @@ def _lint_limits(limits: Table) -> Iterator[Problem]:
     for earlier, later in pairwise(names):
         if all(isinstance(ages[name], (int, float)) for name in (earlier, later)) and ages[earlier] > ages[later]:
             yield Problem(f"limits.{later}", f"is less than {earlier}", f"write at least {ages[earlier]:g}")
-
-
-def _tables(value: object) -> list[tuple[int, Table]]:
-    """Return the tables of a list, each with its place in it."""
-    members = cast("list[object]", value) if isinstance(value, list) else []
-    return [(number, cast("Table", table)) for number, table in enumerate(members) if isinstance(table, dict)]
-
-
-def _dict(value: object) -> Table:
-    return cast("Table", value) if isinstance(value, dict) else {}
-
-
-def _strings(value: object) -> list[str]:
-    return [text for text in cast("list[object]", value) if isinstance(text, str)] if isinstance(value, list) else []

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
-from .lint import consequences, did_you_mean, kind_of, lint, not_yet, warnings_of
+from .lint import consequences, lint, not_yet, warnings_of
 from .presets import expanded
+from .raw import did_you_mean, kind_of
 from .schema import Document, GrantTable, IssuerTable, LangGraphTable, LimitsTable, RoleTable, normalised
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Never, cast
 from langgraph_sdk import Auth
 
 from ..auth import OIDCAuth
-from ..config.lint import did_you_mean
+from ..config.raw import did_you_mean
 from ..errors import ConfigError, Problem
 from ..observe import logger
 from ..permissions.names import ALIASES, EVENTS

@@ -1,0 +1,39 @@
+"""A raw document, read whatever is in it: pydantic says nothing more about a table once one of its keys failed."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Table = dict[str, Any]
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return a suggestion, or ""."""
+    close = get_close_matches(str(word), sorted(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def kind_of(value: object) -> str:
+    """Return what kind of value this is; not the value: it may be a secret."""
+    names = {"str": "a string", "int": "a number", "float": "a number", "bool": "a boolean", "list": "a list"}
+    return {**names, "dict": "a table", "NoneType": "nothing"}.get(type(value).__name__, type(value).__name__)
+
+
+def tables_in(value: object) -> list[tuple[int, Table]]:
+    """Return the tables of a list, each with its place in it."""
+    members = cast("list[object]", value) if isinstance(value, list) else []
+    return [(number, cast("Table", table)) for number, table in enumerate(members) if isinstance(table, dict)]
+
+
+def table_in(value: object) -> Table:
+    """Return a table, or an empty one for anything else."""
+    return cast("Table", value) if isinstance(value, dict) else {}
+
+
+def strings_in(value: object) -> list[str]:
+    """Return the strings of a list; nothing for anything else."""
+    return [text for text in cast("list[object]", value) if isinstance(text, str)] if isinstance(value, list) else []
