@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .check import check
 from .demo import demo
+from .explain import can, explain, label
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,4 +16,5 @@ def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 
 
-app.add_command(demo)
+for command in (check, explain, can, label, demo):
+    app.add_command(command)

@@ -183,6 +183,11 @@ def _rights(
             yield from (Right(covered, reach, graphs) for covered in sorted(expand(name)))
 
 
+def rights_of_roles(document: Document) -> dict[str, tuple[Right, ...]]:
+    """Return what each role of a document gives, through the roles it includes."""
+    return {name: tuple(_rights([name], document.roles)) for name in document.roles}
+
+
 def _narrower(outer: frozenset[str] | None, inner: frozenset[str] | None) -> frozenset[str] | None:
     if outer is None or inner is None:
         return inner if outer is None else outer

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import httpx
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+METADATA_IPV6 = ipaddress.ip_address("fd00:ec2::254")
+"""The metadata service of AWS, which over IPv6 has no link-local address."""
 USER_AGENT = "langgraph-oidc-auth"
 """Some firewalls in front of providers refuse requests without a User-Agent."""
 
@@ -52,9 +55,9 @@ def permitted_url(url: str) -> str | None:
         _ = parts.port
     except ValueError:
         return "it is not a URL"
-    if not host.isascii():
-        # A client reads dots of other scripts as dots: what looks like a name may be an address.
-        return "its host must be written in ASCII (xn--...)"
+    if not host.isascii() or "%" in host or host.endswith("."):
+        # A client reads dots of other scripts as dots, and %2e too: what looks like a name may be an address.
+        return "its host must be written plainly: in ASCII (xn--...), without % and without a dot at its end"
     if not host or parts.username or parts.password or parts.fragment:
         return "it must be a plain https URL: a host, no user name, no fragment"
     if parts.scheme == "https":
@@ -73,8 +76,10 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    # A mapped (RFC 4291 §2.5.5.2) or translated (RFC 6052 §2.1) address leads to the IPv4 one in it.
-    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in NAT64 else address.ipv4_mapped or address
+    # Each of these forms leads to the IPv4 address in it (RFC 4291 §2.5.5, RFC 6052 §2.1, RFC 3056 §2).
+    if address in NAT64 or (address in IPV4_COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 def _old_spelling(host: str) -> ipaddress.IPv4Address | None:
@@ -93,7 +98,9 @@ def _is_loopback(host: str) -> bool:
 def _is_link_local(host: str) -> bool:
     # 169.254.169.254 is the cloud metadata service: a discovery document must not be able to point there.
     address = _address(host)
-    return address is not None and (address.is_link_local or address.is_unspecified or address.is_multicast)
+    if address is None:
+        return False
+    return address == METADATA_IPV6 or address.is_link_local or address.is_unspecified or address.is_multicast
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

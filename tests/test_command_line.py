@@ -1,0 +1,142 @@
+"""The command line: what it says, how it ends, and that it prints no token."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from oidc_auth import store_label
+from oidc_auth.cli.app import app
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oidc_auth.testing import LocalIssuer
+
+QUICKSTART = Path(__file__).parents[1] / "examples" / "quickstart" / "oidc-auth.toml"
+ALICE: dict[str, Any] = {"sub": "alice", "org": "acme", "roles": ["editor"]}
+
+
+def run(*arguments: str, given: str | None = None, env: Mapping[str, str] | None = None) -> Result:
+    environ = {"OIDC_ISSUER": "https://issuer.test", **(env or {})}
+    return CliRunner().invoke(app, arguments, input=given, env=environ)
+
+
+def test_check_shows_what_each_role_gives() -> None:
+    shown = run("check", str(QUICKSTART))
+    assert shown.exit_code == 0
+    lines = {line.split("│")[1].strip(): line for line in shown.output.splitlines() if line.count("│") > 2}
+    assert [cell.strip() for cell in lines["threads:create"].split("│")[2:7]] == ["own", "-", "tenant", "-", "-"]
+    assert "issuer  https://issuer.test, audience agents" in shown.output
+
+
+def test_check_as_json_is_for_programs() -> None:
+    described = json.loads(run("check", str(QUICKSTART), "--json").output)
+    assert (described["valid"], described["issuers"]) == (True, ["https://issuer.test"])
+    assert described["roles"]["robot"] == ["threads:create_run", "threads:read", "threads:search"]
+
+
+def test_check_of_a_wrong_file_reports_all_and_ends_with_one(tmp_path: Path) -> None:
+    wrong = tmp_path / "oidc-auth.toml"
+    wrong.write_text('[[issuer]]\nisuer = "https://x.test"\naudiance = "a"\n', "utf-8")
+    refused = run("check", str(wrong))
+    assert refused.exit_code == 1
+    assert "issuer[0].audiance: unknown key (did you mean 'audience'?)" in refused.output
+    problems = json.loads(run("check", str(wrong), "--json").output)["problems"]
+    assert {"where": "issuer[0].isuer", "message": "unknown key", "cure": "did you mean 'issuer'?"} in problems
+
+
+def test_check_warns_of_what_is_dangerous(tmp_path: Path) -> None:
+    file = tmp_path / "open.toml"
+    text = '[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\ninsecure_skip_audience = true\n'
+    file.write_text(text, "utf-8")
+    shown = run("check", str(file))
+    assert (shown.exit_code, "warning issuer[0]: insecure_skip_audience" in shown.output) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"), [(ALICE, 0), ({**ALICE, "roles": ["Editor"]}, 1), ({"roles": ["editor"]}, 1)]
+)
+def test_explain_says_why_and_ends_with_one_when_nothing_is_given(claims: dict[str, Any], code: int) -> None:
+    explained = run("explain", str(QUICKSTART), "--claims", "-", given=json.dumps(claims))
+    assert explained.exit_code == code
+    assert ("REFUSED" in explained.output) == bool(code)
+    assert "claims only" in explained.output
+
+
+def test_explain_as_json_is_for_programs() -> None:
+    explained = run("explain", str(QUICKSTART), "--claims", "-", "--json", given=json.dumps(ALICE))
+    described = json.loads(explained.output)
+    assert (described["identity"], described["tenant"], described["graphs"]) == ("alice", "acme", None)
+    assert "threads:write" in described["permissions"]
+    assert described["checks"][0] == {"code": "token_kind_refused", "outcome": "passed", "detail": ""}
+
+
+@pytest.mark.parametrize("way", ["file", "stdin", "variable"])
+def test_explain_verifies_a_token_and_never_prints_it(tmp_path: Path, issuer: LocalIssuer, way: str) -> None:
+    with issuer.served() as url:
+        token = issuer.token(roles=["editor"], org="acme")
+        (tmp_path / "token").write_text(f"Bearer {token}\n", "utf-8")
+        options = {"file": ["--token-file", str(tmp_path / "token")], "stdin": ["--token-file", "-"], "variable": []}
+        environ = {"OIDC_ISSUER": url, "OIDC_AUTH_TOKEN": token if way == "variable" else ""}
+        explained = run("explain", str(QUICKSTART), *options[way], given=token, env=environ)
+    assert explained.exit_code == 0, explained.output
+    assert "identity  alice" in explained.output
+    assert not any(part in explained.output for part in token.split("."))
+
+
+def test_a_refused_token_says_expected_found_and_cure(issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        token = issuer.token(audience="billing")
+        explained = run("explain", str(QUICKSTART), "--token-file", "-", given=token, env={"OIDC_ISSUER": url})
+    assert explained.exit_code == 1
+    assert "audience_mismatch" in explained.output
+    assert "expected agents; found 'billing'" in explained.output
+
+
+@pytest.mark.parametrize(
+    ("permission", "code", "said"),
+    [
+        ("threads:delete", 0, "yes\n"),
+        ("threads:delete@tenant", 1, "no\n"),
+        ("assistants:create", 1, "no\n"),
+        ("threads:dleete", 2, "unknown permission"),
+    ],
+)
+def test_can_answers_by_its_exit_status(permission: str, code: int, said: str) -> None:
+    answered = run("can", str(QUICKSTART), "--claims", "-", permission, given=json.dumps(ALICE))
+    assert (answered.exit_code, said in answered.output) == (code, True)
+
+
+def test_can_says_why_nothing_is_given() -> None:
+    answered = run("can", str(QUICKSTART), "--claims", "-", "threads:read", given='{"sub": "x"}')
+    assert (answered.exit_code, answered.output[:23]) == (1, "no: no_permission_maps:")
+
+
+def test_label_prints_the_label_that_the_store_uses() -> None:
+    printed = run("label", str(QUICKSTART), "--claims", "-", given=json.dumps(ALICE))
+    assert printed.output.strip() == store_label({"identity": "alice", "tenant": "acme"})
+    assert run("label", str(QUICKSTART), "--claims", "-", given="{}").exit_code == 1
+
+
+@pytest.mark.parametrize(("given", "said"), [("no json", "not JSON"), ("[]", "a JSON object"), ("", "not JSON")])
+def test_claims_that_are_none_are_refused_with_a_reason(given: str, said: str) -> None:
+    refused = run("label", str(QUICKSTART), "--claims", "-", given=given)
+    assert (refused.exit_code, said in refused.output) == (1, True)
+
+
+def test_no_token_at_all_is_said() -> None:
+    refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
+    assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output) == (1, True)
+
+
+def test_a_wrong_configuration_ends_every_command_with_its_report(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[[issuer]]\n", "utf-8")
+    for command in (["explain"], ["label"], ["can", "threads:read"]):
+        refused = run(command[0], str(wrong), "--claims", "-", *command[1:], given="{}")
+        assert (refused.exit_code, "no grant" in refused.output) == (1, True)
