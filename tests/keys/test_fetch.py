@@ -273,7 +273,7 @@ FORBIDDEN = {
     "https://169.254.169.254/": "link-local",
     "https://169.254.0.1:8443/": "link-local",
     "https://[fe80::1]/": "link-local",
-    "https://[fe80::1%25eth0]/": "link-local",
+    "https://[fe80::1%25eth0]/": "written plainly",
     "https://0.0.0.0/": "link-local",
     "https://[::]/": "link-local",
     "https://224.0.0.1/": "link-local",
