@@ -70,16 +70,38 @@ def site() -> Iterator[Site]:
 
 
 def fetch(
-    url: str, headers: Mapping[str, str] | None = None, method: str = "GET", body: bytes | None = None
+    url: str,
+    headers: Mapping[str, str] | None = None,
+    method: str = "GET",
+    body: bytes | None = None,
+    limit: int = LIMIT,
 ) -> Response:
     async def once() -> Response:
-        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        fetcher = HttpFetcher(max_bytes=limit, timeout=5)
         try:
             return await fetcher(method, url, headers or {}, body)
         finally:
             await fetcher.aclose()
 
     return asyncio.run(once())
+
+
+def test_a_body_of_many_pieces_is_brought_whole(site: Site) -> None:
+    sent = bytes(range(256)) * 2_000
+    site.answers["/x"] = Response(200, {}, sent)
+    assert fetch(f"{site.url}/x", limit=len(sent)).body == sent
+
+
+def test_a_client_that_was_closed_is_not_used_again(site: Site) -> None:
+    async def twice() -> list[int]:
+        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        statuses = []
+        for _ in range(2):
+            statuses.append((await fetcher("GET", f"{site.url}/x", {}, None)).status)
+            await fetcher.aclose()
+        return statuses
+
+    assert asyncio.run(twice()) == [404, 404]
 
 
 def test_an_answer_is_brought_as_it_is(site: Site) -> None:

@@ -190,3 +190,12 @@ def test_a_configuration_with_keys_of_no_use_is_refused_at_start(broken: Any) ->
     with pytest.raises(ConfigError) as refused:
         Door(jwks={"keys": [broken]})
     assert [problem.where for problem in refused.value.problems] == ["issuer[0].jwks"]
+
+
+def test_of_inline_keys_that_fit_the_named_one_decides() -> None:
+    door = Door()
+    door.issuer.rotate("ES256")
+    inline = Door(jwks=door.issuer.key_set())
+    assert len(door.issuer.key_set()["keys"]) == 2
+    assert inline.knock(door.issuer.token()) is None
+    assert inline.knock(door.issuer.token(header={"kid": None})) is Code.KEY_AMBIGUOUS

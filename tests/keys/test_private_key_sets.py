@@ -80,7 +80,7 @@ class Provider:
 
 
 @contextmanager
-def private_provider(folder: Path) -> Iterator[Provider]:
+def private_provider(folder: Path, *, asks_for_a_certificate: bool = True) -> Iterator[Provider]:
     authority = issued()
     ca_file, _ = authority.write(folder, "ca")
     server_files = issued(authority).write(folder, "server")
@@ -103,7 +103,7 @@ def private_provider(folder: Path) -> Iterator[Provider]:
             """Keep quiet."""
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca_file)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_REQUIRED if asks_for_a_certificate else ssl.CERT_NONE
     context.load_cert_chain(*server_files)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         # The handshake belongs to each connection's own thread: one that fails must not end the server.
@@ -140,6 +140,16 @@ def test_without_one_of_its_files_there_are_no_keys(tmp_path: Path, missing: str
         gone = {missing, "client_key"} if missing == "client_certificate" else {missing}
         with pytest.raises(UpstreamError):
             identity(provider, **{name: file for name, file in provider.files.items() if name not in gone})
+
+
+def test_a_certificate_of_an_unknown_authority_is_refused_where_no_file_is_set(tmp_path: Path) -> None:
+    with private_provider(tmp_path, asks_for_a_certificate=False) as provider:
+        token_only = {"bearer_file": provider.files["bearer_file"]}
+        assert identity(provider, **token_only, ca_file=provider.files["ca_file"]) == "alice"
+        asked = len(provider.sent)
+        with pytest.raises(UpstreamError):
+            identity(provider, **token_only)
+        assert len(provider.sent) == asked
 
 
 def test_the_token_for_the_key_set_goes_to_no_other_origin(tmp_path: Path, issuer: LocalIssuer) -> None:
