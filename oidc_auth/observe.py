@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from traceback import format_tb
 from typing import Protocol
 
 logger = logging.getLogger("oidc_auth")
@@ -56,6 +57,11 @@ class Observer(Protocol):
 def silent(event: Event, /) -> None:
     """Ignore the event: the default observer."""
     del event
+
+
+def trace(error: BaseException) -> str:
+    """Return where something failed, and with what type: what it says may hold claims, or a conversation."""
+    return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}"
 
 
 def tell(observer: Observer, event: Event) -> None:

@@ -29,6 +29,10 @@ WARN_EVERY = 60
 """Seconds between two warnings about a provider that stays away."""
 
 
+LONGEST_FAILURE = 1_000
+"""Characters of a failure in a message."""
+
+
 class Found(NamedTuple):
     """The key for a header, and the generation of the key set it stands in."""
 
@@ -205,12 +209,16 @@ class RemoteKeys:
 
     def _unavailable(self, now: float) -> UpstreamError:
         self._warn(now)
-        return UpstreamError(found=f"{self._issuer}: {self._keys.failure}", retry_after=self._keys.next_attempt_in(now))
+        return UpstreamError(found=f"{self._issuer}: {self._why()}", retry_after=self._keys.next_attempt_in(now))
 
     def _warn(self, now: float) -> None:
         if self._warned_at is None or not 0 <= now - self._warned_at < WARN_EVERY:
             self._warned_at = now
-            logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._keys.failure)
+            logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._why())
+
+    def _why(self) -> str:
+        """Return the failure, bounded: a provider chooses parts of it."""
+        return str(self._keys.failure)[:LONGEST_FAILURE]
 
     async def _load(self) -> KeySet:
         """Fetch a new key set. Only one that is good replaces the old one; whatever goes wrong is a FetchError."""
@@ -249,8 +257,14 @@ class RemoteKeys:
         own = {_origin(known) for known in (self._issuer, self._configured_url) if known is not None}
         if self._bearer_file is None or _origin(url) not in own:
             return {}
-        token = await asyncio.to_thread(Path(self._bearer_file).read_text, "utf-8")
-        return {"authorization": f"Bearer {token.strip()}"}
+        try:
+            token = (await asyncio.to_thread(Path(self._bearer_file).read_text, "utf-8")).strip()
+        except (OSError, ValueError) as error:
+            raise FetchError(f"bearer_file {self._bearer_file} cannot be read: {type(error).__name__}") from None
+        if not token.isascii() or not token.isprintable() or not token or " " in token:
+            # An HTTP client would refuse the header, and quote it.
+            raise FetchError(f"bearer_file {self._bearer_file} does not hold exactly one token")
+        return {"authorization": f"Bearer {token}"}
 
 
 def _origin(url: str) -> tuple[str, str]:

@@ -9,11 +9,11 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Code, DeniedError
-from ..observe import Decided, logger, tell
+from ..observe import Decided, logger, tell, trace
 from ..permissions.decide import Decision, Filter, NoRestriction, Restriction, deny, own
 from ..permissions.names import Reach
 from .crons import authorize, clean_payload, payload_of, renew
-from .judge import judge, refused_by_settings
+from .judge import is_copy, judge, refused_by_settings
 from .narrow import narrowed
 from .replies import HTTP_EXCEPTIONS, from_handler
 from .stamp import claims_system, refuse_change, stamp_new, stamp_run
@@ -45,9 +45,9 @@ def handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
             return _carried_out(decision, allowed, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
             raise
-        except Exception as error:
-            logger.exception("the rule for %s failed", event)
-            raise from_handler(DeniedError(Code.HANDLER_FAILED).challenge()) from error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+            logger.error("the rule for %s failed: %s", event, trace(error))
+            raise from_handler(DeniedError(Code.HANDLER_FAILED).challenge()) from None
 
     return handle
 
@@ -75,7 +75,7 @@ def enforce(user: object, event: str, value: Value, settings: EnforcementSetting
         return Decision(event=event, allowed=True, filter=NoRestriction())
     if action == "create_run":
         stamp_run(value, decision.stamp)
-    elif action == "create" and "metadata" in value:
+    elif action == "create" and not is_copy(event, value):
         return _create(event, value, decision, settings, now)
     elif action == "update" and caller is not None and value.get("action") is None:
         return _update(event, value, decision, caller, settings, now)

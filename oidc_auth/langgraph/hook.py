@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import FORBIDDEN, MEANINGS, Challenge, Code, TokenError, UpstreamError
-from ..observe import logger
+from ..observe import logger, trace
 from .replies import from_authenticate
 
 if TYPE_CHECKING:
@@ -29,10 +29,10 @@ def hook(oidc: OIDCAuth) -> Authenticate:
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and what led here may have seen the token.
             raise from_authenticate(refusal.challenge()) from None
-        except Exception as error:
-            logger.exception("authentication failed")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+            logger.error("authentication failed: %s", trace(error))
             said = MEANINGS[Code.HANDLER_FAILED].says
-            raise from_authenticate(Challenge(status=FORBIDDEN, detail=said)) from error
+            raise from_authenticate(Challenge(status=FORBIDDEN, detail=said)) from None
 
     return authenticate
 

@@ -56,11 +56,16 @@ def read_ask(event: str, value: Value) -> Ask:
         steers_run=event == "threads:update" and value.get("action") is not None,
         of_many=event == "threads:update" and value.get("thread_id") is None,
         drops_run=event == "threads:delete" and value.get("run_id") is not None,
-        copies=event == "threads:create" and "metadata" not in value,
+        copies=is_copy(event, value),
         for_cron=event == "threads:read" and "metadata" in value,
         edits_payload=event == "crons:update" and edits_payload(value),
         assistant=_assistant(event, value),
     )
+
+
+def is_copy(event: str, value: Value) -> bool:
+    """Tell whether a thread is being copied: the server shows no metadata then, and takes over the original's."""
+    return event == "threads:create" and "metadata" not in value
 
 
 def _assistant(event: str, value: Value) -> str | None:

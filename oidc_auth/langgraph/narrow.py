@@ -85,4 +85,4 @@ def _check_condition(key: object, condition: object) -> None:
             return
     elif isinstance(condition, _SCALARS):
         return
-    raise FilterError(f"{key}: a string, number, boolean or null is expected")
+    raise FilterError(f"{key}: a string, integer, boolean or null is expected")

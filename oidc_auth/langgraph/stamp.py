@@ -61,6 +61,9 @@ def clean_config(holder: object) -> None:
 
 def stamp_new(value: Value, stamp: Mapping[str, Any]) -> None:
     """Write who owns a new object, over whatever the client sent."""
+    if value.get("metadata") is None:
+        # A dict put there now would be ours alone, and the object nobody's.
+        raise MalformedError("there is no metadata to stamp")
     metadata = metadata_of(value)
     clean(metadata)
     metadata.update(stamp)

@@ -267,6 +267,17 @@ def test_a_server_that_starts_during_an_outage_recovers_with_the_provider() -> N
     story(tell)
 
 
+def test_what_a_provider_says_never_fills_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def lying(method: str, url: str, headers: Any, body: bytes | None) -> Response:
+        return Response(200, {}, b'{"issuer": "%s"}' % (b"x" * 100_000))
+
+    table = {"preset": "generic", "issuer": "https://issuer.test", "audience": "agents"}
+    oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=lying)
+    with pytest.raises(UpstreamError, match="is of issuer 'xxx"):
+        asyncio.run(oidc.authenticate(bearer(LocalIssuer().token())))
+    assert max(len(record.getMessage()) for record in caplog.records) < 2_000
+
+
 def test_an_outage_is_warned_of_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     async def tell(door: Door) -> None:
         await greet(door)

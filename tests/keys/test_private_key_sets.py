@@ -152,6 +152,22 @@ def test_a_certificate_of_an_unknown_authority_is_refused_where_no_file_is_set(t
         assert len(provider.sent) == asked
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"secret\nsecret", b"secret secret", b"secret\0", "secr\u00e9t".encode(), b"secret\xff"]
+)
+def test_a_file_without_exactly_one_token_is_named_and_not_quoted(
+    issuer: LocalIssuer, tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (file := tmp_path / "token").write_bytes(content)
+    with issuer.served() as url:
+        table = {"preset": "generic", "issuer": url, "audience": "agents", "bearer_file": str(file)}
+        oidc, token = OIDCAuth.from_dict({"issuer": table}), issuer.token()
+        with pytest.raises(UpstreamError) as refusal:
+            asyncio.run(oidc.authenticate({"authorization": f"Bearer {token}"}))
+    assert f"bearer_file {file}" in refusal.value.found
+    assert "secr" not in f"{refusal.value} {caplog.text}"
+
+
 def test_the_token_for_the_key_set_goes_to_no_other_origin(tmp_path: Path, issuer: LocalIssuer) -> None:
     """A discovery document may name keys on another host; that host does not get the token."""
     (tmp_path / "token").write_text("secret", encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from langgraph_sdk import Auth
 
 from oidc_auth import OIDCAuth
-from oidc_auth.langgraph import authenticator
+from oidc_auth.langgraph import authenticator, protect
 
 if TYPE_CHECKING:
     from world.town import Somebody, Town
@@ -49,6 +49,32 @@ def test_no_log_line_holds_a_token_or_its_signature(
     assert "refused: expired" in text
     for bearer in (alice.token, bob.token, bad):
         assert not any(part in text for part in bearer.split(".")[1:])
+
+
+def fails(*seen: Any, **also_seen: Any) -> Any:
+    raise RuntimeError(f"cannot read {seen} {also_seen}")
+
+
+async def fails_later(ctx: Any, value: Any) -> Any:
+    fails(dict(ctx.user), value)
+
+
+def test_the_log_says_where_a_function_of_ones_own_failed_and_nothing_of_what_it_saw(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = {"preset": "generic", "issuer": town.issuer.url, "audience": "agents", "claims": ["email"]}
+    token = town.issuer.token(scope="threads:write", email="alice@secret.test")
+    for made in (
+        protect(OIDCAuth.from_dict({"issuer": table}, fetcher=town.issuer, mapper=fails)),
+        protect(OIDCAuth.from_dict({"issuer": table}, fetcher=town.issuer), also={"threads:create": fails_later}),
+    ):
+        caplog.clear()
+        town.server.install(made)
+        assert town.server.ask("POST", "/threads", token, {"metadata": {"note": "secret"}}).status_code == 403
+        text = caplog.text + repr([vars(record) for record in caplog.records])
+        assert "RuntimeError" in text
+        assert "in fails" in text
+        assert "secret" not in text
 
 
 @pytest.mark.parametrize(

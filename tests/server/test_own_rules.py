@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -51,6 +53,25 @@ def test_a_rule_beside_ours_may_refuse_or_narrow(town: Town, answer: Any, status
     town.enforce(also={"threads:read": answering(answer)})
     got = town.person("alice", "editor")("GET", path)
     assert (got.status_code, "secret" in got.text) == (status, False)
+
+
+MADE = ("assistants:create", "crons:create", "threads:create", "threads:create_run")
+VALUES: tuple[dict[str, Any], ...] = ({}, {"metadata": None}, {"metadata": []})
+UNSTAMPED = [(event, value) for event in MADE for value in VALUES]
+UNSTAMPED.remove(("threads:create", {}))  # a copy: the server takes over the original's metadata
+
+
+@pytest.mark.parametrize(("event", "value"), UNSTAMPED)
+def test_what_cannot_be_stamped_is_not_made(town: Town, event: str, value: dict[str, Any]) -> None:
+    """A server that shows no metadata would store an object of nobody."""
+    resource, _, action = event.partition(":")
+    (handle,) = protect(document(town.issuer))._handlers[(resource, action)]
+    user = SimpleNamespace(identity="ada", permissions=list(MADE), graphs=None)
+    ctx = cast("Any", SimpleNamespace(user=user, resource=resource, action=action))
+    with pytest.raises(HTTPException) as refusal:
+        asyncio.run(cast("Any", handle)(ctx=ctx, value={"assistant_id": "agent", "graph_id": "agent", **value}))
+    said = "the authorization rule failed, so the answer is no"
+    assert (refusal.value.status_code, refusal.value.detail) == (403, said)
 
 
 @pytest.mark.parametrize(
