@@ -34,6 +34,15 @@ def test_check_shows_what_each_role_gives() -> None:
     assert "issuer  https://issuer.test, audience agents" in shown.output
 
 
+def test_names_in_square_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "[bold]oidc.toml"
+    issuer = '[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\naudience = "[/a]"\n'
+    file.write_text(f'{issuer}[roles]\n"[/x]" = ["threads:read"]\n', "utf-8")
+    shown = run("check", str(file))
+    assert shown.exit_code == 0
+    assert all(name in shown.output for name in (file.name, "audience [/a]", "[/x]"))
+
+
 def test_check_as_json_is_for_programs() -> None:
     described = json.loads(run("check", str(QUICKSTART), "--json").output)
     assert (described["valid"], described["issuers"]) == (True, ["https://issuer.test"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..config.build import rights_of_roles
@@ -63,11 +64,13 @@ def _described(loaded: Loaded, roles: Mapping[str, Mapping[str, Reach]]) -> dict
 
 def _print(loaded: Loaded, roles: Mapping[str, Mapping[str, Reach]]) -> None:
     console = Console()
-    console.print(f"[green]valid[/] {loaded.source} ({loaded.digest})", highlight=False, soft_wrap=True)
+    console.print(f"[green]valid[/] {escape(loaded.source)} ({loaded.digest})", highlight=False, soft_wrap=True)
     for table in loaded.document.issuer:
-        console.print(f"issuer  {table.issuer}, audience {', '.join(table.audience) or '-'}", soft_wrap=True)
+        console.print(
+            f"issuer  {table.issuer}, audience {', '.join(table.audience) or '-'}", soft_wrap=True, markup=False
+        )
     for warning in loaded.warnings:
-        console.print(f"[yellow]warning[/] {warning}", soft_wrap=True)
+        console.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if roles:
         console.print(_matrix(roles))
 
@@ -75,7 +78,7 @@ def _print(loaded: Loaded, roles: Mapping[str, Mapping[str, Reach]]) -> None:
 def _matrix(roles: Mapping[str, Mapping[str, Reach]]) -> Table:
     matrix = Table(title="How far each role reaches", title_justify="left")
     for heading in ("", *roles):
-        matrix.add_column(heading)
+        matrix.add_column(escape(heading))
     for resource, actions in ACTIONS.items():
         for action in actions:
             event = f"{resource}:{action}"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from ..testing import LocalIssuer
@@ -90,7 +91,8 @@ def _table(played: Iterable[Row]) -> Table:
         table.add_column(name, overflow="fold")
     for row in played:
         mark = "[green]ok[/]" if row.passed else "[bold red]NO[/]"
-        table.add_row(mark, row.caller, row.request, row.expected, row.got, row.reason)
+        cells = (row.caller, row.request, row.expected, row.got, row.reason)
+        table.add_row(mark, *(escape(cell) for cell in cells))
     return table
 
 
