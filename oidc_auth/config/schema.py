@@ -126,7 +126,7 @@ class LimitsTable(_Table):
     """``[limits]``: every bound, with its unit. Bytes and entries are whole numbers, all else is seconds."""
 
     token_bytes: int = Field(default=16_384, ge=1)
-    json_depth: int = Field(default=32, ge=1)
+    json_depth: int = Field(default=32, ge=1, le=256)
     key_set_bytes: int = Field(default=524_288, ge=1)
     fetch_timeout: float = Field(default=5, gt=0)
     refresh_after: Seconds = 600

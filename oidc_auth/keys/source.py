@@ -152,7 +152,7 @@ class RemoteKeys:
         known = self._keys.young(now)
         if known is None or known.holds(kid):
             return True
-        return not self._known_absent(kid, now) and self._bucket.has(now)
+        return self._bucket.has(now) and not self._known_absent(kid, now)
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
         """Return the one key for a header; a kid that is not known is asked for at once, within bounds."""

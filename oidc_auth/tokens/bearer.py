@@ -32,14 +32,11 @@ def present(headers: Headers, *, method: str | None, url: str | None, max_bytes:
         TokenError: ``header_repeated``, ``token_missing``, ``header_malformed`` or ``token_too_long``.
     """
     pairs = cast("Iterable[tuple[Text, Text]]", headers.items() if isinstance(headers, Mapping) else headers)
-    field = a_credential(the_only_field([value for name, value in pairs if _is(name, FIELD)]), pairs)
+    # The length first: of a request's twenty names only one or two are ever decoded.
+    fields = [value for name, value in pairs if len(name) == len(FIELD) and _text(name).lower() == FIELD]
+    field = a_credential(the_only_field(fields), pairs)
     check_length(field, max_bytes)
     return Presented(scheme=SCHEME, token=bearer_token(_text(field)), method=method, url=url)
-
-
-def _is(name: Text, wanted: str) -> bool:
-    # The length first: of a request's twenty names only one or two are ever decoded.
-    return len(name) == len(wanted) and _text(name).lower() == wanted
 
 
 def _text(value: Text) -> str:

@@ -7,6 +7,7 @@ turn a row off. The verifier, ``explain``, the metrics' labels and the table in 
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from ..errors import Code, TokenError
@@ -93,7 +94,7 @@ def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
     """Return what is configured for ``iss``, compared exactly (RFC 8725 §3.8, OpenID Connect Core §3.1.3.7)."""
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or issuer not in issuers:
-        raise TokenError(Code.ISSUER_UNKNOWN, expected=_listed(issuers), found=shown(issuer))
+        raise TokenError(Code.ISSUER_UNKNOWN, expected=_listed(frozenset(issuers)), found=shown(issuer))
     return issuers[issuer]
 
 
@@ -293,7 +294,9 @@ def shown(value: object) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."  # noqa: PLR2004 - characters of a line
 
 
+@lru_cache(maxsize=256)
 def _listed(values: Iterable[str]) -> str:
+    """Return what an operator configured, for a message; remembered, since a flood of refusals names it each time."""
     return ", ".join(sorted(repr(value) if value == "" else value for value in values)) or "none"
 
 

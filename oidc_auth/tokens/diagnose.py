@@ -15,7 +15,7 @@ from .jws import decode_base64url, parse_object
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-JWE_DOTS = 4
+JWE_PARTS = 5
 """A compact JWE has five parts (RFC 7516 §7.1)."""
 MAX_HEADER_DEPTH = 4
 ENCRYPTED_CURE = (
@@ -49,8 +49,10 @@ def diagnose(
 
 def diagnose_text(error: TokenError, token: str) -> TokenError:
     """Return the refusal of a text that is no signed JWT with the cure that fits: encrypted and opaque tokens."""
-    if token.count(".") == JWE_DOTS and error.code is Code.SEGMENTS_WRONG:
-        header = _readable_header(token.partition(".")[0])
+    # A million dots must not become a million strings.
+    parts = token.split(".", JWE_PARTS)
+    if len(parts) == JWE_PARTS and error.code is Code.SEGMENTS_WRONG:
+        header = _readable_header(parts[0])
         known = ", ".join(f"{name}={shown(header[name])}" for name in ("enc", "iss") if name in header)
         kind = f"JWE, {known}" if known else "JWE"
         return _with_cure(error, f"An encrypted token ({kind}), which only its provider can read. {ENCRYPTED_CURE}")

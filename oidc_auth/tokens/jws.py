@@ -10,9 +10,15 @@ from typing import NamedTuple, cast
 from ..errors import Code, TokenError
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+# The URL alphabet in the standard one's spelling; whatever else there is becomes a byte that strict decoding refuses.
+_TO_STANDARD = bytes(octet if octet in _ALPHABET else 0 for octet in range(256)).translate(
+    bytes.maketrans(b"-_", b"+/")
+)
+_ALIKE = bytes.maketrans(b"[]", b"{}")
+_BESIDES_STRUCTURE = bytes(octet for octet in range(256) if octet not in b'{}[]"\\')
 # Also matches a string that never ends: a pattern that fails there would be tried again at each of its quotes.
 _STRINGS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_WHITESPACE = " \t\n\r"
 _LONGEST_INTEGER = 20
 _INTEGERS = range(-(2**63), 2**64)
 """What every JSON library of the servers can write; a longer one would be an error later, with a stack trace."""
@@ -35,33 +41,25 @@ class Segments(NamedTuple):
 def split_token(token: str) -> Segments:
     """Return the three segments. Raises TokenError ``segments_wrong`` (RFC 7515 §7.1)."""
     text = token.encode("ascii")
-    # A million dots must not become a million strings.
-    parts = text.split(b".", 5)
-    if len(parts) != 3 or not all(parts):  # noqa: PLR2004 - header, payload, signature
-        encrypted = " (five: an encrypted token, JWE)" if len(parts) == 5 else ""  # noqa: PLR2004
-        raise TokenError(Code.SEGMENTS_WRONG, expected="three parts", found=f"another number{encrypted}")
-    header, payload, signature = parts
+    # Neither split() nor count(), which look at each byte by itself: strangers send long texts.
+    header, _, rest = text.partition(b".")
+    payload, _, signature = rest.partition(b".")
+    if not (header and payload and signature) or b"." in signature:
+        raise TokenError(Code.SEGMENTS_WRONG, expected="three parts", found="another number, or an empty one")
     return Segments(header, payload, signature, text)
 
 
 def decode_base64url(segment: bytes) -> bytes:
     """Return the bytes of an unpadded, canonical segment. Raises TokenError ``base64url_invalid`` (RFC 7515 §2)."""
-    if not segment or segment.translate(None, _ALPHABET):
-        raise TokenError(Code.BASE64URL_INVALID, found="nothing, or a character outside the alphabet")
-    padded = segment.translate(_TO_STANDARD) + b"=" * (-len(segment) % 4)
-    try:
-        # Nothing is left for the decoder's strict mode to find, and that one takes twice as long.
-        return _canonical(segment, a2b_base64(padded))
-    except Error:
-        raise TokenError(Code.BASE64URL_INVALID, found="an impossible length") from None
-
-
-def _canonical(segment: bytes, decoded: bytes) -> bytes:
     # Unused bits of the last character must be zero: else one token has several spellings, also in our cache.
     unused = -len(segment) % 4 * 2
-    if _ALPHABET.index(segment[-1]) & ((1 << unused) - 1):
-        raise TokenError(Code.BASE64URL_INVALID, found="unused bits that are not zero")
-    return decoded
+    if not segment or _ALPHABET.find(segment[-1]) & ((1 << unused) - 1):
+        raise TokenError(Code.BASE64URL_INVALID, found="nothing, or unused bits that are not zero")
+    try:
+        return a2b_base64(segment.translate(_TO_STANDARD) + b"=" * (-len(segment) % 4), strict_mode=True)
+    except Error:
+        found = "a character outside the alphabet, or an impossible length"
+        raise TokenError(Code.BASE64URL_INVALID, found=found) from None
 
 
 def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
@@ -75,9 +73,11 @@ def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
 def _strictly_parsed(raw: bytes, max_depth: int) -> object:
     # None for whatever is wrong, and no chained error: what the JSON parser raises holds the text it could not read.
     try:
-        text = raw.decode("utf-8")
+        text = raw.decode("utf-8").strip(_WHITESPACE)
         _check_depth(text, max_depth)
-        parsed: object = _DECODER.decode(text)
+        parsed, end = _DECODER.raw_decode(text)
+        if end != len(text):
+            return None
         if "\\u" in text:
             _ = json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # a lone surrogate is no character
     except (ValueError, RecursionError):
@@ -86,13 +86,22 @@ def _strictly_parsed(raw: bytes, max_depth: int) -> object:
 
 
 def _check_depth(text: str, max_depth: int) -> None:
+    # Cheapest first: most tokens have fewer brackets than levels, and nearly all have none inside their strings.
     if text.count("{") + text.count("[") <= max_depth:
         return
-    depth = 0
-    for bracket in re.findall(r"[{}\[\]]", _STRINGS.sub("", text)):
-        depth += 1 if bracket in "{[" else -1
-        if depth > max_depth:
-            raise ValueError
+    brackets = _structure(text)
+    if b'"' in brackets or b"\\" in brackets:
+        brackets = _structure(_STRINGS.sub("", text))
+    # Each turn takes one level off; what is then left is deeper, or no JSON.
+    for _ in range(max_depth):
+        brackets = brackets.replace(b"{}", b"")
+    if brackets:
+        raise ValueError
+
+
+def _structure(text: str) -> bytes:
+    """Return the brackets, those of lists as those of objects, and whatever a string may hide them with."""
+    return text.encode().translate(_ALIKE, _BESIDES_STRUCTURE).replace(b'""', b"")
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:

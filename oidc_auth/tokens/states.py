@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NewType
 
 UnverifiedClaims = NewType("UnverifiedClaims", Mapping[str, object])
@@ -53,4 +53,11 @@ class VerifiedToken:
 
     def remembered(self) -> VerifiedToken:
         """Return the same token with the few claims that checks of a later request may ask for; thousands are kept."""
-        return replace(self, claims={name: self.claims[name] for name in REMEMBERED if name in self.claims})
+        # Not replace(), which takes twice as long: this runs for every fresh token.
+        return VerifiedToken(
+            issuer=self.issuer,
+            claims={name: self.claims[name] for name in REMEMBERED if name in self.claims},
+            expires_at=self.expires_at,
+            valid_until=self.valid_until,
+            key_generation=self.key_generation,
+        )

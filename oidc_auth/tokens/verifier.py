@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .states import Presented
 
 
+_CLAIM_RULES = tuple(check.rule for check in CLAIM_CHECKS)
 SHORT_HEADER = 512
 """Bytes; providers' headers are shorter. Only such are remembered, so that strangers cannot fill the memory."""
 
@@ -125,8 +126,8 @@ async def _verify_as(
     algorithm = check_algorithm(header, issuer.policy.algorithms)
     check_type(header, issuer.policy)
     key, generation = await issuer.keys.find(algorithm, kid, now)
-    for check in CLAIM_CHECKS:
-        check.rule(claims, issuer.policy, now)
+    for rule in _CLAIM_RULES:
+        rule(claims, issuer.policy, now)
     check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
     return _verified(claims, issuer.policy, generation)
 

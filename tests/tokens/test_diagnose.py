@@ -126,7 +126,7 @@ def test_a_token_in_another_header_is_named_without_its_value(name: str) -> None
 def test_an_encrypted_token_is_named_as_such() -> None:
     with pytest.raises(TokenError) as refused:
         asyncio.run(Door().admit("a.b.c.d.e"))
-    assert "JWE" in refused.value.found
+    assert "An encrypted token (JWE)" in refused.value.report()
 
 
 def test_a_long_claim_is_cut_and_stays_on_one_line() -> None:
