@@ -9,7 +9,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Code, DeniedError
-from ..observe import Decided, logger, tell, trace
+from ..observe import Decided, logger, silent, tell, trace
 from ..permissions.decide import Decision, Filter, NoRestriction, Restriction, deny, own
 from ..permissions.names import Reach
 from .crons import authorize, clean_payload, payload_of, renew
@@ -113,7 +113,8 @@ def _pseudonym(user: object) -> str:
 
 def _carried_out(decision: Decision, allowed: Filter, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
     """Answer the server: the filter, or the refusal; and tell whoever listens."""
-    tell(oidc.observer, Decided(event=decision.event, allowed=decision.allowed, code=decision.code or ""))
+    if oidc.observer is not silent:
+        tell(oidc.observer, Decided(event=decision.event, allowed=decision.allowed, code=decision.code or ""))
     if decision.allowed:
         return dict(allowed.where) if isinstance(allowed, Restriction) else None
     denial = decision.denied()

@@ -93,23 +93,32 @@ class Caller:
         # Our hook always sets graphs: where they are absent the user is not ours, and may start none.
         graphs = getattr(user, "graphs", ())
         tenant = getattr(user, "tenant", ABSENT)
-        return cls(
-            identity=getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
-            rights=_rights(
-                tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)])
-            ),
-            tenancy=None if tenant is ABSENT else Tenancy(tenant if isinstance(tenant, str) else None),
-            graphs=None if graphs is None else frozenset(str(graph) for graph in _members(graphs)),
+        return _caller(
+            getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
+            tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)]),
+            None if tenant is ABSENT else Tenancy(tenant if isinstance(tenant, str) else None),
+            None if graphs is None else tuple([str(graph) for graph in _members(graphs)]),
         )
+
+
+@lru_cache(maxsize=1024)
+def _caller(
+    identity: str, permissions: tuple[str, ...], tenancy: Tenancy | None, graphs: tuple[str, ...] | None
+) -> Caller:
+    """Return a caller who cannot be changed; a request asks up to five handlers about the same one."""
+    return Caller(
+        identity=identity,
+        rights=_rights(permissions),
+        tenancy=tenancy,
+        graphs=None if graphs is None else frozenset(graphs),
+    )
 
 
 def _members(value: object) -> Sequence[object]:
     return cast("Sequence[object]", value) if isinstance(value, (list, tuple)) else ()
 
 
-@lru_cache(maxsize=1024)
 def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
-    """Read a list of permissions; a request asks up to five handlers about the same one."""
     rights: dict[str, Reach] = {}
     for permission in permissions:
         try:
@@ -130,6 +139,7 @@ def _copied(value: object) -> object:
     return value
 
 
+@lru_cache(maxsize=1024)
 def label_of(identity: str, tenancy: Tenancy | None) -> str:
     """Return the store label of one identity in one tenant: the first part of every namespace they own.
 

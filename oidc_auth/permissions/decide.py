@@ -6,9 +6,10 @@ restricts, or it says in so many words that there is no restriction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID, uuid5
 
 from ..errors import MEANINGS, Code, DeniedError
@@ -51,8 +52,7 @@ NOTHING = Restriction({OWNER: ""})
 """Matches no object: an identity is never empty."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(NamedTuple):
     """What a request wants, as far as a decision depends on it.
 
     Attributes:
@@ -76,8 +76,7 @@ class Ask:
     assistant: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer to one event: for the 403, the audit record and ``explain``.
 
     Attributes:
@@ -96,7 +95,7 @@ class Decision:
     says: str = ""
     cure: str = ""
     filter: Filter = NOTHING
-    stamp: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    stamp: Mapping[str, Any] = MappingProxyType({})
 
     def denied(self) -> DeniedError:
         """Return the error for a denial."""

@@ -202,6 +202,7 @@ ONE_MISTAKE = [
     ({**issuer(), "langgraph": {"cron_max_age": float("inf")}}, "langgraph.cron_max_age", "finite", ""),
     ({**issuer(), "limits": {"token_bytes": 1.5}}, "limits.token_bytes", "found a number", ""),
     ({**issuer(), "limits": {"fetch_timeout": 0}}, "limits.fetch_timeout", "greater than 0", ""),
+    ({**issuer(), "limits": {"json_depth": 257}}, "limits.json_depth", "less than or equal to 256", ""),
     ({**issuer(), "limits": []}, "limits", "found a list", ""),
     # what only a Python program can write
     (granting(values={1: ["*:read"]}), "issuer[0].grant[0].values.1", "no string", "quote it"),

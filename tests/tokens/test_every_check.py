@@ -227,6 +227,12 @@ def with_member(member: str) -> Callable[[bytes], bytes]:
     return lambda text: text[:-1] + f", {member}}}".encode()
 
 
+def in_turn(depth: int) -> str:
+    """Return the same with objects and lists in turn: each bracket counts, whichever it is."""
+    turns = (depth - 1) // 2
+    return f'"x": {'[{"y":' * turns}1{"}]" * turns}'
+
+
 def nested(depth: int) -> str:
     """Return a member with which the document is this deep, the document itself included."""
     return f'"x": {"[" * (depth - 1)}{"]" * (depth - 1)}'
@@ -264,6 +270,7 @@ STRANGE_JSON: dict[str, Callable[[bytes], bytes]] = {
     "a name twice, spelled differently": with_member('"x": 1, "\\u0078": 2'),
     "a name twice, further down": with_member('"x": [{"y": 1, "y": 2}]'),
     "one level too deep": with_member(nested(33)),
+    "two levels too deep, lists and objects in turn": with_member(in_turn(35)),
     "a thousand levels": with_member(nested(1_000)),
     "one level too deep among other brackets": with_member(f'"s": [[], {{}}], {nested(33)}'),
     "one level too deep behind a string": with_member(f'"s": "\\"[[[", {nested(33)}'),
@@ -282,6 +289,7 @@ STRICT_JSON: dict[str, Callable[[bytes], bytes]] = {
     "space around it": lambda text: b" \n" + text + b"\t\r ",
     "the deepest nesting": with_member(nested(32)),
     "the deepest nesting among other brackets": with_member(f'"s": [[], {{}}], {nested(32)}'),
+    "lists and objects in turn, as deep as may be": with_member(in_turn(31)),
     "many brackets side by side": with_member(f'"x": [{", ".join(["[]"] * 100)}]'),
     "brackets in strings": with_member(f'"x": "{"[{" * 100}"'),
     "brackets behind an escaped quote": with_member(f'"x": "\\"{"[" * 100}\\\\"'),

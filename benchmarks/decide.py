@@ -1,0 +1,105 @@
+"""What an event costs: our handlers beside the one that the LangGraph documentation shows, in one interleaved run.
+
+``python benchmarks/decide.py``. Medians; ratios are taken inside a round. Never run by the tests: a timing decides
+nothing there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import statistics
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from langgraph_sdk import Auth
+
+from oidc_auth import OIDCAuth
+from oidc_auth.langgraph.handlers import handler
+from oidc_auth.langgraph.judge import read_ask
+from oidc_auth.permissions.caller import Caller
+from oidc_auth.permissions.decide import decide
+from oidc_auth.testing import LocalIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+ROUNDS = 15
+CALLS = 2_000
+"""Of each handler in each round."""
+
+VALUES: dict[str, dict[str, Any]] = {
+    "threads:read": {"thread_id": "t"},
+    "threads:search": {"metadata": {}},
+    "threads:create": {"thread_id": "t", "metadata": {}},
+    "threads:create_run": {"thread_id": "t", "assistant_id": "agent", "metadata": {}, "kwargs": {"config": {}}},
+    "store:put": {"namespace": ("notes",), "key": "k"},
+}
+SCOPES = "threads:write assistants:read crons:write store:write"
+
+
+async def documented(ctx: Any, value: dict[str, Any]) -> dict[str, str]:  # noqa: ANN401 - as the documentation has it
+    """Check a permission, stamp, filter: the documentation's handler."""
+    if "threads:read" not in ctx.user.permissions:
+        raise Auth.exceptions.HTTPException(status_code=403, detail="Unauthorized")
+    value.setdefault("metadata", {})["owner"] = ctx.user.identity
+    return {"owner": ctx.user.identity}
+
+
+def fresh(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a value of its own for one call: handlers write into it."""
+    return {key: dict(member) if isinstance(member, dict) else member for key, member in value.items()}
+
+
+async def of_handler(rule: Callable[..., Awaitable[object]], user: object, value: dict[str, Any]) -> float:
+    """Return microseconds for one call of a handler."""
+    ctx = SimpleNamespace(user=user)
+    values = [fresh(value) for _ in range(CALLS)]
+    start = time.perf_counter()
+    for each in values:
+        await rule(ctx=ctx, value=each)
+    return (time.perf_counter() - start) / CALLS * 1e6
+
+
+def of_decision(caller: Caller, event: str, value: dict[str, Any]) -> float:
+    """Return microseconds for the decision alone."""
+    ask = read_ask(event, value)
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        decide(caller, ask)
+    return (time.perf_counter() - start) / CALLS * 1e6
+
+
+async def main() -> None:
+    """Print the table."""
+    logging.disable(logging.CRITICAL)
+    issuer = LocalIssuer()
+    grant = {"claim": "scope", "accept": ["threads:*", "assistants:*", "crons:*", "store:*"]}
+    table = {"issuer": {"issuer": issuer.url, "audience": "agents", "tenant": "org", "grant": grant}}
+    oidc = OIDCAuth.from_dict(table, fetcher=issuer)
+    sent = {"authorization": f"Bearer {issuer.token('alice', org='acme', scope=SCOPES)}"}
+    user = SimpleNamespace(**(await oidc.authenticate(sent)).user())
+    caller = Caller.from_user(user)
+    rules = {event: handler(event, oidc) for event in VALUES}
+    rounds = [
+        {
+            event: (
+                of_decision(caller, event, value),
+                await of_handler(rules[event], user, value),
+                await of_handler(documented, user, value),
+            )
+            for event, value in VALUES.items()
+        }
+        for _ in range(ROUNDS)
+    ]
+    print(f"{ROUNDS} rounds of {CALLS} calls, medians in us; {len(user.permissions)} permissions\n")
+    print(f"{'':20}{'decision':>10}{'handler':>10}{'documented':>12}{'ratio':>8}")
+    for event in VALUES:
+        columns = [statistics.median(each[event][column] for each in rounds) for column in range(3)]
+        ratio = statistics.median(each[event][1] / each[event][2] for each in rounds)
+        print(f"{event:20}{columns[0]:10.1f}{columns[1]:10.1f}{columns[2]:12.1f}{ratio:8.1f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
