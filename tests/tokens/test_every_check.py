@@ -228,9 +228,9 @@ def with_member(member: str) -> Callable[[bytes], bytes]:
 
 
 def in_turn(depth: int) -> str:
-    """Return the same with objects and lists in turn: each bracket counts, whichever it is."""
+    """Return the same with lists and objects in turn: each bracket counts, whichever it is."""
     turns = (depth - 1) // 2
-    return f'"x": {'[{"y":' * turns}1{"}]" * turns}'
+    return '"x": ' + '[{"y":' * turns + "1" + "}]" * turns
 
 
 def nested(depth: int) -> str:
