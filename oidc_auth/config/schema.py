@@ -17,6 +17,9 @@ from ..tokens.policy import DEFAULT_LEEWAY, MAX_LEEWAY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
+
 Seconds = Annotated[float, Field(ge=0)]
 
 NOT_YET: dict[str, tuple[str, ...]] = {
@@ -33,9 +36,33 @@ def _keys(value: object) -> object:
     return list(parse_path(keys)) if isinstance(keys, str) or all(isinstance(k, str) for k in keys) else keys  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
+class Written:
+    """How else a value may be written: ``normalised`` gives it its one shape, the JSON Schema shows the others.
+
+    Args:
+        *types: JSON types beside the model's own.
+        lone: a member of the list may stand for a list of one.
+    """
+
+    def __init__(self, *types: str, lone: bool = False) -> None:
+        self._types = types
+        self._lone = lone
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Return the alternatives."""
+        shape = handler(core)
+        lone = [shape["items"]] if self._lone else []
+        return {"anyOf": [*lone, *({"type": name} for name in self._types), shape]}
+
+
 Name = Annotated[str, Field(min_length=1)]
-ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1)]
+ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1), Written("string")]
 """A claim path, as text or as a list of keys; parsed to its keys."""
+ClaimNames = Annotated[list[ClaimName], Written(lone=True)]
+Strings = Annotated[list[str], Written(lone=True)]
+Names = Annotated[list[Name], Written(lone=True)]
+Conditions = dict[str, Annotated[list[str], Written("boolean", lone=True)]]
+"""Claim path to the values one of which must be there."""
 
 
 class _Table(BaseModel):
@@ -49,6 +76,9 @@ class IdentitySource(_Table):
     prefix: str = ""
 
 
+Identities = Annotated[list[Annotated[IdentitySource, Written("string")]], Written(lone=True)]
+
+
 class TenantSource(_Table):
     """The claim that names the tenant."""
 
@@ -60,19 +90,19 @@ class ClientClaim(_Table):
     """The claim that binds a token to known clients, for providers that send no ``aud``."""
 
     claim: ClaimName
-    values: list[str] = Field(min_length=1)
+    values: Strings = Field(min_length=1)
 
 
 class GrantTable(_Table):
     """``[[issuer.grant]]``: how one claim gives rights."""
 
     claim: ClaimName
-    accept: list[str] | None = None
-    values: dict[str, list[str]] | None = None
+    accept: Strings | None = None
+    values: dict[str, Strings] | None = None
     keys: bool = False
     split: str | None = Field(default=None, min_length=1)
     strip_prefix: str = ""
-    when: dict[str, list[str]] = Field(default_factory=dict)
+    when: Conditions = Field(default_factory=dict)
 
 
 class IssuerTable(_Table):
@@ -81,36 +111,36 @@ class IssuerTable(_Table):
     name: str = ""
     preset: str = ""
     issuer: str = Field(min_length=1)
-    audience: list[Name] = Field(default_factory=list[str])
+    audience: Names = Field(default_factory=list[str])
     jwks_url: str | None = None
     jwks: dict[str, Any] | None = None
     ca_file: Name | None = None
     client_certificate: Name | None = None
     client_key: Name | None = None
     bearer_file: Name | None = None
-    algorithms: list[str] = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
+    algorithms: Strings = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
     leeway: float = Field(default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY)
     max_age: float | None = Field(default=None, gt=0)
-    required_claims: list[ClaimName] = Field(default_factory=list[list[str]])
-    authorized_parties: list[str] = Field(default_factory=list)
+    required_claims: ClaimNames = Field(default_factory=list[list[str]])
+    authorized_parties: Strings = Field(default_factory=list)
     token_type: Literal["access", "id"] = "access"
     strict_rfc9068: bool = False
-    identity: list[IdentitySource] = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
+    identity: Identities = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
     identity_prefix: str | None = None
-    tenant: TenantSource | None = None
+    tenant: Annotated[TenantSource, Written("string", "array")] | None = None
     display_name: ClaimName | None = None
-    claims: list[ClaimName] = Field(default_factory=list[list[str]])
+    claims: ClaimNames = Field(default_factory=list[list[str]])
     client_claim: ClientClaim | None = None
-    require: dict[str, list[str]] = Field(default_factory=dict)
-    grant: list[GrantTable] = Field(default_factory=list[GrantTable])
+    require: Conditions = Field(default_factory=dict)
+    grant: Annotated[list[GrantTable], Written(lone=True)] = Field(default_factory=list[GrantTable])
     insecure_skip_audience: bool = False
 
 
 class RoleTable(_Table):
     """``[roles]``: a name for several rights, and the graphs it may start."""
 
-    allow: list[str]
-    graphs: list[str] | None = None
+    allow: Strings
+    graphs: Strings | None = None
 
 
 class LangGraphTable(_Table):
@@ -142,8 +172,8 @@ class LimitsTable(_Table):
 class Document(_Table):
     """A whole configuration."""
 
-    issuer: list[IssuerTable] = Field(min_length=1)
-    roles: dict[str, RoleTable] = Field(default_factory=dict)
+    issuer: Annotated[list[IssuerTable], Written(lone=True)] = Field(min_length=1)
+    roles: dict[str, Annotated[RoleTable, Written("string", "array")]] = Field(default_factory=dict)
     langgraph: LangGraphTable = Field(default_factory=LangGraphTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
 

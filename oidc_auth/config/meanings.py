@@ -1,0 +1,78 @@
+"""What each key of a configuration says, in one line: shown by editors, through the JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "Document": {
+        "issuer": "The OpenID providers whose tokens are accepted; each has keys, audience and algorithms of its own.",
+        "roles": "Names for several rights: a list, or { allow, graphs }.",
+        "langgraph": "The server's own settings.",
+        "limits": "Every bound, with its unit.",
+    },
+    "IssuerTable": {
+        "name": "A word for messages.",
+        "preset": "What the provider fixes.",
+        "issuer": "Compared exactly with iss: as the provider's discovery document spells it.",
+        "audience": "This API's name, or several; one of them must be in aud. Mandatory.",
+        "insecure_skip_audience": "Accept tokens that were issued for any API. Warns.",
+        "jwks_url": "Where the keys lie, if not where discovery says.",
+        "jwks": "The key set itself; nothing is fetched.",
+        "ca_file": "PEM file with authorities to trust beside the usual ones.",
+        "client_certificate": "PEM file to show to a provider that asks for it.",
+        "client_key": "PEM file with the certificate's key.",
+        "bearer_file": "File with a token for a key set behind authentication (Kubernetes).",
+        "algorithms": "Which alg are accepted; asymmetric ones only.",
+        "leeway": "Seconds by which clocks may differ, at most 60.",
+        "max_age": "The longest time since iat, in seconds.",
+        "required_claims": "Claims that must be there.",
+        "authorized_parties": "Which clients (azp, or client_id) may call.",
+        "token_type": "access; or id, for providers that only have ID tokens.",
+        "strict_rfc9068": "Accept header typ at+jwt only.",
+        "identity": "The claim that names the caller; or a list of { claim, prefix }, the first present counts.",
+        "identity_prefix": "Stands before every identity. Mandatory with two issuers.",
+        "tenant": "The claim that names the tenant; { claim, keys = true } for an object of one key.",
+        "display_name": "A claim with a name for people.",
+        "claims": "Claims that handlers and graphs may see, under user.claims.",
+        "client_claim": "For providers without aud: { claim, values }, beside a scope prefix or require.",
+        "require": "Claims and the values one of which each must hold; all of them must.",
+        "grant": "What gives rights; grants only add.",
+    },
+    "GrantTable": {
+        "claim": "Where to look: a dotted path, quoted where a name holds a dot; a URL is one name.",
+        "accept": "Permission names that are taken from the claim as they are; patterns cover own objects only.",
+        "values": "Claim value to roles or permissions; a value may end in one *.",
+        "keys": "The claim is an object whose keys are the values.",
+        "split": "What separates values in one string; scope and scp are split on spaces.",
+        "strip_prefix": "What a value must start with; taken off.",
+        "when": "Conditions on other claims; all must hold.",
+    },
+    "RoleTable": {
+        "allow": "Permissions, groups, patterns or other roles; @tenant and @all widen the reach.",
+        "graphs": "The graphs, or ids of assistants, it may start.",
+    },
+    "LangGraphTable": {
+        "studio": "What LangGraph Studio may do, where the server lets it in.",
+        "crons": "Whether anybody may schedule runs.",
+        "cron_max_age": "Seconds a cron runs without its owner renewing it.",
+        "webhooks": "Where a run may report to; never a relative address.",
+    },
+    "LimitsTable": {
+        "token_bytes": "The longest token, in bytes.",
+        "json_depth": "The deepest nesting in a token.",
+        "key_set_bytes": "The largest discovery document or key set, in bytes.",
+        "fetch_timeout": "Seconds for fetching both.",
+        "refresh_after": "Seconds: older keys are refreshed behind.",
+        "wait_after": "Seconds: older keys are refreshed first.",
+        "max_stale": "Seconds: older keys are never used, not even in an outage.",
+        "retry_after_failure": "Seconds between attempts while the provider is away.",
+        "unknown_kid_fetches": "Fetches that unknown key ids may cause in one window.",
+        "unknown_kid_window": "The length of that window, in seconds.",
+        "token_cache_entries": "How many verified tokens are remembered.",
+        "token_cache_seconds": "For so many seconds at most.",
+    },
+}

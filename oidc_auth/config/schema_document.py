@@ -1,0 +1,70 @@
+"""The JSON Schema of a configuration file, for editors: which keys there are, what each may hold, what it is for.
+
+``python -m oidc_auth.config.schema_document`` writes it to ``oidc-auth.schema.json`` in this folder, which the wheel
+carries; a TOML file names it in a comment, ``#:schema <path or address>``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from .meanings import MEANINGS
+from .presets import PRESETS
+from .schema import Document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FILE = Path(__file__).with_name("oidc-auth.schema.json")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) that a TOML or JSON configuration must meet.
+
+    What it cannot say is checked when a file is loaded: names of roles and permissions, claim paths, prefixes.
+    """
+    schema = cast("dict[str, Any]", _plain(Document.model_json_schema()))
+    for table, keys in MEANINGS.items():
+        described = schema if table == "Document" else schema["$defs"][table]
+        for key, meaning in keys.items():
+            described["properties"][key]["description"] = meaning
+    issuer = schema["$defs"]["IssuerTable"]
+    # With a preset, the preset's own parameters say who the issuer is.
+    issuer["required"].remove("issuer")
+    issuer["properties"]["preset"]["enum"] = sorted(PRESETS)
+    for name, preset in PRESETS.items():
+        parameter = {"type": "string", "description": f"Preset {name}: the address, in the place of issuer."}
+        issuer["properties"].setdefault(preset.parameter, parameter)
+    return {"$schema": DIALECT, **schema}
+
+
+def _plain(schema: object) -> object:
+    """Return the schema without what only repeats a key's name, and without null, which TOML does not have."""
+    if isinstance(schema, list):
+        members = cast("list[object]", schema)
+        return [_plain(member) for member in members if member != {"type": "null"}]
+    if not isinstance(schema, dict):
+        return schema
+    table = cast("Mapping[str, object]", schema)
+    plain = {key: _plain(value) for key, value in table.items() if not _is_noise(key, value)}
+    choices = plain.get("anyOf")
+    if isinstance(choices, list) and len(cast("list[object]", choices)) == 1:
+        del plain["anyOf"]
+        plain |= cast("list[dict[str, object]]", choices)[0]
+    return plain
+
+
+def _is_noise(key: str, value: object) -> bool:
+    return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)
+
+
+def text() -> str:
+    """Return the JSON Schema as it stands in the file."""
+    return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    FILE.write_text(text(), encoding="utf-8")

@@ -1,0 +1,96 @@
+"""The JSON Schema that editors read: current, in the wheel's folder, and of one mind with the loader about shapes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import pytest
+from world.mapping import table
+
+from oidc_auth import ConfigError, OIDCAuth
+from oidc_auth.config.schema_document import FILE, json_schema, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("*/oidc-auth.toml"))
+SCHEMA = jsonschema_rs.validator_for(json_schema())
+
+
+def tables(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every table of the vocabulary and its keys."""
+    yield "document", schema["properties"]
+    yield from ((name, table["properties"]) for name, table in schema["$defs"].items())
+
+
+def test_the_file_is_what_the_models_say() -> None:
+    assert FILE.read_text("utf-8") == text(), "run python -m oidc_auth.config.schema_document"
+
+
+def test_every_key_that_an_operator_writes_is_described() -> None:
+    described = {"document", "IssuerTable", "GrantTable", "RoleTable", "LangGraphTable", "LimitsTable"}
+    silent = [
+        f"{name}.{key}"
+        for name, keys in tables(json_schema())
+        for key, rule in keys.items()
+        if name in described and "description" not in rule
+    ]
+    assert silent == []
+
+
+def test_every_key_stands_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
+    keys = [key for _, keys in tables(json_schema()) for key in keys]
+    assert [key for key in keys if key not in page] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+def test_an_example_names_the_schema_and_meets_it(example: Path) -> None:
+    written = example.read_text("utf-8")
+    directive = written.splitlines()[0].removeprefix("#:schema ")
+    assert (example.parent / directive).resolve() == FILE
+    assert list(SCHEMA.iter_errors(tomllib.loads(written))) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"audience": ["a", "b"], "algorithms": "RS256", "authorized_parties": "spa"},
+        {"identity": "oid", "tenant": "org", "display_name": ["a", "b"], "claims": "email"},
+        {"identity": [{"claim": "uid"}, {"claim": ["c", "id"], "prefix": "client:"}], "tenant": ["a", "b"]},
+        {"tenant": {"claim": "organization", "keys": True}, "require": {"email_verified": True, "hd": ["a", "b"]}},
+        {"grant": {"claim": "scope", "accept": "*"}, "client_claim": {"claim": "azp", "values": "x"}},
+    ],
+)
+def test_the_schema_knows_every_way_in_which_a_value_may_be_written(changes: dict[str, Any]) -> None:
+    document = {"issuer": table(**changes), "roles": {"a": "*", "b": ["a"], "c": {"allow": "a", "graphs": "g"}}}
+    if "client_claim" in changes:
+        document["issuer"]["require"] = {"hd": "acme.com"}
+    assert list(SCHEMA.iter_errors(document)) == []
+    OIDCAuth.from_dict(document)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"audiance": "agents"},
+        {"audience": 5},
+        {"leeway": 61},
+        {"leeway": "30"},
+        {"token_type": "refresh"},
+        {"preset": "keycloack"},
+        {"grant": [{"claim": "scope", "acept": "*"}]},
+        {"grant": [{"accept": "*"}]},
+        {"require": {"hd": 5}},
+        {"tenant": {"key": "org"}},
+    ],
+)
+def test_the_schema_refuses_what_the_loader_refuses_for_its_shape(changes: dict[str, Any]) -> None:
+    document = {"issuer": table(**changes)}
+    assert not SCHEMA.is_valid(document)
+    with pytest.raises(ConfigError):
+        OIDCAuth.from_dict(document)
