@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from .config.build import build
 from .config.load import Loaded, load_environment, load_file, load_mapping
-from .errors import OIDCAuthError, TokenError, UpstreamError
+from .errors import MEANINGS, Code, OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
 from .observe import Authenticated, Refused, logger, silent, tell
-from .permissions.explain import Explanation, explain_claims, nothing_maps
+from .permissions.explain import Explanation, explain_claims, nothing_maps, road_of_token
 from .permissions.mapping import map_caller
 from .tokens.bearer import present
 from .tokens.cache import SeenBefore
@@ -182,19 +182,23 @@ class OIDCAuth:
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:
             known = ", ".join(self._keys)
-            return Explanation(refusal=f"issuer_unknown: expected one of {known}; found {shown(issuer)}")
+            cure = MEANINGS[Code.ISSUER_UNKNOWN].cure
+            return Explanation(refusal=f"issuer_unknown: expected one of {known}; found {shown(issuer)}; {cure}")
         return explain_claims(claims, rules, self._clock())
 
     async def explain_token(self, token: str) -> Explanation:
         """Return what a token gives, and why; a token that is refused explains its refusal. Never shows the token."""
-        now = self._clock()
+        now, admitted = self._clock(), None
         try:
             headers = [("authorization", f"Bearer {token}")]
             presented = present(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
-            verified = await self._verifier.verify(self._verifier.admit(presented, now), now)
+            admitted = self._verifier.admit(presented, now)
+            verified = await self._verifier.verify(admitted, now)
         except (TokenError, UpstreamError) as refusal:
-            return Explanation(refusal=refusal.report())
-        return explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
+            checks = road_of_token(refusal.code, admitted=admitted is not None)
+            return Explanation(checks=checks, refusal=refusal.report())
+        explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
+        return replace(explained, checks=road_of_token(None, admitted=True))
 
     def scopes_that_yield(self, issuer: object, event: str) -> str:
         """Return the provider's scopes with which a caller of ``issuer`` would hold ``event``, or ""."""

@@ -34,6 +34,10 @@ def test_check_shows_what_each_role_gives() -> None:
     assert "issuer  https://issuer.test, audience agents" in shown.output
 
 
+def test_a_wildcard_in_a_role_is_shown_with_what_it_stands_for() -> None:
+    assert "every permission: all 21" in run("check", str(QUICKSTART)).output
+
+
 def test_names_in_square_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
     file = tmp_path / "[bold]oidc.toml"
     issuer = '[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\naudience = "[/a]"\n'
@@ -47,6 +51,25 @@ def test_check_as_json_is_for_programs() -> None:
     described = json.loads(run("check", str(QUICKSTART), "--json").output)
     assert (described["valid"], described["issuers"]) == (True, ["https://issuer.test"])
     assert described["roles"]["robot"] == ["threads:create_run", "threads:read", "threads:search"]
+
+
+def test_check_says_what_wildcards_accepted_names_and_graph_limits_come_to(tmp_path: Path) -> None:
+    file = tmp_path / "wild.toml"
+    grants = (
+        '[[issuer.grant]]\nclaim = "scope"\naccept = ["threads:*"]\n'
+        '[[issuer.grant]]\nclaim = "groups"\nvalues = { ops = ["*:read@all"], docs = ["docs"] }\n'
+    )
+    roles = '[roles]\ndocs = { allow = ["threads:create_run"], graphs = ["faq"] }\n'
+    file.write_text(f'[[issuer]]\nissuer = "https://x.test"\naudience = "a"\n{grants}{roles}', "utf-8")
+    described = json.loads(run("check", str(file), "--json").output)
+    assert described["accepted"] == {"scope": ["threads:*"]}
+    assert described["graphs"] == {"docs": ["faq"]}
+    assert set(described["wildcards"]) == {"*:read@all", "threads:*"}
+    assert "store:read@all" in described["wildcards"]["*:read@all"]
+    assert "crons:search@all" in described["values"]["groups = ops"]
+    assert "groups = docs" not in described["values"]
+    shown = run("check", str(file)).output
+    assert all(text in shown for text in ("accepts scope: threads:*", "starts faq only", "groups = ops", "*:read@all"))
 
 
 def test_check_of_a_wrong_file_reports_all_and_ends_with_one(tmp_path: Path) -> None:
@@ -82,7 +105,8 @@ def test_explain_as_json_is_for_programs() -> None:
     described = json.loads(explained.output)
     assert (described["identity"], described["tenant"], described["graphs"]) == ("alice", "acme", None)
     assert "threads:write" in described["permissions"]
-    assert described["checks"][0] == {"code": "token_kind_refused", "outcome": "passed", "detail": ""}
+    assert {"code": "token_kind_refused", "outcome": "passed", "detail": ""} in described["checks"]
+    assert {"code": "signature_invalid", "outcome": "not reached", "detail": ""} in described["checks"]
 
 
 @pytest.mark.parametrize("way", ["file", "stdin", "variable"])
@@ -95,6 +119,8 @@ def test_explain_verifies_a_token_and_never_prints_it(tmp_path: Path, issuer: Lo
         explained = run("explain", str(QUICKSTART), *options[way], given=token, env=environ)
     assert explained.exit_code == 0, explained.output
     assert "identity  alice" in explained.output
+    assert "signature_invalid" in explained.output
+    assert "not reached" not in explained.output
     assert not any(part in explained.output for part in token.split("."))
 
 
@@ -111,14 +137,23 @@ def test_a_refused_token_says_expected_found_and_cure(issuer: LocalIssuer) -> No
     ("permission", "code", "said"),
     [
         ("threads:delete", 0, "yes\n"),
-        ("threads:delete@tenant", 1, "no\n"),
-        ("assistants:create", 1, "no\n"),
+        ("threads:delete@tenant", 1, "no: threads:delete reaches less far\n"),
+        ("assistants:create", 1, "no: missing permission assistants:create (assistants:write includes it)\n"),
         ("threads:dleete", 2, "unknown permission"),
     ],
 )
 def test_can_answers_by_its_exit_status(permission: str, code: int, said: str) -> None:
     answered = run("can", str(QUICKSTART), "--claims", "-", permission, given=json.dumps(ALICE))
     assert (answered.exit_code, said in answered.output) == (code, True)
+
+
+def test_can_and_label_as_json_are_for_programs() -> None:
+    given = json.dumps(ALICE)
+    answered = run("can", str(QUICKSTART), "--claims", "-", "threads:delete@all", "--json", given=given)
+    said = {"permission": "threads:delete@all", "allowed": False, "reason": "threads:delete reaches less far"}
+    assert (answered.exit_code, json.loads(answered.output)) == (1, said)
+    printed = json.loads(run("label", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
+    assert printed == {"identity": "alice", "label": store_label({"identity": "alice", "tenant": "acme"})}
 
 
 def test_can_says_why_nothing_is_given() -> None:
@@ -130,6 +165,24 @@ def test_label_prints_the_label_that_the_store_uses() -> None:
     printed = run("label", str(QUICKSTART), "--claims", "-", given=json.dumps(ALICE))
     assert printed.output.strip() == store_label({"identity": "alice", "tenant": "acme"})
     assert run("label", str(QUICKSTART), "--claims", "-", given="{}").exit_code == 1
+
+
+def test_explain_names_what_no_grant_reads() -> None:
+    given = json.dumps({**ALICE, "groups": ["admins"]})
+    explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
+    assert "unmapped  groups: ['admins']: no grant reads it" in explained.output
+
+
+def test_claims_and_a_token_at_once_are_a_usage_error() -> None:
+    refused = run("explain", str(QUICKSTART), "--claims", "-", "--token-file", "-", given="{}")
+    assert (refused.exit_code, "not both" in refused.output) == (2, True)
+
+
+def test_a_token_given_as_claims_is_not_printed(issuer: LocalIssuer) -> None:
+    token = issuer.token()
+    refused = run("label", str(QUICKSTART), "--claims", "-", given=token)
+    assert refused.exit_code == 1
+    assert not any(part in refused.output for part in token.split("."))
 
 
 @pytest.mark.parametrize(("given", "said"), [("no json", "not JSON"), ("[]", "a JSON object"), ("", "not JSON")])

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..config.build import rights_of_roles
+from ..config.build import rights_of_roles, rights_of_values
 from ..config.load import Loaded, load_file
 from ..errors import ConfigError
 from ..permissions.mapping import united
-from ..permissions.names import ACTIONS, Reach, spelled
+from ..permissions.names import EVENTS, GROUPS, NAMES, capped, expand, spelled, split_reach
+from ..tokens.claim_path import spell
 from .inputs import file_argument, json_option
+from .screen import console, matrix, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
+    from ..config.schema import Document
+    from ..permissions.names import Reach
+
+    Columns = Mapping[str, Mapping[str, Reach]]
 
 
 @click.command()
@@ -38,50 +41,90 @@ def check(file: Path, *, as_json: bool) -> None:
         _refuse(error, as_json=as_json)
         return
     roles = {name: united(rights) for name, rights in rights_of_roles(loaded.document).items()}
+    values = {name: united(rights) for name, rights in rights_of_values(loaded.document).items()}
     if as_json:
-        click.echo(json.dumps(_described(loaded, roles)))
-        return
-    _print(loaded, roles)
+        print_json(_described(loaded, roles, values))
+    else:
+        _print(loaded, roles, values)
 
 
 def _refuse(error: ConfigError, *, as_json: bool) -> None:
     if not as_json:
         raise click.ClickException(error.report())
     problems = [{"where": p.where, "message": p.message, "cure": p.cure} for p in error.problems]
-    click.echo(json.dumps({"valid": False, "problems": problems}))
+    print_json({"valid": False, "problems": problems})
     raise SystemExit(1)
 
 
-def _described(loaded: Loaded, roles: Mapping[str, Mapping[str, Reach]]) -> dict[str, Any]:
+def _described(loaded: Loaded, roles: Columns, values: Columns) -> dict[str, Any]:
     return {
         "valid": True,
         "digest": loaded.digest,
         "issuers": [table.issuer for table in loaded.document.issuer],
         "warnings": list(loaded.warnings),
-        "roles": {role: sorted(spelled(name, reach) for name, reach in names.items()) for role, names in roles.items()},
+        "roles": {role: _names(given) for role, given in roles.items()},
+        "values": {value: _names(given) for value, given in values.items()},
+        "accepted": {where: list(names) for where, names in _accepted(loaded.document)},
+        "wildcards": {text: _covered(text) for text in _wildcards(loaded.document)},
+        "graphs": {name: role.graphs for name, role in loaded.document.roles.items() if role.graphs is not None},
     }
 
 
-def _print(loaded: Loaded, roles: Mapping[str, Mapping[str, Reach]]) -> None:
-    console = Console()
-    console.print(f"[green]valid[/] {escape(loaded.source)} ({loaded.digest})", highlight=False, soft_wrap=True)
+def _names(given: Mapping[str, Reach]) -> list[str]:
+    return sorted(spelled(name, reach) for name, reach in given.items())
+
+
+def _print(loaded: Loaded, roles: Columns, values: Columns) -> None:
+    screen = console()
+    screen.print(f"[green]valid[/] {escape(loaded.source)} ({loaded.digest})", soft_wrap=True)
     for table in loaded.document.issuer:
-        console.print(
-            f"issuer  {table.issuer}, audience {', '.join(table.audience) or '-'}", soft_wrap=True, markup=False
+        screen.print(
+            f"issuer  {table.issuer}, audience {', '.join(table.audience) or '-'}", markup=False, soft_wrap=True
         )
+    for where, names in _accepted(loaded.document):
+        screen.print(f"accepts {where}: {', '.join(names)}", markup=False, soft_wrap=True)
+    for name, role in loaded.document.roles.items():
+        if role.graphs is not None:
+            limit = (
+                f"starts {', '.join(role.graphs) or 'no graph'} only; an assistant made of one must be listed by its id"
+            )
+            screen.print(f"graphs  {name} {limit}", markup=False, soft_wrap=True)
     for warning in loaded.warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+        screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if roles:
-        console.print(_matrix(roles))
+        screen.print(matrix("How far each role reaches", roles))
+    if values:
+        screen.print(matrix("What claim values give without a role", values))
+    if wildcards := list(_wildcards(loaded.document)):
+        screen.print(_expansions(wildcards))
 
 
-def _matrix(roles: Mapping[str, Mapping[str, Reach]]) -> Table:
-    matrix = Table(title="How far each role reaches", title_justify="left")
-    for heading in ("", *roles):
-        matrix.add_column(escape(heading))
-    for resource, actions in ACTIONS.items():
-        for action in actions:
-            event = f"{resource}:{action}"
-            cells = [MARKS[names[event]] if event in names else "-" for names in roles.values()]
-            matrix.add_row(event, *cells, end_section=action == actions[-1])
-    return matrix
+def _expansions(wildcards: Iterable[str]) -> Table:
+    table = Table("wildcard", "stands for", title="What wildcards stand for", title_justify="left")
+    for text in wildcards:
+        covered = _covered(text)
+        everything = f"every permission: all {len(EVENTS)} and the {len(GROUPS)} groups"
+        table.add_row(escape(text), everything if len(covered) == len(NAMES) else ", ".join(covered))
+    return table
+
+
+def _accepted(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each claim whose permission names are taken as they are, and those names."""
+    for issuer in document.issuer:
+        for grant in issuer.grant:
+            if grant.accept:
+                yield spell(tuple(grant.claim)), tuple(grant.accept)
+
+
+def _wildcards(document: Document) -> Iterator[str]:
+    """Yield each pattern that the configuration writes, once."""
+    roles = [text for role in document.roles.values() for text in role.allow]
+    grants = [grant for issuer in document.issuer for grant in issuer.grant]
+    given = [text for grant in grants for names in (grant.values or {}).values() for text in names]
+    accepted = [text for grant in grants for text in grant.accept or ()]
+    yield from dict.fromkeys(text for text in (*roles, *given, *accepted) if "*" in text)
+
+
+def _covered(text: str) -> list[str]:
+    name, reach = split_reach(text)
+    return [spelled(covered, capped(covered, reach)) for covered in sorted(expand(name))]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 import httpx
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,12 +19,13 @@ from ..testing import LocalIssuer
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .people import PEOPLE, token_of
 from .scenario import Row, Scene, rows
+from .screen import console as wide_console
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-WIDE = 160
-"""Columns where no terminal says how many there are."""
+    from rich.console import Console
+
 REQUEST_TIMEOUT = 20.0
 """Seconds; the slowest request waits for a run."""
 
@@ -39,7 +39,7 @@ def demo(*, keep: bool) -> None:
     """
     # As Ctrl-C does: the server is a child that must not outlive the demo, nor the folder with its tokens.
     signal.signal(signal.SIGTERM, _end)
-    console = _console()
+    console = wide_console()
     started = time.monotonic()
     issuer = LocalIssuer()
     with ExitStack() as stack:
@@ -58,12 +58,6 @@ def demo(*, keep: bool) -> None:
 def _end(number: int, frame: object) -> None:
     del frame
     sys.exit(128 + number)
-
-
-def _console() -> Console:
-    console = Console()
-    # A table is folded to shreds in 80 columns, which is what a pipe or a log counts as.
-    return console if console.is_terminal else Console(width=WIDE)
 
 
 def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) -> DevServer:

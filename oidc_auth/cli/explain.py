@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import IO, TYPE_CHECKING, Any
 
 import click
+from rich.markup import escape
+from rich.table import Table
 
 from ..permissions.caller import label_of
-from ..permissions.names import spelled
-from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token
+from ..permissions.names import includes, spelled, split_reach
+from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
+from .screen import console, matrix, print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,28 +20,32 @@ if TYPE_CHECKING:
     from ..auth import OIDCAuth
     from ..permissions.explain import Explanation
 
+COLOURS = {"passed": "green", "failed": "bold red"}
+CLAIMS_ONLY = "(claims only: neither signature nor time says that they are anybody's)"
+
 
 @click.command()
 @file_argument
-@click.option(
-    "--claims", "claims_file", type=click.File("r", encoding="utf-8"), help="A file with claims; - for stdin."
-)
-@click.option("--token-file", type=click.File("r", encoding="utf-8"), help="A file with a token; - for stdin.")
+@claims_option(required=False)
+@token_option
 @json_option
 def explain(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
     """Explain what a token gives, and why: each check, each grant, and values that came near.
 
     Claims alone need no network, and their signature is not checked. A token, from --token-file or the variable
-    OIDC_AUTH_TOKEN, is verified with the issuer's keys; it is never printed. Exit status 1 when it is refused.
+    OIDC_AUTH_TOKEN, is verified with the issuer's keys; it is never printed. Exit status 1 when nothing is allowed.
     """
     oidc = loaded(file)
+    if claims_file is not None and token_file is not None:
+        raise click.UsageError("give --claims or --token-file, not both")
     if claims_file is not None:
         why = oidc.explain(read_claims(claims_file))
     else:
         why = asyncio.run(_explain_token(oidc, read_token(token_file)))
-    click.echo(json.dumps(_described(why)) if as_json else str(why))
-    if claims_file is not None and not as_json:
-        click.echo("(claims only: neither signature nor time says that they are anybody's)")
+    if as_json:
+        print_json(_described(why))
+    else:
+        _print(why, claims_only=claims_file is not None)
     raise SystemExit(1 if why.refusal else 0)
 
 
@@ -55,33 +61,88 @@ def _described(why: Explanation) -> dict[str, Any]:
         "tenant": None if why.tenancy is None else why.tenancy.tenant,
         "checks": [{"code": c.code, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
         "notes": list(why.notes),
+        "unmapped": list(why.unmapped),
         "permissions": sorted(spelled(name, reach) for name, reach in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
         "refusal": why.refusal,
     }
 
 
+def _print(why: Explanation, *, claims_only: bool) -> None:
+    screen = console()
+    if any(check.outcome in COLOURS for check in why.checks):
+        screen.print(_checks(why))
+    for heading, lines in (("issuer", [why.issuer or "-"]), ("identity", [why.identity or "-"]), *_facts(why)):
+        for line in lines:
+            screen.print(f"{heading:<10}{line}", markup=False, soft_wrap=True)
+    if why.refusal:
+        screen.print(f"[bold red]REFUSED[/]   {escape(why.refusal)}", soft_wrap=True)
+    else:
+        screen.print(matrix("What is allowed", {"reach": why.rights}))
+    if claims_only:
+        screen.print(CLAIMS_ONLY, markup=False, soft_wrap=True)
+
+
+def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
+    tenant = [] if why.tenancy is None else [why.tenancy.tenant or "none: @tenant rights vanish"]
+    graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none may be started"]
+    beyond = ", ".join(check.code for check in why.checks if check.outcome == "not reached")
+    not_reached = [f"not reached: {beyond}"] if beyond else []
+    return [
+        ("tenant", tenant),
+        ("checks", not_reached),
+        ("grant", [*why.notes]),
+        ("unmapped", [*why.unmapped]),
+        ("graphs", graphs),
+    ]
+
+
+def _checks(why: Explanation) -> Table:
+    table = Table("check", "outcome", "detail", title="What was checked", title_justify="left")
+    for row in (check for check in why.checks if check.outcome in COLOURS):
+        table.add_row(row.code, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.detail))
+    return table
+
+
 @click.command()
 @file_argument
-@claims_option
+@claims_option()
 @click.argument("permission")
-def can(file: Path, claims_file: IO[str], permission: str) -> None:
+@json_option
+def can(file: Path, claims_file: IO[str], permission: str, *, as_json: bool) -> None:
     """Tell whether claims give a permission, such as threads:delete or threads:read@tenant: exit status 0 or 1."""
     why = loaded(file).explain(read_claims(claims_file))
     try:
         allowed = why.allows(permission)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    click.echo("yes" if allowed else f"no: {why.refusal}" if why.refusal else "no")
+    reason = "" if allowed else why.refusal or _missing(why, permission)
+    if as_json:
+        print_json({"permission": permission, "allowed": allowed, "reason": reason})
+    else:
+        click.echo("yes" if allowed else f"no: {reason}")
     raise SystemExit(0 if allowed else 1)
+
+
+def _missing(why: Explanation, permission: str) -> str:
+    name, _ = split_reach(permission)
+    if name in why.rights:
+        return f"{spelled(name, why.rights[name])} reaches less far"
+    wider = [group for group in includes(name) if group.partition(":")[0] == name.partition(":")[0]]
+    return f"missing permission {permission}" + (f" ({wider[-1]} includes it)" if wider else "")
 
 
 @click.command()
 @file_argument
-@claims_option
-def label(file: Path, claims_file: IO[str]) -> None:
+@claims_option()
+@json_option
+def label(file: Path, claims_file: IO[str], *, as_json: bool) -> None:
     """Print the store label of the user whom claims name: the first part of each of their namespaces."""
     why = loaded(file).explain(read_claims(claims_file))
     if not why.identity:
         raise click.ClickException(why.refusal)
-    click.echo(label_of(why.identity, why.tenancy))
+    own = label_of(why.identity, why.tenancy)
+    if as_json:
+        print_json({"identity": why.identity, "label": own})
+    else:
+        click.echo(own)

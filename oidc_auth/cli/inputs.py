@@ -15,16 +15,27 @@ from ..errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 TOKEN_VARIABLE = "OIDC_AUTH_TOKEN"
+LONGEST = 1_048_576
+"""Characters that are read of claims or a token: more is neither."""
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+token_option = click.option(
+    "--token-file",
+    type=click.File("r", encoding="utf-8"),
+    help=f"A file with a token; - for standard input. Otherwise ${TOKEN_VARIABLE}.",
+)
 
 
-def claims_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add ``--claims``: a file with a decoded token's claims, or ``-`` for standard input."""
-    option = click.option("--claims", "claims_file", type=click.File("r", encoding="utf-8"), required=True)
-    return option(command)
+def claims_option(*, required: bool = True) -> Decorator:
+    """Return ``--claims``: a file with a decoded token's claims, or ``-`` for standard input."""
+    file = click.File("r", encoding="utf-8")
+    return click.option(
+        "--claims", "claims_file", type=file, required=required, help="A JSON file with claims; - for standard input."
+    )
 
 
 def loaded(file: Path) -> OIDCAuth:
@@ -38,9 +49,12 @@ def loaded(file: Path) -> OIDCAuth:
 def read_claims(stream: IO[str]) -> dict[str, object]:
     """Return the claims in a stream."""
     try:
-        claims: object = json.load(stream)
-    except ValueError as error:
-        raise click.ClickException(f"--claims: not JSON: {error}") from None
+        claims: object = json.loads(_text(stream, "--claims"))
+    except (ValueError, RecursionError):
+        # Not the parser's words: a token given by mistake would be quoted by some of them.
+        raise click.ClickException(
+            "--claims: not JSON: the decoded claims are expected; a token: --token-file"
+        ) from None
     if not isinstance(claims, dict):
         raise click.ClickException("--claims: a JSON object of claims is expected")
     return cast("dict[str, object]", claims)
@@ -48,7 +62,14 @@ def read_claims(stream: IO[str]) -> dict[str, object]:
 
 def read_token(stream: IO[str] | None) -> str:
     """Return the token in a stream, or in the environment."""
-    token = os.environ.get(TOKEN_VARIABLE, "") if stream is None else stream.read()
+    token = os.environ.get(TOKEN_VARIABLE, "") if stream is None else _text(stream, "--token-file")
     if not token.strip():
         raise click.ClickException(f"no token: give --token-file FILE (or -), or set {TOKEN_VARIABLE}")
     return token.strip().removeprefix("Bearer ")
+
+
+def _text(stream: IO[str], option: str) -> str:
+    try:
+        return stream.read(LONGEST)
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{option}: not UTF-8 text") from None

@@ -12,7 +12,7 @@ from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
 from ..permissions.mapping import Grant, MappingRules, Right
 from ..permissions.names import expand, spelled, split_reach
 from ..permissions.settings import EnforcementSettings
-from ..tokens.claim_path import parse_path
+from ..tokens.claim_path import parse_path, spell
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
 
@@ -186,6 +186,19 @@ def _rights(
 def rights_of_roles(document: Document) -> dict[str, tuple[Right, ...]]:
     """Return what each role of a document gives, through the roles it includes."""
     return {name: tuple(_rights([name], document.roles)) for name in document.roles}
+
+
+def rights_of_values(document: Document) -> dict[str, tuple[Right, ...]]:
+    """Return what claim values give beside what roles give them, by ``<claim> = <value>``."""
+    given: dict[str, tuple[Right, ...]] = {}
+    for number, issuer in enumerate(document.issuer):
+        where = f"issuer[{number}] " if len(document.issuer) > 1 else ""
+        for grant in issuer.grant:
+            for value, names in (grant.values or {}).items():
+                title = f"{where}{spell(tuple(grant.claim))} = {value}"
+                direct = _rights([name for name in names if name not in document.roles], {})
+                given[title] = (*given.get(title, ()), *direct)
+    return {title: rights for title, rights in given.items() if rights}
 
 
 def _narrower(outer: frozenset[str] | None, inner: frozenset[str] | None) -> frozenset[str] | None:

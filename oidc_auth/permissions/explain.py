@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, cast
 
-from ..errors import Code, TokenError
-from ..tokens.checks import CLAIM_CHECKS, shown
+from ..errors import MEANINGS, Code, TokenError
+from ..tokens.checks import CHECKS, CLAIM_CHECKS, shown
 from ..tokens.claim_path import MISSING, find, spell
 from .mapping import (
     Grant,
@@ -27,10 +27,19 @@ from .names import ACTIONS, NAMES, Reach, spelled, split_reach
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..tokens.claim_path import ClaimPath
     from .caller import Tenancy
 
 JUDGED = frozenset({Code.CLIENT_REFUSED, Code.REQUIREMENT_UNMET, Code.IDENTITY_INVALID, Code.TENANT_INVALID})
 """The checks that say who the caller is; the others need the token itself, or the time."""
+BY_PAYLOAD = frozenset({Code.ISSUER_UNKNOWN, Code.TYPE_REFUSED})
+"""Rows that wait until the payload says who issued the token, although a kid may be refused before that."""
+AUTHORITY_WORDS = frozenset(
+    {"role", "roles", "group", "groups", "permission", "permissions", "scope", "scopes", "scp", "entitlements", "wids"}
+)
+"""Last words of the claims in which providers put what somebody may do."""
+DEEPEST = 4
+"""How many keys lead to an unread claim: resource_access.<client>.roles has three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +57,11 @@ class Explanation:
 
     Attributes:
         issuer: the configured issuer the claims belong to, or "".
-        checks: each row that claims alone can pass or fail.
+        checks: each row of ``CHECKS``: passed, failed or not reached; claims alone reach some of them.
         identity: who it would be, or "".
         tenancy: the tenant rule, or None.
         notes: one line for each grant and value: what it gave, or why not.
+        unmapped: one line for each claim that looks like authority and that no grant reads.
         rights: each name and how far it reaches.
         graphs: the graphs that may be started; None: any.
         refusal: why nothing is allowed, or "".
@@ -62,6 +72,7 @@ class Explanation:
     identity: str = ""
     tenancy: Tenancy | None = None
     notes: tuple[str, ...] = ()
+    unmapped: tuple[str, ...] = ()
     rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
     graphs: frozenset[str] | None = None
     refusal: str = ""
@@ -88,8 +99,12 @@ class Explanation:
         yield f"identity  {self.identity or '-'}"
         if self.tenancy is not None:
             yield f"tenant    {self.tenancy.tenant or 'none: @tenant rights vanish'}"
-        yield from (f"check     {check.code}: {check.outcome} {check.detail}".rstrip() for check in self.checks)
+        reached = [check for check in self.checks if check.outcome != "not reached"]
+        yield from (f"check     {check.code}: {check.outcome} {check.detail}".rstrip() for check in reached)
+        if beyond := ", ".join(check.code for check in self.checks if check.outcome == "not reached"):
+            yield f"check     not reached: {beyond}"
         yield from (f"grant     {note}" for note in self.notes)
+        yield from (f"unmapped  {note}" for note in self.unmapped)
         if self.refusal:
             yield f"REFUSED   {self.refusal}"
             return
@@ -121,14 +136,42 @@ def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float
         identity=identity_of(claims, rules.policy),
         tenancy=tenancy,
         notes=tuple(note for grant in rules.grants for note in _notes(claims, grant, tenancy)),
+        unmapped=tuple(_unmapped(claims, rules)),
         rights=united(given),
         graphs=graphs_of(given),
-        refusal="" if given else "no_permission_maps: authenticated, but no permission maps from these claims",
+        refusal="" if given else _nothing_given(),
     )
 
 
+def _nothing_given() -> str:
+    code = Code.NO_PERMISSION_MAPS
+    return f"{code}: authenticated, but no permission maps from these claims; {MEANINGS[code].cure}"
+
+
+def road_of_token(refused: Code | None, *, admitted: bool) -> tuple[CheckResult, ...]:
+    """Return how far a token came: what is called passed has passed, what is called not reached may not have been.
+
+    Args:
+        refused: the code of its refusal; None: it is genuine. A code that is no row of ``CHECKS`` (keys_unavailable)
+            ends the road where keys are needed.
+        admitted: whether its header was good enough to look at its payload.
+    """
+    codes = [check.code for check in CHECKS]
+    if refused is None:
+        return tuple(CheckResult(code, "passed") for code in codes)
+    end = codes.index(refused) if refused in codes else codes.index(Code.KEY_UNKNOWN)
+    early = frozenset[Code]() if admitted else BY_PAYLOAD
+    before = [CheckResult(code, "not reached" if code in early else "passed") for code in codes[:end]]
+    failed = [CheckResult(refused, "failed")] if refused in codes else []
+    after = [CheckResult(code, "not reached") for code in codes[end + len(failed) :]]
+    return (*before, *failed, *after)
+
+
 def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> Iterator[CheckResult]:
-    for check in CLAIM_CHECKS:
+    for check in CHECKS:
+        if check not in CLAIM_CHECKS:
+            yield CheckResult(check.code, "not reached")
+            continue
         try:
             check.rule(claims, rules.policy, now)
         except TokenError as error:
@@ -184,6 +227,33 @@ def _near_miss(value: str, grant: Grant) -> str:
     if grant.accepted and bare in NAMES:
         return "a known permission, but not in accept"
     return "no match"
+
+
+def _unmapped(claims: Mapping[str, object], rules: MappingRules) -> Iterator[str]:
+    """Yield what looks like authority and no grant reads: the usual answer to "why am I not admin?"."""
+    read = {grant.path for grant in rules.grants}
+    for path, value in _leaves(claims, ()):
+        if not any(path[: len(known)] == known for known in read) and (
+            _is_authority(path) or _names_permissions(value)
+        ):
+            yield f"{spell(path)}: {shown(value)}: no grant reads it"
+    if _is_overage(claims):
+        yield "groups: too many for the token (overage), so that it carries none: use app roles"
+
+
+def _leaves(value: object, path: ClaimPath) -> Iterator[tuple[ClaimPath, object]]:
+    """Yield each claim that is no table of further claims, or an authority's table, or lies too deep."""
+    ends = _is_authority(path) or len(path) == DEEPEST
+    members = cast("dict[str, object]", value) if isinstance(value, dict) and not ends else None
+    if members is None:
+        yield path, value
+        return
+    for key, member in members.items():
+        yield from _leaves(member, (*path, key))
+
+
+def _is_authority(path: ClaimPath) -> bool:
+    return bool(path) and path[-1].replace("/", ":").rpartition(":")[2].lower() in AUTHORITY_WORDS
 
 
 def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:

@@ -118,7 +118,7 @@ def test_a_missing_tenant_is_shown() -> None:
 
 def test_no_permission_is_said_in_so_many_words() -> None:
     why = keycloak().explain({"sub": "u", "scope": "openid"})
-    assert why.refusal == "no_permission_maps: authenticated, but no permission maps from these claims"
+    assert why.refusal.startswith("no_permission_maps: authenticated, but no permission maps from these claims; Give")
     assert str(why).splitlines()[-1] == f"REFUSED   {why.refusal}"
 
 
@@ -196,7 +196,39 @@ def test_an_issuer_that_is_not_configured_explains_nothing(iss: object) -> None:
 def test_the_issuer_may_be_left_out_only_where_there_is_one() -> None:
     assert configured(USERS).explain({"sub": "u", "roles": ["user"]}).issuer == URL
     why = OIDCAuth.from_dict(TWO).explain({"sub": "u", "roles": ["user"]})
-    assert why.refusal == f"issuer_unknown: expected one of {URL}, {OTHER}; found none"
+    assert why.refusal.startswith(f"issuer_unknown: expected one of {URL}, {OTHER}; found none; iss is compared")
+
+
+# --- what no grant reads ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claims", "line"),
+    [
+        ({"groups": ["/admins"]}, "groups: ['/admins']: no grant reads it"),
+        ({"scope": "openid threads:read"}, "scope: 'openid threads:read': no grant reads it"),
+        ({"https://acme.com/roles": ["x"]}, "https://acme.com/roles: ['x']: no grant reads it"),
+        ({"cognito:groups": ["x"]}, "cognito:groups: ['x']: no grant reads it"),
+        ({"urn:zitadel:iam:org:project:roles": {"a": {}}}, "urn:zitadel:iam:org:project:roles: {'a': {}}: no grant"),
+        (
+            {"resource_access": {"my.app": {"roles": ["x"]}}},
+            "resource_access.\"my.app\".roles: ['x']: no grant reads it",
+        ),
+        ({"odd": ["threads:read"]}, "odd: ['threads:read']: no grant reads it"),
+        ({"_claim_names": {"groups": "src1"}}, "groups: too many for the token"),
+    ],
+)
+def test_what_looks_like_authority_and_is_not_read_is_named(claims: dict[str, Any], line: str) -> None:
+    why = keycloak().explain({"sub": "u", **claims})
+    assert [note for note in why.unmapped if note.startswith(line)]
+    assert "\nunmapped  " in str(why)
+
+
+def test_what_a_grant_reads_or_what_is_no_authority_is_not_called_unmapped() -> None:
+    why = keycloak().explain(
+        {**CLAIMS, "aud": ["a", "b"], "amr": ["pwd"], "email": "u@x.test", "deep": {"a": {"b": {}}}}
+    )
+    assert why.unmapped == ()
 
 
 # --- tokens ----------------------------------------------------------------------------------------------------------
@@ -208,9 +240,8 @@ def test_a_good_token_is_explained_by_its_claims() -> None:
     assert (why.identity, why.refusal) == ("alice", "")
     assert {check.outcome for check in why.checks} == {"passed"}
     assert why.allows("threads:read")
-    assert str(why) == str(
-        oidc.explain({"iss": URL, "sub": "alice", "aud": "agents", "exp": NOW + 9, "roles": ["user"]})
-    )
+    same = oidc.explain({"iss": URL, "sub": "alice", "aud": "agents", "exp": NOW + 9, "roles": ["user"]})
+    assert (why.identity, why.notes, why.rights) == (same.identity, same.notes, same.rights)
 
 
 @pytest.mark.parametrize(
@@ -243,12 +274,41 @@ def test_what_is_no_token_explains_what_it_lacks(text: str, refusal: str) -> Non
     assert explain_token(configured(USERS), text).refusal.startswith(refusal)
 
 
+def outcomes(why: Explanation) -> dict[str, set[str]]:
+    return {
+        name: {c.code.value for c in why.checks if c.outcome == name} for name in ("passed", "failed", "not reached")
+    }
+
+
+def test_a_refused_tokens_road_is_shown_up_to_the_check_that_refused_it() -> None:
+    road = outcomes(explain_token(configured(USERS), token(roles=["user"], exp=NOW - 60)))
+    assert road["failed"] == {"expired"}
+    assert {"segments_wrong", "issuer_unknown", "key_unknown", "audience_mismatch"} <= road["passed"]
+    assert {"identity_invalid", "signature_invalid"} <= road["not reached"]
+
+
+def test_what_is_refused_by_its_header_never_reached_its_issuer() -> None:
+    # Inline keys are never fetched again: a strange kid is hopeless before the payload is looked at.
+    stranger = LocalIssuer(URL, clock=lambda: NOW)
+    stranger.rotate()
+    road = outcomes(explain_token(configured(USERS), stranger.token(roles=["user"])))
+    assert road["failed"] == {"key_unknown"}
+    assert {"issuer_unknown", "type_refused"} <= road["not reached"]
+
+
+def test_claims_alone_reach_neither_signature_nor_keys() -> None:
+    why = keycloak().explain(CLAIMS)
+    assert {"signature_invalid", "key_unknown", "issuer_unknown"} <= outcomes(why)["not reached"]
+    assert "check     not reached: header_repeated, token_missing" in str(why)
+
+
 def test_a_provider_that_is_down_is_the_refusal() -> None:
     down = LocalIssuer(URL, algorithm="ES256")
     down.fault = Fault.DOWN
     document = {"issuer": presets.generic(URL, audience="agents")}
     why = explain_token(OIDCAuth.from_dict(document, fetcher=down, clock=lambda: NOW), token())
     assert why.refusal.startswith("keys_unavailable:")
+    assert (outcomes(why)["failed"], "key_unknown" in outcomes(why)["not reached"]) == (set(), True)
 
 
 def test_explaining_claims_fetches_nothing() -> None:

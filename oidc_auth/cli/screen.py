@@ -1,0 +1,44 @@
+"""What the commands draw with: one console, and the matrix of permissions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..permissions.names import ACTIONS, Reach
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WIDE = 160
+"""Columns where no terminal says how many there are: in 80, which is what a pipe counts as, tables fold to shreds."""
+MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
+
+
+def console() -> Console:
+    """Return a console for standard output; without a terminal it draws plain text, and wide."""
+    own = Console(highlight=False)
+    return own if own.is_terminal else Console(width=WIDE, highlight=False)
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """Print one JSON object on one line."""
+    click.echo(json.dumps(document))
+
+
+def matrix(title: str, columns: Mapping[str, Mapping[str, Reach]]) -> Table:
+    """Return the 21 permissions as rows, and how far each column's names reach."""
+    table = Table(title=title, title_justify="left")
+    for heading in ("", *columns):
+        table.add_column(escape(heading))
+    for resource, actions in ACTIONS.items():
+        for action in actions:
+            event = f"{resource}:{action}"
+            cells = [MARKS[names[event]] if event in names else "-" for names in columns.values()]
+            table.add_row(event, *cells, end_section=action == actions[-1])
+    return table
