@@ -113,7 +113,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    for expected in ("oidc_auth/py.typed", "oidc_auth/cli/quickstart/oidc-auth.toml", "oidc_auth/langgraph/entry.py"):
+    for expected in (
+        "oidc_auth/py.typed",
+        "oidc_auth/cli/quickstart/oidc-auth.toml",
+        "oidc_auth/cli/providers.toml",
+        "oidc_auth/langgraph/entry.py",
+    ):
         assert expected in names
     assert not any(name.startswith(("tests/", "examples/", "docs/")) for name in names)
 

@@ -8,6 +8,7 @@ from .. import __version__
 from .check import check
 from .demo import demo
 from .explain import can, explain, label
+from .init import init
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,5 +17,5 @@ def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 
 
-for command in (check, explain, can, label, demo):
+for command in (init, check, explain, can, label, demo):
     app.add_command(command)

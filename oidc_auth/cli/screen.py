@@ -42,3 +42,8 @@ def matrix(title: str, columns: Mapping[str, Mapping[str, Reach]]) -> Table:
             cells = [MARKS[names[event]] if event in names else "-" for names in columns.values()]
             table.add_row(event, *cells, end_section=action == actions[-1])
     return table
+
+
+def say(mark: str, text: str = "") -> None:
+    """Print one line: a mark in our own markup, and a text that is shown as it is."""
+    console().print(mark + escape(text), soft_wrap=True)

@@ -1,0 +1,152 @@
+"""``oidc-auth init PROVIDER``: the files that put a provider in front of a LangGraph server, and what else to do."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from ..config.load import FILE_NAME, load_mapping
+from ..config.presets import PRESETS
+from ..errors import ConfigError
+from .dev_server import quickstart_folder
+from .inputs import json_option
+from .langgraph_json import LANGGRAPH_JSON, secured
+from .screen import print_json, say
+from .setups import setup_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+GRAPH = "graph.py"
+PARAMETERS = tuple(dict.fromkeys(preset.parameter for preset in PRESETS.values()))
+DEFAULT_ORIGIN = "http://localhost:3000"
+"""Where a chat front end runs while it is developed."""
+
+
+def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name in reversed(PARAMETERS):
+        takers = ", ".join(sorted(provider for provider, preset in PRESETS.items() if preset.parameter == name))
+        command = click.option(f"--{name.replace('_', '-')}", name, help=f"The provider's address ({takers}).")(command)
+    return command
+
+
+@click.command()
+@click.argument("provider", type=click.Choice(sorted(PRESETS)))
+@_parameter_options
+@click.option("--audience", required=True, help="This API's name, which must be in a token's aud.")
+@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where to write.")
+@click.option("--origin", "origins", multiple=True, default=[DEFAULT_ORIGIN], help="A front end that may call the API.")
+@click.option("--force", is_flag=True, help="Replace what is there; other keys of langgraph.json stay.")
+@json_option
+def init(
+    provider: str,
+    audience: str,
+    folder: Path,
+    origins: Sequence[str],
+    *,
+    force: bool,
+    as_json: bool,
+    **given: str | None,
+) -> None:
+    """Write langgraph.json and oidc-auth.toml for a provider, and say what to do in its dashboard.
+
+    Asks nothing and fetches nothing. In a folder without a graph it also writes one that needs no model, to try it
+    with. Exit status 0 when written, 1 when a file is there already (see --force) or a value is not valid.
+    """
+    files = {
+        folder / FILE_NAME: _toml(provider, audience, given),
+        folder / LANGGRAPH_JSON: _langgraph_json(folder / LANGGRAPH_JSON, origins),
+    }
+    _refuse_existing(files, force=force)
+    if not (folder / LANGGRAPH_JSON).exists() and not (folder / GRAPH).exists():
+        files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
+    _write(files)
+    steps, following = setup_of(provider).steps_for(audience), _following(folder)
+    if as_json:
+        print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
+    else:
+        _print(provider, files, steps, following)
+
+
+def _toml(provider: str, audience: str, given: Mapping[str, str | None]) -> str:
+    parameter, setup = PRESETS[provider].parameter, setup_of(provider)
+    for name, value in given.items():
+        if (value is not None) != (name == parameter):
+            raise click.UsageError(f"{provider} takes --{parameter.replace('_', '-')}, and no other address")
+    address = f"{parameter} = {_quoted(str(given[parameter]))}"
+    name = f"audience = {_quoted(audience)}"
+    text = f"""\
+# Who may do what on this LangGraph server. Nothing that is not written here is allowed.
+# After a change: oidc-auth check {FILE_NAME}; why somebody may (not) do something: oidc-auth explain {FILE_NAME} ...
+
+[[issuer]]
+preset = "{provider}"
+{address:<42} # {setup.address}
+{name:<42} # this API's name: tokens for anything else are refused
+# tenant = "org_id"                        # with a claim that names the organization, nobody reaches into another one
+
+{setup.map}
+[langgraph]
+webhooks = "deny"                          # no run may post its result anywhere; "https": to https addresses
+"""
+    try:
+        load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
+    except ConfigError as error:
+        raise click.ClickException(error.report()) from None
+    return text
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string; JSON's escapes are among TOML's, and it needs one more (TOML 1.0: DEL)."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def _langgraph_json(file: Path, origins: Sequence[str]) -> str:
+    known: object = {}
+    if file.exists():
+        try:
+            known = json.loads(file.read_text("utf-8"))
+        except ValueError:
+            raise click.ClickException(f"{file}: not JSON") from None
+        if not isinstance(known, dict):
+            raise click.ClickException(f"{file}: a JSON object is expected")
+    return json.dumps(secured(cast("dict[str, Any]", known), origins), indent=2) + "\n"
+
+
+def _refuse_existing(files: Mapping[Path, str], *, force: bool) -> None:
+    existing = [str(file) for file in files if file.exists()]
+    if existing and not force:
+        raise click.ClickException(f"{' and '.join(existing)} already there; nothing was written (--force replaces)")
+
+
+def _write(files: Mapping[Path, str]) -> None:
+    try:
+        for file, text in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}") from None
+
+
+def _following(folder: Path) -> list[str]:
+    return [
+        f"oidc-auth check {folder / FILE_NAME}",
+        f"oidc-auth doctor {folder / FILE_NAME}",
+        f"cd {folder} && langgraph dev",
+        "oidc-auth doctor --url http://127.0.0.1:2024 " + str(folder / FILE_NAME),
+    ]
+
+
+def _print(provider: str, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
+    for file in files:
+        say("[green]written[/]", f" {file}")
+    say("", f"\nIn {provider}'s dashboard (an API, not an application; an access token, not an ID token):")
+    for number, step in enumerate(steps, 1):
+        say("", f"  {number}. {step}")
+    say("", "\nThen:")
+    for line in following:
+        say("", f"  {line}")

@@ -1,0 +1,34 @@
+"""How each provider is set up: the entries of ``providers.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+
+LAST_STEP = "Let the client send the access token ('Authorization: Bearer ...'), never the ID token."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """How one provider is set up.
+
+    Attributes:
+        address: what its address is, for the comment beside it.
+        map: the TOML after the issuer's own keys: grants, and roles where the grants name some.
+        steps: what to do in its dashboard, in order; ``{audience}`` stands for this API's name.
+    """
+
+    address: str
+    map: str
+    steps: list[str]
+
+    def steps_for(self, audience: str) -> list[str]:
+        """Return the steps for one API."""
+        return [*(step.replace("{audience}", audience) for step in self.steps), LAST_STEP]
+
+
+def setup_of(provider: str) -> Setup:
+    """Return how a provider is set up; one without an entry like ``generic``."""
+    known = tomllib.loads((files("oidc_auth") / "cli" / "providers.toml").read_text("utf-8"))
+    return Setup(**known.get(provider, known["generic"]))

@@ -1,0 +1,149 @@
+"""``oidc-auth init``: what it writes loads, starts a real server, and never takes the place of what was there."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from oidc_auth.cli.app import app
+from oidc_auth.cli.dev_server import running_dev_server
+from oidc_auth.config.presets import PRESETS
+from oidc_auth.testing import LocalIssuer
+
+ADDRESSES = {
+    "generic": "https://id.acme.com",
+    "keycloak": "https://sso.acme.com/realms/acme",
+    "auth0": "acme.eu.auth0.com",
+}
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments)
+
+
+def init(folder: Path, provider: str = "generic", *more: str, audience: str = "agents") -> Result:
+    option = f"--{PRESETS[provider].parameter}"
+    return run("init", provider, option, ADDRESSES[provider], "--audience", audience, "--dir", str(folder), *more)
+
+
+@pytest.mark.parametrize("provider", sorted(ADDRESSES))
+def test_what_it_writes_is_a_valid_configuration(tmp_path: Path, provider: str) -> None:
+    written = init(tmp_path / "app", provider)
+    assert written.exit_code == 0, written.output
+    checked = json.loads(run("check", str(tmp_path / "app" / "oidc-auth.toml"), "--json").output)
+    assert (checked["valid"], checked["warnings"]) == (True, [])
+    assert ADDRESSES[provider].rstrip("/") in checked["issuers"][0]
+
+
+@pytest.mark.parametrize("provider", sorted(ADDRESSES))
+def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> None:
+    said = json.loads(init(tmp_path, provider, "--json", audience="agents-api").output)
+    assert any("agents-api" in step for step in said["steps"])
+    assert any("not an application" in step for step in said["steps"])
+    assert "never the ID token" in said["steps"][-1]
+    assert sorted(Path(file).name for file in said["written"]) == ["graph.py", "langgraph.json", "oidc-auth.toml"]
+
+
+def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(tmp_path: Path) -> None:
+    issuer = LocalIssuer()
+    with issuer.served() as url:
+        app_folder = tmp_path / "app"
+        written = run("init", "generic", "--issuer", url, "--audience", "agents", "--dir", str(app_folder))
+        assert written.exit_code == 0, written.output
+        (tmp_path / "run").mkdir()
+        with running_dev_server(app_folder, tmp_path / "run", {}) as server:
+            sent = {"authorization": f"Bearer {issuer.token(roles=['agent-user'])}"}
+            origin = {"origin": "http://localhost:3000"}
+            refused = httpx.post(f"{server.url}/threads", json={}, headers=origin)
+            allowed = httpx.post(f"{server.url}/threads", json={}, headers={**origin, **sent})
+    assert (refused.status_code, allowed.status_code) == (401, 200)
+    assert refused.headers["access-control-allow-origin"] == "http://localhost:3000"
+    assert "WWW-Authenticate" in refused.headers["access-control-expose-headers"]
+    assert refused.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("name", ["langgraph.json", "oidc-auth.toml"])
+def test_it_never_takes_the_place_of_a_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}", "utf-8")
+    refused = init(tmp_path)
+    assert (refused.exit_code, name in refused.output) == (1, True)
+    assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [(name, "{}")]
+
+
+def test_forced_it_replaces_the_hook_and_keeps_what_is_the_projects_own(tmp_path: Path) -> None:
+    known: dict[str, Any] = {
+        "dependencies": ["./src"],
+        "graphs": {"mine": "./src/a.py:g"},
+        "auth": {"path": "./auth.py:auth"},
+        "http": {
+            "disable_mcp": True,
+            "cors": {"allow_origins": ["https://app.acme.com"], "expose_headers": ["x-mine"]},
+        },
+    }
+    (tmp_path / "langgraph.json").write_text(json.dumps(known), "utf-8")
+    assert init(tmp_path, "generic", "--force").exit_code == 0
+    after = json.loads((tmp_path / "langgraph.json").read_text("utf-8"))
+    assert (after["graphs"], after["dependencies"], after["http"]["disable_mcp"]) == (known["graphs"], ["./src"], True)
+    assert after["auth"]["path"] == "oidc_auth.langgraph:auth"
+    assert after["auth"]["disable_studio_auth"] is True
+    assert after["http"]["cors"]["allow_origins"] == ["https://app.acme.com"]
+    assert {"WWW-Authenticate", "x-mine"} <= set(after["http"]["cors"]["expose_headers"])
+    assert not (tmp_path / "graph.py").exists()
+
+
+@pytest.mark.parametrize("text", ["no json", "[]"])
+def test_a_langgraph_json_that_is_none_is_left_alone(tmp_path: Path, text: str) -> None:
+    (tmp_path / "langgraph.json").write_text(text, "utf-8")
+    assert init(tmp_path, "generic", "--force").exit_code == 1
+    assert (tmp_path / "langgraph.json").read_text("utf-8") == text
+    assert not (tmp_path / "oidc-auth.toml").exists()
+
+
+def test_a_graph_that_is_there_stays(tmp_path: Path) -> None:
+    (tmp_path / "graph.py").write_text("mine", "utf-8")
+    assert init(tmp_path).exit_code == 0
+    assert (tmp_path / "graph.py").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("audience", ['a"\n[roles]\nx = ["*@all"] #', "a\\b", "ä€😀", "a\x7fb"])
+def test_a_value_stays_a_value_whatever_is_in_it(tmp_path: Path, audience: str) -> None:
+    assert init(tmp_path, audience=audience).exit_code == 0
+    document = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
+    assert document["issuer"][0]["audience"] == audience
+    assert set(document["roles"]) == {"user", "admin"}
+
+
+def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
+    options = ("--issuer", "http://id.acme.com", "--audience", "a", "--dir", str(tmp_path / "app"))
+    refused = run("init", "generic", *options)
+    assert (refused.exit_code, "http is allowed for loopback only" in refused.output) == (1, True)
+    assert not (tmp_path / "app").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("keycloak", "--audience", "a"), "keycloak takes --url"),
+        (("keycloak", "--audience", "a", "--url", "https://x.test", "--domain", "y"), "keycloak takes --url"),
+        (("keycloak", "--url", "https://x.test/realms/a"), "--audience"),
+        (("keycloack", "--audience", "a"), "keycloak"),
+    ],
+)
+def test_what_is_missing_is_a_usage_error_and_never_a_question(
+    tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    refused = run("init", *options, "--dir", str(tmp_path / "app"))
+    assert (refused.exit_code, said in refused.output) == (2, True)
+    assert not (tmp_path / "app").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", "utf-8")
+    refused = init(tmp_path / "file" / "app")
+    assert (refused.exit_code, str(tmp_path / "file") in refused.output.replace("\n", "")) == (1, True)
