@@ -6,10 +6,16 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from providers.node_provider import NodeProvider, missing_requirement, prepare
+from providers import glewlwyd, node_provider
+from providers.enforced import Enforced
+from providers.node_provider import NodeProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from providers.glewlwyd import Glewlwyd
+    from world.server import Server
 
 
 def skip_or_fail(name: str, reason: str | None) -> None:
@@ -23,11 +29,26 @@ def skip_or_fail(name: str, reason: str | None) -> None:
 @pytest.fixture(scope="session")
 def installed_provider() -> None:
     """Install npm's oidc-provider once; needs the npm registry the first time."""
-    skip_or_fail("node", missing_requirement())
-    prepare()
+    skip_or_fail("node", node_provider.missing_requirement())
+    node_provider.prepare()
 
 
 @pytest.fixture
 def provider(installed_provider: None) -> Iterator[NodeProvider]:
     with NodeProvider() as running:
         yield running
+
+
+@pytest.fixture
+def independent(tmp_path: Path) -> Iterator[Glewlwyd]:
+    """Run Debian's Glewlwyd, which shares no line with the others."""
+    skip_or_fail("glewlwyd", glewlwyd.missing_requirement())
+    with glewlwyd.running_glewlwyd(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def at_server(server: Server) -> Iterator[Enforced]:
+    enforced = Enforced(server)
+    yield enforced
+    enforced.close()

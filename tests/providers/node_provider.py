@@ -8,14 +8,12 @@ Use it like this:
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
 import json
 import os
 import queue
 import re
-import secrets
 import shutil
 import sqlite3
 import subprocess
@@ -25,25 +23,21 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
-import httpx
+from providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI, Login, http_client
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
     from types import TracebackType
 
+    import httpx
+
 Alg = Literal["RS256", "ES256", "PS256", "EdDSA"]
 
-AUDIENCE = "https://agents.example/api"
-OTHER_AUDIENCE = "https://other.example/api"
 TENANT_CLAIM = "https://agents.example/tenant"
-MACHINE_CLIENT = ("m2m", "secret")
-WEB_CLIENT = "web"
-REDIRECT_URI = "http://127.0.0.1/cb"
 
 INSTALL_SECONDS = 120.0
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
-HTTP_SECONDS = 10.0
 # A login takes six: redirect, form, redirect, form, redirect, callback.
 MOST_STEPS = 12
 
@@ -143,7 +137,7 @@ class NodeProvider:
             except (queue.Empty, ValueError) as error:
                 raise self._error("the provider did not start") from error
             self.issuer, self._control = hello["issuer"], hello["control"]
-            self._http = undo.enter_context(_client())
+            self._http = undo.enter_context(http_client())
             self.metadata = self._json(self._http.get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"))
             self._exit = undo.pop_all()
         return self
@@ -166,15 +160,8 @@ class NodeProvider:
 
     def user_tokens(self, username: str, scope: str, *, resource: str = AUDIENCE) -> dict[str, Any]:
         """The whole answer of the token endpoint to such a user, with `access_token` and `id_token`."""
-        verifier = secrets.token_urlsafe(48)
-        form = {
-            "grant_type": "authorization_code",
-            "client_id": WEB_CLIENT,
-            "code": self._code(username, f"openid {scope}".strip(), resource, verifier),
-            "code_verifier": verifier,
-            "redirect_uri": REDIRECT_URI,
-            "resource": resource,
-        }
+        login = Login(scope, resource)
+        form = login.form(self._code(username, login))
         return self._granted(self._http.post(self.metadata["token_endpoint"], data=form), scope)
 
     def rotate(self, alg: Alg, *, keep_old: bool = True) -> list[str]:
@@ -186,30 +173,18 @@ class NodeProvider:
         """The published kids; the first one signs."""
         return [str(kid) for kid in self._json(self._http.get(f"{self._control}kids"))["kids"]]
 
-    def _code(self, username: str, scope: str, resource: str, verifier: str) -> str:
+    def _code(self, username: str, login: Login) -> str:
         """Log in and consent as a browser would; the authorization code."""
-        state = secrets.token_urlsafe(16)
-        query = {
-            "client_id": WEB_CLIENT,
-            "response_type": "code",
-            "redirect_uri": REDIRECT_URI,
-            "scope": scope,
-            "resource": resource,
-            "state": state,
-            "nonce": secrets.token_urlsafe(16),
-            "code_challenge": _challenge(verifier),
-            "code_challenge_method": "S256",
-        }
         # Its own cookies: the last user's session would answer for this one.
-        with _client() as browser:
-            reply = browser.get(self.metadata["authorization_endpoint"], params=query)
+        with http_client() as browser:
+            reply = browser.get(self.metadata["authorization_endpoint"], params=login.query())
             for _ in range(MOST_STEPS):
                 if not reply.is_redirect:
                     reply = self._submit(browser, reply, username)
                     continue
                 target = reply.url.join(reply.headers["location"])
                 if str(target).startswith(f"{REDIRECT_URI}?"):
-                    return self._callback(target, state)
+                    return self._callback(target, login)
                 reply = browser.get(target)
         raise self._error(f"the login of {username} did not end: {reply.url}")
 
@@ -224,11 +199,12 @@ class NodeProvider:
             form |= {"login": username, "password": "any"}
         return browser.post(page.url.join(html.unescape(action[1])), data=form)
 
-    def _callback(self, target: httpx.URL, state: str) -> str:
+    def _callback(self, target: httpx.URL, login: Login) -> str:
         """Take the code out of the address that the browser was sent back to."""
-        if "code" not in target.params or target.params.get("state") != state:
+        code = login.code(target)
+        if not code:
             raise self._error(f"the authorization endpoint refused: {target.params}")
-        return target.params["code"]
+        return code
 
     def _granted(self, reply: httpx.Response, scope: str) -> dict[str, Any]:
         body = self._json(reply)
@@ -251,15 +227,6 @@ class NodeProvider:
         # The reason for a "server_error" stands only in the provider's own output.
         self._log.seek(0)
         return NodeProviderError(f"{message}\n{self._log.read()[-4000:].decode(errors='replace')}")
-
-
-def _client() -> httpx.Client:
-    # A proxy from the environment would be asked to reach its own loopback address.
-    return httpx.Client(timeout=HTTP_SECONDS, trust_env=False)
-
-
-def _challenge(verifier: str) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
 
 
 def _digest(content: bytes) -> str:

@@ -8,61 +8,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.node_provider import AUDIENCE, OTHER_AUDIENCE, TENANT_CLAIM, Alg, NodeProvider
-
-from oidc_auth import OIDCAuth
-from oidc_auth.langgraph import protect
+from providers.node_provider import TENANT_CLAIM, Alg, NodeProvider
+from providers.relying_party import AUDIENCE, OTHER_AUDIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from world.server import Server
+    from providers.enforced import Enforced
 
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 
 
-class Enforced:
-    """The server, with our own HTTP client between it and the provider; closed in the loop that it ran in."""
-
-    def __init__(self, server: Server) -> None:
-        self.ask = server.ask
-        self._server = server
-        self._open: list[OIDCAuth] = []
-
-    def install(self, provider: NodeProvider, **table: Any) -> None:
-        oidc = OIDCAuth.from_dict({"issuer": issuer_table(provider, **table)})
-        self._open.append(oidc)
-        self._server.install(protect(oidc))
-
-    def close(self) -> None:
-        for oidc in self._open:
-            self._server.run(oidc.aclose)
-
-
-@pytest.fixture
-def at_server(server: Server) -> Iterator[Enforced]:
-    enforced = Enforced(server)
-    yield enforced
-    enforced.close()
-
-
 @pytest.fixture
 def enforced(at_server: Enforced, provider: NodeProvider) -> Enforced:
-    at_server.install(provider)
+    at_server.install(configured(provider))
     return at_server
 
 
-def issuer_table(provider: NodeProvider, **table: Any) -> dict[str, Any]:
-    return {
-        "issuer": provider.issuer,
-        "audience": AUDIENCE,
-        "tenant": TENANT_CLAIM,
-        "grant": [
-            {"claim": "scope", "accept": ["threads:*", "assistants:read"]},
-            {"claim": "roles", "values": {"agent-user": ["threads:write"], "agent-viewer": ["threads:read"]}},
-        ],
-        **table,
-    }
+def configured(provider: NodeProvider, **table: Any) -> dict[str, Any]:
+    grants = [
+        {"claim": "scope", "accept": ["threads:*", "assistants:read"]},
+        {"claim": "roles", "values": {"agent-user": ["threads:write"], "agent-viewer": ["threads:read"]}},
+    ]
+    issuer = {"issuer": provider.issuer, "audience": AUDIENCE, "tenant": TENANT_CLAIM, "grant": grants}
+    return {"issuer": {**issuer, **table}}
 
 
 def test_a_machines_token_creates_a_thread_and_runs_on_it(enforced: Enforced, provider: NodeProvider) -> None:
@@ -111,14 +78,14 @@ def test_the_issuer_is_taken_exactly_as_discovery_spells_it(
 ) -> None:
     with NodeProvider(path=path) as provider:
         token = provider.client_credentials("threads:write")
-        at_server.install(provider)
+        at_server.install(configured(provider))
         assert at_server.ask("POST", "/threads", token, {}).status_code == 200
         other = provider.issuer.removesuffix("/") if provider.issuer.endswith("/") else f"{provider.issuer}/"
-        at_server.install(provider, issuer=other)
+        at_server.install(configured(provider, issuer=other))
         assert at_server.ask("POST", "/threads", token, {}).json()["detail"].startswith("issuer_unknown")
 
 
 def test_strict_rfc9068_accepts_what_a_conforming_provider_issues(at_server: Enforced, provider: NodeProvider) -> None:
-    at_server.install(provider, strict_rfc9068=True)
+    at_server.install(configured(provider, strict_rfc9068=True))
     token = provider.client_credentials("threads:write")
     assert at_server.ask("POST", "/threads", token, {}).status_code == 200

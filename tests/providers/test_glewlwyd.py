@@ -1,0 +1,70 @@
+"""Tokens that an independent OpenID provider (Debian's Glewlwyd, written in C) issued, on the real LangGraph server.
+
+It signs and publishes keys with libraries of its own, so that what it accepts as right was not learnt from npm's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from providers.relying_party import AUDIENCE, OTHER_AUDIENCE
+
+if TYPE_CHECKING:
+    from providers.enforced import Enforced
+    from providers.glewlwyd import Glewlwyd
+
+
+@pytest.fixture
+def enforced(at_server: Enforced, independent: Glewlwyd) -> Enforced:
+    at_server.install(configured(independent))
+    return at_server
+
+
+def configured(provider: Glewlwyd, **table: Any) -> dict[str, Any]:
+    # What it issues follows RFC 9068, so nothing less is accepted here.
+    issuer = {"preset": "generic", "issuer": provider.issuer, "audience": AUDIENCE, "strict_rfc9068": True}
+    return {"issuer": {**issuer, **table}}
+
+
+def test_a_machine_and_a_user_each_own_what_they_create(enforced: Enforced, independent: Glewlwyd) -> None:
+    machine = independent.client_credentials("threads:write")
+    alice = independent.user_tokens("threads:write")["access_token"]
+    made = [enforced.ask("POST", "/threads", token, {}).json() for token in (machine, alice)]
+    owners = [thread["metadata"]["owner"] for thread in made]
+    # It names its users by a random string of 32 characters.
+    assert (owners[0], len(owners[1])) == ("m2m", 32)
+    seen = [enforced.ask("GET", f"/threads/{made[0]['thread_id']}", token).status_code for token in (machine, alice)]
+    assert seen == [200, 404]
+
+
+def test_a_scope_that_was_not_granted_is_a_missing_permission(enforced: Enforced, independent: Glewlwyd) -> None:
+    refused = enforced.ask("POST", "/threads", independent.client_credentials("threads:read"), {})
+    assert refused.status_code == 403
+    assert refused.json()["detail"].startswith("missing permission threads:create")
+    assert 'error="insufficient_scope"' in refused.headers["www-authenticate"]
+
+
+def test_an_id_token_and_a_token_for_another_api_are_refused(at_server: Enforced, independent: Glewlwyd) -> None:
+    id_token = independent.user_tokens("threads:write")["id_token"]
+    other = independent.client_credentials("threads:write", resource=OTHER_AUDIENCE)
+    for strict, code in ((True, "type_refused"), (False, "audience_mismatch")):
+        at_server.install(configured(independent, strict_rfc9068=strict))
+        details = [at_server.ask("POST", "/threads", token, {}).json()["detail"] for token in (id_token, other)]
+        assert [detail.partition(":")[0] for detail in details] == [code, "audience_mismatch"]
+
+
+@pytest.mark.parametrize("keep_old", [True, False])
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
+def test_after_a_rotation_the_next_token_works_at_once(
+    enforced: Enforced, independent: Glewlwyd, algorithm: str, *, keep_old: bool
+) -> None:
+    before = independent.client_credentials("threads:write")
+    assert enforced.ask("POST", "/threads", before, {}).status_code == 200
+    independent.rotate(algorithm, keep_old=keep_old)
+    after = independent.client_credentials("threads:write")
+    assert enforced.ask("POST", "/threads", after, {}).status_code == 200
+    # The refetch that found the new key also shows whether the old one is still there.
+    again = enforced.ask("POST", "/threads", before, {})
+    assert again.status_code == (200 if keep_old else 401)
+    assert keep_old or again.json()["detail"].startswith("key_unknown")
