@@ -1,0 +1,127 @@
+"""The real Keycloak with the realm of ``examples/keycloak``, as a process group of its own on 127.0.0.1.
+
+What runs is the example's own ``keycloak.sh``: the tests start Keycloak with the command that readers are given.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "keycloak"
+SCRIPT = EXAMPLE / "keycloak.sh"
+PREPARE = f"{SCRIPT.relative_to(Path(__file__).parents[3])} prepare"
+
+OLDEST_JAVA = 17
+# From a prepared folder it takes 8 to 12 s; the rest is for the download.
+READY_WITHIN = 300.0
+STOP_WITHIN = 20.0
+
+
+class KeycloakError(Exception):
+    """Keycloak could not be started, or it refused what a test asked of it."""
+
+
+def missing_requirement(*, may_download: bool) -> str | None:
+    """Why Keycloak cannot run here, with the command that would change it; None if it can.
+
+    Args:
+        may_download: whether to download it is fine, which takes about a minute.
+    """
+    java = f"{home}/bin/java" if (home := os.environ.get("JAVA_HOME")) else shutil.which("java")
+    if java is None:
+        return f"java is not installed: Keycloak needs Java {OLDEST_JAVA} or newer"
+    said = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=20, check=False)  # noqa: S603 - the developer's own
+    version = re.search(r'version "(\d+)', said.stderr)
+    if version is None or int(version[1]) < OLDEST_JAVA:
+        return f"Keycloak needs Java {OLDEST_JAVA} or newer, and {java} says {said.stderr[:80]!r}"
+    if subprocess.run([SCRIPT, "check"], check=False).returncode == 0:  # noqa: S603 - our own
+        return None
+    if not may_download:
+        return f"Keycloak is not prepared: run {PREPARE} (a download of 176 MB, about a minute)"
+    return None if shutil.which("mvn") else "mvn is not installed: Maven downloads Keycloak"
+
+
+class KeycloakProcess:
+    """One Keycloak that can be stopped and started again: its port and its database stay.
+
+    Args:
+        folder: an empty folder, for the database and the log.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._log = folder / "log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it in the background."""
+        environment = {"KEYCLOAK_PORT": str(self.port), "KEYCLOAK_DATA": str(self._folder)}
+        with self._log.open("ab") as log:
+            self._process = _in_a_group_of_its_own(log, environment)
+
+    def wait(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            KeycloakError: it ended, or did not answer in time; the message is what it said.
+        """
+        assert self._process is not None
+        deadline = time.monotonic() + READY_WITHIN
+        while time.monotonic() < deadline and not self._answers():
+            try:
+                # The wait is the pause between two looks, too.
+                self._process.wait(0.2)
+            except subprocess.TimeoutExpired:
+                continue
+            break
+        if not self._answers():
+            raise KeycloakError(f"Keycloak does not answer:\n{self.said()}")
+
+    def stop(self) -> None:
+        """Stop it, and whatever it started: a java that outlives its script would keep the port."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(STOP_WITHIN)
+        except ProcessLookupError:
+            process.wait(STOP_WITHIN)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(STOP_WITHIN)
+
+    def said(self) -> str:
+        """Return the end of its log."""
+        return self._log.read_text("utf-8", "replace")[-4000:]
+
+    def _answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/realms/acme", timeout=5, trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
+
+
+def _in_a_group_of_its_own(log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own script
+        [SCRIPT],
+        env=os.environ | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
