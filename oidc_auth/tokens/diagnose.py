@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import Code, TokenError
-from .checks import shown
+from .checks import OTHER_TYPES, shown
 from .jws import decode_base64url, parse_object
 
 if TYPE_CHECKING:
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 JWE_PARTS = 5
 """A compact JWE has five parts (RFC 7516 §7.1)."""
 MAX_HEADER_DEPTH = 4
+JTI_MARKS = 6
+"""Characters before the colon of a jti of Keycloak 26."""
+LONGEST_EXPLAINED = 4_096
+"""Bytes of a payload that is read for the log's sake only: Keycloak's have two thousand, a flood's are longer."""
 ENCRYPTED_CURE = (
     "Auth0: the client did not send audience=<your API id>; authentik: clear the provider's encryption key."
 )
@@ -29,6 +33,24 @@ OTHER_HOST_CURE = (
     "The same path on another host: set issuer to the address that clients use, and jwks_url to the one this server "
     "reaches."
 )
+BASIC_CURE = (
+    "Keycloak: give client {client} the default scope 'basic', which carries sub since version 25: Clients > {client} "
+    "> Client scopes > Add client scope > basic > Add > Default."
+)
+MAPPER_CURE = (
+    "Keycloak: add a mapper of type Audience to client {client}: Clients > {client} > Client scopes > the one that "
+    "ends in -dedicated > Configure a new mapper (or Add mapper > By configuration) > Audience > Included Client "
+    "Audience > {audience}."
+)
+LIGHTWEIGHT_CURE = (
+    "Keycloak: client {client} has lightweight access tokens, without aud and roles: Clients > {client} > Advanced > "
+    "Advanced settings > Always use lightweight access token > Off."
+)
+SECRET_CURE = (
+    "Keycloak: client {client} has its access tokens signed with a secret of the realm: Clients > {client} > Advanced "
+    "> Fine grain OpenID Connect configuration > Access token signature algorithm > RS256."
+)
+OTHER_KIND_CURE = "Keycloak: this is the {kind} token, for Keycloak alone: send the access token."
 ENTRA_HOSTS = ("https://login.microsoftonline.com/", "https://sts.windows.net/")
 GRAPH_AUDIENCES = ("00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com")
 
@@ -43,8 +65,22 @@ def diagnose(
     elif error.code in (Code.AUDIENCE_MISMATCH, Code.SIGNATURE_INVALID):
         cure = _graph_cure(header, claims) or _audience_cure(error, claims)
     elif error.code is Code.IDENTITY_INVALID and "azp" in claims and "sub" not in claims:
-        cure = "Keycloak: give the client the default scope 'basic', which carries sub since version 25."
+        cure = BASIC_CURE.format(client=shown(claims["azp"]))
     return _with_cure(error, cure)
+
+
+def diagnose_algorithm(error: TokenError, header: Mapping[str, object], payload: bytes, max_depth: int) -> TokenError:
+    """Return the refusal of an algorithm with the cure that fits, where the provider signed with a secret of its own.
+
+    Only then is the payload looked at, and nothing in it decides.
+    """
+    if not str(header.get("alg")).startswith("HS") or len(payload) > LONGEST_EXPLAINED:
+        return error
+    claims = _readable(payload, max_depth)
+    kind = claims.get("typ")
+    if kind in OTHER_TYPES:
+        return _with_cure(error, OTHER_KIND_CURE.format(kind=shown(kind)))
+    return _with_cure(error, SECRET_CURE.format(client=shown(claims.get("azp"))) if kind == "Bearer" else "")
 
 
 def diagnose_text(error: TokenError, token: str) -> TokenError:
@@ -52,16 +88,16 @@ def diagnose_text(error: TokenError, token: str) -> TokenError:
     # A million dots must not become a million strings.
     parts = token.split(".", JWE_PARTS)
     if len(parts) == JWE_PARTS and error.code is Code.SEGMENTS_WRONG:
-        header = _readable_header(parts[0])
+        header = _readable(parts[0].encode(), MAX_HEADER_DEPTH)
         known = ", ".join(f"{name}={shown(header[name])}" for name in ("enc", "iss") if name in header)
         kind = f"JWE, {known}" if known else "JWE"
         return _with_cure(error, f"An encrypted token ({kind}), which only its provider can read. {ENCRYPTED_CURE}")
     return error
 
 
-def _readable_header(segment: str) -> Mapping[str, object]:
+def _readable(segment: bytes, max_depth: int) -> Mapping[str, object]:
     try:
-        return parse_object(decode_base64url(segment.encode()), MAX_HEADER_DEPTH)
+        return parse_object(decode_base64url(segment), max_depth)
     except TokenError:
         return {}
 
@@ -122,9 +158,14 @@ def _audience_cure(error: TokenError, claims: Mapping[str, object]) -> str:
         return "Cognito access tokens carry client_id instead of aud: use client_claim and a scope prefix."
     if "nonce" in claims or "at_hash" in claims:
         return "This looks like an ID token: send the access token."
+    if _is_lightweight(claims):
+        return LIGHTWEIGHT_CURE.format(client=shown(client))
     if audience is None or audience == "account" or "realm_access" in claims:
-        return (
-            f"Keycloak: add a mapper of type Audience to client {shown(client)} "
-            "(Client scopes > <client>-dedicated > Add mapper > Audience)."
-        )
+        return MAPPER_CURE.format(client=shown(client), audience=error.expected)
     return ""
+
+
+def _is_lightweight(claims: Mapping[str, object]) -> bool:
+    # Keycloak 26 marks session, kind and grant of a token before the colon of its jti: trltcc:d03d2df7-...
+    marks, colon, _ = str(claims.get("jti")).partition(":")
+    return bool(colon) and len(marks) == JTI_MARKS and marks[2:4] == "lt"

@@ -10,7 +10,7 @@ from ..errors import TokenError
 from ..keys.jwk import check_signature
 from ..keys.source import refuse_unknown_kid
 from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
-from .diagnose import diagnose, diagnose_text
+from .diagnose import diagnose, diagnose_algorithm, diagnose_text
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
@@ -60,7 +60,8 @@ class Verifier:
     def admit(self, presented: Presented, now: float) -> Admitted:
         """Return a token that may be genuine, in its parts.
 
-        These are the cheap refusals: before a stranger's token is hashed, or its payload decoded.
+        These are the cheap refusals: before a stranger's token is hashed, or its payload decoded (but for the log's
+        sake, where a secret and not a key signed it).
 
         Raises:
             TokenError: it is not three parts, or its header can be no configured issuer's.
@@ -68,7 +69,10 @@ class Verifier:
         segments = _segments(presented.token)
         read = _read_header if len(segments.header) <= SHORT_HEADER else _read_header.__wrapped__
         header = read(segments.header, self._max_depth)
-        check_algorithm(header, self._algorithms)
+        try:
+            check_algorithm(header, self._algorithms)
+        except TokenError as error:
+            raise diagnose_algorithm(error, header, segments.payload, self._max_depth) from None
         check_critical(header)
         kid = check_key_id(header)
         self._refuse_hopeless(kid, now)

@@ -71,6 +71,12 @@ KEYCLOAK = "Keycloak: add a mapper of type Audience to client"
         ({"audience": "account", "azp": "web", "client_id": "x"}, f"{KEYCLOAK} 'web'"),
         ({"audience": "x", "realm_access": {}, "client_id": "cli"}, f"{KEYCLOAK} 'cli'"),
         ({"audience": "account"}, f"{KEYCLOAK} none"),
+        ({"audience": "account", "azp": "web"}, "Clients > 'web' > Client scopes > the one that ends in -dedicated"),
+        ({"audience": "account", "azp": "web"}, "Included Client Audience > agents"),
+        ({"audience": None, "azp": "web", "jti": "trltcc:1"}, "client 'web' has lightweight access tokens"),
+        ({"audience": None, "azp": "web", "jti": "trrtcc:1"}, f"{KEYCLOAK} 'web'"),
+        ({"audience": None, "azp": "web", "jti": "trltcc"}, f"{KEYCLOAK} 'web'"),
+        ({"audience": None, "azp": "web", "jti": "altitude:1"}, f"{KEYCLOAK} 'web'"),
         ({"audience": ["x", "y"]}, MEANINGS[Code.AUDIENCE_MISMATCH].cure),
         ({"audience": "x"}, MEANINGS[Code.AUDIENCE_MISMATCH].cure),
     ],
@@ -99,7 +105,7 @@ def test_a_graph_token_s_signature_is_explained(token: dict[str, Any], cure: str
 @pytest.mark.parametrize(
     ("token", "cure"),
     [
-        ({"subject": None, "azp": "web"}, "give the client the default scope 'basic', which carries sub"),
+        ({"subject": None, "azp": "web"}, "Keycloak: give client 'web' the default scope 'basic', which carries sub"),
         ({"subject": None}, MEANINGS[Code.IDENTITY_INVALID].cure),
         ({"subject": "", "azp": "web"}, MEANINGS[Code.IDENTITY_INVALID].cure),
     ],
@@ -108,6 +114,33 @@ def test_a_keycloak_token_without_sub_is_explained(token: dict[str, Any], cure: 
     error = refusal(Door(), **token)
     assert error.code is Code.IDENTITY_INVALID
     assert cure in error.cure
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "claims", "cure"),
+    [
+        ("HS512", {"typ": "Refresh", "azp": "web"}, "Keycloak: this is the 'Refresh' token, for Keycloak alone"),
+        ("HS512", {"typ": "Offline", "azp": "web"}, "Keycloak: this is the 'Offline' token, for Keycloak alone"),
+        ("HS256", {"typ": "Bearer", "azp": "web"}, "Clients > 'web' > Advanced > Fine grain OpenID Connect"),
+        ("HS256", {"azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
+        ("HS256", {"typ": "Bearer", "azp": "web", "long": "x" * 4_096}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
+        ("none", {"typ": "Refresh", "azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
+        (["HS256"], {"typ": "Refresh", "azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
+    ],
+)
+def test_a_token_that_a_secret_signed_is_explained(algorithm: object, claims: dict[str, Any], cure: str) -> None:
+    error = refusal(Door(), header={"alg": algorithm}, **claims)
+    assert error.code is Code.ALGORITHM_REFUSED
+    assert cure in error.cure
+
+
+@pytest.mark.parametrize("payload", [b"no json", b"[]", b'{"typ": "Refresh"'])
+def test_a_token_that_a_secret_signed_is_refused_whatever_its_payload_is(payload: bytes) -> None:
+    header = encode_base64url(b'{"alg": "HS256"}')
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(Door().admit(f"{header}.{encode_base64url(payload)}.c2ln"))
+    assert refused.value.code is Code.ALGORITHM_REFUSED
+    assert refused.value.cure == MEANINGS[Code.ALGORITHM_REFUSED].cure
 
 
 def test_other_refusals_keep_their_own_cure() -> None:
