@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import socket
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -28,13 +29,18 @@ class Site:
     def __init__(self) -> None:
         self.answers: dict[str, Response] = {}
         self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        self.ports: list[int] = []
+        self.protocol = "HTTP/1.0"
         self.url = ""
 
 
 @contextmanager
 def serving(site: Site) -> Generator[str]:
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = site.protocol
+
         def do_GET(self) -> None:
+            site.ports.append(self.client_address[1])
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
             site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}, body))
             status, headers, sent = site.answers.get(self.path, Response(404, {}, b""))
@@ -104,6 +110,34 @@ def test_a_client_that_was_closed_is_not_used_again(site: Site) -> None:
     assert asyncio.run(twice()) == [404, 404]
 
 
+def test_requests_share_a_connection_until_the_client_is_closed() -> None:
+    site = Site()
+    site.protocol = "HTTP/1.1"
+
+    async def story(url: str) -> None:
+        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        for _ in range(2):
+            await fetcher("GET", f"{url}/x", {}, None)
+            await fetcher("GET", f"{url}/y", {}, None)
+            await fetcher.aclose()
+
+    with serving(site) as url:
+        asyncio.run(story(url))
+    first, second, third, fourth = site.ports
+    assert first == second != third == fourth
+
+
+def test_a_server_that_accepts_and_never_answers_is_an_error() -> None:
+    async def story() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            fetcher = HttpFetcher(max_bytes=LIMIT, timeout=0.1)
+            with pytest.raises(FetchError, match="Timeout"):
+                await fetcher("GET", f"http://127.0.0.1:{silent.getsockname()[1]}/", {}, None)
+            await fetcher.aclose()
+
+    asyncio.run(story())
+
+
 def test_an_answer_is_brought_as_it_is(site: Site) -> None:
     site.answers["/x"] = Response(200, {"Content-Type": "application/json", "X-More": "1"}, b'{"a": 1}')
     status, headers, body = fetch(f"{site.url}/x")
@@ -152,7 +186,7 @@ def test_a_body_over_the_limit_is_an_error(site: Site, size: int) -> None:
 
 def test_a_compressed_body_is_an_error_although_it_is_small(site: Site) -> None:
     site.answers["/x"] = Response(200, {"content-encoding": "gzip"}, gzip.compress(b"0" * 1_000_000)[:900])
-    with pytest.raises(FetchError, match="compressed"):
+    with pytest.raises(FetchError, match="^the body is compressed although none was asked for$"):
         fetch(f"{site.url}/x")
 
 
@@ -256,6 +290,7 @@ PERMITTED = [
     "HTTPS://issuer.test/",
     "https://10.0.0.1/",
     "https://[2001:db8::1]/keys",
+    "https://[64:ff9b::808:808]/",
     "https://127.0.0.1/",
     "http://localhost:8080/realms/a",
     "http://LOCALHOST/",

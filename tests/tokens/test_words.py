@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from world.tokens import NOON, Door, bearer, claims_of, header_of
 
-from oidc_auth.errors import TokenError
+from oidc_auth.errors import MEANINGS, Code, TokenError
 from oidc_auth.testing.signing import SigningKey, compact
+from oidc_auth.tokens.claim_path import ClaimPathError, parse_path
+from oidc_auth.tokens.diagnose import OTHER_HOST_CURE
 
 LEEWAY = "leeway 30 s"
 CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
@@ -103,3 +105,113 @@ def test_quotes_around_a_token_are_called_so() -> None:
     door = Door()
     assert heard(door, f'"{door.issuer.token()}"')[1] == "quotes around it"
     assert heard(door, f"{door.issuer.token()}é")[1] == "characters that no token has"
+
+
+ENTRA, OTHER_ENTRA = (f"https://login.microsoftonline.com/{tenant}/v2.0" for tenant in ("0f0f", "1e1e"))
+ISSUERS: list[tuple[str, str, str]] = [
+    (
+        "https://a.test",
+        "https://a.test/",
+        "They differ only by a trailing '/': write 'https://a.test/', as the token and discovery have it.",
+    ),
+    (
+        "https://a.test/",
+        "https://a.test",
+        "They differ only by a trailing '/': write 'https://a.test', as the token and discovery have it.",
+    ),
+    (
+        "https://a.test/Acme",
+        "https://a.test/acme",
+        "They differ only in upper and lower case: write 'https://a.test/acme'.",
+    ),
+    (
+        ENTRA,
+        OTHER_ENTRA,
+        "Entra: another tenant. The issuer holds the tenant's GUID, never its domain, common or organizations.",
+    ),
+    (
+        "https://acme.okta.com/oauth2/default",
+        "https://acme.okta.com/",
+        "A token of Okta's org authorization server, which only Okta can check: use the custom server.",
+    ),
+    ("https://a.test/X", "https://b.test/X", OTHER_HOST_CURE),
+    # A letter more is another issuer, and so is Entra beside somebody else.
+    ("https://a.test", "https://a.test/X", MEANINGS[Code.ISSUER_UNKNOWN].cure),
+    ("https://a.test/X", "https://a.test", MEANINGS[Code.ISSUER_UNKNOWN].cure),
+    ("https://a.test/X", "https://a.test/", MEANINGS[Code.ISSUER_UNKNOWN].cure),
+    (ENTRA, "https://b.test", MEANINGS[Code.ISSUER_UNKNOWN].cure),
+    ("https://b.test", ENTRA, MEANINGS[Code.ISSUER_UNKNOWN].cure),
+    ("https://b.test/", "https://[a", MEANINGS[Code.ISSUER_UNKNOWN].cure),
+]
+
+
+@pytest.mark.parametrize(("configured", "named", "cure"), ISSUERS)
+def test_an_issuer_that_is_nearly_the_configured_one_is_told_how_to_write_it(
+    configured: str, named: str, cure: str
+) -> None:
+    assert cure_of(Door(url=configured), iss=named) == cure
+
+
+AUDIENCES: list[tuple[dict[str, Any], str]] = [
+    (
+        {"audience": "https://graph.microsoft.com"},
+        "A Microsoft Graph token, which only Graph can verify: request scope api://<your API>/.default.",
+    ),
+    (
+        {"audience": None, "token_use": "access"},
+        "Cognito access tokens carry client_id instead of aud: use client_claim and a scope prefix.",
+    ),
+    ({"audience": "x", "nonce": "n"}, "This looks like an ID token: send the access token."),
+    ({"audience": "x", "token_use": "access"}, MEANINGS[Code.AUDIENCE_MISMATCH].cure),
+]
+
+
+@pytest.mark.parametrize(("token", "cure"), AUDIENCES)
+def test_another_audience_is_told_by_whose_token_it_is(token: dict[str, Any], cure: str) -> None:
+    assert cure_of(Door(), **token) == cure
+
+
+def cure_of(door: Door, **token: Any) -> str:
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(door.admit(door.issuer.token(**token)))
+    return refusal.value.cure
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_each_kind_of_quotes_is_called_so(quote: str) -> None:
+    assert heard(Door(), f"{quote}a.b.c{quote}")[1] == "quotes around it"
+
+
+@pytest.mark.parametrize(("sent", "found"), [("Bearer ", "none"), ("Bearer X.é", "characters that no token has")])
+def test_what_is_odd_about_a_credential_is_called_so(sent: str, found: str) -> None:
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(Door().oidc.authenticate({"authorization": sent}))
+    assert refusal.value.found == found
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "found"),
+    [
+        ("a.b", "three parts", "another number, or an empty one"),
+        ("YQ==.YQ.YQ", "", "a character outside the alphabet, or an impossible length"),
+        ("YR.YQ.YQ", "", "nothing, or unused bits that are not zero"),
+        ("YQ.YQ.YQ", "one JSON object in UTF-8, no name twice", ""),
+    ],
+)
+def test_a_text_that_is_no_token_is_said_beside_what_one_is(text: str, expected: str, found: str) -> None:
+    assert heard(Door(), text) == (expected, found)
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("/realm_access/roles", "write realm_access.roles"),
+        ("$.realm_access.roles", "write realm_access.roles"),
+        ("$X/a", "write X.a"),
+        ("/", "write claim names separated by dots"),
+    ],
+)
+def test_a_pointer_is_respelled_as_a_claim_path(path: str, advice: str) -> None:
+    with pytest.raises(ClaimPathError) as refused:
+        parse_path(path)
+    assert str(refused.value) == f"{path!r} looks like a JSON pointer or JSONPath: {advice}"

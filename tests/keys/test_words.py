@@ -1,0 +1,167 @@
+"""What the operator reads about keys that do not count, and about providers that stay away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from keys.test_key_sets import curve_jwk, private_jwk, rsa_jwk
+from world.tokens import Door, claims_of, header_of, rsa_key, turns
+
+from oidc_auth.errors import Code, TokenError
+from oidc_auth.keys.discovery import key_set_url
+from oidc_auth.keys.fetch import FetchError
+from oidc_auth.keys.jwk import UnusableKeyError
+from oidc_auth.keys.keyset import read_key_set
+from oidc_auth.testing import Fault
+from oidc_auth.testing.signing import SigningKey, compact
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+UNUSABLE: list[tuple[Any, str]] = [
+    ("key", "it is not an object"),
+    (rsa_key(bits=1024).jwk(), "RSA with 1024 bits; 2048 to 16384 are accepted"),
+    (rsa_jwk(exponent=2**32 + 1), "RSA with an unusual public exponent"),
+    ({"kty": "oct", "k": "AA"}, "kty 'oct' with crv None is not for signatures we verify"),
+    ({**rsa_jwk(), "alg": "HS256"}, "alg 'HS256' does not fit kty 'RSA'"),
+    (private_jwk(), "it carries private members (d, dp, dq, p, q, qi): anybody could sign with it"),
+    ({**rsa_jwk(), "use": "enc"}, "use is 'enc', not 'sig'"),
+    ({**rsa_jwk(), "key_ops": ["sign"]}, "key_ops does not list 'verify'"),
+    (curve_jwk(kid=7), "kid is not a string"),
+    (curve_jwk(x="AAAA"), "it cannot be read (InvalidKeyError)"),
+]
+
+
+@pytest.mark.parametrize(("member", "why"), UNUSABLE)
+def test_a_key_that_does_not_count_is_named_with_its_reason(member: Any, why: str) -> None:
+    assert read_key_set({"keys": [member, curve_jwk()]}).skipped == (f"key 0: {why}",)
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (["keys"], "it is not a JWK Set: no array 'keys'"),
+        ({"keys": {}}, "it is not a JWK Set: no array 'keys'"),
+        ({"keys": []}, "it holds no usable key (it is empty)"),
+        (
+            {"keys": [5, curve_jwk(kid=7)]},
+            "it holds no usable key (key 0: it is not an object; key 1: kid is not a string)",
+        ),
+    ],
+)
+def test_a_set_of_no_use_says_why(document: object, why: str) -> None:
+    with pytest.raises(UnusableKeyError) as refused:
+        read_key_set(document)
+    assert str(refused.value) == why
+
+
+def test_an_exponent_at_the_bound_counts() -> None:
+    # 2**32 itself is even, which is no key.
+    assert read_key_set({"keys": [rsa_jwk(exponent=2**32 - 1)]}).skipped == ()
+
+
+def told(tell: Callable[[Door], Awaitable[None]], **settings: Any) -> None:
+    async def run(door: Door) -> None:
+        await tell(door)
+
+    asyncio.run(run(Door(**settings)))
+
+
+async def refusal(door: Door, kid: str) -> TokenError:
+    """Return the refusal of a right token under a kid that was never published."""
+    with pytest.raises(TokenError) as refused:
+        await door.admit(compact(header_of(door.issuer, kid=kid), claims_of(door.issuer), door.issuer.keys[0]))
+    return refused.value
+
+
+def test_two_published_keys_are_both_named_beside_an_unknown_one() -> None:
+    async def tell(door: Door) -> None:
+        door.issuer.rotate("ES256")
+        assert (await refusal(door, "gone")).expected.startswith("a kid among key-2, key-1 (fetched 0 s ago, ")
+
+    told(tell)
+
+
+def test_the_age_of_the_keys_is_told_when_they_may_not_be_asked_for_again() -> None:
+    async def tell(door: Door) -> None:
+        assert await door.hear(door.issuer.token()) is None
+        door.clock.move(601)
+        # The renewal behind this request stalls: what is judged by are the old keys.
+        door.issuer.fault = Fault.STALL
+        error = await refusal(door, "gone")
+        assert error.code is Code.KEY_UNKNOWN
+        assert error.expected == ("a kid among key-1 (fetched 601 s ago, the next fetch for an unknown kid in 30 s)")
+        door.issuer.release.set()
+        await turns()
+
+    told(tell, limits={"unknown_kid_fetches": 0})
+
+
+def test_a_kid_is_not_taken_for_absent_after_a_fetch_that_began_before_it_was_asked_for() -> None:
+    async def tell(door: Door) -> None:
+        await door.hear(door.issuer.token())
+        door.clock.move(601)
+        old = door.issuer.keys[0]
+        before = {"keys": [old.jwk()]}
+        door.issuer.fault = Fault.STALL
+        assert await door.hear(door.issuer.token(jti="known")) is None
+        new = SigningKey.make("new", "ES256")
+        joined = asyncio.create_task(door.hear(door.issuer.token(key=new)))
+        await turns()
+        door.issuer.published = before["keys"]
+        door.issuer.release.set()
+        assert await joined is Code.KEY_UNKNOWN
+        door.issuer.fault = None
+        door.issuer.published = [old.jwk(), new.jwk()]
+        assert await door.hear(door.issuer.token(key=new)) is None
+
+    told(tell)
+
+
+def test_a_key_without_an_id_does_not_make_unknown_ids_cost_a_fetch_each_time() -> None:
+    async def tell(door: Door) -> None:
+        nameless = {name: member for name, member in door.issuer.keys[0].jwk().items() if name != "kid"}
+        door.issuer.published = [nameless, SigningKey.make("other", "RS256").jwk()]
+        assert await door.hear(door.issuer.token(header={"kid": None})) is None
+        for _ in range(5):
+            assert (await refusal(door, "gone")).code is Code.KEY_UNKNOWN
+        assert door.issuer.fetched.count("https://issuer.test/keys") == 2
+
+    told(tell)
+
+
+def test_an_outage_is_warned_of_in_one_line_and_not_again_within_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    async def tell(door: Door) -> None:
+        await door.hear(door.issuer.token())
+        door.issuer.fault = Fault.DOWN
+        door.clock.move(7_200)
+        for seconds in (0, 0, 0.5, 59.4, 0.1):
+            door.clock.move(seconds)
+            assert await door.hear(door.issuer.token(jti=str(door.clock.now))) is None
+            await turns()
+
+    told(tell)
+    said = [record.getMessage() for record in caplog.records if "cannot be refreshed" in record.getMessage()]
+    assert said == ["keys of https://issuer.test cannot be refreshed: connection refused"] * 2
+
+
+@pytest.mark.parametrize(
+    ("configured", "named", "difference"),
+    [
+        ("https://issuer.test", "https://issuer.test/", " (they differ only by a trailing '/')"),
+        ("https://issuer.test/", "https://issuer.test", " (they differ only by a trailing '/')"),
+        ("https://issuer.test/X", "https://issuer.test/", ""),
+        ("https://issuer.test/", "https://issuer.test/X", ""),
+        ("https://issuer.test", "https://issuer.tes", ""),
+    ],
+)
+def test_a_discovery_document_of_another_issuer_is_told_apart(configured: str, named: str, difference: str) -> None:
+    with pytest.raises(FetchError) as refused:
+        key_set_url(configured, {"issuer": named, "jwks_uri": "https://issuer.test/keys"})
+    address = f"{configured.removesuffix('/')}/.well-known/openid-configuration"
+    assert str(refused.value) == (
+        f"the document at {address} is of issuer {named!r}, configured is {configured!r}{difference}: "
+        "configure the issuer exactly as the document spells it, or give jwks_url"
+    )
