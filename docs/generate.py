@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from oidc_auth.config.providers import PRESETS
 from oidc_auth.errors import MEANINGS, Code
 from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
 from oidc_auth.tokens.checks import CHECKS
+
+if TYPE_CHECKING:
+    from oidc_auth.config.providers import Preset
 
 FOLDER = Path(__file__).parent
 
@@ -107,7 +112,42 @@ def _reach(name: str, included: str) -> str:
     return "own" if closure(name, Reach.ALL)[included] is Reach.OWN else "not only own"
 
 
-PAGES = {"refusals.md": refusals, "permissions.md": permissions}
+def providers() -> str:
+    """Return the page of all presets."""
+    return "\n".join(
+        [
+            "# Providers",
+            "",
+            "Generated from the code by `python docs/generate.py`.",
+            "",
+            "What each preset fixes, and where that is documented. Whatever you write yourself wins; `require` is",
+            "joined. For a provider that is not here: [recipes](recipes.md).",
+            *(line for name, preset in PRESETS.items() for line in _provider(name, preset)),
+            "",
+        ]
+    )
+
+
+def _provider(name: str, preset: Preset) -> list[str]:
+    keys = ", ".join(f"`{key}`" for key in preset.keys if key != "issuer")
+    claims = ", ".join(
+        f"`{grant['claim']}`{', its keys' if grant.get('keys') else ''}" for grant in preset.grants.value
+    )
+    rows = [("`issuer`", f"`{preset.issuer.value}`", preset.issuer.source)]
+    rows += [(f"`{key}`", f"`{fixed.value}`", fixed.source) for key, fixed in preset.settings.items()]
+    rows += [("default grant", claims or "none: write your own", preset.grants.source)]
+    return [
+        "",
+        f"## {name}",
+        "",
+        *([f"Takes {keys}, or `issuer`.", ""] if keys else []),
+        "| | | source |",
+        "|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+PAGES = {"refusals.md": refusals, "permissions.md": permissions, "providers.md": providers}
 
 
 if __name__ == "__main__":

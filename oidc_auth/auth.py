@@ -16,7 +16,7 @@ from .keys.fetch import HttpFetcher
 from .observe import Authenticated, Refused, logger, silent, tell
 from .permissions.explain import Explanation, explain_claims, nothing_maps, road_of_token
 from .permissions.mapping import map_caller
-from .tokens.bearer import present
+from .tokens.bearer import check_place, present
 from .tokens.cache import SeenBefore
 from .tokens.checks import shown
 from .tokens.verifier import Verifier
@@ -80,6 +80,8 @@ class OIDCAuth:
         self._settings: Settings = build(loaded.document, fetcher=fetcher, observer=observer)
         self._verifier = Verifier(self._settings.issuers, max_depth=self._settings.json_depth)
         self._keys = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
+        self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
+        self._fields = frozenset(self._headers.values())
         self._seen: SeenBefore[_Seen] = SeenBefore(self._settings.cache_entries)
         self._clock = clock
         self._mapper = mapper
@@ -126,29 +128,31 @@ class OIDCAuth:
         """
         now = self._clock()
         try:
-            presented = present(headers, method=method, url=url, max_bytes=self._settings.token_bytes)
-            genuine = await self._genuine(presented, now)
+            presented = present(
+                headers, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
+            )
+            genuine, cached = await self._genuine(presented, now)
+            issuer = genuine.token.issuer
             # What depends on the request, and not on the token alone, stands here: after the memory of tokens.
-            caller = genuine.caller
+            check_place(presented, issuer, self._headers[issuer])
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal)
             raise
-        return caller
+        self._tell_admitted(issuer, cached=cached)
+        return genuine.caller
 
-    async def _genuine(self, presented: Presented, now: float) -> _Seen:
-        """Return the verified token: seen before under the same keys, or verified now."""
+    async def _genuine(self, presented: Presented, now: float) -> tuple[_Seen, bool]:
+        """Return the verified token, and whether it was seen before under the same keys, or verified now."""
         admitted = self._verifier.admit(presented, now)
         key = hashlib.sha256(admitted.segments.text).digest()
         seen = self._seen.get(key, now)
         if seen is not None and await self._still_signed(seen, now):
-            self._tell_admitted(seen.token.issuer, cached=True)
-            return seen
+            return seen, True
         self._seen.forget(key)
         token = await self._verifier.verify(admitted, now)
         seen = _Seen(token.remembered(), self._caller(token))
         self._seen.put(key, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
-        self._tell_admitted(seen.token.issuer, cached=False)
-        return seen
+        return seen, False
 
     async def _still_signed(self, seen: _Seen, now: float) -> bool:
         """Tell whether the issuer's keys are those of the verification: a withdrawn key takes its tokens along."""

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import running_dev_server
-from oidc_auth.config.presets import PRESETS
+from oidc_auth.config.providers import PRESETS
 from oidc_auth.testing import LocalIssuer
 
 ADDRESSES = {
@@ -28,7 +28,7 @@ def run(*arguments: str) -> Result:
 
 
 def init(folder: Path, provider: str = "generic", *more: str, audience: str = "agents") -> Result:
-    option = f"--{PRESETS[provider].parameter}"
+    option = f"--{PRESETS[provider].keys[0]}"
     return run("init", provider, option, ADDRESSES[provider], "--audience", audience, "--dir", str(folder), *more)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ..config.load import FILE_NAME, load_mapping
-from ..config.presets import PRESETS
+from ..config.providers import PRESETS
 from ..errors import ConfigError
 from .dev_server import quickstart_folder
 from .inputs import json_option
@@ -22,15 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 GRAPH = "graph.py"
-PARAMETERS = tuple(dict.fromkeys(preset.parameter for preset in PRESETS.values()))
+PARAMETERS = tuple(dict.fromkeys(name for preset in PRESETS.values() for name in preset.keys))
 DEFAULT_ORIGIN = "http://localhost:3000"
 """Where a chat front end runs while it is developed."""
 
 
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     for name in reversed(PARAMETERS):
-        takers = ", ".join(sorted(provider for provider, preset in PRESETS.items() if preset.parameter == name))
-        command = click.option(f"--{name.replace('_', '-')}", name, help=f"The provider's address ({takers}).")(command)
+        takers = ", ".join(sorted(provider for provider, preset in PRESETS.items() if name in preset.keys))
+        command = click.option(_option(name), name, help=f"The provider's address ({takers}).")(command)
     return command
 
 
@@ -73,11 +77,11 @@ def init(
 
 
 def _toml(provider: str, audience: str, given: Mapping[str, str | None]) -> str:
-    parameter, setup = PRESETS[provider].parameter, setup_of(provider)
-    for name, value in given.items():
-        if (value is not None) != (name == parameter):
-            raise click.UsageError(f"{provider} takes --{parameter.replace('_', '-')}, and no other address")
-    address = f"{parameter} = {_quoted(str(given[parameter]))}"
+    keys, setup = PRESETS[provider].keys, setup_of(provider)
+    if {name for name, value in given.items() if value is not None} != set(keys):
+        wanted = " and ".join(_option(key) for key in keys) or "no address"
+        raise click.UsageError(f"{provider} takes {wanted}{', and no other address' if keys else ''}")
+    address = "".join(f"{f'{key} = {_quoted(str(given[key]))}':<42} # {setup.address}\n" for key in keys)
     name = f"audience = {_quoted(audience)}"
     text = f"""\
 # Who may do what on this LangGraph server. Nothing that is not written here is allowed.
@@ -85,8 +89,7 @@ def _toml(provider: str, audience: str, given: Mapping[str, str | None]) -> str:
 
 [[issuer]]
 preset = "{provider}"
-{address:<42} # {setup.address}
-{name:<42} # this API's name: tokens for anything else are refused
+{address}{name:<42} # this API's name: tokens for anything else are refused
 # tenant = "org_id"                        # with a claim that names the organization, nobody reaches into another one
 
 {setup.map}

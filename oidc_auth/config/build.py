@@ -15,12 +15,14 @@ from ..permissions.settings import EnforcementSettings
 from ..tokens.claim_path import parse_path, spell
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
+from .issuers import TENANT_CLAIM, exact_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from ..keys.source import KeySource
     from ..observe import Observer
+    from .issuers import ExactIssuer
     from .schema import Document, GrantTable, IdentitySource, IssuerTable, LimitsTable, RoleTable
 
 
@@ -54,15 +56,18 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
     limits = document.limits
     fetches = fetcher or HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout)
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
-    policies = [_policy(table, prefixes) for table in document.issuer]
     fetchers = [fetcher or _own_fetcher(table, limits) or fetches for table in document.issuer]
-    sources = [_keys(table, limits, each, observer) for table, each in zip(document.issuer, fetchers, strict=True)]
+    issuers: list[TrustedIssuer] = []
+    mapping: dict[str, MappingRules] = {}
+    for table, own_fetcher in zip(document.issuer, fetchers, strict=True):
+        exact = exact_issuers(table.issuer, table.aliases, table.tenants)
+        policies = [_policy(table, each, prefixes) for each in exact]
+        sources = _sources(table, [each.issuer for each in exact], limits, own_fetcher, observer)
+        issuers += [TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)]
+        mapping |= {policy.issuer: _mapping(table, policy, document.roles) for policy in policies}
     return Settings(
-        issuers=tuple(TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)),
-        mapping={
-            policy.issuer: _mapping(table, policy, document.roles)
-            for policy, table in zip(policies, document.issuer, strict=True)
-        },
+        issuers=tuple(issuers),
+        mapping=mapping,
         enforcement=EnforcementSettings(**document.langgraph.model_dump()),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,
@@ -80,7 +85,16 @@ def _own_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
     return HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls)
 
 
-def _keys(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher, observer: Observer) -> KeySource:
+def _sources(
+    table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, observer: Observer
+) -> list[KeySource]:
+    """Return the keys of each exact issuer: one set for all where its place is written down, else each its own."""
+    if table.jwks is not None or table.jwks_url is not None:
+        return [_keys(table, table.issuer, limits, fetcher, observer)] * len(issuers)
+    return [_keys(table, issuer, limits, fetcher, observer) for issuer in issuers]
+
+
+def _keys(table: IssuerTable, issuer: str, limits: LimitsTable, fetcher: Fetcher, observer: Observer) -> KeySource:
     if table.jwks is not None:
         return StaticKeys(read_key_set(table.jwks))
     bounds = KeyLimits(
@@ -96,7 +110,7 @@ def _keys(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher, observer: O
         unknown_kid_window=limits.unknown_kid_window,
     )
     return RemoteKeys(
-        table.issuer,
+        issuer,
         jwks_url=table.jwks_url,
         fetcher=fetcher,
         limits=bounds,
@@ -115,11 +129,13 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
     return IdentityClaim(path=tuple(source.claim), prefix=prefix, taken=taken)
 
 
-def _policy(table: IssuerTable, prefixes: Iterable[str]) -> TokenPolicy:
+def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
+    # A tenant's issuer speaks for that tenant only: its tokens must say the same.
+    tenant = (Requirement(path=(TENANT_CLAIM,), values=(exact.tenant,)),) if exact.tenant else ()
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
     return TokenPolicy(
-        issuer=table.issuer,
+        issuer=exact.issuer,
         audiences=None if skipped else frozenset(table.audience),
         algorithms=_both_names(table.algorithms),
         identities=tuple(_identity(table, source, prefixes) for source in table.identity),
@@ -130,8 +146,9 @@ def _policy(table: IssuerTable, prefixes: Iterable[str]) -> TokenPolicy:
         token_type=table.token_type,
         strict_rfc9068=table.strict_rfc9068,
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
-        requirements=_requirements(table.require),
+        requirements=(*_requirements(table.require), *tenant),
         tenant=None if table.tenant is None else TenantClaim(path=tuple(table.tenant.claim), keys=table.tenant.keys),
+        header=table.header,
     )
 
 

@@ -16,27 +16,21 @@ from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..tokens.claim_path import ClaimPathError, parse_path
-from .presets import PRESETS, preset_of
+from .issuers import issuers_of, lint_binding, lint_tenants
+from .presets import preset_of
+from .providers import PRESETS
 from .raw import did_you_mean, kind_of, strings_in, table_in, tables_in
 from .rights import lint_grants, lint_roles, pattern_faults
-from .schema import NOT_YET, LimitsTable
+from .schema import LimitsTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
+    from .providers import Preset
     from .raw import Table
 
-PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
-    "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
-    "https://accounts.google.com": ("hd", "email", "sub"),
-    "accounts.google.com": ("hd", "email", "sub"),
-}
-"""Issuers that sign for anybody in the world, and the claims one of which must say whose token it is.
-
-Whoever asks such an issuer for a token also chooses the audience, so that it proves nothing alone.
-"""
 FILES = ("ca_file", "client_certificate", "client_key", "bearer_file")
-PARAMETERS = frozenset(preset.parameter for preset in PRESETS.values()) - {"issuer"}
+PARAMETERS = frozenset(name for preset in PRESETS.values() for name in preset.parameters) - {"issuer"}
 
 
 def lint(document: Table) -> Iterator[Problem]:
@@ -46,12 +40,14 @@ def lint(document: Table) -> Iterator[Problem]:
     for number, table in issuers:
         where = f"issuer[{number}]"
         yield from _lint_preset(table, where)
-        yield from _lint_binding(table, where)
+        yield from lint_binding(table, where)
+        yield from lint_tenants(table, where)
         yield from _lint_keys(table, where)
         yield from _lint_paths(table, where)
         yield from _lint_identity(table, where)
         yield from lint_grants(table, where, roles)
     yield from _lint_many(issuers)
+    yield from _lint_twice(issuers)
     yield from lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
     yield from _lint_limits(table_in(document.get("limits")))
 
@@ -63,8 +59,9 @@ def consequences(document: Table) -> frozenset[str]:
         where, preset = f"issuer[{number}]", preset_of(table)
         if "preset" in table and preset is None:
             silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS)}
-        elif preset is not None and "issuer" not in table and preset.parameter != "issuer":
-            silent.add(f"{where}.issuer")
+        elif preset is not None and "issuer" not in table and preset.keys != ("issuer",):
+            readable = [name for name in preset.parameters if isinstance(table.get(name), str)]
+            silent |= {f"{where}.{name}" for name in ("issuer", *readable)}
     return frozenset(silent)
 
 
@@ -73,20 +70,11 @@ def warnings_of(document: Table) -> tuple[str, ...]:
     issuers = tables_in(document.get("issuer"))
     open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
     found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
-    odd = {number: _odd_address(table) for number, table in issuers}
+    odd = {number: _odd_address(table, must=False) for number, table in issuers}
     found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers name a tenant: the same name at two of them is one tenant")
     return tuple(found)
-
-
-def not_yet(document: Table) -> Iterator[Problem]:
-    """Yield the keys that belong to the vocabulary but are not built yet, and take them out."""
-    for number, table in tables_in(document.get("issuer")):
-        for name in NOT_YET["issuer"]:
-            if name in table:
-                del table[name]
-                yield Problem(f"issuer[{number}].{name}", "is not supported yet by this version", "leave it out")
 
 
 def _lint_preset(table: Table, where: str) -> Iterator[Problem]:
@@ -99,56 +87,35 @@ def _lint_preset(table: Table, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.preset", f"unknown preset {name!r}; known: {known}", did_you_mean(name, PRESETS))
         return
     if not table.get("grant"):
-        yield Problem(where, "no grant: nobody would be allowed anything", "add [[issuer.grant]], or a preset")
+        cure = "add [[issuer.grant]]" if preset is not None else "add [[issuer.grant]], or a preset"
+        yield Problem(where, "no grant: nobody would be allowed anything", cure)
     if preset is not None:
-        yield from _lint_parameters(table, where, str(name), preset.parameter)
+        yield from _lint_parameters(table, where, str(name), preset)
+    if why := _odd_address(table, must=True):
+        yield Problem(f"{where}.issuer", why)
 
 
-def _lint_parameters(table: Table, where: str, name: str, parameter: str) -> Iterator[Problem]:
-    if "issuer" not in table and parameter not in table:
-        yield Problem(f"{where}.{parameter}", "is missing", f"preset {name!r} wants {parameter!r}, or 'issuer'")
+def _lint_parameters(table: Table, where: str, name: str, preset: Preset) -> Iterator[Problem]:
+    wanted = " and ".join(repr(key) for key in preset.keys)
+    for key in preset.keys if "issuer" not in table else ():
+        if key not in table:
+            yield Problem(f"{where}.{key}", "is missing", f"preset {name!r} wants {wanted}, or 'issuer'")
     for other in sorted(PARAMETERS & set(table)):
-        if other != parameter:
-            yield Problem(f"{where}.{other}", f"does not belong to preset {name!r}", f"it takes {parameter!r}")
+        if other not in preset.parameters:
+            cure = f"it takes {wanted}" if wanted else "it takes no address"
+            yield Problem(f"{where}.{other}", f"does not belong to preset {name!r}", cure)
         elif "issuer" in table:
             yield Problem(f"{where}.{other}", "stands beside issuer", "keep one of the two")
-        else:
+        elif not isinstance(table[other], str):
             yield Problem(f"{where}.{other}", f"should be a string; found {kind_of(table[other])}")
 
 
-def _odd_address(table: Table) -> str:
-    """Return what is odd about an address that was copied from the wrong field, or ""."""
-    issuer = str(table.get("issuer"))
-    if table.get("preset") == "keycloak" and not re.search(r"/realms/[^/]+$", issuer):
-        return "is no Keycloak realm, https://<host>/realms/<realm>"
-    if table.get("preset") == "auth0" and "." not in issuer.removeprefix("https://"):
-        return "is no Auth0 domain, acme.eu.auth0.com"
-    return ""
-
-
-def _lint_binding(table: Table, where: str) -> Iterator[Problem]:
-    """An issuer signs for many: something must bind its tokens to this API."""
-    required = table_in(table.get("require"))
-    if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
-        cure = "write this API's name; a provider without aud (Cognito, Clerk): client_claim with a scope prefix"
-        yield Problem(f"{where}.audience", "is missing: any token of this issuer would do", cure)
-    if "client_claim" in table and not (required or _has_scope_prefix(table)):
-        cure = "add a grant on scope with strip_prefix, or a [issuer.require] table"
-        yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
-    issuer = table.get("issuer")
-    telling = PUBLIC_ISSUERS.get(issuer, ()) if isinstance(issuer, str) else ()
-    if telling and not any(name in required for name in telling):
-        cure = f"add [issuer.require] with one of {', '.join(telling)}"
-        yield Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
-
-
-def _has_scope_prefix(table: Table) -> bool:
-    scopes = [
-        grant
-        for _, grant in tables_in(table.get("grant"))
-        if grant.get("claim") in ("scope", "scp", ["scope"], ["scp"])
-    ]
-    return bool(scopes) and all(grant.get("strip_prefix") for grant in scopes)
+def _odd_address(table: Table, *, must: bool) -> str:
+    """Return what is odd about an address that was copied from the wrong field, or ""; ``must``: it never works."""
+    preset, issuer = preset_of(table), table.get("issuer")
+    if preset is None or preset.shape is None or preset.shape.must is not must or not isinstance(issuer, str):
+        return ""
+    return "" if "${" in issuer or re.search(preset.shape.pattern, issuer) else preset.shape.says
 
 
 def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
@@ -160,8 +127,9 @@ def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
             read_key_set(table["jwks"])
         except UnusableKeyError as error:
             yield Problem(f"{where}.jwks", str(error), 'paste the provider\'s whole key set, {"keys": [...]}')
-    for name in ("issuer", "jwks_url"):
-        url = table.get(name)
+    addresses = [("issuer", table.get("issuer")), ("jwks_url", table.get("jwks_url"))]
+    addresses += [(f"aliases[{number}]", text) for number, text in enumerate(strings_in(table.get("aliases")))]
+    for name, url in addresses:
         fetched = name == "jwks_url" or not (static or "jwks_url" in table)
         # A variable that is missing is reported as such, and not as an odd address too.
         if isinstance(url, str) and WELL_KNOWN in url:
@@ -190,6 +158,11 @@ def _lint_files(table: Table, where: str) -> Iterator[Problem]:
 
 
 def _lint_identity(table: Table, where: str) -> Iterator[Problem]:
+    verified = table_in(table.get("require")).get("email_verified")
+    for number, source in tables_in(table.get("identity")):
+        if source.get("claim") in ("email", ["email"]) and verified != ["true"]:
+            cure = "add [issuer.require] email_verified = true, or name people by a claim that never changes, sub"
+            yield Problem(f"{where}.identity[{number}]", "an e-mail address that nobody verified names anybody", cure)
     prefixes = [source.get("prefix", "") for _, source in tables_in(table.get("identity"))]
     if len(prefixes) != len({str(prefix) for prefix in prefixes}):
         cure = 'give each a prefix of its own, such as "client:"; one of them may have none'
@@ -214,20 +187,26 @@ def _lint_paths(table: Table, where: str) -> Iterator[Problem]:
 def _lint_many(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
     if len(issuers) < 2:  # noqa: PLR2004 - one issuer is like no other
         return
-    cures = {
-        "identity_prefix": 'write one for each issuer, such as "ci:"; one of them may be ""',
-        "issuer": "each issuer once",
-    }
     yield from _lint_prefixes(issuers)
-    for key, cure in cures.items():
-        seen: set[str] = set()
-        for number, table in issuers:
-            value = table.get(key)
-            if value is None and key == "identity_prefix":
-                yield Problem(f"issuer[{number}].{key}", "is missing: two issuers may use the same sub", cure)
-            elif isinstance(value, str) and value in seen:
-                yield Problem(f"issuer[{number}].{key}", f"{value!r} stands twice", cure)
-            seen.add(value if isinstance(value, str) else "")
+    cure = 'write one for each issuer, such as "ci:"; one of them may be ""'
+    seen: set[str] = set()
+    for number, table in issuers:
+        prefix, where = table.get("identity_prefix"), f"issuer[{number}].identity_prefix"
+        if prefix is None:
+            yield Problem(where, "is missing: two issuers may use the same sub", cure)
+        elif isinstance(prefix, str) and prefix in seen:
+            yield Problem(where, f"{prefix!r} stands twice", cure)
+        seen.add(prefix if isinstance(prefix, str) else "")
+
+
+def _lint_twice(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
+    """One ``iss`` has one meaning; the same one again, by an alias or a tenant too, would be hidden by the first."""
+    seen: set[str] = set()
+    for number, table in issuers:
+        for issuer in (exact.issuer for exact in issuers_of(table)):
+            if issuer in seen:
+                yield Problem(f"issuer[{number}].issuer", f"{issuer!r} stands twice", "each issuer once")
+            seen.add(issuer)
 
 
 def _lint_prefixes(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:

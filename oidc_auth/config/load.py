@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
-from .lint import consequences, lint, not_yet, warnings_of
+from .lint import consequences, lint, warnings_of
 from .presets import expanded
 from .raw import did_you_mean, kind_of
 from .schema import Document, GrantTable, IssuerTable, LangGraphTable, LimitsTable, RoleTable, normalised
@@ -93,7 +93,6 @@ def load_mapping(
     plain = cast("dict[str, Any]", _plain(raw))
     resolved = _resolved(normalised(plain), "", os.environ if environ is None else environ, first, places)
     document = _expanded(cast("dict[str, Any]", resolved))
-    first += not_yet(document)
     shaped, shape_problems = _shape(document)
     problems = _merged(first, list(lint(document)), shape_problems, consequences(document), places)
     if problems or shaped is None:

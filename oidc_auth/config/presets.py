@@ -1,121 +1,141 @@
-"""Providers as data: what a provider fixes, so that an operator writes its address, the audience and the grants.
+"""Providers by name: a function for each, which returns a plain ``[[issuer]]`` mapping, not validated yet.
 
-A preset is a value. ``presets.keycloak(...)`` returns a plain ``[[issuer]]`` mapping, not validated yet: it may be
-changed, printed, or written to a file.
+It may be changed, printed, or written to a file. What a provider fixes stands in ``providers``.
+
+Every function takes ``audience``, this API's name (one of several) in ``aud``; ``grants``, claim to ``{value:
+[permission or role]}``, or claim to a list of permissions that are taken as they are; and any other key of
+``[[issuer]]``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
+
+from .providers import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+    from .providers import Preset
 
     Grants = Mapping[str, Mapping[str, Sequence[str]] | Sequence[str]]
+    Audience = str | Sequence[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """What one provider fixes.
+def generic(issuer: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for any OpenID provider; ``issuer`` exactly as its discovery document spells it."""
+    return _filled("generic", {"issuer": issuer, "audience": audience}, grants, settings)
 
-    Attributes:
-        parameter: the key that stands in for ``issuer``: the address as people know it.
-        issuer: turns it into the issuer exactly as the provider spells it.
-        defaults: ``[[issuer]]`` keys that fit the provider's tokens.
-        accepts: the claims that naturally carry permission names; the default grant takes them, when there is no other.
-        source: where each of this is documented.
+
+def auth0(domain: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for an Auth0 tenant: ``acme.eu.auth0.com``; ``audience`` is the API's identifier there."""
+    return _filled("auth0", {"domain": domain, "audience": audience}, grants, settings)
+
+
+def keycloak(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for a Keycloak realm: ``https://sso.acme.com/realms/acme``.
+
+    ``audience`` is the client that stands for this API; clients need an Audience mapper for it. Roles are in
+    ``realm_access.roles`` and ``resource_access."<client>".roles``.
     """
-
-    parameter: str
-    issuer: Callable[[str], str]
-    accepts: tuple[str, ...]
-    source: str
-    defaults: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    return _filled("keycloak", {"url": url, "audience": audience}, grants, settings)
 
 
-def _as_given(issuer: str) -> str:
-    return issuer
+def entra(tenants: Audience, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for Microsoft Entra ID, one or several tenants by GUID; ``audience`` is the API's client id.
+
+    Tokens of version 1.0 only with ``aliases=["https://sts.windows.net/{tenantid}/"]``.
+    """
+    return _filled("entra", {"tenants": tenants, "audience": audience}, grants, settings)
 
 
-def _without_slash(url: str) -> str:
-    return url.rstrip("/")
+def okta(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for a custom authorization server of Okta: ``https://acme.okta.com/oauth2/default``."""
+    return _filled("okta", {"url": url, "audience": audience}, grants, settings)
 
 
-def _domain_with_slash(domain: str) -> str:
-    return f"https://{domain.removeprefix('https://').rstrip('/')}/"
-
-
-PRESETS: Mapping[str, Preset] = {
-    "generic": Preset(
-        parameter="issuer",
-        issuer=_as_given,
-        accepts=("scope", "scp"),
-        source="RFC 9068 §2.2.3: scope; Okta, Entra and Hydra write scp",
-    ),
-    "keycloak": Preset(
-        parameter="url",
-        issuer=_without_slash,
-        accepts=("scope",),
-        defaults={"display_name": "preferred_username"},
-        source="Keycloak 26.7 discovery: the issuer is <host>/realms/<realm>, without a slash; tokens as captured",
-    ),
-    "auth0": Preset(
-        parameter="domain",
-        issuer=_domain_with_slash,
-        accepts=("permissions", "scope"),
-        source="Auth0 docs, access token profiles: iss is https://<domain>/, with the slash; RBAC writes permissions",
-    ),
-}
-
-
-def generic(
-    issuer: str, *, audience: str | Sequence[str], grants: Grants | None = None, **settings: object
+def cognito(
+    region: str,
+    user_pool: str,
+    *,
+    audience: Audience | None = None,
+    grants: Grants | None = None,
+    **settings: object,
 ) -> dict[str, Any]:
-    """Return an ``[[issuer]]`` mapping for any OpenID provider.
+    """Return the mapping for an Amazon Cognito user pool.
 
-    Args:
-        issuer: the issuer, exactly as its discovery document spells it.
-        audience: this API's name (one of several) in ``aud``.
-        grants: claim to ``{value: [permission or role]}``, or claim to a list of permissions taken as they are.
-        **settings: any other key of ``[[issuer]]``.
+    Its access tokens name no audience: give ``client_claim``, beside a grant on ``scope`` with ``strip_prefix``, the
+    resource server's identifier and a slash.
     """
-    return _filled("generic", issuer, audience, grants, settings)
+    return _filled("cognito", {"region": region, "user_pool": user_pool, "audience": audience}, grants, settings)
 
 
-def keycloak(
-    url: str, *, audience: str | Sequence[str], grants: Grants | None = None, **settings: object
+def google(*, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for Google's ID tokens; ``audience`` is the client id, and ``require`` says whose they are."""
+    return _filled("google", {"audience": audience}, grants, settings)
+
+
+def google_iap(*, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for Google's Identity-Aware Proxy; ``audience`` is ``/projects/<number>/...``."""
+    return _filled("google-iap", {"audience": audience}, grants, settings)
+
+
+def zitadel(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for a Zitadel instance; ``audience`` is the project's id, and a role is required."""
+    return _filled("zitadel", {"url": url, "audience": audience}, grants, settings)
+
+
+def authentik(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for a provider of authentik: ``https://auth.acme.com/application/o/<slug>/``.
+
+    ``audience`` is its client id. Let its subject mode be the user's id: e-mail addresses and names change hands.
+    """
+    return _filled("authentik", {"url": url, "audience": audience}, grants, settings)
+
+
+def supabase(
+    project: str, *, audience: Audience | None = None, grants: Grants | None = None, **settings: object
 ) -> dict[str, Any]:
-    """Return an ``[[issuer]]`` mapping for a Keycloak realm.
+    """Return the mapping for a Supabase project; anonymous users and API keys are refused.
 
-    Args:
-        url: the realm's address, ``https://sso.acme.com/realms/acme``, which is the issuer.
-        audience: the client id that stands for this API; clients need an Audience mapper for it.
-        grants: as in ``generic``; claims are ``realm_access.roles``, ``resource_access."<client>".roles``, ``groups``.
-        **settings: any other key of ``[[issuer]]``.
+    Map claims below ``app_metadata``: users write their ``user_metadata`` themselves.
     """
-    return _filled("keycloak", url, audience, grants, settings)
+    return _filled("supabase", {"project": project, "audience": audience}, grants, settings)
 
 
-def auth0(
-    domain: str, *, audience: str | Sequence[str], grants: Grants | None = None, **settings: object
+def clerk(
+    url: str, *, audience: Audience | None = None, grants: Grants | None = None, **settings: object
 ) -> dict[str, Any]:
-    """Return an ``[[issuer]]`` mapping for an Auth0 tenant.
+    """Return the mapping for a Clerk instance: ``https://clerk.acme.com``, its Frontend API URL.
 
-    Args:
-        domain: the tenant's domain, ``acme.eu.auth0.com``.
-        audience: the identifier of the API in Auth0 (not of an application).
-        grants: as in ``generic``; claims are ``permissions``, ``scope`` and namespaced ones.
-        **settings: any other key of ``[[issuer]]``.
+    Session tokens name no audience: give ``client_claim`` on ``azp``, the application's origin, beside ``require``.
     """
-    return _filled("auth0", domain, audience, grants, settings)
+    return _filled("clerk", {"url": url, "audience": audience}, grants, settings)
+
+
+def workos(
+    client_id: str, *, audience: Audience | None = None, grants: Grants | None = None, **settings: object
+) -> dict[str, Any]:
+    """Return the mapping for a WorkOS AuthKit client; let its JWT template add an ``aud``."""
+    return _filled("workos", {"client_id": client_id, "audience": audience}, grants, settings)
+
+
+def github_actions(*, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for GitHub Actions; it signs for everybody: ``require`` must say whose repositories."""
+    return _filled("github-actions", {"audience": audience}, grants, settings)
+
+
+def kubernetes(issuer: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+    """Return the mapping for a cluster's service accounts; every pod may ask for any audience: map ``sub``."""
+    return _filled("kubernetes", {"issuer": issuer, "audience": audience}, grants, settings)
 
 
 def _filled(
-    name: str, address: str, audience: str | Sequence[str], grants: Grants | None, settings: Mapping[str, object]
+    name: str, given: Mapping[str, object], grants: Grants | None, settings: Mapping[str, object]
 ) -> dict[str, Any]:
-    table: dict[str, Any] = {"preset": name, PRESETS[name].parameter: address, "audience": audience, **settings}
+    written = {key: value for key, value in given.items() if value is not None}
+    table: dict[str, Any] = {"preset": name, **written, **settings}
     if grants is not None:
         more = table.get("grant", [])
         table["grant"] = [*([more] if isinstance(more, Mapping) else more), *(_grant(*each) for each in grants.items())]
@@ -140,12 +160,58 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     preset = preset_of(table)
     if preset is None:
         return table
-    filled = {**preset.defaults, **table}
-    address = filled.get(preset.parameter)
-    # An address of another type, or one beside an issuer, is left for the lint to name.
-    if isinstance(address, str) and (preset.parameter == "issuer" or "issuer" not in filled):
-        del filled[preset.parameter]
-        filled["issuer"] = preset.issuer(address)
+    filled = dict(table)
+    known = _parameters(filled, preset)
+    # An issuer of the operator's own has no other names, and keys at hand have no address.
+    own = {"aliases"} if "issuer" in table else set[str]()
+    own |= {"jwks_url"} if "jwks" in table else set[str]()
+    for name, fixed in preset.settings.items():
+        if name not in own:
+            _fill(filled, name, _with(fixed.value, known, preset.parameters))
     # Issuer and audience alone are a working configuration; an explicit map is the whole map.
-    filled.setdefault("grant", [{"claim": claim, "accept": ["*"]} for claim in preset.accepts])
+    if preset.grants.value:
+        filled.setdefault("grant", [{**grant, "accept": ["*"]} for grant in preset.grants.value])
     return filled
+
+
+def _parameters(filled: dict[str, Any], preset: Preset) -> dict[str, str]:
+    """Put the issuer in the place of the parameters, and return what may stand in the preset's texts.
+
+    Parameters of another type, incomplete ones, or ones beside an issuer are left for the lint to name.
+    """
+    given = {name: _tidy(name, filled[name]) for name in preset.parameters if isinstance(filled.get(name), str)}
+    complete = len(given) == len(preset.parameters) and (not preset.wants or preset.wants in filled)
+    if complete and "issuer" not in filled:
+        for name in preset.parameters:
+            del filled[name]
+        filled["issuer"] = _with(preset.issuer.value, given, ())
+    issuer = filled.get("issuer")
+    return {**given, "issuer": issuer} if isinstance(issuer, str) else given
+
+
+def _tidy(name: str, value: str) -> str:
+    """Return an address as people write it in the one form that the texts of ``providers`` expect."""
+    if name == "issuer":
+        return value
+    return value.removeprefix("https://").rstrip("/") if name == "domain" else value.rstrip("/")
+
+
+def _fill(filled: dict[str, Any], name: str, value: object) -> None:
+    """Add a setting where there is none; conditions are joined, so that an operator's own do not lift a preset's."""
+    written = filled.get(name)
+    if name == "require" and isinstance(written, dict):
+        filled[name] = {**cast("dict[str, Any]", value), **cast("dict[str, Any]", written)}
+    elif value is not None:
+        filled.setdefault(name, value)
+
+
+def _with(value: object, known: Mapping[str, str], parameters: tuple[str, ...]) -> object:
+    """Return a value with its parameters filled in; None where one is not known: the issuer was given instead."""
+    if isinstance(value, list):
+        members = [_with(member, known, parameters) for member in cast("list[object]", value)]
+        return None if None in members else members
+    if not isinstance(value, str):
+        return value
+    for name, text in known.items():
+        value = value.replace(f"{{{name}}}", text)
+    return None if any(f"{{{name}}}" in value for name in parameters) else value

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
 Seconds = Annotated[float, Field(ge=0)]
 
-NOT_YET: dict[str, tuple[str, ...]] = {
-    "issuer": ("header", "tenants"),
-}
-"""Keys that belong to the vocabulary and are not built yet: refused by name, never ignored."""
-
 
 def _keys(value: object) -> object:
     if not isinstance(value, (str, list)) or value == []:
@@ -56,6 +51,8 @@ class Written:
 
 
 Name = Annotated[str, Field(min_length=1)]
+HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$")]
+"""A header's name, in lower case (RFC 9110 §5.1)."""
 ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1), Written("string")]
 """A claim path, as text or as a list of keys; parsed to its keys."""
 ClaimNames = Annotated[list[ClaimName], Written(lone=True)]
@@ -111,6 +108,8 @@ class IssuerTable(_Table):
     name: str = ""
     preset: str = ""
     issuer: str = Field(min_length=1)
+    aliases: Names = Field(default_factory=list[str])
+    tenants: Names = Field(default_factory=list[str])
     audience: Names = Field(default_factory=list[str])
     jwks_url: str | None = None
     jwks: dict[str, Any] | None = None
@@ -125,6 +124,7 @@ class IssuerTable(_Table):
     authorized_parties: Strings = Field(default_factory=list)
     token_type: Literal["access", "id"] = "access"
     strict_rfc9068: bool = False
+    header: HeaderName = "authorization"
     identity: Identities = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
     identity_prefix: str | None = None
     tenant: Annotated[TenantSource, Written("string", "array")] | None = None
@@ -189,6 +189,13 @@ def normalised(raw: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+LISTS = (
+    *("aliases", "tenants", "audience", "algorithms", "required_claims", "authorized_parties", "claims"),
+    *("identity", "grant"),
+)
+"""Keys of ``[[issuer]]`` where a lone value is a list of one."""
+
+
 def _listed(value: object) -> object:
     return [value] if isinstance(value, (str, dict)) else value  # pyright: ignore[reportUnknownVariableType]
 
@@ -197,7 +204,7 @@ def _issuer(raw: object) -> object:
     if not isinstance(raw, dict):
         return raw
     table = dict(cast("dict[str, Any]", raw))
-    for name in ("audience", "algorithms", "required_claims", "authorized_parties", "claims", "identity", "grant"):
+    for name in LISTS:
         if name in table:
             table[name] = _listed(table[name])
     if "identity" in table:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .meanings import MEANINGS
-from .presets import PRESETS
+from .providers import PRESETS
 from .schema import Document
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def json_schema() -> dict[str, Any]:
     issuer["required"].remove("issuer")
     issuer["properties"]["preset"]["enum"] = sorted(PRESETS)
     for name, preset in PRESETS.items():
-        parameter = {"type": "string", "description": f"Preset {name}: the address, in the place of issuer."}
-        issuer["properties"].setdefault(preset.parameter, parameter)
+        for key in preset.parameters:
+            parameter = {"type": "string", "description": f"Preset {name}: in the place of issuer."}
+            issuer["properties"].setdefault(key, parameter)
     return {"$schema": DIALECT, **schema}
 
 

@@ -15,11 +15,19 @@ Text = str | bytes
 
 FIELD = "authorization"
 SCHEME = "bearer"
+AUTHORIZATION_ONLY = frozenset({FIELD})
 WRONG_PLACES = ("authentication", "x-api-key", "x-auth-token", "x-access-token")
 """Where clients put a token by mistake; named in the log of the refusal."""
 
 
-def present(headers: Headers, *, method: str | None, url: str | None, max_bytes: int) -> Presented:
+def present(
+    headers: Headers,
+    *,
+    method: str | None,
+    url: str | None,
+    max_bytes: int,
+    fields: frozenset[str] = AUTHORIZATION_ONLY,
+) -> Presented:
     """Return the one token that a request presents.
 
     Args:
@@ -27,16 +35,23 @@ def present(headers: Headers, *, method: str | None, url: str | None, max_bytes:
         method: its HTTP method.
         url: its URL.
         max_bytes: the longest token that is looked at, in bytes.
+        fields: the headers in which an issuer's token may stand, lower case; all but Authorization hold it bare.
 
     Raises:
         TokenError: ``header_repeated``, ``token_missing``, ``header_malformed`` or ``token_too_long``.
     """
     pairs = cast("Iterable[tuple[Text, Text]]", headers.items() if isinstance(headers, Mapping) else headers)
     # The length first: of a request's twenty names only one or two are ever decoded.
-    fields = [value for name, value in pairs if len(name) == len(FIELD) and _text(name).lower() == FIELD]
-    field = a_credential(the_only_field(fields), pairs)
-    check_length(field, max_bytes)
-    return Presented(scheme=SCHEME, token=bearer_token(_text(field)), method=method, url=url)
+    sent = [
+        (field, value)
+        for field in fields
+        for name, value in pairs
+        if len(name) == len(field) and _text(name).lower() == field
+    ]
+    credential = a_credential(the_only_field([value for _, value in sent]), pairs, fields)
+    check_length(credential, max_bytes)
+    header, read = sent[0][0], bearer_token if sent[0][0] == FIELD else bare_token
+    return Presented(scheme=SCHEME, token=read(_text(credential)), method=method, url=url, header=header)
 
 
 def _text(value: Text) -> str:
@@ -45,28 +60,29 @@ def _text(value: Text) -> str:
 
 
 def the_only_field(values: list[Text]) -> Text:
-    """Return the value of the one Authorization field, or "" when there is none.
+    """Return the value of the one field with a credential, or "" when there is none.
 
     Raises:
         TokenError: ``header_repeated``: a proxy and the server may each believe another one (RFC 9110 §5.3).
     """
     if len(values) > 1:
-        raise TokenError(Code.HEADER_REPEATED, expected="one Authorization field", found=f"{len(values)}")
+        raise TokenError(Code.HEADER_REPEATED, expected="one field with a credential", found=f"{len(values)}")
     return values[0] if values else ""
 
 
-def a_credential(value: Text, pairs: Iterable[tuple[Text, Text]]) -> Text:
+def a_credential(value: Text, pairs: Iterable[tuple[Text, Text]], fields: frozenset[str] = AUTHORIZATION_ONLY) -> Text:
     """Return the credential that was sent.
 
     Raises:
         TokenError: ``token_missing``.
     """
     if not value.strip():
-        misplaced = sorted(
-            {_text(name).lower() for name, text in pairs if text and _text(name).lower() in WRONG_PLACES}
-        )
+        places = {FIELD, *WRONG_PLACES} - fields
+        misplaced = sorted({_text(name).lower() for name, text in pairs if text and _text(name).lower() in places})
         found = f"a header {', '.join(misplaced)}, which is not read" if misplaced else ""
-        raise TokenError(Code.TOKEN_MISSING, found=found)
+        # The code's own cure names Authorization.
+        expected = "" if fields == AUTHORIZATION_ONLY else f"a header {' or '.join(sorted(fields))}"
+        raise TokenError(Code.TOKEN_MISSING, expected=expected, found=found)
     return value
 
 
@@ -82,8 +98,21 @@ def bearer_token(value: str) -> str:
         raise TokenError(Code.HEADER_MALFORMED, expected="the scheme Bearer", found="another scheme, or none")
     if token[:7].lower() == "bearer ":
         raise TokenError(Code.HEADER_MALFORMED, found="the scheme twice: 'Bearer Bearer ...'")
+    return _one_token(token, "one token after 'Bearer '")
+
+
+def bare_token(value: str) -> str:
+    """Return the token of a header that carries nothing else, such as Google IAP's ``x-goog-iap-jwt-assertion``.
+
+    Raises:
+        TokenError: ``header_malformed``.
+    """
+    return _one_token(value.strip(" \t"), "a token and nothing else")
+
+
+def _one_token(token: str, expected: str) -> str:
     if not token.isascii() or not token or token[0] in "\"'" or " " in token or "\t" in token or "," in token:
-        raise TokenError(Code.HEADER_MALFORMED, expected="one token after 'Bearer '", found=_oddity(token))
+        raise TokenError(Code.HEADER_MALFORMED, expected=expected, found=_oddity(token))
     return token
 
 
@@ -91,6 +120,26 @@ def _oddity(token: str) -> str:
     if not token:
         return "none"
     return "quotes around it" if token[0] in "\"'" else "characters that no token has"
+
+
+def check_place(presented: Presented, issuer: str, header: str) -> None:
+    """Refuse a token in another header than its issuer's: one is set by a proxy, the other by any client.
+
+    Args:
+        presented: the token as it came; verified since.
+        issuer: its issuer.
+        header: the header that is configured for this issuer.
+
+    Raises:
+        TokenError: ``issuer_unknown``: in that header, this issuer is not known.
+    """
+    if presented.header != header:
+        raise TokenError(
+            Code.ISSUER_UNKNOWN,
+            expected=f"a token of {issuer} in the header {header}",
+            found=f"it in {presented.header}",
+            cure="Send the token in its own header, or change the issuer's header.",
+        )
 
 
 def check_length(field: Text, max_bytes: int) -> None:

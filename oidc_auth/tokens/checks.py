@@ -32,6 +32,8 @@ ACCESS_TYPES = frozenset({"at+jwt", "jwt", ""})
 ID_TYPES = frozenset({"jwt", ""})
 OTHER_TYPES = ("Refresh", "Offline", "Logout")
 """How Keycloak's payload ``typ`` marks what is neither an access token nor, as ``ID``, an ID token."""
+PENDING = "pending"
+"""How Clerk's ``sts`` marks the session of somebody who has not finished signing in; an active one has no ``sts``."""
 LOGOUT_EVENT = "events"
 """A logout or security event token (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2) carries this claim."""
 
@@ -101,13 +103,13 @@ def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
 def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
     del now
-    typ, token_use = claims.get("typ"), claims.get("token_use")
+    typ, token_use, status = claims.get("typ"), claims.get("token_use"), claims.get("sts")
     is_id = typ == "ID" or token_use == "id"
-    is_other = typ in OTHER_TYPES or token_use == "refresh" or LOGOUT_EVENT in claims
+    is_other = typ in OTHER_TYPES or token_use == "refresh" or LOGOUT_EVENT in claims or status == PENDING
     unmarked = typ is None and token_use is None
     wanted = is_id or unmarked if policy.token_type == "id" else not is_id
     if is_other or not wanted:
-        marks = {"typ": typ, "token_use": token_use}
+        marks = {"typ": typ, "token_use": token_use, "sts": status}
         found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
         raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found or LOGOUT_EVENT)
 

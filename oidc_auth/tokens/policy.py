@@ -67,6 +67,7 @@ class TokenPolicy:
         client: the claim that binds a token to known clients, where the provider sends no ``aud``.
         requirements: all of these must hold.
         tenant: the claim that names the tenant, or None where the issuer knows no tenants.
+        header: the request header that carries its tokens, lower case.
     """
 
     issuer: str
@@ -82,6 +83,7 @@ class TokenPolicy:
     client: Requirement | None = None
     requirements: tuple[Requirement, ...] = ()
     tenant: TenantClaim | None = None
+    header: str = "authorization"
 
 
 def has_control(text: str) -> bool:

@@ -20,6 +20,7 @@ class Presented:
         method: the request's HTTP method, or None.
         url: the request's URL, or None.
         certificate: the client's certificate (DER), or None.
+        header: the request header that carried it, lower case.
     """
 
     scheme: str
@@ -27,6 +28,7 @@ class Presented:
     method: str | None = None
     url: str | None = None
     certificate: bytes | None = field(default=None, repr=False)
+    header: str = "authorization"
 
 
 REMEMBERED = ("sub", "sid", "jti", "iat", "auth_time", "acr", "cnf")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oidc_auth.errors import Problem
 
 GITHUB = "https://token.actions.githubusercontent.com"
+GUID = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
 CLIENT = {"claim": "client_id", "values": ["WEB"]}
 
 
@@ -54,8 +55,18 @@ ONE_MISTAKE = [
     ({**issuer(), "langgraph": {"cron": "deny"}}, "langgraph.cron", "unknown key", "did you mean 'crons'?"),
     ({**issuer(), "limits": {"token_byte": 9}}, "limits.token_byte", "unknown key", "did you mean 'token_bytes'?"),
     (with_roles(a={"allow": "*", "graph": []}), "roles.a.graph", "unknown key", "did you mean 'graphs'?"),
-    (issuer(header="x-goog-iap"), "issuer[0].header", "not supported yet", "leave it out"),
-    (issuer(tenants=["GUID"]), "issuer[0].tenants", "not supported yet", "leave it out"),
+    (issuer(header="X-Goog-IAP"), "issuer[0].header", "should match pattern", ""),
+    (issuer(header="x: y"), "issuer[0].header", "should match pattern", ""),
+    (issuer(header=""), "issuer[0].header", "should match pattern", ""),
+    (issuer(tenants=[GUID]), "issuer[0].tenants", "names its tenant", "write {tenantid} in its place"),
+    (issuer(issuer=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
+    (issuer(aliases=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
+    (issuer(issuer=f"{URL}/{{tenantid}}", tenants="acme.com"), "issuer[0].tenants[0]", "no tenant's", "in lower case"),
+    (issuer(issuer=f"{URL}/{{tenantid}}", tenants=[GUID, GUID.upper()]), "issuer[0].tenants[1]", "GUID", "case"),
+    (issuer(aliases=URL), "issuer[0].issuer", "stands twice", "each issuer once"),
+    (issuer(issuer=f"{URL}/{{tenantid}}", tenants=[GUID, GUID]), "issuer[0].issuer", "stands twice", "once"),
+    (issuer(jwks=..., aliases="b.test"), "issuer[0].aliases[0]", "https URL", ""),
+    (issuer(jwks=..., aliases=f"{URL}/.well-known/openid-configuration"), "issuer[0].aliases[0]", "discovery", "leave"),
     (issuer(ca_file="ca.pem"), "issuer[0].ca_file", "stands beside jwks", "one of the two"),
     (issuer(client_certificate="c.pem"), "issuer[0].client_certificate", "stands beside jwks", "one of the two"),
     (issuer(client_key="k.pem"), "issuer[0].client_key", "stands beside jwks", "one of the two"),
@@ -73,7 +84,16 @@ ONE_MISTAKE = [
     (issuer(grant=[]), "issuer[0]", "no grant", "preset"),
     # presets
     (issuer(preset="keycloack"), "issuer[0].preset", "unknown preset 'keycloack'", "did you mean 'keycloak'?"),
-    (issuer(preset="entraid"), "issuer[0].preset", "known: auth0, generic, keycloak", ""),
+    (issuer(preset="entraid"), "issuer[0].preset", "known: auth0, authentik, clerk, cognito, entra,", "'entra'"),
+    (issuer(preset="okta", issuer="https://acme.okta.com"), "issuer[0].issuer", "org authorization server", ""),
+    (issuer(issuer=..., preset="cognito", user_pool="p"), "issuer[0].region", "is missing", "'region' and 'user_pool'"),
+    (
+        issuer(preset="google", require={"hd": "a"}, url="u", issuer=...),
+        "issuer[0].url",
+        "does not belong",
+        "no address",
+    ),
+    (issuer(preset="keycloak", url="https://x.test"), "issuer[0].url", "stands beside issuer", "one of the two"),
     (issuer(preset=["keycloak"]), "issuer[0].preset", "string", ""),
     (issuer(issuer=..., preset="auth0", domain=5), "issuer[0].domain", "a number", ""),
     # addresses and keys
@@ -106,6 +126,8 @@ ONE_MISTAKE = [
     (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anybody", "repository"),
     (issuer(issuer="https://accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
     (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
+    (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
+    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anybody", "namespace_id"),
     # claim paths and patterns
     (granting(accept="*", claim="a..b"), "issuer[0].grant[0].claim", "expected at position 3", ""),
     (granting(accept="*", claim="a b"), "issuer[0].grant[0].claim", "'.' is expected at position 2", ""),
@@ -118,6 +140,13 @@ ONE_MISTAKE = [
     (granting(accept="*", claim=[]), "issuer[0].grant[0].claim", "at least 1", ""),
     (granting(accept="*", claim=["a", ""]), "issuer[0].grant[0].claim", "non-empty", ""),
     (granting(accept="*", claim=["a", 5]), "issuer[0].grant[0].claim[1]", "a number", ""),
+    (issuer(identity="email"), "issuer[0].identity[0]", "e-mail address that nobody verified", "email_verified = true"),
+    (
+        issuer(identity=[{"claim": "oid"}, {"claim": ["email"], "prefix": "m:"}], require={"email_verified": "yes"}),
+        "issuer[0].identity[1]",
+        "e-mail address that nobody verified",
+        "sub",
+    ),
     (issuer(identity="/sub"), "issuer[0].identity[0].claim", "write sub", ""),
     (issuer(identity=[]), "issuer[0].identity", "at least 1", ""),
     (issuer(tenant="$.org"), "issuer[0].tenant.claim", "write org", ""),
@@ -317,7 +346,7 @@ def test_all_mistakes_are_reported_at_once() -> None:
     document = {
         "issuer": [
             table(algorithms=["HS256"], leeway="x", grant=[{"claim": "a..b", "accept": ["threads:wirte"]}]),
-            table(issuer="http://sso.acme.com", jwks=..., tenants=["x"], audience=...),
+            table(issuer="http://sso.acme.com", jwks=..., header="X", audience=...),
         ],
         "limits": {"token_bytes": -1},
         "roles": {"a": ["a"]},
@@ -329,9 +358,9 @@ def test_all_mistakes_are_reported_at_once() -> None:
         "issuer[0].identity_prefix",
         "issuer[0].leeway",
         "issuer[1].audience",
+        "issuer[1].header",
         "issuer[1].identity_prefix",
         "issuer[1].issuer",
-        "issuer[1].tenants",
         "limits.token_bytes",
         "roles.a",
     ]
@@ -351,7 +380,7 @@ def test_the_second_grant_is_named_before_the_eleventh() -> None:
 def test_a_table_is_counted_where_it_stands_whatever_stands_before_it() -> None:
     found = [p.where for p in problems(issuer(grant=["nonsense", {"claim": "scope", "accept": ["threads:wirte"]}]))]
     assert found == ["issuer[0].grant[0]", "issuer[0].grant[1].accept"]
-    found = sorted(p.where for p in problems({"issuer": [5, table(leeway=-1, header="x")]}))
+    found = sorted(p.where for p in problems({"issuer": [5, table(leeway=-1, header="X")]}))
     assert found == ["issuer[0]", "issuer[1].header", "issuer[1].leeway"]
 
 
@@ -393,9 +422,9 @@ def test_a_document_is_left_as_it_was() -> None:
     before = deepcopy(document)
     OIDCAuth.from_dict(document)
     assert document == before
-    broken = issuer(header="x")
+    broken = issuer(header="X")
     problems(broken)
-    assert broken["issuer"]["header"] == "x"
+    assert broken["issuer"]["header"] == "X"
 
 
 def test_any_mapping_will_do() -> None:

@@ -128,9 +128,9 @@ def test_a_preset_returns_a_plain_mapping_that_is_not_validated_yet() -> None:
 
 
 def test_what_an_operator_writes_wins_over_the_preset() -> None:
-    table = presets.keycloak(KEYCLOAK, audience="agents", display_name="name", leeway=5, identity="email")
+    table = presets.keycloak(KEYCLOAK, audience="agents", display_name="name", leeway=5, identity="oid")
     issuer = filled(table)
-    assert (issuer.display_name, issuer.leeway, issuer.identity[0].claim) == (["name"], 5, ["email"])
+    assert (issuer.display_name, issuer.leeway, issuer.identity[0].claim) == (["name"], 5, ["oid"])
     assert filled(presets.keycloak(KEYCLOAK, audience="agents")).display_name == ["preferred_username"]
 
 

@@ -1,0 +1,101 @@
+"""Whose tokens: the exact issuers that one ``[[issuer]]`` stands for, and what binds their tokens to this API."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import Problem
+from .presets import preset_of
+from .raw import strings_in, table_in, tables_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from .raw import Table
+
+TENANT = "{tenantid}"
+"""Stands for a tenant's id in an issuer, as in the metadata of Entra's multi-tenant applications."""
+TENANT_CLAIM = "tid"
+GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
+    "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
+    "https://accounts.google.com": ("hd", "email", "sub"),
+    "accounts.google.com": ("hd", "email", "sub"),
+    "https://gitlab.com": ("namespace_id", "project_id", "project_path"),
+    "https://agent.buildkite.com": ("organization_id", "organization_slug", "pipeline_id"),
+    "https://app.terraform.io": ("terraform_organization_id", "terraform_workspace_id"),
+}
+"""Issuers that sign for anybody in the world, and the claims one of which must say whose token it is.
+
+Whoever asks such an issuer for a token also chooses the audience, so that it proves nothing alone.
+"""
+
+
+class ExactIssuer(NamedTuple):
+    """One value of ``iss`` that is trusted, and the tenant it was made for ("": none)."""
+
+    issuer: str
+    tenant: str
+
+
+def exact_issuers(issuer: str, aliases: Sequence[str], tenants: Sequence[str]) -> list[ExactIssuer]:
+    """Return every issuer that a table stands for: each tenant by name, never a pattern."""
+    return [
+        ExactIssuer(text.replace(TENANT, tenant), tenant)
+        for text in (issuer, *aliases)
+        for tenant in (tenants if TENANT in text else [""])
+    ]
+
+
+def issuers_of(table: Table) -> list[ExactIssuer]:
+    """Return the exact issuers of a raw table, as far as it can be read."""
+    issuer = table.get("issuer")
+    aliases, tenants = strings_in(table.get("aliases")), strings_in(table.get("tenants"))
+    return exact_issuers(issuer, aliases, tenants) if isinstance(issuer, str) else []
+
+
+def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
+    """Yield what is wrong with the tenants of a multi-tenant issuer (Entra)."""
+    texts = [table.get("issuer"), *strings_in(table.get("aliases"))]
+    templates = any(isinstance(text, str) and TENANT in text for text in texts)
+    if templates and not table.get("tenants"):
+        cure = "list the GUIDs of the tenants that are trusted"
+        yield Problem(f"{where}.tenants", f"is missing: the issuer holds {TENANT}", cure)
+    elif "tenants" in table and not templates:
+        cure = f"write {TENANT} in its place, or leave tenants out"
+        yield Problem(f"{where}.tenants", "stands beside an issuer that names its tenant", cure)
+    for number, tenant in enumerate(strings_in(table.get("tenants"))):
+        if not GUID.fullmatch(tenant):
+            cure = "write the GUID in lower case; a domain, common or organizations never stands in a token"
+            yield Problem(f"{where}.tenants[{number}]", "is no tenant's GUID", cure)
+
+
+def lint_binding(table: Table, where: str) -> Iterator[Problem]:
+    """An issuer signs for many: something must bind its tokens to this API."""
+    preset = preset_of(table)
+    fixed = None if preset is None else preset.settings.get("require")
+    # What a preset requires of every token of its provider tells nothing of whose token it is.
+    required = [name for name in table_in(table.get("require")) if fixed is None or name not in fixed.value]
+    if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
+        cure = "write this API's name; a provider without aud (Cognito, Clerk): client_claim with a scope prefix"
+        yield Problem(f"{where}.audience", "is missing: any token of this issuer would do", cure)
+    if "client_claim" in table and not (required or _has_scope_prefix(table)):
+        cure = "add a grant on scope with strip_prefix, or a [issuer.require] table"
+        yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
+    for issuer in dict.fromkeys(exact.issuer for exact in issuers_of(table)):
+        telling = PUBLIC_ISSUERS.get(issuer, ())
+        if telling and not any(name in required for name in telling):
+            cure = f"add [issuer.require] with one of {', '.join(telling)}"
+            yield Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
+            break
+
+
+def _has_scope_prefix(table: Table) -> bool:
+    scopes = [
+        grant
+        for _, grant in tables_in(table.get("grant"))
+        if grant.get("claim") in ("scope", "scp", ["scope"], ["scp"])
+    ]
+    return bool(scopes) and all(grant.get("strip_prefix") for grant in scopes)
