@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 TENANT = "{tenantid}"
 """Stands for a tenant's id in an issuer, as in the metadata of Entra's multi-tenant applications."""
 TENANT_CLAIM = "tid"
+CLIENT_ID = re.compile(r"[\w-]+\.apps\.googleusercontent\.com|0oa[0-9A-Za-z]{17}")
+"""What the client ids of Google and Okta look like."""
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
@@ -66,6 +68,9 @@ def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
     elif "tenants" in table and not templates:
         cure = f"write {TENANT} in its place, or leave tenants out"
         yield Problem(f"{where}.tenants", "stands beside an issuer that names its tenant", cure)
+    elif len(strings_in(table.get("tenants"))) > 1 and "tenant" not in table:
+        cure = f'add tenant = "{TENANT_CLAIM}", which keeps their people and objects apart'
+        yield Problem(f"{where}.tenant", "is missing: two tenants may use the same names", cure)
     for number, tenant in enumerate(strings_in(table.get("tenants"))):
         if not GUID.fullmatch(tenant):
             cure = "write the GUID in lower case; a domain, common or organizations never stands in a token"
@@ -90,6 +95,13 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
             cure = f"add [issuer.require] with one of {', '.join(telling)}"
             yield Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
             break
+
+
+def client_audiences(table: Table) -> list[str]:
+    """Return the audiences that are client ids: an ID token is for the same one, and nothing tells the two apart."""
+    clients = {*strings_in(table.get("authorized_parties"))}
+    clients |= {*strings_in(table_in(table.get("client_claim")).get("values"))}
+    return [text for text in strings_in(table.get("audience")) if text in clients or CLIENT_ID.fullmatch(text)]
 
 
 def _has_scope_prefix(table: Table) -> bool:

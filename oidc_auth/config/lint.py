@@ -16,7 +16,7 @@ from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..tokens.claim_path import ClaimPathError, parse_path
-from .issuers import issuers_of, lint_binding, lint_tenants
+from .issuers import client_audiences, issuers_of, lint_binding, lint_tenants
 from .presets import preset_of
 from .providers import PRESETS
 from .raw import did_you_mean, kind_of, strings_in, table_in, tables_in
@@ -70,6 +70,12 @@ def warnings_of(document: Table) -> tuple[str, ...]:
     issuers = tables_in(document.get("issuer"))
     open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
     found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
+    found += [
+        f"issuer[{number}]: audience {text!r} is a client id: an ID token of that client has it too, and is accepted"
+        for number, table in issuers
+        if table.get("token_type") != "id"
+        for text in client_audiences(table)
+    ]
     odd = {number: _odd_address(table, must=False) for number, table in issuers}
     found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]
     if len([table for _, table in issuers if "tenant" in table]) > 1:

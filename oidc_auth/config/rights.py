@@ -32,6 +32,9 @@ def lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
         if ("accept" in grant) == ("values" in grant):
             found = "both accept and values" if "accept" in grant else "neither accept nor values"
             yield Problem(place, found, "accept: the claim carries permission names; values: its values are mapped")
+        if "accept" in grant and table.get("token_type") == "id":
+            cure = "let the client send an access token, or map the claim's values"
+            yield Problem(f"{place}.accept", "an ID token says who somebody is, not what an API lets them do", cure)
         for name in strings_in(grant.get("accept")):
             yield from _lint_right(name, f"{place}.accept", {}, has_tenant="tenant" in table)
             if "*" in name and "@" in name:

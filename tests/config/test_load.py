@@ -423,6 +423,26 @@ def test_a_skipped_audience_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
     assert authenticated(oidc, aud="anybody").identity == "alice"
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"audience": "1234-abc.apps.googleusercontent.com"},
+        {"audience": ["agents", "0oabskvc6442nkvQO0h7"]},
+        {"audience": "spa", "authorized_parties": ["spa"]},
+        {"audience": "spa", "client_claim": {"claim": "azp", "values": ["spa"]}, "require": {"org": "acme"}},
+    ],
+)
+def test_an_audience_that_is_a_client_id_is_warned_of(
+    settings: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    configured(USERS, **settings)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "is a client id: an ID token of that client has it too" in caplog.text
+    caplog.clear()
+    configured(USERS, token_type="id", **settings)
+    assert caplog.records == []
+
+
 def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, insecure_skip_audience=False)
     assert caplog.records == []
