@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oidc_auth.cli.doctor import CHECKS as DOCTOR
 from oidc_auth.config.providers import PRESETS
 from oidc_auth.errors import MEANINGS, Code
 from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
 from oidc_auth.tokens.checks import CHECKS
 
 if TYPE_CHECKING:
+    from oidc_auth.cli.doctor.finding import Check as DoctorCheck
     from oidc_auth.config.providers import Preset
 
 FOLDER = Path(__file__).parent
@@ -147,7 +150,32 @@ def _provider(name: str, preset: Preset) -> list[str]:
     ]
 
 
-PAGES = {"refusals.md": refusals, "permissions.md": permissions, "providers.md": providers}
+def doctor() -> str:
+    """Return the page of all checks of ``oidc-auth doctor``; each section is its file's own docstring."""
+    return "\n".join(
+        [
+            "# What `oidc-auth doctor` looks at",
+            "",
+            "Generated from the code by `python docs/generate.py`.",
+            "",
+            "Every check is read-only. An error ends the command with exit status 1; warnings and notes do not. That a",
+            "check finds nothing proves little: it looks at these files, this environment and these answers, now.",
+            "",
+            "| check | severity | what holds when it finds nothing |",
+            "|---|---|---|",
+            *(f"| [{check.id}](#{check.id}) | {check.severity} | {check.expects} |" for check in DOCTOR),
+            "",
+            *(line for check in DOCTOR for line in _section(check)),
+        ]
+    )
+
+
+def _section(check: DoctorCheck) -> list[str]:
+    text = sys.modules[check.find.__module__].__doc__ or ""
+    return [f"## {check.id}", "", text.strip(), ""]
+
+
+PAGES = {"refusals.md": refusals, "permissions.md": permissions, "providers.md": providers, "doctor.md": doctor}
 
 
 if __name__ == "__main__":

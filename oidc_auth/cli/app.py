@@ -7,6 +7,7 @@ import click
 from .. import __version__
 from .check import check
 from .demo import demo
+from .doctor.command import doctor
 from .explain import can, explain, label
 from .init import init
 
@@ -17,5 +18,5 @@ def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 
 
-for command in (init, check, explain, can, label, demo):
+for command in (init, check, explain, can, label, doctor, demo):
     app.add_command(command)

@@ -52,6 +52,7 @@ class LocalIssuer:
         clock: wall time in seconds since the epoch.
 
     Attributes:
+        clock: the same; tokens and the ``Date`` field of answers over HTTP follow it.
         fault: what goes wrong, or None.
         fetched: the URLs that were fetched, in order.
         release: set it to let go of fetches that ``Fault.STALL`` holds.
@@ -64,7 +65,7 @@ class LocalIssuer:
         self.fault: Fault | None = None
         self.fetched: list[str] = []
         self.release = asyncio.Event()
-        self._clock = clock
+        self.clock = clock
         self._numbers = count(1)
         self.keys: list[SigningKey] = []
         self.rotate(algorithm)
@@ -95,7 +96,7 @@ class LocalIssuer:
             key: signs instead of the current key.
             **claims: claims beside or instead of the standard ones; None as a value leaves one out.
         """
-        signs, now = key or self.keys[0], int(self._clock())
+        signs, now = key or self.keys[0], int(self.clock())
         standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
         full_header = {"alg": signs.algorithm, "kid": signs.kid, "typ": "at+jwt", **(header or {})}
         return compact(_present(full_header), _present({**standard, **claims}), signs)
@@ -183,6 +184,10 @@ def _handler(issuer: LocalIssuer) -> type[BaseHTTPRequestHandler]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
+
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """Return the provider's time, which may differ from this host's."""
+            return super().date_time_string(issuer.clock() if timestamp is None else timestamp)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
             """Keep quiet: a test's output is its own."""

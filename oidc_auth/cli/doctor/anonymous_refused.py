@@ -1,0 +1,37 @@
+"""A request without a token must be answered 401.
+
+200 means that the server runs without authentication, whatever the files say: another langgraph.json, another working
+directory, or an image that was built before.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .finding import Check, Finding, Severity
+from .server import SEARCHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .surroundings import Surroundings
+
+CURE = "look at the server's log and the langgraph.json it was started with"
+UNAUTHORIZED = 401
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield each search that a stranger is not refused with 401."""
+    server = surroundings.running()
+    for permission in SEARCHES:
+        answer = server.search(permission)
+        if isinstance(answer, str):
+            yield Finding(answer, "is it running, and is this its address?")
+            return
+        if answer.status_code != UNAUTHORIZED:
+            yield Finding(f"POST {answer.url.path} without a token: {answer.status_code}, expected 401", CURE)
+        elif "www-authenticate" not in answer.headers:
+            yield Finding(f"POST {answer.url.path}: a 401 without WWW-Authenticate: not this library's", CURE)
+
+
+CHECK = Check(Severity.ERROR, "the running server refuses a request without a token", find)

@@ -1,0 +1,26 @@
+"""A discovery document or key set beyond `limits.key_set_bytes` is not read.
+
+One that is more than half as large will soon be: providers keep old keys, and certificate chains (`x5c`) are long.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .finding import Check, Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .surroundings import Surroundings
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield each answer that comes near the limit."""
+    answered, limit = surroundings.answered(), surroundings.valid().document.limits.key_set_bytes
+    for exchange in (exchange for provider in answered for exchange in provider.exchanges):
+        if (size := len(exchange.response.body)) > limit / 2:
+            yield Finding(f"{exchange.url}: {size} bytes of {limit}", "raise limits.key_set_bytes")
+
+
+CHECK = Check(Severity.WARNING, "no answer of a provider comes near limits.key_set_bytes", find)

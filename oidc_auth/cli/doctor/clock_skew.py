@@ -1,0 +1,42 @@
+"""`exp`, `nbf` and `iat` are the provider's clock against this host's, with the issuer's `leeway` between them.
+
+The provider's clock is read from the `Date` field of its answers, which has whole seconds and may come from a cache
+(`Age` is added). Let the host follow a time server: a larger leeway also lets expired tokens live longer.
+"""
+
+from __future__ import annotations
+
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+from .finding import Check, Finding, NotApplicableError, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .surroundings import Exchange, Surroundings
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield each provider whose clock differs by more than its leeway."""
+    skews = [(p.table, _skew(exchange)) for p in surroundings.answered() for exchange in p.exchanges[:1]]
+    if all(skew is None for _, skew in skews):
+        raise NotApplicableError("no provider says what time it is")
+    for table, skew in skews:
+        if skew is not None and abs(skew) > table.leeway:
+            ahead = "behind" if skew > 0 else "ahead of"
+            what = f"this host's clock is {abs(skew):.0f} s {ahead} that of {table.issuer}; leeway {table.leeway:g} s"
+            yield Finding(what, "let this host follow a time server (NTP)")
+
+
+def _skew(exchange: Exchange) -> float | None:
+    """Return how many seconds the provider's clock is ahead, or None where it says nothing."""
+    headers = exchange.response.headers
+    try:
+        said = parsedate_to_datetime(headers["date"]).timestamp() + float(headers.get("age", "0"))
+    except (KeyError, ValueError):
+        return None
+    return said - exchange.at
+
+
+CHECK = Check(Severity.ERROR, "this host's clock and each provider's differ by less than the leeway", find)

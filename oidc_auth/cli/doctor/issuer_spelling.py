@@ -1,0 +1,43 @@
+"""`iss` is compared exactly, and a discovery document must name exactly the issuer it belongs to.
+
+The usual differences are a slash at the end (Auth0 and authentik have one, Keycloak and Okta none), http for https,
+and the name by which containers know each other instead of the public one. Write the issuer as the document spells
+it; where the server reaches the provider by another address, give that one as `jwks_url`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .finding import Check, Finding, NotApplicableError, Severity, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .surroundings import Surroundings
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield each issuer that its own document spells otherwise."""
+    named = [(p.table.issuer, p.document(discovery=True).get("issuer")) for p in surroundings.asked()]
+    if all(found is None for _, found in named):
+        raise NotApplicableError("no discovery document")
+    for configured, found in named:
+        if isinstance(found, str) and found != configured:
+            difference = _difference(configured, found)
+            yield Finding(
+                f"configured is {configured!r}, the document says {printable(found)!r}{difference}",
+                f"tokens will say the same as the document: write issuer = {printable(found)!r}",
+            )
+
+
+def _difference(configured: str, found: str) -> str:
+    if configured.rstrip("/") == found.rstrip("/"):
+        return " (only a '/' at the end differs)"
+    if configured.casefold() == found.casefold():
+        return " (only upper and lower case differ)"
+    same = configured.partition("://")[2] == found.partition("://")[2]
+    return " (only http and https differ)" if same else ""
+
+
+CHECK = Check(Severity.ERROR, "each issuer is spelled as its discovery document has it", find)

@@ -1,0 +1,58 @@
+"""Keys that are skipped verify nothing: weak RSA keys, symmetric keys, broken keys.
+
+A published *private* key is an error: anybody can sign with it. Keys for encryption (`use: enc`) are left alone. Two
+keys without `kid` that fit the same algorithm make every token without `kid` ambiguous, and such tokens are refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, cast
+
+from ...config.raw import table_in
+from ...keys.jwk import Key, UnusableKeyError, read_key
+from .finding import Check, Finding, NotApplicableError, Severity, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .surroundings import Provider, Surroundings
+
+CURE = "rotate it at the provider"
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield each key that cannot be used, and keys that cannot be told apart."""
+    surroundings.valid()
+    published = [(provider, _members(provider)) for provider in surroundings.providers]
+    if not any(members for _, members in published):
+        raise NotApplicableError("no key set")
+    for provider, members in published:
+        yield from (
+            Finding(f"{provider.table.issuer}: {what}", cure, severity) for what, cure, severity in _of(members)
+        )
+
+
+def _members(provider: Provider) -> list[object]:
+    keys: object = provider.document(discovery=False).get("keys")
+    return cast("list[object]", keys) if isinstance(keys, list) else []
+
+
+def _of(members: list[object]) -> Iterator[tuple[str, str, Severity | None]]:
+    good: list[Key] = []
+    for position, member in enumerate(members):
+        jwk = table_in(member)
+        if jwk.get("use") == "enc":
+            continue
+        name = f"key {position} ({printable(str(jwk.get('kid')), 60)})"
+        try:
+            good.append(read_key(jwk))
+        except UnusableKeyError as reason:
+            private = "private members" in str(reason)
+            yield f"{name}: {printable(str(reason))}", CURE, Severity.ERROR if private else None
+    nameless = Counter(algorithm for key in good if key.kid is None for algorithm in key.algorithms)
+    if doubled := sorted(algorithm for algorithm, count in nameless.items() if count > 1):
+        yield f"several keys without kid fit {', '.join(doubled)}", "let the provider publish a kid for each key", None
+
+
+CHECK = Check(Severity.WARNING, "every published key can be used and told from the others", find)

@@ -1,0 +1,29 @@
+"""Without the provider's keys no token can be verified: requests are answered 503 until they come.
+
+They are fetched here exactly as the server does it: discovery, then the key set; https only (http for loopback), no
+redirects, within `limits.fetch_timeout` and `limits.key_set_bytes`, with the issuer's own authority, certificate and
+bearer token. Behind a firewall, check the proxy variables (`HTTPS_PROXY`, `NO_PROXY`) of the server's process.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .finding import Check, Finding, Severity, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .surroundings import Surroundings
+
+CURE = "fetch that address from the server's own host or container; jwks_url names another address for the keys"
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield each issuer whose keys cannot be had."""
+    for provider in surroundings.asked():
+        if provider.failure:
+            yield Finding(f"{provider.table.issuer}: {printable(provider.failure)}", CURE)
+
+
+CHECK = Check(Severity.ERROR, "each provider's keys can be fetched", find)

@@ -1,0 +1,52 @@
+"""A running server, as its callers see it: searched only, never changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ...keys.fetch import permitted_url
+from .finding import NotApplicableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT = 10.0
+"""Seconds for one request."""
+SEARCHES: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "threads:search": ("/threads/search", {"limit": 1}),
+    "assistants:search": ("/assistants/search", {"limit": 1}),
+    "crons:search": ("/runs/crons/search", {"limit": 1}),
+    "store:list_namespaces": ("/store/namespaces", {"limit": 1}),
+}
+"""Requests that change nothing, and the permission each needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server's address, and a token to try it with, or ""."""
+
+    url: str
+    token: str
+
+    def search(self, permission: str, headers: Mapping[str, str] | None = None) -> httpx.Response | str:
+        """Send the search that needs a permission; return its answer, or why there was none."""
+        path, body = SEARCHES[permission]
+        try:
+            return httpx.post(self.url.rstrip("/") + path, json=body, headers=headers, timeout=TIMEOUT)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return f"no answer from {self.url}: {type(error).__name__}"
+
+    def bearer(self) -> dict[str, str]:
+        """Return the header with the token.
+
+        Raises:
+            NotApplicableError: there is no token, or it would travel unencrypted.
+        """
+        if not self.token:
+            raise NotApplicableError("no token (--token-file, or OIDC_AUTH_TOKEN)")
+        if (why := permitted_url(self.url)) is not None:
+            raise NotApplicableError(f"no token is sent to {self.url}: {why}")
+        return {"authorization": f"Bearer {self.token}"}

@@ -1,0 +1,227 @@
+"""What the checks look at, gathered once: the configuration, each provider's answers, langgraph.json, a running server.
+
+Read-only: nothing is written anywhere, and a server is only searched, never changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from ...config.load import Loaded, load_file
+from ...config.raw import table_in
+from ...errors import ConfigError, UpstreamError
+from ...keys.discovery import WELL_KNOWN, metadata_url
+from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, permitted_url
+from ...keys.source import KeyLimits, RemoteKeys
+from ...observe import silent
+from ..langgraph_json import LANGGRAPH_JSON
+from .finding import NotApplicableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ...config.schema import IssuerTable, LimitsTable
+    from .server import RunningServer
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request that the server itself would make, its answer, and when it came (seconds since the epoch)."""
+
+    url: str
+    response: Response
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """What one issuer's provider answered.
+
+    Attributes:
+        table: the issuer's configuration.
+        failure: why the server would have no keys, or "".
+        exchanges: every answer there was.
+    """
+
+    table: IssuerTable
+    failure: str
+    exchanges: tuple[Exchange, ...]
+
+    def document(self, *, discovery: bool) -> Mapping[str, Any]:
+        """Return the discovery document, or the key set; empty when there was none."""
+        for exchange in self.exchanges:
+            if exchange.url.endswith(WELL_KNOWN) == discovery and exchange.response.status == 200:  # noqa: PLR2004 - OK
+                return _object(exchange.response.body)
+        return {} if discovery or self.table.jwks is None else self.table.jwks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """All that the checks look at.
+
+    Attributes:
+        file: the configuration.
+        loaded: what it says, or why it is wrong.
+        providers: the answers of each issuer's provider; none when the configuration is wrong.
+        langgraph_file: where langgraph.json is expected.
+        langgraph: what it says; None: there is none, a text: why it cannot be read.
+        server: the running server, when an address was given.
+    """
+
+    file: Path
+    loaded: Loaded | ConfigError
+    providers: tuple[Provider, ...]
+    langgraph_file: Path
+    langgraph: dict[str, Any] | str | None
+    server: RunningServer | None
+
+    def valid(self) -> Loaded:
+        """Return the configuration.
+
+        Raises:
+            NotApplicableError: it is wrong (a check of its own says so).
+        """
+        if isinstance(self.loaded, ConfigError):
+            raise NotApplicableError("the configuration is wrong")
+        return self.loaded
+
+    def asked(self) -> tuple[Provider, ...]:
+        """Return the providers that the server would ask over the network.
+
+        Raises:
+            NotApplicableError: there are none.
+        """
+        self.valid()
+        if not (asked := tuple(provider for provider in self.providers if provider.table.jwks is None)):
+            raise NotApplicableError("the keys are part of the configuration: nothing is fetched")
+        return asked
+
+    def answered(self) -> tuple[Provider, ...]:
+        """Return the providers that answered at all.
+
+        Raises:
+            NotApplicableError: there are none.
+        """
+        if not (answered := tuple(provider for provider in self.asked() if provider.exchanges)):
+            raise NotApplicableError("no provider answered")
+        return answered
+
+    def deployment(self) -> dict[str, Any]:
+        """Return what langgraph.json says.
+
+        Raises:
+            NotApplicableError: there is none, or it cannot be read (a check of its own says so).
+        """
+        if not isinstance(self.langgraph, dict):
+            raise NotApplicableError(f"no {LANGGRAPH_JSON} to look at")
+        return self.langgraph
+
+    def auth(self) -> dict[str, Any]:
+        """Return the table ``auth`` of langgraph.json."""
+        return table_in(self.deployment().get("auth"))
+
+    def http(self) -> dict[str, Any]:
+        """Return the table ``http`` of langgraph.json."""
+        return table_in(self.deployment().get("http"))
+
+    def running(self) -> RunningServer:
+        """Return the running server.
+
+        Raises:
+            NotApplicableError: no address was given.
+        """
+        if self.server is None:
+            raise NotApplicableError("no --url")
+        return self.server
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A fetcher that remembers what it brought."""
+
+    fetcher: HttpFetcher
+    exchanges: list[Exchange] = field(default_factory=list[Exchange])
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        """Fetch, and remember the answer."""
+        response = await self.fetcher(method, url, headers, body)
+        self.exchanges.append(Exchange(url, response, time.time()))
+        return response
+
+
+def gather(file: Path, langgraph_file: Path, server: RunningServer | None) -> Surroundings:
+    """Read the files, and ask each provider what the server would ask it."""
+    try:
+        loaded: Loaded | ConfigError = load_file(file)
+    except ConfigError as error:
+        loaded = error
+    return Surroundings(
+        file=file,
+        loaded=loaded,
+        providers=() if isinstance(loaded, ConfigError) else asyncio.run(_ask_all(loaded)),
+        langgraph_file=langgraph_file,
+        langgraph=_read(langgraph_file),
+        server=server,
+    )
+
+
+async def _ask_all(loaded: Loaded) -> tuple[Provider, ...]:
+    limits = loaded.document.limits
+    return tuple(await asyncio.gather(*(_ask(table, limits) for table in loaded.document.issuer)))
+
+
+async def _ask(table: IssuerTable, limits: LimitsTable) -> Provider:
+    """Fetch an issuer's keys by the server's own code; with ``jwks_url`` also look at the discovery document."""
+    if table.jwks is not None:
+        return Provider(table, "", ())
+    tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
+    recorder = Recorder(HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls))
+    bounds = KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes)
+    keys = RemoteKeys(
+        table.issuer,
+        jwks_url=table.jwks_url,
+        fetcher=recorder,
+        limits=bounds,
+        observer=silent,
+        bearer_file=table.bearer_file,
+    )
+    failure = ""
+    try:
+        await keys.current(time.time())
+    except UpstreamError as error:
+        failure = error.found.removeprefix(f"{table.issuer}: ")
+    if table.jwks_url is not None and permitted_url(metadata_url(table.issuer)) is None:
+        await _look(recorder, metadata_url(table.issuer), limits.fetch_timeout)
+    await recorder.fetcher.aclose()
+    return Provider(table, failure, tuple(recorder.exchanges))
+
+
+async def _look(recorder: Recorder, url: str, timeout: float) -> None:  # noqa: ASYNC109 - the operator's own bound
+    try:
+        async with asyncio.timeout(timeout):
+            await recorder("GET", url, {"accept": "application/json"}, None)
+    except (FetchError, TimeoutError):
+        # The server does not need this document: its keys have an address of their own.
+        return
+
+
+def _read(file: Path) -> dict[str, Any] | str | None:
+    if not file.is_file():
+        return None
+    try:
+        document: object = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        return f"cannot be read: {type(error).__name__}"
+    return cast("dict[str, Any]", document) if isinstance(document, dict) else "is no JSON object"
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        return table_in(json.loads(body))
+    except (ValueError, RecursionError):
+        return {}

@@ -1,0 +1,61 @@
+"""What the server allows a token is compared with what the configuration gives it.
+
+The token is tried on searches that change nothing. A difference means that the server runs with another
+configuration, or with rules of its own. `oidc-auth explain` shows the identity and each permission; the token is
+never printed, and it is only sent over https, or to this machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from ...auth import OIDCAuth
+from .finding import Check, Finding, NotApplicableError, Severity, printable
+from .server import SEARCHES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx
+
+    from ...permissions.explain import Explanation
+    from .surroundings import Surroundings
+
+SAYS = {200: True, 403: False}
+
+
+def find(surroundings: Surroundings) -> Iterator[Finding]:
+    """Yield who the token is, and each search on which the server and the configuration do not agree."""
+    server = surroundings.running()
+    bearer = server.bearer()
+    why = asyncio.run(_explained(OIDCAuth(surroundings.valid()), server.token))
+    if why.refusal:
+        yield Finding(printable(why.refusal), "oidc-auth explain shows each check")
+    for permission in SEARCHES:
+        answer = server.search(permission, bearer)
+        if isinstance(answer, str):
+            raise NotApplicableError(answer)
+        yield from _compared(permission, answer, why)
+    if not why.refusal:
+        allowed = ", ".join(permission for permission in SEARCHES if why.allows(permission)) or "nothing"
+        yield Finding(f"identity {printable(why.identity)}; may {allowed}", severity=Severity.INFO)
+
+
+def _compared(permission: str, answer: httpx.Response, why: Explanation) -> Iterator[Finding]:
+    given = why.allows(permission)
+    if why.refusal and answer.status_code in (401, 403):
+        return
+    if SAYS.get(answer.status_code) is not given:
+        expected = "allows" if given else "does not allow"
+        said = "" if answer.is_success else f" ({printable(answer.text, 120)})"
+        what = f"{permission}: the configuration {expected} it, the server answers {answer.status_code}{said}"
+        yield Finding(what, "is it the configuration that the server was started with?")
+
+
+async def _explained(oidc: OIDCAuth, token: str) -> Explanation:
+    async with oidc:
+        return await oidc.explain_token(token)
+
+
+CHECK = Check(Severity.ERROR, "the running server gives a token what the configuration gives it", find)

@@ -1,0 +1,483 @@
+"""``oidc-auth doctor``: each check fails where something is wrong, and holds where nothing is."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from oidc_auth.cli.app import app
+from oidc_auth.cli.dev_server import quickstart_folder, running_dev_server
+from oidc_auth.cli.doctor import CHECKS
+from oidc_auth.testing import Fault, LocalIssuer
+from oidc_auth.testing.signing import SigningKey
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+GOOD: dict[str, Any] = {
+    "dependencies": ["."],
+    "graphs": {"agent": "./graph.py:graph"},
+    "auth": {"path": "oidc_auth.langgraph:auth", "disable_studio_auth": True},
+    "http": {
+        "app": "./web.py:app",
+        "enable_custom_route_auth": True,
+        "cors": {"expose_headers": ["www-authenticate"]},
+        "mount_prefix": "/agents",
+    },
+}
+GRANT = '[[issuer.grant]]\nclaim = "roles"\nvalues = { editor = ["threads:write"] }\n'
+
+
+@pytest.fixture
+def issuer() -> LocalIssuer:
+    """Return a provider whose key is quickly made."""
+    return LocalIssuer(algorithm="ES256")
+
+
+def run(*arguments: str, token: str = "") -> Result:
+    return CliRunner().invoke(app, ["doctor", *arguments], env={"OIDC_AUTH_TOKEN": token, "COLUMNS": "160"})
+
+
+def configured(folder: Path, issuer: str, more: str = "", *, limits: str = "") -> Path:
+    file = folder / "oidc-auth.toml"
+    file.write_text(f'[[issuer]]\nissuer = "{issuer}"\naudience = "agents"\n{more}\n{GRANT}{limits}', "utf-8")
+    return file
+
+
+def examined(file: Path, *options: str, token: str = "") -> dict[str, dict[str, Any]]:
+    """Return each check's entry by its id; the exit status says whether one is an error."""
+    done = run(str(file), *options, "--json", token=token)
+    checks = {check["id"]: check for check in json.loads(done.output)["checks"]}
+    assert done.exit_code == int(any(check["status"] == "error" for check in checks.values())), done.output
+    return checks
+
+
+def text(entry: dict[str, Any]) -> str:
+    return " ".join(f"{found['what']} -> {found['cure']}" for found in entry["findings"])
+
+
+# --- the provider ----------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_a_healthy_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url))
+    names = [
+        "keys-reachable",
+        "issuer-spelling",
+        "no-redirects",
+        "answer-size",
+        "clock-skew",
+        "key-quality",
+        "keys-fit",
+    ]
+    assert {name: checks[name]["status"] for name in ["configuration", *names]} == dict.fromkeys(
+        ["configuration", *names], "ok"
+    )
+
+
+def test_a_wrong_configuration_is_reported_and_nothing_is_fetched(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, "audiance = 'x'"))
+    assert (checks["configuration"]["status"], issuer.fetched) == ("error", [])
+    assert "audiance: unknown key (did you mean 'audience'?)" in text(checks["configuration"])
+    assert checks["keys-reachable"]["skipped"] == "the configuration is wrong"
+
+
+def test_a_dangerous_switch_is_a_warning_and_no_error(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, "insecure_skip_audience = true"))
+    assert (checks["configuration"]["status"], "insecure_skip_audience" in text(checks["configuration"])) == (
+        "warning",
+        True,
+    )
+
+
+def test_a_file_that_is_not_there_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+    assert "cannot be read" in text(examined(tmp_path / "none.toml")["configuration"])
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(Fault.ERROR, "500"), (Fault.HTML, "not JSON"), (Fault.DOWN, "RemoteProtocolError")]
+)
+def test_a_provider_without_keys_is_an_error_with_its_reason(
+    tmp_path: Path, issuer: LocalIssuer, fault: Fault, said: str
+) -> None:
+    issuer.fault = fault
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url))
+    assert (checks["keys-reachable"]["status"], said in text(checks["keys-reachable"])) == ("error", True)
+
+
+def test_where_nobody_answers_what_needs_an_answer_is_skipped(tmp_path: Path, issuer: LocalIssuer) -> None:
+    issuer.fault = Fault.DOWN
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url))
+    for name in ("no-redirects", "answer-size", "clock-skew", "issuer-spelling", "key-quality", "keys-fit"):
+        assert checks[name]["status"] == "skipped"
+
+
+def test_keys_in_the_configuration_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
+    key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
+    checks = examined(configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}"))
+    assert "nothing is fetched" in checks["keys-reachable"]["skipped"]
+    assert (checks["key-quality"]["status"], checks["keys-fit"]["status"]) == ("ok", "ok")
+
+
+@pytest.mark.parametrize(
+    ("path", "configured_path", "said"),
+    [
+        ("/", "", "only a '/' at the end differs"),
+        ("", "/", "only a '/' at the end differs"),
+        ("/Realms/a", "/realms/a", "upper and lower case differ"),
+    ],
+)
+def test_another_spelling_of_the_issuer_is_named_with_what_to_write(
+    tmp_path: Path, path: str, configured_path: str, said: str
+) -> None:
+    issuer = AnyCase(algorithm="ES256")
+    with issuer.served(path=path) as url:
+        file = configured(tmp_path, url.removesuffix(path) + configured_path)
+        checks = examined(file)
+    assert (checks["issuer-spelling"]["status"], said in text(checks["issuer-spelling"])) == ("error", True)
+    assert f"write issuer = '{url}'" in text(checks["issuer-spelling"])
+
+
+class AnyCase(LocalIssuer):
+    """A provider that answers on its path in upper and lower case, as some do."""
+
+    def answer(self, path: str) -> Any:
+        return super().answer(path.replace("/realms/", "/Realms/"))
+
+
+def test_the_spelling_is_also_looked_at_where_the_keys_have_an_address_of_their_own(tmp_path: Path) -> None:
+    issuer = LocalIssuer(algorithm="ES256")
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, f"{url}/", f'jwks_url = "{url}/keys"'))
+    assert (checks["keys-reachable"]["status"], checks["issuer-spelling"]["status"]) == ("ok", "error")
+
+
+def test_a_redirect_is_an_error_that_names_where_it_leads(tmp_path: Path, issuer: LocalIssuer) -> None:
+    issuer.fault = Fault.REDIRECT
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url))
+    assert checks["no-redirects"]["status"] == "error"
+    assert f"{url}/keys redirects to https://elsewhere.test/keys" in text(checks["no-redirects"])
+
+
+@pytest.mark.parametrize(("limit", "status"), [(100_000, "ok"), (300, "warning")])
+def test_an_answer_that_comes_near_the_limit_is_a_warning(
+    tmp_path: Path, issuer: LocalIssuer, limit: int, status: str
+) -> None:
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, limits=f"[limits]\nkey_set_bytes = {limit}\n"))
+    assert checks["answer-size"]["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("offset", "leeway", "status", "said"),
+    [
+        (0, 30, "ok", ""),
+        (90, 30, "error", "90 s behind"),
+        (-90, 30, "error", "90 s ahead of"),
+        (45, 60, "ok", ""),
+    ],
+)
+def test_clocks_that_differ_by_more_than_the_leeway_are_an_error(
+    tmp_path: Path, offset: float, leeway: int, status: str, said: str
+) -> None:
+    issuer = LocalIssuer(algorithm="ES256", clock=lambda: time.time() + offset)
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, f"leeway = {leeway}"))
+    assert checks["clock-skew"]["status"] == status
+    # Date has whole seconds: 89 to 91.
+    assert said.partition(" s ")[2] in text(checks["clock-skew"])
+
+
+class Publishing(LocalIssuer):
+    """A provider that publishes exactly these keys."""
+
+    def __init__(self, *keys: dict[str, Any]) -> None:
+        super().__init__(algorithm="ES256")
+        self.published = keys
+
+    def key_set(self) -> dict[str, Any]:
+        return {"keys": [*self.published, self.keys[0].jwk()]}
+
+
+RSA = SigningKey.make("rsa", "RS256").jwk()
+NAMELESS = {name: value for name, value in RSA.items() if name != "kid"}
+WEAK = SigningKey.make("weak", "RS256", bits=1024).jwk()
+
+
+@pytest.mark.parametrize(
+    ("keys", "status", "said"),
+    [
+        ((RSA,), "ok", ""),
+        (({**RSA, "use": "enc", "alg": "RSA-OAEP"},), "ok", ""),
+        ((NAMELESS,), "ok", ""),
+        ((WEAK,), "warning", "1024 bits"),
+        (({"kty": "oct", "k": "c2VjcmV0", "kid": "hs"},), "warning", "key 0 (hs)"),
+        (({**RSA, "d": "AQAB"},), "error", "anybody could sign with it"),
+        (
+            (NAMELESS, {**SigningKey.make("", "RS256").jwk(), "kid": None}),
+            "warning",
+            "several keys without kid fit RS256",
+        ),
+    ],
+)
+def test_keys_that_verify_nothing_are_named(
+    tmp_path: Path, keys: tuple[dict[str, Any], ...], status: str, said: str
+) -> None:
+    with Publishing(*keys).served() as url:
+        checks = examined(configured(tmp_path, url))
+    assert (checks["key-quality"]["status"], said in text(checks["key-quality"])) == (status, True)
+    assert checks["keys-reachable"]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("algorithms", "status"), [('["ES256"]', "ok"), ('["RS256"]', "error")])
+def test_keys_of_no_allowed_algorithm_are_an_error(
+    tmp_path: Path, issuer: LocalIssuer, algorithms: str, status: str
+) -> None:
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, f"algorithms = {algorithms}"))
+    assert checks["keys-fit"]["status"] == status
+
+
+# --- langgraph.json --------------------------------------------------------------------------------------------------
+
+
+def deployment(folder: Path, document: object) -> dict[str, dict[str, Any]]:
+    (folder / "langgraph.json").write_text(json.dumps(document), "utf-8")
+    return examined(configured(folder, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
+
+
+JWK = json.dumps(RSA).replace('": ', '" = ')
+OF_DEPLOYMENT = [
+    "hook-named",
+    "studio-disabled",
+    "langsmith-keys",
+    "mount-prefix",
+    "custom-routes",
+    "configuration-shipped",
+    "challenge-exposed",
+]
+
+
+def test_nothing_is_wrong_with_a_careful_langgraph_json(tmp_path: Path) -> None:
+    checks = deployment(tmp_path, GOOD)
+    assert {checks[name]["status"] for name in OF_DEPLOYMENT} == {"ok"}
+
+
+def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+    checks = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
+    assert {checks[name]["status"] for name in OF_DEPLOYMENT} == {"skipped"}
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "status", "said"),
+    [
+        ("hook-named", {"auth": {}}, "error", "every request is let in"),
+        ("hook-named", {"auth": {"path": "./mine.py:auth"}}, "info", "a module of your own"),
+        ("studio-disabled", {"auth": {"path": "x"}}, "warning", "disable_studio_auth is not true"),
+        ("studio-disabled", {"auth": {"disable_studio_auth": "true"}}, "warning", "is not true"),
+        ("langsmith-keys", {"auth": {"allow_langsmith_api_keys": True}}, "error", "take it out"),
+        ("mount-prefix", {"http": {"mount_prefix": "/ui"}}, "error", "every GET is anonymous"),
+        ("mount-prefix", {"http": {"mount_prefix": "/uix/a"}}, "error", "every GET is anonymous"),
+        ("custom-routes", {"http": {"app": "./web.py:app"}}, "error", "ask for no token"),
+        ("custom-routes", {"http": {}}, "skipped", ""),
+        ("configuration-shipped", {"dependencies": ["./src", "langchain"]}, "warning", "lies in none of"),
+        ("configuration-shipped", {"dependencies": []}, "warning", "(none)"),
+        ("challenge-exposed", {"http": {}}, "info", "lacks WWW-Authenticate"),
+        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "info", "lacks WWW-Authenticate"),
+    ],
+)
+def test_a_trap_in_langgraph_json_is_named(
+    tmp_path: Path, check: str, change: dict[str, Any], status: str, said: str
+) -> None:
+    entry = deployment(tmp_path, {**GOOD, **change})[check]
+    assert (entry["status"], said in text(entry)) == (status, True)
+
+
+@pytest.mark.parametrize("content", ["no json", "[]"])
+def test_a_langgraph_json_that_is_none_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "other.json").write_text(content, "utf-8")
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    checks = examined(file, "--langgraph-json", str(tmp_path / "other.json"))
+    assert (checks["hook-named"]["status"], checks["mount-prefix"]["status"]) == ("error", "skipped")
+
+
+# --- what is installed -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("package", "version", "status"),
+    [
+        ("langgraph_sdk", "0.4.5", "error"),
+        ("langgraph_sdk", "0.4.6", "ok"),
+        ("langgraph_sdk", "0.4.14", "ok"),
+        ("langgraph_checkpoint_postgres", "3.1.0", "error"),
+        ("langgraph_checkpoint_sqlite", "3.1.1", "ok"),
+        ("pyjwt", "2.9.0", "error"),
+    ],
+)
+def test_an_installed_package_with_a_known_hole_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, version: str, status: str
+) -> None:
+    metadata = tmp_path / "site" / f"{package}-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    entry = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))["known-holes"]
+    assert (entry["status"], f"{version}:" in text(entry)) == (status, status == "error")
+
+
+# --- a running server ------------------------------------------------------------------------------------------------
+
+OF_SERVER = ["anonymous-refused", "studio-refused", "token-works"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LocalIssuer, str]]:
+    """Return a provider, and the address of a real server that trusts it (the quickstart's configuration)."""
+    issuer = LocalIssuer()
+    folder = tmp_path_factory.mktemp("server")
+    with (
+        issuer.served() as url,
+        running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": url}) as server,
+    ):
+        yield issuer, server.url
+
+
+def quickstart(monkeypatch: pytest.MonkeyPatch, issuer: LocalIssuer) -> Path:
+    monkeypatch.setenv("OIDC_ISSUER", issuer.url)
+    return quickstart_folder() / "oidc-auth.toml"
+
+
+def test_a_real_server_with_this_library_passes_and_a_token_does_what_the_file_says(
+    world: tuple[LocalIssuer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer, url = world
+    token = issuer.token(roles=["viewer"], org="acme")
+    checks = examined(quickstart(monkeypatch, issuer), "--url", url, token=token)
+    assert {name: checks[name]["status"] for name in OF_SERVER} == {
+        "anonymous-refused": "ok",
+        "studio-refused": "ok",
+        "token-works": "info",
+    }
+    said = "identity alice; may threads:search, assistants:search, store:list_namespaces"
+    assert text(checks["token-works"]) == f"{said} -> "
+
+
+def test_a_server_with_another_configuration_is_found_out_by_a_token(
+    world: tuple[LocalIssuer, str], tmp_path: Path
+) -> None:
+    issuer, url = world
+    token = issuer.token(roles=["editor"], org="acme")
+    entry = examined(configured(tmp_path, issuer.url), "--url", url, token=token)["token-works"]
+    assert entry["status"] == "error"
+    assert "store:list_namespaces: the configuration does not allow it, the server answers 200" in text(entry)
+    assert "threads:search" not in text(entry).partition("identity")[0]
+
+
+def test_a_token_that_is_refused_on_both_sides_says_why_and_is_not_printed(
+    world: tuple[LocalIssuer, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer, url = world
+    token = issuer.token(audience="billing")
+    file = quickstart(monkeypatch, issuer)
+    entry = examined(file, "--url", url, token=token)["token-works"]
+    assert entry["status"] == "error"
+    assert text(entry).startswith("audience_mismatch")
+    shown = run(str(file), "--url", url, token=token).output
+    assert not any(part in shown for part in token.split("."))
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """Serve a server that answers everybody the same, on loopback."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(self.headers.get("authorization", ""))
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(status)
+            self.send_header("content-length", "2")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            """Keep quiet."""
+
+    heard.clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+heard: list[str] = []
+
+
+def test_a_server_that_lets_everybody_in_is_an_error(tmp_path: Path) -> None:
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    with answering(200) as url:
+        checks = examined(file, "--url", url)
+    assert (checks["anonymous-refused"]["status"], checks["studio-refused"]["status"]) == ("error", "error")
+    assert "POST /threads/search without a token: 200, expected 401" in text(checks["anonymous-refused"])
+    assert checks["token-works"]["skipped"].startswith("no token")
+
+
+def test_a_401_of_somebody_else_is_not_taken_for_ours(tmp_path: Path) -> None:
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    with answering(401) as url:
+        checks = examined(file, "--url", url)
+    assert "without WWW-Authenticate" in text(checks["anonymous-refused"])
+
+
+def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with answering(200) as gone:
+        pass
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    checks = examined(file, "--url", gone, token="t")
+    assert "no answer from" in text(checks["anonymous-refused"])
+    assert (checks["anonymous-refused"]["status"], checks["studio-refused"]["status"]) == ("error", "skipped")
+
+
+def test_a_token_is_never_sent_unencrypted_to_another_machine(tmp_path: Path) -> None:
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
+    assert "http is allowed for loopback only" in checks["token-works"]["skipped"]
+
+
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+def test_the_table_shows_each_check_with_what_was_found_and_its_cure(tmp_path: Path) -> None:
+    (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "auth": {}}), "utf-8")
+    shown = run(str(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")))
+    assert shown.exit_code == 1
+    assert all(check.id in shown.output for check in CHECKS)
+    assert "every request is let in" in shown.output
+    assert '-> write "auth"' in shown.output
+
+
+def test_each_check_has_a_file_of_its_own_and_a_section_in_the_documentation() -> None:
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "doctor.md").read_text("utf-8")
+    for check in CHECKS:
+        assert (root / "oidc_auth" / "cli" / "doctor" / f"{check.id.replace('-', '_')}.py").is_file()
+        assert f"\n## {check.id}\n" in page
