@@ -6,13 +6,12 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from providers import glewlwyd, node_provider
+from providers import glewlwyd, node_install
 from providers.enforced import Enforced
 from providers.node_provider import NodeProvider
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from providers.glewlwyd import Glewlwyd
     from world.server import Server
@@ -29,21 +28,21 @@ def skip_or_fail(name: str, reason: str | None) -> None:
 @pytest.fixture(scope="session")
 def installed_provider() -> None:
     """Install npm's oidc-provider once; needs the npm registry the first time."""
-    skip_or_fail("node", node_provider.missing_requirement())
-    node_provider.prepare()
+    skip_or_fail("node", node_install.missing_requirement())
+    node_install.prepare()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def provider(installed_provider: None) -> Iterator[NodeProvider]:
     with NodeProvider() as running:
         yield running
 
 
-@pytest.fixture
-def independent(tmp_path: Path) -> Iterator[Glewlwyd]:
+@pytest.fixture(scope="module")
+def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
     """Run Debian's Glewlwyd, which shares no line with the others."""
     skip_or_fail("glewlwyd", glewlwyd.missing_requirement())
-    with glewlwyd.running_glewlwyd(tmp_path) as running:
+    with glewlwyd.running_glewlwyd(tmp_path_factory.mktemp("glewlwyd")) as running:
         yield running
 
 

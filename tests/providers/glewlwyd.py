@@ -19,6 +19,7 @@ import socket
 import sqlite3
 import subprocess
 from contextlib import closing, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,7 @@ class Glewlwyd:
         self.issuer = f"{address}/api/oidc"
         self._address = address
         self._admin = admin
+        self._numbers = count(1)
         self._keys: list[dict[str, Any]] = []
 
     def set_up(self) -> None:
@@ -110,7 +112,7 @@ class Glewlwyd:
         self._ask("POST", "user/", {**ALICE, "enabled": True, "scope": ["openid", *SCOPES]})
         self._ask("POST", "client/", _machine_client())
         self._ask("POST", "client/", _web_client())
-        self._keys = [_new_key("RS256", 1)]
+        self._keys = [_new_key("RS256", next(self._numbers))]
         self._ask("POST", "mod/plugin/", {**self._plugin(), "enabled": True})
 
     def client_credentials(self, scope: str, *, resource: str = AUDIENCE) -> str:
@@ -134,7 +136,7 @@ class Glewlwyd:
 
     def rotate(self, alg: str, *, keep_old: bool = True) -> None:
         """Sign with a new key from now on, and publish the old ones or drop them."""
-        self._keys = [_new_key(alg, len(self._keys) + 1), *(self._keys if keep_old else [])]
+        self._keys = [_new_key(alg, next(self._numbers)), *(self._keys if keep_old else [])]
         self._ask("PUT", "mod/plugin/oidc", self._plugin())
         self._ask("PUT", "mod/plugin/oidc/reset")
 

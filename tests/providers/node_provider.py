@@ -8,86 +8,76 @@ Use it like this:
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
-import os
 import queue
 import re
-import shutil
-import sqlite3
 import subprocess
 import tempfile
 import threading
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal, Self
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
+import httpx
+from providers.node_install import NodeProviderError, missing_requirement, node_executable, prepare
 from providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI, Login, http_client
+
+from oidc_auth.keys.fetch import Response
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
+    from pathlib import Path
     from types import TracebackType
 
-    import httpx
-
-Alg = Literal["RS256", "ES256", "PS256", "EdDSA"]
+Alg = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
+Shape = Literal["auth0", "auth0_rfc9068", "okta", "entra_v1", "entra_v2", "cognito"]
 
 TENANT_CLAIM = "https://agents.example/tenant"
 
-INSTALL_SECONDS = 120.0
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
 # A login takes six: redirect, form, redirect, form, redirect, callback.
 MOST_STEPS = 12
 
-_SOURCE = Path(__file__).parent / "oidc_provider"
-_REPOSITORY = Path(__file__).parents[2]
+
+class Options(TypedDict, total=False):
+    """What a provider is like.
+
+    Attributes:
+        issuer: What it calls itself, such as `https://acme.eu.auth0.com/`; its address by default.
+        path: What follows the port in that address, such as `/` or `/realms/agents`.
+        alg: Signs until the first rotation.
+        ttl: The life of an access token in seconds.
+        shape: Whose access tokens its own look like; see shapes.mjs.
+        scopes: More scopes than those it has, space-separated.
+        audiences: What a resource is called in `aud`.
+        accounts: The claims of each user's or client's access tokens, instead of the default ones.
+    """
+
+    issuer: str
+    path: str
+    alg: Alg
+    ttl: int
+    shape: Shape
+    scopes: str
+    audiences: Mapping[str, str]
+    accounts: Mapping[str, Mapping[str, object]]
 
 
-class NodeProviderError(Exception):
-    """The provider could not be installed or started, or it refused what a test asked of it."""
+@dataclass(frozen=True)
+class Detour:
+    """Finds an issuer's public name on the loopback address, as DNS would; a `Fetcher`."""
 
+    issuer: str
+    address: str
 
-def missing_requirement() -> str | None:
-    """Why the provider cannot run on this machine, or `None` if it can."""
-    node = _node()
-    if node is None:
-        return f"node is not installed: {os.environ.get('NODE') or 'node'} is not an executable on PATH"
-    command = [node, "--print", "[process.version, 'parse' in URL && 'hash' in crypto].join(' ')"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - fixed
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"node does not run: {error}"
-    answer = done.stdout.split()
-    if len(answer) != 2:
-        return f"node does not run: {node} said {(done.stdout + done.stderr).strip()[:200]!r}"
-    # Asked for by name, because both came in the middle of a release line, and more than one line got them.
-    if answer[1] != "true":
-        return f"node is too old: {answer[0]} has no URL.parse or no crypto.hash, and oidc-provider uses both"
-    if not _is_installed(_folder()) and _npm(node) is None:
-        return "npm is not installed: it is needed once, to fetch oidc-provider"
-    return None
-
-
-def prepare() -> Path:
-    """Install the provider into the cache folder unless it is there already; the path of its script."""
-    folder = _folder()
-    source = (_SOURCE / "provider.mjs").read_bytes()
-    # Named by its content: two checkouts can share one cache and never overwrite each other's script.
-    script = folder / f"provider-{_digest(source)}.mjs"
-    if _is_installed(folder) and script.is_file():
-        return script
-    folder.mkdir(parents=True, exist_ok=True)
-    with _exclusive(folder / "lock.sqlite"):
-        if not _is_installed(folder):
-            _install(folder)
-        if not script.is_file():
-            # Whoever sees the file without holding the lock must see all of it.
-            unfinished = script.with_suffix(".tmp")
-            unfinished.write_bytes(source)
-            unfinished.replace(script)
-    return script
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        """Send one request and return its answer."""
+        found = url.replace(self.issuer, self.address, 1)
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.request(method, found, headers=dict(headers), content=body)
+        return Response(answer.status_code, answer.headers, answer.content)
 
 
 class NodeProvider:
@@ -95,30 +85,16 @@ class NodeProvider:
 
     It knows two clients: `m2m`, which has a secret, and `web`, which is public and uses PKCE. Any name can log in;
     `accounts` says which claims a name's access tokens carry, and has alice, bob and victor by default.
-
-    Args:
-        path: What follows the port in the issuer, such as `/` or `/realms/agents`.
-        alg: Signs until the first rotation.
-        ttl: The life of an access token in seconds.
-        accounts: The claims of each username, instead of the default ones.
     """
 
-    def __init__(
-        self,
-        *,
-        path: str = "",
-        alg: Alg = "RS256",
-        ttl: int = 300,
-        accounts: Mapping[str, Mapping[str, object]] | None = None,
-    ) -> None:
-        self._options: dict[str, object] = {"path": path, "alg": alg, "ttl": ttl}
-        if accounts is not None:
-            self._options["accounts"] = {name: dict(claims) for name, claims in accounts.items()}
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._options = options
         self._exit = ExitStack()
         self._http: httpx.Client
         self._log: IO[bytes]
         self._control = ""
         self.issuer = ""
+        self.address = ""
         self.metadata: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -136,9 +112,9 @@ class NodeProvider:
                 hello = json.loads(ready.get(timeout=START_SECONDS))
             except (queue.Empty, ValueError) as error:
                 raise self._error("the provider did not start") from error
-            self.issuer, self._control = hello["issuer"], hello["control"]
+            self.issuer, self.address, self._control = hello["issuer"], hello["address"], hello["control"]
             self._http = undo.enter_context(http_client())
-            self.metadata = self._json(self._http.get(f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"))
+            self.metadata = self._json(self._http.get(f"{self.address.rstrip('/')}/.well-known/openid-configuration"))
             self._exit = undo.pop_all()
         return self
 
@@ -147,6 +123,10 @@ class NodeProvider:
     ) -> None:
         """Stop."""
         self._exit.close()
+
+    def fetcher(self) -> Detour:
+        """A fetcher for which this provider is where its issuer says."""
+        return Detour(self.issuer, self.address)
 
     def client_credentials(self, scope: str, *, resource: str = AUDIENCE) -> str:
         """An access token of the machine client."""
@@ -229,75 +209,10 @@ class NodeProvider:
         return NodeProviderError(f"{message}\n{self._log.read()[-4000:].decode(errors='replace')}")
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
-def _node() -> str | None:
-    return shutil.which(os.environ.get("NODE") or "node")
-
-
-def _npm(node: str) -> str | None:
-    # The npm that came with this node is certain to run on it.
-    return shutil.which("npm", path=f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
-
-
-def _folder() -> Path:
-    cache = Path(os.environ.get("OIDC_AUTH_CACHE") or _REPOSITORY / ".cache").resolve()
-    return cache / "oidc-provider" / _digest((_SOURCE / "package.json").read_bytes())
-
-
-def _is_installed(folder: Path) -> bool:
-    return (folder / "installed").is_file()
-
-
-def _install(folder: Path) -> None:
-    node = _node()
-    npm = node and _npm(node)
-    if not node or not npm:
-        raise NodeProviderError("node and npm are needed to install oidc-provider")
-    shutil.copyfile(_SOURCE / "package.json", folder / "package.json")
-    command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-    # npm is a script that asks PATH for node, and NODE may name one that is not there.
-    environment = os.environ | {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-    try:
-        done = subprocess.run(  # noqa: S603 - no part of it comes from outside
-            [*command, "--no-update-notifier"],
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=INSTALL_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise NodeProviderError(f"npm did not install oidc-provider within {INSTALL_SECONDS:.0f} s") from error
-    if done.returncode != 0:
-        raise NodeProviderError(f"npm could not install oidc-provider:\n{(done.stdout + done.stderr)[-4000:]}")
-    # Written last: an installation that was interrupted is repeated.
-    (folder / "installed").touch()
-
-
 @contextmanager
-def _exclusive(path: Path) -> Generator[None]:
-    """Let one process at a time do what follows.
-
-    SQLite is the lock of the standard library that waits for a bounded time, works on every system, and is released
-    when its holder is killed.
-    """
-    with closing(sqlite3.connect(path, timeout=INSTALL_SECONDS + 10, isolation_level=None)) as lock:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise NodeProviderError(f"another process keeps {path} locked") from error
-        yield
-
-
-@contextmanager
-def _running(script: Path, options: Mapping[str, object], log: IO[bytes]) -> Generator[queue.Queue[str]]:
+def _running(script: Path, options: Options, log: IO[bytes]) -> Generator[queue.Queue[str]]:
     """Run the provider; a queue that gets its first line, or an empty one if it ends without."""
-    command = [_node() or "node", str(script), json.dumps(options)]
+    command = [node_executable() or "node", str(script), json.dumps(options)]
     with subprocess.Popen(  # noqa: S603 - the developer's own node
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
     ) as process:

@@ -11,6 +11,7 @@ import httpx
 
 AUDIENCE = "https://agents.example/api"
 OTHER_AUDIENCE = "https://other.example/api"
+ENCRYPTED_AUDIENCE = "https://encrypted.example/api"
 MACHINE_CLIENT = ("m2m", "secret")
 WEB_CLIENT = "web"
 REDIRECT_URI = "http://127.0.0.1/cb"
@@ -24,7 +25,10 @@ def http_client(base_url: str = "") -> httpx.Client:
 
 @dataclass(frozen=True)
 class Login:
-    """One authorization code flow: what the client remembers between its two requests (RFC 7636, RFC 8707)."""
+    """One authorization code flow: what the client remembers between its two requests (RFC 7636, RFC 8707).
+
+    Without a resource the client asks for no API, which is the mistake that ends in an opaque token.
+    """
 
     scope: str
     resource: str
@@ -39,7 +43,7 @@ class Login:
             "response_type": "code",
             "redirect_uri": REDIRECT_URI,
             "scope": f"openid {self.scope}".strip(),
-            "resource": self.resource,
+            **self._asked(),
             "state": self.state,
             "nonce": secrets.token_urlsafe(16),
             "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
@@ -58,5 +62,8 @@ class Login:
             "code": code,
             "code_verifier": self.verifier,
             "redirect_uri": REDIRECT_URI,
-            "resource": self.resource,
+            **self._asked(),
         }
+
+    def _asked(self) -> dict[str, str]:
+        return {"resource": self.resource} if self.resource else {}

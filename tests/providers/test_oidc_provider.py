@@ -5,7 +5,7 @@ The provider runs on 127.0.0.1; our own httpx client fetches its discovery docum
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 from providers.node_provider import TENANT_CLAIM, Alg, NodeProvider
@@ -69,7 +69,22 @@ def test_after_a_rotation_the_next_token_works_at_once(
     after = provider.client_credentials("threads:write")
     assert enforced.ask("POST", "/threads", after, {}).status_code == 200
     # The refetch that found the new key also shows whether the old one is still there.
-    assert enforced.ask("POST", "/threads", before, {}).status_code == (200 if keep_old else 401)
+    again = enforced.ask("POST", "/threads", before, {})
+    assert again.status_code == (200 if keep_old else 401)
+    assert keep_old or again.json()["detail"].startswith("key_unknown")
+
+
+def test_each_asymmetric_algorithm_is_accepted_unless_the_issuer_lists_others(
+    at_server: Enforced, provider: NodeProvider
+) -> None:
+    for algorithm in get_args(Alg):
+        provider.rotate(algorithm, keep_old=False)
+        token = provider.client_credentials("threads:write")
+        at_server.install(configured(provider))
+        assert at_server.ask("POST", "/threads", token, {}).status_code == 200, algorithm
+        at_server.install(configured(provider, algorithms=[other for other in get_args(Alg) if other != algorithm]))
+        refused = at_server.ask("POST", "/threads", token, {}).json()
+        assert refused["detail"].startswith("algorithm_refused"), algorithm
 
 
 @pytest.mark.parametrize("path", ["", "/", "/realms/acme", "/realms/acme/"])

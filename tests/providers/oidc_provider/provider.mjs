@@ -3,7 +3,9 @@
 //   node provider.mjs '{"path": "/realms/agents/", "alg": "RS256", "ttl": 300, "accounts": {"alice": {...}}}'
 //
 // Every member is optional. One line of JSON on stdout says that it is ready:
-//   {"issuer": "http://127.0.0.1:PORT/realms/agents/", "control": "http://127.0.0.1:PORT2/"}
+//   {"issuer": "http://127.0.0.1:PORT/realms/agents/", "address": the same, "control": "http://127.0.0.1:PORT2/"}
+// With "issuer": "https://acme.eu.auth0.com/" its tokens and documents name that one; it listens where it always does.
+// With "shape": "okta" its access tokens look like that provider's; see shapes.mjs.
 // The control port answers GET /kids and POST /rotate {"alg": "ES256", "keep_old": false}.
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -11,6 +13,8 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 import Provider, { errors } from 'oidc-provider';
+
+import { ID_CLAIMS, SHAPES } from './shapes.mjs';
 
 // The parent reads exactly one line from stdout, and the library reports there as well.
 console.log = console.info = console.error;
@@ -22,11 +26,20 @@ const TENANT = 'https://agents.example/tenant';
 const SCOPES = 'threads:read threads:write threads:create threads:create_run assistants:read store:write';
 // The second one exists so that a test can obtain a valid token that was meant for somebody else.
 const RESOURCES = new Set(['https://agents.example/api', 'https://other.example/api']);
+// Tokens for this one are encrypted: nobody but the one who holds the key can read them (Auth0's, without an audience).
+const ENCRYPTED = 'https://encrypted.example/api';
+const ENCRYPTION = { alg: 'dir', enc: 'A256GCM', key: randomBytes(32) };
 
 const options = {
+  issuer: null,
   path: '',
   alg: 'RS256',
   ttl: 300,
+  shape: null,
+  // More scopes than those above, and what a resource is called in aud.
+  scopes: '',
+  audiences: {},
+  // Claims of the access tokens of a user, or of a client.
   accounts: {
     alice: { roles: ['agent-user'], [TENANT]: 'acme' },
     bob: { roles: ['agent-user'], [TENANT]: 'globex' },
@@ -35,12 +48,17 @@ const options = {
   ...JSON.parse(process.argv[2] ?? '{}'),
 };
 
+if (options.shape && !Object.hasOwn(SHAPES, options.shape)) throw new RangeError(`no shape ${options.shape}`);
+const idClaims = ID_CLAIMS[options.shape] ?? {};
 const accounts = new Map(Object.entries(options.accounts));
 
+const RSA = ['rsa', { modulusLength: 2048 }];
 const KEY_TYPES = {
-  RS256: ['rsa', { modulusLength: 2048 }],
-  PS256: ['rsa', { modulusLength: 2048 }],
+  RS256: RSA, RS384: RSA, RS512: RSA,
+  PS256: RSA, PS384: RSA, PS512: RSA,
   ES256: ['ec', { namedCurve: 'P-256' }],
+  ES384: ['ec', { namedCurve: 'P-384' }],
+  ES512: ['ec', { namedCurve: 'P-521' }],
   EdDSA: ['ed25519', {}],
 };
 
@@ -63,6 +81,7 @@ function newProvider(issuer, keys) {
     cookies: { keys: cookieKeys },
     // The library's default, RS256, is refused once no RSA key is left.
     clientDefaults: { id_token_signed_response_alg: alg },
+    enabledJWA: { idTokenSigningAlgValues: Object.keys(KEY_TYPES) },
     clients: [
       {
         client_id: 'm2m', client_secret: 'secret',
@@ -82,15 +101,26 @@ function newProvider(issuer, keys) {
         enabled: true,
         // Without a resource server the library issues opaque tokens.
         getResourceServerInfo(ctx, resource) {
-          if (!RESOURCES.has(resource)) throw new errors.InvalidTarget();
-          return { scope: SCOPES, accessTokenFormat: 'jwt', accessTokenTTL: options.ttl, jwt: { sign: { alg } } };
+          if (!RESOURCES.has(resource) && resource !== ENCRYPTED) throw new errors.InvalidTarget();
+          return {
+            scope: `${SCOPES} ${options.scopes}`.trim(),
+            audience: options.audiences[resource] ?? resource,
+            accessTokenFormat: 'jwt',
+            accessTokenTTL: options.ttl,
+            jwt: resource === ENCRYPTED ? { encrypt: ENCRYPTION } : { sign: { alg } },
+          };
         },
       },
     },
     // Any name can log in; one that has no account gets a token without roles.
-    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+    findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...idClaims }) }),
+    claims: { openid: ['sub', ...Object.keys(idClaims)] },
+    conformIdTokenClaims: false,
     // The machine client's tokens have no account.
-    extraTokenClaims: (ctx, { accountId }) => accounts.get(accountId),
+    extraTokenClaims: (ctx, { accountId, clientId }) => accounts.get(accountId ?? clientId),
+    formats: {
+      customizers: { jwt: (ctx, token, jwt) => SHAPES[options.shape]?.(jwt, token.kind === 'ClientCredentials') },
+    },
   });
   provider.on('server_error', (ctx, error) => console.error(error));
   return provider.callback();
@@ -104,7 +134,8 @@ async function listen(handler) {
 
 let keys = [newKey(options.alg)];
 let answer;
-const prefix = options.path.replace(/\/$/, '');
+const path = options.issuer ? new URL(options.issuer).pathname : options.path;
+const prefix = path.replace(/\/$/, '');
 
 const origin = await listen((req, res) => {
   if (!req.url.startsWith(`${prefix}/`)) return res.writeHead(404).end();
@@ -114,7 +145,8 @@ const origin = await listen((req, res) => {
   return answer(req, res);
 });
 // The issuer contains the port, so the provider can only be made after the socket is bound.
-const issuer = `${origin}${options.path}`;
+const address = `${origin}${path}`;
+const issuer = options.issuer ?? address;
 answer = newProvider(issuer, keys);
 
 async function command(req) {
@@ -134,4 +166,4 @@ const control = await listen(async (req, res) => {
   res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 });
 
-process.stdout.write(`${JSON.stringify({ issuer, control: `${control}/` })}\n`);
+process.stdout.write(`${JSON.stringify({ issuer, address, control: `${control}/` })}\n`);

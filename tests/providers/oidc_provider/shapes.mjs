@@ -1,0 +1,78 @@
+// Access tokens as other providers shape them. Each function changes the header and the payload before they are signed:
+// names of claims, their types and what is absent are as in the documentation that its comment names; the signature,
+// the key set and the way to the token are this provider's own.
+
+function rename(payload, from, to) {
+  if (payload[from] !== undefined) payload[to] = payload[from];
+  delete payload[from];
+}
+
+// This provider leaves openid to the ID token; the others repeat it.
+function withOpenid(scope) {
+  return scope ? `openid ${scope}` : 'openid';
+}
+
+// The library refuses a token without an audience; one that JSON does not show satisfies it.
+function hide(payload, name) {
+  Object.defineProperty(payload, name, { enumerable: false });
+}
+
+function auth0User({ iss, aud, scope }) {
+  return { aud: [aud, `${iss}userinfo`], scope: withOpenid(scope) };
+}
+
+// Entra: learn.microsoft.com, "Access token claims reference". Scopes (scp) are a user's only; a machine has app roles.
+function entra(jwt, isMachine, { version, client }) {
+  const { payload } = jwt;
+  jwt.header = { typ: 'JWT', ...(version === '1.0' ? { x5t: 'x5t-of-the-key' } : {}) };
+  rename(payload, 'client_id', client);
+  rename(payload, 'jti', 'uti');
+  rename(payload, 'scope', 'scp');
+  if (isMachine) delete payload.scp;
+  Object.assign(payload, { ver: version, nbf: payload.iat });
+}
+
+export const SHAPES = {
+  // auth0.com/docs, "Access Token Profiles", the profile named Auth0: the client is azp, there is no jti, and a login
+  // with openid puts the userinfo endpoint beside the API.
+  auth0(jwt, isMachine) {
+    const { payload } = jwt;
+    jwt.header = { typ: 'JWT' };
+    delete payload.jti;
+    rename(payload, 'client_id', 'azp');
+    if (isMachine) Object.assign(payload, { sub: `${payload.sub}@clients`, gty: 'client-credentials' });
+    else Object.assign(payload, auth0User(payload));
+  },
+
+  // The same page, the profile named RFC 9068: typ at+jwt, client_id and jti, as the library issues them anyway.
+  auth0_rfc9068({ payload }, isMachine) {
+    if (isMachine) payload.sub = `${payload.sub}@clients`;
+    else Object.assign(payload, auth0User(payload));
+  },
+
+  // developer.okta.com, "Validate access tokens": scp is a list, the client is cid, the header has no typ; a user's uid
+  // comes with the account, and a machine has none.
+  okta(jwt, isMachine) {
+    const { payload } = jwt;
+    jwt.header = { typ: undefined };
+    payload.scp = (isMachine ? payload.scope : withOpenid(payload.scope)).split(' ');
+    delete payload.scope;
+    rename(payload, 'client_id', 'cid');
+    Object.assign(payload, { ver: 1, jti: `AT.${payload.jti}` });
+  },
+
+  entra_v1: (jwt, isMachine) => entra(jwt, isMachine, { version: '1.0', client: 'appid' }),
+  entra_v2: (jwt, isMachine) => entra(jwt, isMachine, { version: '2.0', client: 'azp' }),
+
+  // docs.aws.amazon.com, "Understanding the access token": no aud, and token_use tells the tokens apart.
+  cognito(jwt, isMachine) {
+    const { payload } = jwt;
+    jwt.header = { typ: undefined };
+    hide(payload, 'aud');
+    Object.assign(payload, { token_use: 'access', version: 2, auth_time: payload.iat });
+    if (!isMachine) Object.assign(payload, { username: payload.sub, scope: withOpenid(payload.scope) });
+  },
+};
+
+// What a provider adds to its ID tokens.
+export const ID_CLAIMS = { cognito: { token_use: 'id' } };

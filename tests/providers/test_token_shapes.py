@@ -1,0 +1,303 @@
+"""Access tokens shaped like those of Auth0, Okta, Entra and Cognito, which a real provider issued and signed.
+
+The shapes are from those providers' documentation (oidc_provider/shapes.mjs names it); no live tenant was asked. The
+issuer has the name that it has at its provider, and our keys come from there over HTTP: the tests' DNS leads to
+127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from providers.node_provider import NodeProvider, Shape
+from providers.relying_party import AUDIENCE, ENCRYPTED_AUDIENCE, OTHER_AUDIENCE
+
+from oidc_auth import Caller, Code, OIDCAuth, TokenError, presets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from providers.enforced import Enforced
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "auth0" / "oidc-auth.toml"
+DOMAIN = "acme.eu.auth0.com"
+ENTRA_TENANT = "0f0f0f0f-1111-4222-8333-444444444444"
+ENTRA_API = "5a5a5a5a-1111-4222-8333-444444444444"
+
+READ = ["threads:read", "threads:search"]
+WRITE = ["threads:create", "threads:create_run", "threads:delete", *READ, "threads:update", "threads:write"]
+RUN = ["threads:create_run", *READ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A provider as its documentation shows it, an API's configuration for it, and who its tokens stand for.
+
+    Attributes:
+        shape: whose tokens.
+        issuer: as the provider spells it.
+        audience: what the API is called in `aud`.
+        document: the configuration under test.
+        user: the login name.
+        asked: the scopes that user and machine ask for.
+        accounts: what user and machine have been given.
+        is_user: the identity, tenant and permissions of the user's token.
+        is_machine: the same of the machine's.
+        id_token: the code by which an ID token is refused.
+    """
+
+    shape: Shape
+    issuer: str
+    audience: str
+    document: dict[str, Any]
+    user: str
+    asked: tuple[str, str]
+    accounts: Mapping[str, Mapping[str, object]]
+    is_user: tuple[str, str | None, list[str]]
+    is_machine: tuple[str, str | None, list[str]]
+    id_token: Code = Code.AUDIENCE_MISMATCH
+
+
+def auth0(shape: Shape) -> Case:
+    return Case(
+        shape=shape,
+        issuer=f"https://{DOMAIN}/",
+        audience="https://agents.acme.com",
+        # The example itself.
+        document=tomllib.loads(EXAMPLE.read_text("utf-8").replace("${AUTH0_DOMAIN}", DOMAIN)),
+        user="auth0|alice",
+        asked=("", "threads:read"),
+        accounts={
+            "auth0|alice": {"permissions": ["threads:write", "billing:read"], "org_id": "org_1"},
+            "m2m": {"permissions": ["threads:read"]},
+        },
+        is_user=("auth0|alice", "org_1", WRITE),
+        is_machine=("m2m@clients", None, READ),
+    )
+
+
+def entra(shape: Shape, issuer: str, audience: str) -> Case:
+    grants = {
+        "roles": {"Agent.User": ["threads:write"], "Agent.Job": ["threads:create_run"]},
+        "scp": {"Threads.Read": ["threads:read"]},
+    }
+    table = presets.generic(issuer, audience=audience, identity="oid", tenant="tid", grants=grants)
+    return Case(
+        shape=shape,
+        issuer=issuer,
+        audience=audience,
+        document={"issuer": table},
+        user="pairwise-1",
+        asked=("Threads.Read", "Threads.Read"),
+        accounts={
+            "pairwise-1": {"oid": "oid-alice", "tid": ENTRA_TENANT},
+            # A machine's scopes are not in its token: only the application role counts.
+            "m2m": {"oid": "oid-job", "tid": ENTRA_TENANT, "roles": ["Agent.Job"]},
+        },
+        is_user=("oid-alice", ENTRA_TENANT, READ),
+        is_machine=("oid-job", ENTRA_TENANT, RUN),
+    )
+
+
+def okta() -> Case:
+    issuer = "https://acme.okta.com/oauth2/default"
+    table = presets.generic(
+        issuer,
+        audience="api://agents",
+        # sub is the login name, which changes hands; a machine has no uid.
+        identity=[{"claim": "uid"}, {"claim": "cid", "prefix": "client:"}],
+        grants={"scp": ["threads:read", "threads:create_run"], "groups": {"agents-users": ["threads:write"]}},
+    )
+    return Case(
+        shape="okta",
+        issuer=issuer,
+        audience="api://agents",
+        document={"issuer": table},
+        user="alice@acme.com",
+        asked=("threads:read", "threads:create_run threads:write"),
+        accounts={"alice@acme.com": {"uid": "00u1", "groups": ["Everyone", "agents-users"]}},
+        is_user=("00u1", None, WRITE),
+        is_machine=("client:m2m", None, RUN),
+    )
+
+
+def cognito() -> Case:
+    issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC"
+    table = {
+        "issuer": issuer,
+        "client_claim": {"claim": "client_id", "values": ["web", "m2m"]},
+        "grant": [
+            {"claim": "cognito:groups", "values": {"users": ["threads:write"]}},
+            {"claim": "scope", "strip_prefix": "agents/", "accept": ["threads:create_run"]},
+        ],
+    }
+    return Case(
+        shape="cognito",
+        issuer=issuer,
+        audience=AUDIENCE,
+        document={"issuer": table},
+        user="5f0c-alice",
+        asked=("", "agents/threads:create_run threads:write"),
+        accounts={"5f0c-alice": {"cognito:groups": ["users"]}},
+        is_user=("5f0c-alice", None, WRITE),
+        is_machine=("m2m", None, RUN),
+        id_token=Code.TOKEN_KIND_REFUSED,
+    )
+
+
+ENTRA_V2 = entra("entra_v2", f"https://login.microsoftonline.com/{ENTRA_TENANT}/v2.0", ENTRA_API)
+ENTRA_V1 = entra("entra_v1", f"https://sts.windows.net/{ENTRA_TENANT}/", "api://agents")
+CASES = [auth0("auth0"), auth0("auth0_rfc9068"), okta(), ENTRA_V2, ENTRA_V1, cognito()]
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.shape)
+def case(request: pytest.FixtureRequest) -> Case:
+    found: Case = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def issuing(case: Case, installed_provider: None) -> Iterator[NodeProvider]:
+    with started(case) as provider:
+        yield provider
+
+
+def started(case: Case) -> NodeProvider:
+    return NodeProvider(
+        issuer=case.issuer,
+        shape=case.shape,
+        scopes="Threads.Read agents/threads:create_run",
+        audiences={AUDIENCE: case.audience},
+        accounts=case.accounts,
+    )
+
+
+def oidc_of(document: Mapping[str, Any], provider: NodeProvider) -> OIDCAuth:
+    return OIDCAuth.from_dict(document, fetcher=provider.fetcher())
+
+
+async def admit(oidc: OIDCAuth, token: str) -> Caller:
+    return await oidc.authenticate({"authorization": f"Bearer {token}"})
+
+
+def refusal(document: Mapping[str, Any], provider: NodeProvider, token: str) -> TokenError:
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(admit(oidc_of(document, provider), token))
+    return refused.value
+
+
+def test_a_users_token_says_who_it_is_and_what_they_may_do(case: Case, issuing: NodeProvider) -> None:
+    caller = asyncio.run(admit(oidc_of(case.document, issuing), issuing.user_token(case.user, case.asked[0])))
+    assert (caller.identity, caller.user().get("tenant"), caller.permissions) == case.is_user
+
+
+def test_a_machines_token_says_who_it_is_and_what_it_may_do(case: Case, issuing: NodeProvider) -> None:
+    caller = asyncio.run(admit(oidc_of(case.document, issuing), issuing.client_credentials(case.asked[1])))
+    assert (caller.identity, caller.user().get("tenant"), caller.permissions) == case.is_machine
+
+
+def test_the_same_users_id_token_is_refused(case: Case, issuing: NodeProvider) -> None:
+    id_token = issuing.user_tokens(case.user, case.asked[0])["id_token"]
+    error = refusal(case.document, issuing, id_token)
+    assert error.code is case.id_token
+    assert "end the access token" in error.cure
+
+
+def test_a_token_that_was_not_meant_for_this_api_is_refused(case: Case, issuing: NodeProvider) -> None:
+    if case.shape == "cognito":
+        # No aud: which client asked is all there is.
+        ours = {"claim": "client_id", "values": ["web"]}
+        document = {"issuer": {**case.document["issuer"], "client_claim": ours}}
+        token = issuing.client_credentials(case.asked[1])
+        assert refusal(document, issuing, token).code is Code.CLIENT_REFUSED
+    else:
+        token = issuing.user_token(case.user, case.asked[0], resource=OTHER_AUDIENCE)
+        assert refusal(case.document, issuing, token).code is Code.AUDIENCE_MISMATCH
+
+
+def test_strict_rfc9068_takes_at_jwt_and_nothing_else(case: Case, issuing: NodeProvider) -> None:
+    (table,) = [case.document["issuer"]] if isinstance(case.document["issuer"], dict) else case.document["issuer"]
+    document = {**case.document, "issuer": {**table, "strict_rfc9068": True}}
+    token = issuing.client_credentials(case.asked[1])
+    if case.shape == "auth0_rfc9068":
+        assert asyncio.run(admit(oidc_of(document, issuing), token)).identity == case.is_machine[0]
+    else:
+        assert refusal(document, issuing, token).code is Code.TYPE_REFUSED
+
+
+def test_a_key_that_was_replaced_without_overlap_stops_at_the_first_new_token(
+    case: Case, issuing: NodeProvider
+) -> None:
+    async def rotated() -> tuple[str, Code]:
+        # In threads: the server under test, in this process, lets no blocking call onto an event loop.
+        oidc = oidc_of(case.document, issuing)
+        before = await asyncio.to_thread(issuing.client_credentials, case.asked[1])
+        await admit(oidc, before)
+        await asyncio.to_thread(issuing.rotate, "RS256", keep_old=False)
+        after = await admit(oidc, await asyncio.to_thread(issuing.client_credentials, case.asked[1]))
+        with pytest.raises(TokenError) as refused:
+            await admit(oidc, before)
+        return after.identity, refused.value.code
+
+    assert asyncio.run(rotated()) == (case.is_machine[0], Code.KEY_UNKNOWN)
+
+
+# --- the mistakes that these providers invite ---------------------------------------------------------------------
+
+
+def test_an_auth0_issuer_without_its_slash_is_named(installed_provider: None) -> None:
+    with started(CASES[0]) as provider:
+        token = provider.client_credentials("threads:read")
+        table = {"preset": "auth0", "issuer": f"https://{DOMAIN}", "audience": "https://agents.acme.com"}
+        error = refusal({"issuer": table}, provider, token)
+    assert error.code is Code.ISSUER_UNKNOWN
+    assert f"write 'https://{DOMAIN}/'" in error.cure
+
+
+def test_an_entra_token_of_the_other_version_is_named(installed_provider: None) -> None:
+    with started(ENTRA_V1) as provider:
+        error = refusal(ENTRA_V2.document, provider, provider.client_credentials("Threads.Read"))
+    assert error.code is Code.ISSUER_UNKNOWN
+    assert "set api.requestedAccessTokenVersion to 2" in error.cure
+
+
+@pytest.mark.parametrize(
+    ("resource", "cure"), [(ENCRYPTED_AUDIENCE, "An encrypted token (JWE, enc='A256GCM'"), ("", "Opaque or encrypted?")]
+)
+def test_a_client_that_asked_for_no_api_gets_a_token_that_is_named(
+    installed_provider: None, resource: str, cure: str
+) -> None:
+    with started(CASES[0]) as provider:
+        error = refusal(CASES[0].document, provider, provider.user_token("auth0|alice", "", resource=resource))
+    assert error.code is Code.SEGMENTS_WRONG
+    assert cure in error.cure
+    assert "audience=<your API id>" in error.cure
+
+
+# --- on the real server ----------------------------------------------------------------------------------------
+
+
+def test_auth0s_namespaced_role_reaches_the_organisation_and_no_further(
+    at_server: Enforced, installed_provider: None
+) -> None:
+    admin = {"https://acme.com/roles": ["Agent Admin"]}
+    accounts = {
+        "auth0|alice": {"permissions": ["threads:write"], "org_id": "org_1"},
+        "auth0|ada": {**admin, "org_id": "org_1"},
+        "auth0|mallory": {**admin, "org_id": "org_2"},
+    }
+    example = CASES[0]
+    with NodeProvider(
+        issuer=example.issuer, shape="auth0", audiences={AUDIENCE: example.audience}, accounts=accounts
+    ) as provider:
+        at_server.install(example.document, provider.fetcher())
+        alice, ada, mallory = (provider.user_token(name, "") for name in accounts)
+        made = at_server.ask("POST", "/threads", alice, {})
+        assert made.json()["metadata"] == {"owner": "auth0|alice", "tenant": "org_1"}
+        path = f"/threads/{made.json()['thread_id']}"
+        assert [at_server.ask("GET", path, token).status_code for token in (alice, ada, mallory)] == [200, 200, 404]
