@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import os
+import queue
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from providers.conftest import skip_or_fail
-from providers.keycloak.process import KeycloakProcess, missing_requirement
-from providers.keycloak.realm import AUDIENCE, Realm
+from providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
+from providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
 
 from oidc_auth import OIDCAuth
 from oidc_auth.langgraph import protect
+from oidc_auth.observe import KeysFetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from world.server import Server
+
+    from oidc_auth.observe import Event
 
 STARTED = pytest.StashKey[KeycloakProcess]()
 
@@ -32,8 +37,11 @@ def required() -> bool:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Start Keycloak: it is ready by the time the other tests are through."""
-    needs = any("keycloak" in getattr(item, "fixturenames", ()) for item in session.items)
-    if not needs or session.config.option.collectonly or missing_requirement(may_download=required()) is not None:
+    needing = [item for item in session.items if "keycloak" in getattr(item, "fixturenames", ())]
+    for item in needing:
+        # Whoever comes first waits for it.
+        item.add_marker(pytest.mark.timeout(READY_WITHIN))
+    if not needing or session.config.option.collectonly or missing_requirement(may_download=required()) is not None:
         return
     folder = tempfile.TemporaryDirectory(prefix="keycloak-")
     keycloak = KeycloakProcess(Path(folder.name))
@@ -58,6 +66,16 @@ def realm(keycloak: KeycloakProcess) -> Iterator[Realm]:
     realm.close()
 
 
+class Clock:
+    """The wall clock, moved ahead by a test."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
 class Guarded:
     """The server, asked with Keycloak's tokens; our own HTTP client fetches its keys."""
 
@@ -66,12 +84,13 @@ class Guarded:
         self._server = server
         self._realm = realm
         self._open: list[OIDCAuth] = []
+        self._events: queue.Queue[Event] = queue.Queue()
 
-    def configure(self, clock: Callable[[], float] | None = None, **table: Any) -> None:
+    def configure(self, clock: Callable[[], float] = time.time, **table: Any) -> None:
         """Install the library, configured as the guide says, with other keys of ``[[issuer]]``."""
         issuer = {"preset": "keycloak", "url": self._realm.issuer, "audience": AUDIENCE, "grant": [ROLES, CLIENT_ROLES]}
-        document = {"issuer": {**issuer, **table}}
-        oidc = OIDCAuth.from_dict(document) if clock is None else OIDCAuth.from_dict(document, clock=clock)
+        self._events = queue.Queue()
+        oidc = OIDCAuth.from_dict({"issuer": {**issuer, **table}}, clock=clock, observer=self._events.put)
         self._open.append(oidc)
         self._server.install(protect(oidc))
 
@@ -79,6 +98,12 @@ class Guarded:
         """Return the status of creating a thread: the least that shows who may and who may not."""
         status: int = self.ask("POST", "/threads", token, {}).status_code
         return status
+
+    def await_fetch(self) -> bool:
+        """Wait until the keys were fetched once more; whether they could be."""
+        while not isinstance(event := self._events.get(timeout=10), KeysFetched):
+            pass
+        return event.succeeded
 
     def close(self) -> None:
         """Close the HTTP clients in the loop that they ran in."""
@@ -92,3 +117,45 @@ def guarded(server: Server, realm: Realm) -> Iterator[Guarded]:
     guarded.configure()
     yield guarded
     guarded.close()
+
+
+@pytest.fixture
+def add_client(realm: Realm) -> Iterator[Callable[..., None]]:
+    """Create clients that are gone after the test: ``add_client(name, *mappers, **settings)``."""
+    made: list[str] = []
+
+    def add(name: str, *mappers: Any, **settings: Any) -> None:
+        made.append(realm.add_client(name, *mappers, **settings))
+
+    yield add
+    for path in made:
+        realm.admin("DELETE", path)
+
+
+@pytest.fixture
+def refusal(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> Callable[[str], str]:
+    """Send a token that is refused; what the log says, where the client hears the code and its sentence only."""
+
+    def send(token: str) -> str:
+        caplog.clear()
+        answer = guarded.ask("POST", "/threads", token, {})
+        assert answer.status_code == 401
+        (said,) = [record.getMessage() for record in caplog.records if record.name == "oidc_auth"]
+        assert said.startswith(f"refused: {answer.json()['detail']}; ")
+        assert not any(segment in said for segment in token.split("."))
+        return said
+
+    return send
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def lasting(guarded: Guarded, realm: Realm, clock: Clock, add_client: Callable[..., None]) -> Callable[[], str]:
+    """Return fresh tokens that live for three hours, at a server whose clock may be moved (Keycloak's is not)."""
+    add_client("agents-lasting", AUDIENCE_MAPPER, attributes={"access.token.lifespan": "10800"})
+    guarded.configure(clock, grant={"claim": "azp", "values": {"agents-lasting": ["threads:write"]}})
+    return lambda: realm.machine("agents-lasting")

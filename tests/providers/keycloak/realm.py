@@ -117,6 +117,11 @@ class Realm:
         (found,) = self.admin("GET", "/clients", clientId=name).json()
         return f"/clients/{found['id']}"
 
+    def scope(self, name: str) -> dict[str, Any]:
+        """Return a client scope."""
+        (found,) = [scope for scope in self.admin("GET", "/client-scopes").json() if scope["name"] == name]
+        return found  # type: ignore[no-any-return]
+
     def person(self, username: str) -> str:
         """Return the path of a user."""
         (found,) = self.admin("GET", "/users", username=username, exact="true").json()

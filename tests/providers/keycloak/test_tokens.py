@@ -1,12 +1,15 @@
-"""Tokens that a real Keycloak issued, on the real LangGraph server."""
+"""Tokens that a real Keycloak issued, let in on the real LangGraph server."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from providers.keycloak.realm import decoded
+import pytest
+from providers.keycloak.realm import AUDIENCE_MAPPER, decoded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from providers.keycloak.conftest import Guarded
     from providers.keycloak.realm import Realm
 
@@ -16,13 +19,116 @@ ALICE = "00000000-0000-4000-8000-000000000001"
 
 def test_a_service_account_creates_a_thread_and_runs_on_it(guarded: Guarded, realm: Realm) -> None:
     token = realm.machine()
+    header, claims = decoded(token)
+    assert (header["alg"], claims["preferred_username"]) == ("RS256", "service-account-agents-worker")
     made = guarded.ask("POST", "/threads", token, {})
-    owner = decoded(token)[1]["sub"]
-    assert (made.status_code, made.json()["metadata"]) == (200, {"owner": owner})
+    assert (made.status_code, made.json()["metadata"]) == (200, {"owner": claims["sub"]})
     ran = guarded.ask("POST", f"/threads/{made.json()['thread_id']}/runs/wait", token, RUN)
-    assert ran.json()["answer"] == f"{owner} said hello"
+    assert ran.json()["answer"] == f"{claims['sub']} said hello"
 
 
-def test_a_user_who_logged_in_through_the_pages_owns_what_they_create(guarded: Guarded, realm: Realm) -> None:
-    made = guarded.ask("POST", "/threads", realm.login("alice")["access_token"], {})
-    assert (made.status_code, made.json()["metadata"]) == (200, {"owner": ALICE})
+def test_a_user_is_the_same_person_by_the_login_pages_and_by_a_direct_grant(guarded: Guarded, realm: Realm) -> None:
+    by_pages, by_grant = realm.login("alice")["access_token"], realm.user("alice")
+    assert [decoded(token)[1]["azp"] for token in (by_pages, by_grant)] == ["agents-web", "agents-cli"]
+    made = guarded.ask("POST", "/threads", by_pages, {})
+    assert made.json()["metadata"] == {"owner": ALICE}
+    thread = f"/threads/{made.json()['thread_id']}"
+    assert guarded.ask("GET", thread, by_grant).json()["metadata"] == {"owner": ALICE}
+    assert guarded.ask("GET", thread, realm.user("bob")).status_code == 404
+
+
+def test_realm_roles_and_client_roles_give_what_the_map_says_and_no_more(guarded: Guarded, realm: Realm) -> None:
+    alice, victor = realm.user("alice"), realm.user("victor")
+    assert (guarded.create(alice), guarded.create(victor)) == (200, 403)
+    # Victor's threads:read is a role of the client langgraph-api.
+    assert guarded.ask("POST", "/threads/search", victor, {}).status_code == 200
+    guarded.configure(grant=[{"claim": "realm_access.roles", "values": {"agent-admin": ["threads:write"]}}])
+    assert (guarded.create(alice), guarded.create(realm.user("ada"))) == (403, 200)
+
+
+@pytest.fixture
+def dotted_client(realm: Realm) -> Iterator[str]:
+    """Make ``langgraph.api`` with a role that bob has; his tokens name it because of the role."""
+    client = realm.add_client("langgraph.api")
+    realm.admin("POST", f"{client}/roles", {"name": "threads:write"})
+    role = realm.admin("GET", f"{client}/roles/threads:write").json()
+    realm.admin("POST", f"{realm.person('bob')}/role-mappings{client}", [role])
+    yield "langgraph.api"
+    realm.admin("DELETE", client)
+
+
+def test_a_client_id_with_a_dot_is_quoted_in_the_path_of_its_roles(
+    guarded: Guarded, realm: Realm, dotted_client: str
+) -> None:
+    bob = realm.user("bob")
+    assert decoded(bob)[1]["resource_access"][dotted_client] == {"roles": ["threads:write"]}
+    statuses = []
+    for path in (f'resource_access."{dotted_client}".roles', f"resource_access.{dotted_client}.roles"):
+        guarded.configure(audience=dotted_client, grant=[{"claim": path, "accept": ["threads:*"]}])
+        statuses.append(guarded.create(bob))
+    assert statuses == [200, 403]
+
+
+def test_a_group_is_its_whole_path(guarded: Guarded, realm: Realm) -> None:
+    alice = realm.user("alice")
+    assert decoded(alice)[1]["groups"] == ["/eng/platform"]
+    statuses = {}
+    for group in ("/eng/platform", "/eng/*", "platform", "/eng"):
+        guarded.configure(grant=[{"claim": "groups", "values": {group: ["threads:write"]}}])
+        statuses[group] = guarded.create(alice)
+    assert statuses == {"/eng/platform": 200, "/eng/*": 200, "platform": 403, "/eng": 403}
+
+
+@pytest.fixture
+def detailed_organizations(realm: Realm) -> Iterator[None]:
+    """Let Keycloak write an organization as an object with its id, and not as a name in a list."""
+    scope = realm.scope("organization")
+    path = f"/client-scopes/{scope['id']}/protocol-mappers/models/{scope['protocolMappers'][0]['id']}"
+    realm.change(path, config={"addOrganizationId": "true"})
+    yield
+    realm.change(path, config={"addOrganizationId": "false"})
+
+
+def tenants(guarded: Guarded, *tokens: str) -> list[Any]:
+    """Return the tenant with which each caller's thread is stamped."""
+    guarded.configure(tenant={"claim": "organization", "keys": True})
+    return [guarded.ask("POST", "/threads", token, {}).json()["metadata"]["tenant"] for token in tokens]
+
+
+def test_an_organization_is_the_tenant_and_without_one_there_is_none(guarded: Guarded, realm: Realm) -> None:
+    alice, bob = (realm.user(name, scope="openid organization") for name in ("alice", "bob"))
+    assert decoded(alice)[1]["organization"] == ["research"]
+    assert tenants(guarded, alice, bob, realm.user("alice")) == ["research", "sales", None]
+
+
+def test_an_organization_with_details_is_the_same_tenant(
+    guarded: Guarded, realm: Realm, detailed_organizations: None
+) -> None:
+    alice = realm.login("alice", scope="openid organization")["access_token"]
+    assert list(decoded(alice)[1]["organization"]["research"]) == ["id"]
+    assert tenants(guarded, alice) == ["research"]
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
+def test_a_client_may_have_its_tokens_signed_with_any_key_pair(
+    guarded: Guarded, realm: Realm, add_client: Callable[..., None], algorithm: str
+) -> None:
+    add_client(f"agents-{algorithm}", AUDIENCE_MAPPER, attributes={"access.token.signed.response.alg": algorithm})
+    guarded.configure(grant=[{"claim": "azp", "values": {f"agents-{algorithm}": ["threads:write"]}}])
+    token = realm.machine(f"agents-{algorithm}")
+    assert decoded(token)[0]["alg"] == algorithm
+    assert guarded.create(token) == 200
+
+
+def test_strict_rfc9068_admits_only_clients_whose_tokens_are_at_jwt(
+    guarded: Guarded, realm: Realm, add_client: Callable[..., None]
+) -> None:
+    add_client("agents-9068", AUDIENCE_MAPPER, attributes={"access.token.header.type.rfc9068": "true"})
+    granted = [{"claim": "azp", "values": {"agents-*": ["threads:write"]}}]
+    tokens = [realm.machine(name) for name in ("agents-9068", "agents-worker")]
+    assert [decoded(token)[0]["typ"] for token in tokens] == ["at+jwt", "JWT"]
+    statuses = []
+    for strict in (False, True):
+        guarded.configure(grant=granted, strict_rfc9068=strict)
+        statuses.append([guarded.create(token) for token in tokens])
+    assert statuses == [[200, 200], [200, 401]]
