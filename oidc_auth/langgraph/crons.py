@@ -24,8 +24,6 @@ from ..permissions.decide import (
 from .stamp import clean, clean_config, is_current, metadata_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ..permissions.decide import Ask
     from ..permissions.settings import EnforcementSettings
 
@@ -38,7 +36,7 @@ SCHEDULE_KEYS = frozenset({"schedule", "enabled", "end_time", "timezone", "on_ru
 def decide_for_scheduler(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:
     """Return what the scheduler may do for a cron's owner: run it, and stop or clean up its own earlier runs."""
     mine = {OWNER: identity}
-    if _inside_a_run():
+    if _inside_a_request():
         # The user of a cron's run looks the same when its graph calls the server: that holds no rights at all.
         return deny(ask.event, Code.SCHEDULER_REFUSED)
     if ask.event == "assistants:read":
@@ -53,15 +51,16 @@ def decide_for_scheduler(identity: str, ask: Ask, value: Value, now: float, sett
     return deny(ask.event, Code.SCHEDULER_REFUSED)
 
 
-def _inside_a_run() -> bool:
-    """Tell whether this call comes out of a running graph.
+def _inside_a_request() -> bool:
+    """Tell whether this call comes out of a request: the scheduler and the worker send none, a running graph does.
 
-    There, langchain's context holds the node's configuration with its thread; the scheduler's holds the store at most.
+    The server notes each request for its log. Langchain's context would show a run too, but not on a server with an
+    app of the operator's own, which puts another one in its place (measured). Where the note is missing, a request is
+    assumed.
     """
-    module = sys.modules.get("langchain_core.runnables.config")
-    variable = getattr(module, "var_child_runnable_config", None)
-    config: Mapping[str, Any] = (variable.get(None) if variable is not None else None) or {}
-    return "thread_id" in (config.get("configurable") or {})
+    module = sys.modules.get("langgraph_api.logging")
+    variable = getattr(module, "worker_config", None)
+    return variable is None or "method" in (variable.get() or {})
 
 
 def _decide_fire(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:

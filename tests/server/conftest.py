@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from world.town import Somebody, Town
 
+from oidc_auth.testing import LocalIssuer
+
 if TYPE_CHECKING:
     from world.server import Server
 
-    from oidc_auth.testing import LocalIssuer
+
+@pytest.fixture
+def issuer() -> LocalIssuer:
+    """Return a provider whose keys are made quickly: which kind they are is not what is tested here."""
+    return LocalIssuer(algorithm="ES256")
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from oidc_auth.permissions.names import EVENTS, Reach, capped, spelled
+
 if TYPE_CHECKING:
     from oidc_auth.testing import LocalIssuer
 
@@ -18,6 +20,12 @@ ROLES: dict[str, list[str]] = {
     "root": ["*@all"],
     "nobody": [],
 }
+
+
+# Each right can be had alone: a role of its name, such as "threads:read@tenant".
+ROLES.update(
+    {right: [right] for event in EVENTS for reach in Reach for right in [spelled(event, capped(event, reach))]}
+)
 
 
 def document(issuer: LocalIssuer, /, **tables: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from oidc_auth.langgraph import protect
 from world.people import document, token
 
 if TYPE_CHECKING:
+    from oidc_auth.observe import Event
     from oidc_auth.testing import LocalIssuer
     from world.server import Server
 
@@ -19,10 +20,10 @@ class Somebody:
     def __init__(self, server: Server, name: str, bearer: str) -> None:
         self.name = name
         self.token = bearer
-        self._server = server
+        self.server = server
 
     def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        return self._server.ask(method, path, self.token, body, **headers)
+        return self.server.ask(method, path, self.token, body, **headers)
 
     def thread(self, **metadata: Any) -> str:
         """Create a thread and return its path."""
@@ -49,11 +50,12 @@ class Town:
     def __init__(self, server: Server, issuer: LocalIssuer) -> None:
         self.server = server
         self.issuer = issuer
+        self.happened: list[Event] = []
         self.enforce()
 
     def enforce(self, also: Any = None, replace: Any = None, **tables: Any) -> None:
         """Install a fresh ``protect``, with the operator's own tables and rules."""
-        oidc = OIDCAuth.from_dict(document(self.issuer, **tables), fetcher=self.issuer)
+        oidc = OIDCAuth.from_dict(document(self.issuer, **tables), fetcher=self.issuer, observer=self.happened.append)
         self.server.install(protect(oidc, also=also, replace=replace))
 
     def person(self, name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> Somebody:
