@@ -21,7 +21,7 @@ def generator() -> Any:
     return module
 
 
-@pytest.mark.parametrize("page", ["refusals.md", "permissions.md", "providers.md", "doctor.md"])
+@pytest.mark.parametrize("page", generator().PAGES)
 def test_a_generated_page_is_current(page: str) -> None:
     written = (ROOT / "docs" / page).read_text("utf-8")
     assert written == generator().PAGES[page](), "run python docs/generate.py"

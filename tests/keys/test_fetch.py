@@ -186,7 +186,7 @@ def test_a_body_over_the_limit_is_an_error(site: Site, size: int) -> None:
 
 def test_a_compressed_body_is_an_error_although_it_is_small(site: Site) -> None:
     site.answers["/x"] = Response(200, {"content-encoding": "gzip"}, gzip.compress(b"0" * 1_000_000)[:900])
-    with pytest.raises(FetchError, match="^the body is compressed although none was asked for$"):
+    with pytest.raises(FetchError, match=r"^the body is compressed although none was asked for$"):
         fetch(f"{site.url}/x")
 
 
