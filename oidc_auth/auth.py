@@ -13,7 +13,7 @@ from .config.build import build
 from .config.load import Loaded, load_environment, load_file, load_mapping
 from .errors import MEANINGS, Code, OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
-from .observe import Authenticated, Refused, logger, silent, tell
+from .observe import Authenticated, Refused, log_refusal, logger, pseudonym, silent, tell
 from .permissions.explain import Explanation, explain_claims, nothing_maps, road_of_token
 from .permissions.mapping import map_caller
 from .tokens.bearer import check_place, present
@@ -163,7 +163,10 @@ class OIDCAuth:
         caller = map_caller(token, rules)
         caller = caller if self._mapper is None else self._mapper(token.claims, caller)
         if not caller.rights:
-            logger.warning("no permission maps from a token of %s: %s", token.issuer, nothing_maps(token.claims, rules))
+            facts = {"oidc_code": Code.NO_PERMISSION_MAPS, "oidc_issuer": token.issuer}
+            facts["oidc_user"] = pseudonym(caller.identity)
+            why = nothing_maps(token.claims, rules)
+            logger.warning("no permission maps from a token of %s: %s", token.issuer, why, extra=facts)
         return caller
 
     def _tell_admitted(self, issuer: str, *, cached: bool) -> None:
@@ -171,7 +174,7 @@ class OIDCAuth:
             tell(self.observer, Authenticated(issuer=issuer, cached=cached))
 
     def _report(self, refusal: OIDCAuthError) -> None:
-        logger.warning("refused: %s", refusal)
+        log_refusal(refusal)
         if self.observer is not silent:
             tell(self.observer, Refused(code=refusal.code))
 

@@ -304,7 +304,14 @@ class OIDCAuthError(Exception):
         found: what was there instead, for the operator; never a token, never a whole claim set.
         cure: what to do about it; the code's own cure when left out.
         says: the client's sentence; the code's own sentence when left out.
+
+    Attributes:
+        issuer: the issuer that is spoken of, for the operator, or "".
+        user: who, by a pseudonym, or "".
     """
+
+    issuer: str = ""
+    user: str = ""
 
     def __init__(self, code: Code, *, expected: str = "", found: str = "", cure: str = "", says: str = "") -> None:
         meaning = MEANINGS[code]

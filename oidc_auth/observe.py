@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from traceback import format_tb
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from .errors import OIDCAuthError
 
 logger = logging.getLogger("oidc_auth")
 """The library's one logger: a line for each refusal and each trouble with a provider. Never a token, never claims."""
+LOGGED = ("code", "issuer", "user", "expected", "found", "cure")
+"""What of a refusal a line's record carries beside its text, as ``oidc_code`` and so on; what is empty is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +68,25 @@ def silent(event: Event, /) -> None:
 def trace(error: BaseException) -> str:
     """Return where something failed, and with what type: what it says may hold claims, or a conversation."""
     return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}"
+
+
+def pseudonym(identity: str) -> str:
+    """Return a name for the log that is the same for the same identity and tells nobody else who it is."""
+    return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def log_refusal(refusal: OIDCAuthError, event: str = "") -> None:
+    """Write the one line of a refusal; with ``event`` it is a denial of that event.
+
+    A formatter finds the same as attributes of the record: those of ``LOGGED``, and ``oidc_event``.
+    """
+    if not logger.isEnabledFor(logging.WARNING):
+        return
+    facts = {f"oidc_{name}": str(getattr(refusal, name)) for name in LOGGED if getattr(refusal, name)}
+    facts |= {"oidc_event": event} if event else {}
+    whose = ", ".join(f"{name} {getattr(refusal, name)}" for name in ("issuer", "user") if getattr(refusal, name))
+    said = f"denied {event}" if event else "refused"
+    logger.warning("%s: %s%s", said, refusal, f" ({whose})" if whose else "", extra=facts)
 
 
 def tell(observer: Observer, event: Event) -> None:

@@ -168,8 +168,8 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     for name, fixed in preset.settings.items():
         if name not in own:
             _fill(filled, name, _with(fixed.value, known, preset.parameters))
-    # Issuer and audience alone are a working configuration; an explicit map is the whole map.
-    if preset.grants.value:
+    # Issuer and audience alone are a working configuration; an explicit map is the whole map. An ID token has none.
+    if preset.grants.value and filled.get("token_type") != "id":
         filled.setdefault("grant", [{**grant, "accept": ["*"]} for grant in preset.grants.value])
     return filled
 

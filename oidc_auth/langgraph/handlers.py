@@ -5,11 +5,10 @@ Whatever goes wrong in here, the answer is no.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 from ..errors import Code, DeniedError
-from ..observe import Decided, logger, silent, tell, trace
+from ..observe import Decided, log_refusal, logger, pseudonym, silent, tell, trace
 from ..permissions.decide import Decision, Filter, NoRestriction, Restriction, deny, own
 from ..permissions.names import Reach
 from .crons import authorize, clean_payload, payload_of, renew
@@ -105,12 +104,6 @@ def _update(
     return decision
 
 
-def _pseudonym(user: object) -> str:
-    """Return a name for the log that is the same for the same user and tells nobody else who it is."""
-    identity = str(getattr(user, "identity", ""))
-    return f"user {hashlib.sha256(identity.encode('utf-8', 'replace')).hexdigest()[:12]}"
-
-
 def _carried_out(decision: Decision, allowed: Filter, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
     """Answer the server: the filter, or the refusal; and tell whoever listens."""
     if oidc.observer is not silent:
@@ -121,5 +114,6 @@ def _carried_out(decision: Decision, allowed: Filter, user: object, oidc: OIDCAu
     if decision.code in (Code.PERMISSION_MISSING, Code.NO_PERMISSION_MAPS):
         # insufficient_scope starts a login in MCP clients: only where the provider's scope would really help.
         denial.scope = oidc.scopes_that_yield(getattr(user, "issuer", None), decision.event)
-    logger.warning("denied %s to %s: %s", decision.event, _pseudonym(user), denial.report())
+    denial.issuer, denial.user = str(getattr(user, "issuer", "")), pseudonym(str(getattr(user, "identity", "")))
+    log_refusal(denial, decision.event)
     raise from_handler(denial.challenge())

@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import Code, TokenError
-from .checks import OTHER_TYPES, shown
+from ..observe import pseudonym
+from .checks import OTHER_TYPES, named_identity, shown
 from .jws import decode_base64url, parse_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from ..errors import OIDCAuthError
+    from .policy import TokenPolicy
 
 JWE_PARTS = 5
 """A compact JWE has five parts (RFC 7516 §7.1)."""
@@ -100,6 +104,20 @@ def _readable(segment: bytes, max_depth: int) -> Mapping[str, object]:
         return parse_object(decode_base64url(segment), max_depth)
     except TokenError:
         return {}
+
+
+def attribute(refusal: OIDCAuthError, claims: Mapping[str, object], policy: TokenPolicy | None) -> OIDCAuthError:
+    """Return the same refusal with whose token it was, for the log: the issuer, and the user by a pseudonym.
+
+    Nothing of it is verified; ``policy`` is that of the issuer, or None when it is not configured.
+    """
+    if policy is None:
+        refusal.issuer = shown(claims["iss"]) if "iss" in claims else ""
+        return refusal
+    refusal.issuer = policy.issuer
+    claim, value = named_identity(claims, policy)
+    refusal.user = pseudonym(claim.prefix + value) if isinstance(value, str) else ""
+    return refusal
 
 
 def _with_cure(error: TokenError, cure: str) -> TokenError:

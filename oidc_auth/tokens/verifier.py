@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ..errors import TokenError
+from ..errors import TokenError, UpstreamError
 from ..keys.jwk import check_signature
 from ..keys.source import refuse_unknown_kid
 from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
-from .diagnose import diagnose, diagnose_algorithm, diagnose_text
+from .diagnose import attribute, diagnose, diagnose_algorithm, diagnose_text
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
@@ -91,11 +91,16 @@ class Verifier:
         """
         segments, header, kid = admitted
         claims = UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
+        policy = None
         try:
             issuer = select_issuer(claims, self._issuers)
+            policy = issuer.policy
             return await _verify_as(issuer, header, kid, claims, segments, now)
         except TokenError as error:
-            raise diagnose(error, header, claims, self._issuers) from None
+            raise attribute(diagnose(error, header, claims, self._issuers), claims, policy) from None
+        except UpstreamError as error:
+            attribute(error, claims, policy)
+            raise
 
     def _refuse_hopeless(self, kid: str | None, now: float) -> None:
         if kid is None:

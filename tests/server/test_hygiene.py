@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,24 @@ def test_no_log_line_holds_a_token_or_its_signature(
     assert "refused: expired" in text
     for bearer in (alice.token, bob.token, bad):
         assert not any(part in text for part in bearer.split(".")[1:])
+
+
+def test_a_denial_is_one_line_with_event_code_issuer_pseudonym_and_cure(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert town.person("victor", "viewer")("POST", "/threads", {}).status_code == 403
+    (record,) = [record for record in caplog.records if record.name == "oidc_auth"]
+    facts = {name: value for name, value in vars(record).items() if name.startswith("oidc_")}
+    assert facts == {
+        "oidc_code": "permission_missing",
+        "oidc_event": "threads:create",
+        "oidc_issuer": town.issuer.url,
+        "oidc_user": hashlib.sha256(b"victor").hexdigest()[:12],
+        "oidc_cure": "Grant it by a role, scope or permission of the token.",
+    }
+    assert record.getMessage().startswith("denied threads:create: permission_missing: missing permission")
+    assert record.getMessage().endswith(f" (issuer {town.issuer.url}, user {facts['oidc_user']})")
+    assert "victor" not in repr(vars(record))
 
 
 def fails(*seen: Any, **also_seen: Any) -> Any:

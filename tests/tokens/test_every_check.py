@@ -42,6 +42,7 @@ LEEWAY = 30
 LONG = 10 * 365 * 86_400
 LONG_ENOUGH = 40
 """Characters of a part of a token that no message holds by chance."""
+ID_TOKENS: dict[str, Any] = {"token_type": "id", "grant": {"claim": "groups", "values": {"users": ["threads:read"]}}}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -392,15 +393,15 @@ for no_type in (None, 1, True, ["at+jwt"], {"at+jwt": 1}):
 for kind in ("JWT", "jwt", "application/jwt", ""):
     refused(Code.TYPE_REFUSED, f"typ {kind!r}, strict", with_header(typ=kind), strict_rfc9068=True)
 refused(Code.TYPE_REFUSED, "no typ, strict", without_header("typ"), strict_rfc9068=True)
-refused(Code.TYPE_REFUSED, "an access token where ID tokens are wanted", lambda i: i.token(), token_type="id")
+refused(Code.TYPE_REFUSED, "an access token where ID tokens are wanted", lambda i: i.token(), **ID_TOKENS)
 for kind in ("at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"):
     admitted(f"typ {kind}", with_header(typ=kind))
     admitted(f"typ {kind}, strict", with_header(typ=kind), strict_rfc9068=True)
 for kind in ("JWT", "jwt", "application/jwt", "application/JWT"):
     admitted(f"typ {kind}", with_header(typ=kind))
-    admitted(f"typ {kind}, an ID token", with_header(typ=kind), token_type="id")
+    admitted(f"typ {kind}, an ID token", with_header(typ=kind), **ID_TOKENS)
 admitted("no typ", without_header("typ"))
-admitted("no typ, an ID token", without_header("typ"), token_type="id")
+admitted("no typ, an ID token", without_header("typ"), **ID_TOKENS)
 
 # The issuer and its key -----------------------------------------------------------------------------------------------
 
@@ -501,6 +502,8 @@ refused(
     with_claims(events={"http://schemas.openid.net/event/backchannel-logout": {}}),
 )
 refused(Code.TOKEN_KIND_REFUSED, "events null", with_claims(events=None))
+refused(Code.TOKEN_KIND_REFUSED, "a session that is not finished (Clerk)", with_claims(sts="pending"))
+admitted("a session that is", with_claims(sts="active"))
 
 
 def as_id_token(**claims: Any) -> Callable[[Publisher], str]:
@@ -508,9 +511,9 @@ def as_id_token(**claims: Any) -> Callable[[Publisher], str]:
 
 
 for claims in ({"typ": "Bearer"}, {"typ": "Refresh"}, {"token_use": "access"}, {"typ": "ID", "events": {}}):
-    refused(Code.TOKEN_KIND_REFUSED, f"{claims} where ID tokens are wanted", as_id_token(**claims), token_type="id")
+    refused(Code.TOKEN_KIND_REFUSED, f"{claims} where ID tokens are wanted", as_id_token(**claims), **ID_TOKENS)
 for claims in ({}, {"typ": "ID"}, {"token_use": "id"}):
-    admitted(f"{claims} where ID tokens are wanted", as_id_token(**claims), token_type="id")
+    admitted(f"{claims} where ID tokens are wanted", as_id_token(**claims), **ID_TOKENS)
 admitted("payload typ Bearer", with_claims(typ="Bearer"))
 admitted("token_use access", with_claims(token_use="access"))
 admitted("nonce and at_hash, which access tokens of some providers carry", with_claims(nonce="n", at_hash="h"))
