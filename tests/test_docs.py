@@ -36,7 +36,7 @@ def test_the_commands_of_the_readme_are_the_ones_that_ci_runs() -> None:
 
 
 def test_every_relative_link_of_the_documentation_leads_somewhere() -> None:
-    for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 

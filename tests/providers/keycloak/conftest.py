@@ -31,6 +31,15 @@ ROLES: dict[str, Any] = {"claim": "realm_access.roles", "values": {"agent-user":
 CLIENT_ROLES: dict[str, Any] = {"claim": "resource_access.langgraph-api.roles", "accept": ["threads:*"]}
 
 
+GUIDE = Path(__file__).parents[3] / "docs" / "providers" / "keycloak.md"
+
+
+def assert_in_guide(said: str, realm: Realm) -> None:
+    """Hold the guide to what the log says, at the address that the guide uses."""
+    line = said.replace(realm.issuer, "http://127.0.0.1:8080/realms/acme")
+    assert line in " ".join(GUIDE.read_text("utf-8").split())
+
+
 def required() -> bool:
     return "keycloak" in os.environ.get("OIDC_AUTH_REQUIRE", "").split(",")
 
@@ -133,8 +142,11 @@ def add_client(realm: Realm) -> Iterator[Callable[..., None]]:
 
 
 @pytest.fixture
-def refusal(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> Callable[[str], str]:
-    """Send a token that is refused; what the log says, where the client hears the code and its sentence only."""
+def refusal(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) -> Callable[[str], str]:
+    """Send a token that is refused; what the log says, where the client hears the code and its sentence only.
+
+    The guide shows the same line.
+    """
 
     def send(token: str) -> str:
         caplog.clear()
@@ -143,6 +155,7 @@ def refusal(guarded: Guarded, caplog: pytest.LogCaptureFixture) -> Callable[[str
         (said,) = [record.getMessage() for record in caplog.records if record.name == "oidc_auth"]
         assert said.startswith(f"refused: {answer.json()['detail']}; ")
         assert not any(segment in said for segment in token.split("."))
+        assert_in_guide(said, realm)
         return said
 
     return send

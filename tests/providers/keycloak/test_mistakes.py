@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import pytest
+from providers.keycloak.conftest import assert_in_guide
 from providers.keycloak.realm import AUDIENCE_MAPPER, decoded
 
 if TYPE_CHECKING:
@@ -129,3 +130,26 @@ def test_a_logout_token_is_refused_by_name(
     said = refusal(came.get(timeout=10))
     assert said.startswith("refused: type_refused: the token's typ is not that of an access token")
     assert "found 'logout+jwt'" in said
+
+
+def test_a_user_without_a_mapped_role_is_403_and_the_log_names_what_was_read(
+    guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture
+) -> None:
+    role = realm.admin("GET", "/roles/agent-user").json()
+    mappings = f"{realm.person('bob')}/role-mappings/realm"
+    realm.admin("DELETE", mappings, [role])
+    token = realm.user("bob")
+    realm.admin("POST", mappings, [role])
+    assert guarded.create(token) == 403
+    (said,) = [record.getMessage() for record in caplog.records if "maps from a token" in record.getMessage()]
+    assert_in_guide(said, realm)
+
+
+def test_a_server_that_never_reached_keycloak_is_503_and_the_log_names_the_issuer(
+    guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture
+) -> None:
+    guarded.configure(jwks_url="http://127.0.0.1:9/certs")
+    answer = guarded.ask("POST", "/threads", realm.machine(), {})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    (said,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("refused")]
+    assert_in_guide(said, realm)

@@ -1,0 +1,146 @@
+"""The Keycloak guide: its commands run as they stand, at the test's own ports, and its sample token is a real one."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from providers.keycloak.conftest import GUIDE
+from providers.keycloak.process import EXAMPLE, SCRIPT
+from providers.keycloak.realm import Realm, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from providers.keycloak.process import KeycloakProcess
+
+ROOT = Path(__file__).parents[3]
+SERVER_WITHIN = 60.0
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Terminal:
+    """Runs the guide's commands in a copy of the repository's examples, at other ports than the guide's."""
+
+    def __init__(self, folder: Path, keycloak_port: int) -> None:
+        shutil.copytree(EXAMPLE, folder / "examples" / "keycloak", ignore=shutil.ignore_patterns(".langgraph_api"))
+        self.folder = folder
+        self.server_port = free_port()
+        self._ports = {"8080": str(keycloak_port), "2024": str(self.server_port)}
+        # The commands are found in the environment that runs the tests, active or not.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        self.environment = {**os.environ, "PATH": path, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
+
+    def command(self, block: str) -> list[str]:
+        """Return what runs a block; the first command that fails ends it."""
+        for written, port in self._ports.items():
+            block = re.sub(rf"\b{written}\b", port, block)
+        return ["bash", "-euo", "pipefail", "-c", block]
+
+    def run(self, block: str) -> str:
+        """Run a block to its end; what it printed."""
+        done = subprocess.run(  # noqa: S603 - the guide's own commands
+            self.command(block),
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    @contextmanager
+    def serving(self, block: str) -> Iterator[None]:
+        """Run a block that ends in a server, while the context lasts."""
+        log = self.folder / "server.log"
+        with log.open("wb") as output:
+            server = subprocess.Popen(  # noqa: S603 - the same
+                self.command(block),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            self._wait(server, log)
+            yield
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(10)
+
+    def _wait(self, server: subprocess.Popen[bytes], log: Path) -> None:
+        deadline = time.monotonic() + SERVER_WITHIN
+        while time.monotonic() < deadline:
+            try:
+                server.wait(0.2)
+            except subprocess.TimeoutExpired:
+                try:
+                    if httpx.get(f"http://127.0.0.1:{self.server_port}/ok", timeout=1).is_success:
+                        return
+                except httpx.HTTPError:
+                    continue
+            else:
+                break
+        pytest.fail(log.read_text("utf-8", "replace"))
+
+
+def test_the_commands_of_the_guide_lead_to_the_first_200(keycloak: KeycloakProcess, tmp_path: Path) -> None:
+    first, second, third, fourth = blocks("bash")
+    # Keycloak itself is what the first command started, at the session's beginning.
+    assert first.strip() == str(SCRIPT.relative_to(ROOT))
+    terminal = Terminal(tmp_path, keycloak.port)
+    with terminal.serving(second):
+        answers = terminal.run(third)
+        explained = terminal.run(third.partition("curl -i")[0] + fourth)
+    assert re.findall(r"HTTP/1.1 (\d+)", answers) == ["401", "200", "403"]
+    assert '"owner":"00000000-0000-4000-8000-000000000001"' in answers
+    assert "missing permission threads:create (threads:write includes it)" in answers
+    assert "threads:read" in explained
+
+
+def test_the_sample_token_of_the_guide_has_the_shape_of_a_real_one(realm: Realm) -> None:
+    (sample,) = [json.loads(block) for block in blocks("json")]
+    claims = decoded(realm.login("alice")["access_token"])[1]
+    same = ("aud", "sub", "typ", "azp", "scope", "groups", "preferred_username")
+    assert (set(sample), [sample[name] for name in same]) == (set(claims), [claims[name] for name in same])
+    assert set(sample["realm_access"]["roles"]) == set(claims["realm_access"]["roles"])
+    assert sample["exp"] - sample["iat"] == claims["exp"] - claims["iat"]
+
+
+def test_the_guide_shows_the_examples_own_configuration() -> None:
+    shown = tomllib.loads(blocks("toml")[0])
+    kept = tomllib.loads((EXAMPLE / "oidc-auth.toml").read_text("utf-8"))
+    shown["issuer"][0]["url"] = kept["issuer"][0]["url"]
+    assert shown == kept
+
+
+def test_the_compose_file_starts_the_same_version_as_the_script() -> None:
+    (version,) = re.findall(r"^version=(.*)$", SCRIPT.read_text("utf-8"), re.MULTILINE)
+    assert f"image: quay.io/keycloak/keycloak:{version}\n" in (EXAMPLE / "compose.yaml").read_text("utf-8")
+    assert f"Keycloak {version}" in GUIDE.read_text("utf-8")
