@@ -72,6 +72,7 @@ case ${1:-serve} in
 esac
 mkdir -p "$data"
 [ -e "$data/keycloakdb.mv.db" ] || { cp "$seed" "$data/seed" && mv "$data/seed" "$data/keycloakdb.mv.db"; }
+say "starting $PWD/realm.json at http://127.0.0.1:$port/realms/acme; the console is at /admin (admin, admin)"
 # Without --cache=local it would look for others to form a cluster with, on every address of the machine.
-exec "$folder/dist/bin/kc.sh" start --optimized --cache=local "$(database "$data")" --log-level=WARN \
+exec "$folder/dist/bin/kc.sh" start --optimized --cache=local "$(database "$data")" --log-level=WARN,io.quarkus:INFO \
   --http-enabled=true --http-host=127.0.0.1 --http-port="$port" --hostname="http://127.0.0.1:$port"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from providers.conftest import skip_or_fail
+from providers.keycloak.guide import assert_in_guide
 from providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
 from providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
 
@@ -29,15 +30,6 @@ STARTED = pytest.StashKey[KeycloakProcess]()
 
 ROLES: dict[str, Any] = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
 CLIENT_ROLES: dict[str, Any] = {"claim": "resource_access.langgraph-api.roles", "accept": ["threads:*"]}
-
-
-GUIDE = Path(__file__).parents[3] / "docs" / "providers" / "keycloak.md"
-
-
-def assert_in_guide(said: str, realm: Realm) -> None:
-    """Hold the guide to what the log says, at the address that the guide uses."""
-    line = said.replace(realm.issuer, "http://127.0.0.1:8080/realms/acme")
-    assert line in " ".join(GUIDE.read_text("utf-8").split())
 
 
 def required() -> bool:
@@ -155,7 +147,7 @@ def refusal(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) ->
         (said,) = [record.getMessage() for record in caplog.records if record.name == "oidc_auth"]
         assert said.startswith(f"refused: {answer.json()['detail']}; ")
         assert not any(segment in said for segment in token.split("."))
-        assert_in_guide(said, realm)
+        assert_in_guide(said, realm.issuer)
         return said
 
     return send

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from providers.keycloak.conftest import GUIDE
+from providers.keycloak.guide import GUIDE, blocks
 from providers.keycloak.process import EXAMPLE, SCRIPT
 from providers.keycloak.realm import Realm, decoded
 
@@ -31,8 +31,9 @@ ROOT = Path(__file__).parents[3]
 SERVER_WITHIN = 60.0
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+def version() -> str:
+    (version,) = re.findall(r"^version=(.*)$", SCRIPT.read_text("utf-8"), re.MULTILINE)
+    return str(version)
 
 
 def free_port() -> int:
@@ -141,6 +142,21 @@ def test_the_guide_shows_the_examples_own_configuration() -> None:
 
 
 def test_the_compose_file_starts_the_same_version_as_the_script() -> None:
-    (version,) = re.findall(r"^version=(.*)$", SCRIPT.read_text("utf-8"), re.MULTILINE)
-    assert f"image: quay.io/keycloak/keycloak:{version}\n" in (EXAMPLE / "compose.yaml").read_text("utf-8")
-    assert f"Keycloak {version}" in GUIDE.read_text("utf-8")
+    assert f"image: quay.io/keycloak/keycloak:{version()}\n" in (EXAMPLE / "compose.yaml").read_text("utf-8")
+    assert f"Keycloak {version()}" in GUIDE.read_text("utf-8")
+
+
+def test_a_download_with_another_checksum_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    tools, cache = tmp_path / "tools", tmp_path / "cache"
+    tools.mkdir()
+    # A Maven that brings something else, whatever it is asked for.
+    fetched = 'for word; do case $word in -DoutputDirectory=*) echo no >"${word#*=}/keycloak-quarkus-dist-'
+    for name, script in {"java": "", "mvn": f'{fetched}{version()}.tar.gz"; esac; done'}.items():
+        (tools / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")
+        (tools / name).chmod(0o755)
+    environment = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "OIDC_AUTH_CACHE": str(cache)}
+    done = subprocess.run(  # noqa: S603 - our own script
+        [SCRIPT, "prepare"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, "checksum" in done.stderr) == (1, True)
+    assert [path for path in cache.rglob("*") if path.is_file()] == []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import pytest
-from providers.keycloak.conftest import assert_in_guide
+from providers.keycloak.guide import assert_in_guide
 from providers.keycloak.realm import AUDIENCE_MAPPER, decoded
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_a_user_without_a_mapped_role_is_403_and_the_log_names_what_was_read(
     realm.admin("POST", mappings, [role])
     assert guarded.create(token) == 403
     (said,) = [record.getMessage() for record in caplog.records if "maps from a token" in record.getMessage()]
-    assert_in_guide(said, realm)
+    assert_in_guide(said, realm.issuer)
 
 
 def test_a_server_that_never_reached_keycloak_is_503_and_the_log_names_the_issuer(
@@ -152,4 +152,4 @@ def test_a_server_that_never_reached_keycloak_is_503_and_the_log_names_the_issue
     answer = guarded.ask("POST", "/threads", realm.machine(), {})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     (said,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("refused")]
-    assert_in_guide(said, realm)
+    assert_in_guide(said, realm.issuer)

@@ -80,6 +80,26 @@ def test_a_group_is_its_whole_path(guarded: Guarded, realm: Realm) -> None:
 
 
 @pytest.fixture
+def two_memberships(realm: Realm) -> Iterator[None]:
+    """Let bob, who is a member of sales, be one of research too."""
+    (research,) = realm.admin("GET", "/organizations", search="research").json()
+    bob = realm.person("bob").rpartition("/")[2]
+    realm.admin("POST", f"/organizations/{research['id']}/members", bob)
+    yield
+    realm.admin("DELETE", f"/organizations/{research['id']}/members/{bob}")
+
+
+def test_with_two_organizations_there_is_a_tenant_only_for_who_chose_one(
+    guarded: Guarded, realm: Realm, two_memberships: None
+) -> None:
+    scopes = ("openid organization", "openid organization:*", "openid organization:research")
+    tokens = [realm.user("bob", scope=scope) for scope in scopes]
+    claims = [decoded(token)[1].get("organization") for token in tokens]
+    assert [claim and sorted(claim) for claim in claims] == [None, ["research", "sales"], ["research"]]
+    assert tenants(guarded, *tokens) == [None, None, "research"]
+
+
+@pytest.fixture
 def detailed_organizations(realm: Realm) -> Iterator[None]:
     """Let Keycloak write an organization as an object with its id, and not as a name in a list."""
     scope = realm.scope("organization")

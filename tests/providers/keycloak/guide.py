@@ -1,0 +1,19 @@
+"""The Keycloak guide, as the tests read it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+GUIDE = Path(__file__).parents[3] / "docs" / "providers" / "keycloak.md"
+REALM = "http://127.0.0.1:8080/realms/acme"
+
+
+def blocks(language: str) -> list[str]:
+    """Return the code blocks in one language."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+
+
+def assert_in_guide(said: str, issuer: str) -> None:
+    """Hold the guide to what the log says, at the address that the guide uses; its lines may be broken anywhere."""
+    assert said.replace(issuer, REALM) in " ".join(GUIDE.read_text("utf-8").split())
