@@ -125,11 +125,5 @@ def test_what_a_node_remembers_under_the_label_its_user_finds(town: Town, bob: S
     assert get(bob, "said", "last") != {"text": "remember"}
 
 
-def test_reading_the_store_does_not_give_writing_it(town: Town) -> None:
-    victor = town.person("victor", "viewer")
-    assert put(victor, ["notes"]) == 403
-    assert victor("POST", "/store/items/search", {"namespace_prefix": []}).status_code == 200
-
-
 def label(name: str, tenant: str = "acme") -> str:
     return store_label({"identity": name, "tenant": tenant})

@@ -125,13 +125,6 @@ def test_crons_can_be_switched_off(town: Town) -> None:
     assert (answer.status_code, answer.json()["detail"]) == (403, "crons are disabled on this server")
 
 
-def test_others_crons_are_not_seen(alice: Somebody, bob: Somebody) -> None:
-    path = f"/runs/crons/{alice('POST', '/runs/crons', cron(metadata={'job': 'secret'})).json()['cron_id']}"
-    assert [bob(method, path).status_code for method in ("GET", "DELETE")] == [404, 404]
-    assert bob("POST", "/runs/crons/search", {"metadata": {"job": "secret"}}).json() == []
-    assert alice("GET", path).status_code == 200
-
-
 def test_a_crons_run_holds_no_rights_when_its_graph_calls_the_server(town: Town, alice: Somebody) -> None:
     """The run's user looks like the scheduler: whatever the graph claims to be, it may start nothing."""
     elsewhere = town.person("alice", "editor", tenant="globex").thread(job="in globex")

@@ -129,15 +129,6 @@ def test_odd_credentials_are_401(town: Town, header: str) -> None:
     assert answer.status_code == 401
 
 
-def test_a_websocket_without_a_token_is_refused_at_the_upgrade(town: Town, alice: Somebody) -> None:
-    from starlette.testclient import WebSocketDenialResponse
-
-    path = f"{alice.thread()}/stream/events"
-    with pytest.raises(WebSocketDenialResponse) as refused, town.server.client.websocket_connect(path):
-        pass
-    assert refused.value.status_code == 401
-
-
 def test_an_unknown_user_object_is_denied(town: Town) -> None:
     """A user of some other hook, without an identity: nothing to own anything by."""
     auth = Auth()

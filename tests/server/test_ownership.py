@@ -73,34 +73,6 @@ def test_nobody_passes_an_object_off_as_the_servers_own(town: Town, resource: st
     assert author("PATCH", path, {"metadata": {"created_by": "system"}}).status_code == 403
 
 
-def test_a_stranger_reaches_a_thread_by_no_route(alice: Somebody, bob: Somebody) -> None:
-    path = alice.thread(title="plans")
-    routes: list[tuple[str, str, Any, int]] = [
-        ("GET", "", None, 404),
-        ("PATCH", "", {"metadata": {"title": "mine"}}, 404),
-        ("DELETE", "", None, 404),
-        ("GET", "/state", None, 404),
-        ("POST", "/state", {"values": {"text": "evil"}}, 404),
-        ("GET", "/history", None, 404),
-        ("POST", "/copy", None, 409),
-        ("POST", "/runs", RUN, 404),
-        ("POST", "/runs/wait", RUN, 404),
-        ("POST", "/runs/stream", RUN, 404),
-        ("GET", "/runs", None, 404),
-        ("POST", "/runs/crons", {**RUN, "schedule": "* * * * *"}, 404),
-    ]
-    answers = {route[:2]: bob(*route[:3]).status_code for route in ((m, path + p, b, s) for m, p, b, s in routes)}
-    assert answers == {(method, path + below): status for method, below, _, status in routes}
-    assert bob.search("threads", title="plans") == []
-    assert alice.metadata(path) == {"owner": "alice", "tenant": "acme", "title": "plans"}
-
-
-def test_an_id_that_is_taken_shows_nothing_of_the_thread_that_has_it(alice: Somebody, bob: Somebody) -> None:
-    thread_id = alice.thread().rpartition("/")[2]
-    taken = bob("POST", "/threads", {"thread_id": thread_id, "if_exists": "do_nothing"})
-    assert (taken.status_code, "alice" in taken.text) == (409, False)
-
-
 def test_the_same_subject_in_another_tenant_owns_none_of_it(town: Town, alice: Somebody) -> None:
     path = alice.thread()
     for tenant in ("globex", None):
@@ -115,17 +87,6 @@ def test_without_a_tenant_there_is_no_wider_view_but_ones_own(town: Town, alice:
     mine = loner.thread()
     assert loner.metadata(mine) == {"owner": "loner", "tenant": None}
     assert loner("GET", path).status_code == 404
-
-
-def test_reach_decides_who_sees_a_colleagues_thread(town: Town, alice: Somebody) -> None:
-    path = alice.thread()
-    seen = {
-        "colleague of acme": town.person("cora", "colleague")("GET", path).status_code,
-        "admin of acme": town.person("ada", "admin")("GET", path).status_code,
-        "admin of globex": town.person("eve", "admin", tenant="globex")("GET", path).status_code,
-        "root of globex": town.person("root", "root", tenant="globex")("GET", path).status_code,
-    }
-    assert seen == {"colleague of acme": 200, "admin of acme": 200, "admin of globex": 404, "root of globex": 200}
 
 
 def test_who_reads_wider_than_they_write_cannot_change_what_they_see(town: Town, alice: Somebody) -> None:

@@ -1,0 +1,152 @@
+"""Every row of ``world.routes`` on the real server: for its owner, for everybody else, with more reach and without."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from world.routes import ROWS, Filter, Row, Sees
+from world.scene import Scene
+from world.town import Town
+
+from oidc_auth.observe import Decided
+from oidc_auth.permissions.names import EVENTS, Reach, capped, closure, spelled
+from oidc_auth.testing import LocalIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import httpx
+    from world.server import Server
+
+STATUSES = {
+    201: Sees.UNFINISHED,
+    400: Sees.BAD_REQUEST,
+    403: Sees.FORBIDDEN,
+    404: Sees.NOT_FOUND,
+    409: Sees.CONFLICT,
+    500: Sees.FAILED,
+    1011: Sees.SOCKET_ERROR,
+}
+SIGNS = {
+    "event: error": Sees.STREAM_ERROR,
+    '"type":"error"': Sees.ENVELOPE,
+    '"error":{"code":': Sees.RPC_ERROR,
+}
+NOTHING = ("[]", "0", "null", '{"items":[]}', '{"namespaces":[]}')
+LISTS = ('"tools":', '"tasks":[]')
+
+
+def each(rows: Iterable[Row]) -> pytest.MarkDecorator:
+    """Make a test of each row."""
+    return pytest.mark.parametrize("row", list(rows), ids=lambda row: row.name)
+
+
+@pytest.fixture(scope="module")
+def town(server: Server) -> Town:
+    """Return one town for all rows: no row changes the rules."""
+    return Town(server, LocalIssuer(algorithm="ES256"))
+
+
+def seen(row: Row, answer: httpx.Response, mark: str) -> Sees:
+    """Return what an answer comes to; its body is read, since errors hide in a 200."""
+    text = answer.text
+    if not answer.is_success or answer.status_code in STATUSES:
+        return STATUSES[answer.status_code]
+    for sign, error in SIGNS.items():
+        if sign in text:
+            return Sees.SOCKET_ERROR if row.speaks == "websocket" else error
+    if row.speaks == "endless stream" and not text:
+        return Sees.EMPTY_STREAM
+    nothing = text in NOTHING or (mark not in text and any(part in text for part in LISTS))
+    return Sees.NOTHING if nothing else Sees.OWNER
+
+
+def asked(town: Town, events: Iterable[str]) -> set[str]:
+    """Return the events that were dispatched; the last may come when the answer is out already (of a worker)."""
+    expected = set(events)
+    deadline = time.monotonic() + 5
+    while True:
+        found = {event.event for event in list(town.happened) if isinstance(event, Decided)}
+        if expected <= found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.02)
+
+
+def alternatives(row: Row) -> list[tuple[str, ...]]:
+    """Return every set of permissions that the table says is enough."""
+    return list(product(*(need.split(" or ") for need in row.needs)))
+
+
+def all_but(need: str) -> list[str]:
+    """Return every permission that does not include one of these: ``a or b``."""
+    lost = set(need.split(" or "))
+    return [event for event in EVENTS if not lost & set(closure(event, Reach.OWN))]
+
+
+def owners_in(answer: httpx.Response) -> set[Any]:
+    """Return whom an answer names as owner."""
+    body = answer.json() if answer.text.startswith(("{", "[")) else []
+    made = body if isinstance(body, list) else [body]
+    return {one["metadata"]["owner"] for one in made if "owner" in (one.get("metadata") or {})}
+
+
+@each(ROWS)
+def test_the_permissions_of_the_table_are_enough_for_the_owner(town: Town, row: Row) -> None:
+    for permissions in alternatives(row)[: 1 if row.runs else None]:
+        scene = Scene(town, row)
+        town.happened.clear()
+        answer = scene.ask(town.person("alice", *permissions))
+        assert seen(row, answer, scene.mark) == Sees.OWNER, answer.text
+        assert asked(town, row.events) - set(row.worker) == set(row.events)
+        assert scene.owners() <= {("alice", "acme")}
+        assert owners_in(answer) <= {"alice"}
+
+
+@each(ROWS)
+def test_every_other_permission_is_not_enough_even_for_the_owner(town: Town, row: Row) -> None:
+    scene = Scene(town, row)
+    before = scene.stored()
+    for need in row.needs:
+        answer = scene.ask(town.person("alice", *all_but(need)))
+        assert seen(row, answer, scene.mark) == row.lacking(need), (need, answer.text)
+    assert scene.stored() == before
+
+
+@each(row for row in ROWS if not (row.runs and row.stranger is Sees.THEIRS))
+def test_whoever_owns_nothing_of_it_sees_what_the_table_says(town: Town, row: Row) -> None:
+    scene = Scene(town, row)
+    before = scene.stored()
+    for name, tenant in (("bob", "acme"), ("alice", "globex"), ("alice", None)):
+        sees_only(row, scene, town.person(name, *EVENTS, tenant=tenant), row.stranger)
+    widely = [spelled(event, capped(event, Reach.TENANT)) for event in EVENTS]
+    sees_only(row, scene, town.person("eve", *widely, tenant="globex"), row.wider or row.stranger)
+    assert scene.stored() == before
+
+
+def sees_only(row: Row, scene: Scene, somebody: Any, expected: Sees) -> None:
+    answer = scene.ask(somebody)
+    theirs = expected is Sees.THEIRS
+    assert seen(row, answer, scene.mark) == (Sees.OWNER if theirs else expected), answer.text
+    if theirs:
+        assert owners_in(answer) <= {somebody.name}
+    elif "name" not in json.dumps(row.body):
+        assert scene.mark not in answer.text
+
+
+@each(row for row in ROWS if not (row.runs or row.filter is Filter.CREATES))
+def test_reach_widens_what_the_table_says_and_nothing_else(town: Town, row: Row) -> None:
+    reaches = {Reach.TENANT: ("cora", "acme"), Reach.ALL: ("root", "globex")}
+    for reach, (name, tenant) in reaches.items():
+        scene = Scene(town, row)
+        rights = [spelled(need, capped(need, reach)) for need in alternatives(row)[0]]
+        expected = row.wider or (row.stranger if row.filter is Filter.ALWAYS_OWN else Sees.OWNER)
+        if row.filter is Filter.NAMESPACE and reach is Reach.TENANT:
+            expected = row.stranger
+        answer = scene.ask(town.person(name, *rights, tenant=tenant))
+        same = Sees.OWNER if expected is Sees.THEIRS else expected
+        assert seen(row, answer, scene.mark) == same, (reach, answer.text)
+        assert scene.owners() <= {("alice", "acme")}
