@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -21,9 +22,9 @@ MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
 
 
 def console() -> Console:
-    """Return a console for standard output; without a terminal it draws plain text, and wide."""
+    """Return a console for standard output; without a terminal it draws plain text, and wide (or COLUMNS wide)."""
     own = Console(highlight=False)
-    return own if own.is_terminal else Console(width=WIDE, highlight=False)
+    return own if own.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE, highlight=False)
 
 
 def print_json(document: Mapping[str, object]) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 import time
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from threading import Thread
@@ -50,8 +53,10 @@ class LocalIssuer:
         url: the issuer.
         algorithm: what its first key signs with.
         clock: wall time in seconds since the epoch.
+        key: what it signs with at first; None makes one of ``algorithm``.
 
     Attributes:
+        url: the issuer; it may be changed to that of the provider whose place it takes.
         clock: the same; tokens and the ``Date`` field of answers over HTTP follow it.
         fault: what goes wrong, or None.
         fetched: the URLs that were fetched, in order.
@@ -59,8 +64,14 @@ class LocalIssuer:
     """
 
     def __init__(
-        self, url: str = "https://issuer.test", *, algorithm: str = "RS256", clock: Callable[[], float] = time.time
+        self,
+        url: str = "https://issuer.test",
+        *,
+        algorithm: str = "RS256",
+        clock: Callable[[], float] = time.time,
+        key: SigningKey | None = None,
     ) -> None:
+        _warn_outside_tests()
         self.url = url
         self.fault: Fault | None = None
         self.fetched: list[str] = []
@@ -68,7 +79,10 @@ class LocalIssuer:
         self.clock = clock
         self._numbers = count(1)
         self.keys: list[SigningKey] = []
-        self.rotate(algorithm)
+        if key is None:
+            self.rotate(algorithm)
+        else:
+            self.keys = [key]
 
     def rotate(self, algorithm: str = "RS256", *, keep_old: bool = True, bits: int = 2048) -> SigningKey:
         """Sign with a new key from now on; publish the old ones beside it, or withdraw them."""
@@ -161,6 +175,14 @@ class LocalIssuer:
             server.shutdown()
             thread.join()
             server.server_close()
+
+
+@cache
+def _warn_outside_tests() -> None:
+    """Say so once when no test runs: whoever trusts this provider trusts anybody."""
+    # pytest sets PYTEST_VERSION for itself and what it starts (since 8.2).
+    if "PYTEST_VERSION" not in os.environ and "unittest" not in sys.modules:
+        logger.warning("a LocalIssuer outside of tests: it signs whatever it is asked to, never trust it in production")
 
 
 def _present(members: Mapping[str, Any]) -> dict[str, Any]:

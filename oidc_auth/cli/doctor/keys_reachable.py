@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .surroundings import Surroundings
 
-CURE = "fetch that address from the server's own host or container; jwks_url names another address for the keys"
+CURE = "unless another check says why: fetch that address from the server's own host or container"
 
 
 def find(surroundings: Surroundings) -> Iterator[Finding]:
