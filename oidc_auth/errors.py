@@ -112,8 +112,8 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.ALGORITHM_REFUSED: Meaning(
         401,
         "the token's algorithm is not allowed",
-        "Let the provider sign with an asymmetric key (authentik: choose a signing key; Supabase: move from the legacy "
-        "JWT secret to signing keys).",
+        "Let the provider sign with an asymmetric key (Auth0: create the API anew, with RS256; authentik: choose a "
+        "signing key; Supabase: move from the legacy JWT secret to signing keys).",
     ),
     Code.CRITICAL_HEADER_REFUSED: Meaning(
         401,

@@ -27,7 +27,8 @@ JTI_MARKS = 6
 LONGEST_EXPLAINED = 4_096
 """Bytes of a payload that is read for the log's sake only: Keycloak's have two thousand, a flood's are longer."""
 ENCRYPTED_CURE = (
-    "Auth0: the client did not send audience=<your API id>; authentik: clear the provider's encryption key."
+    "Auth0: the client did not send audience=<your API id>, or the API has JSON Web Encryption turned on; authentik: "
+    "clear the provider's encryption key."
 )
 ENTRA_VERSION_CURE = (
     "An Entra token of the other version: set api.requestedAccessTokenVersion to 2 in the API's manifest, or configure "

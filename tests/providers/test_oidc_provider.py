@@ -82,7 +82,7 @@ def test_each_asymmetric_algorithm_is_accepted_unless_the_issuer_lists_others(
         token = provider.client_credentials("threads:write")
         at_server.install(configured(provider))
         assert at_server.ask("POST", "/threads", token, {}).status_code == 200, algorithm
-        at_server.install(configured(provider, algorithms=[other for other in get_args(Alg) if other != algorithm]))
+        at_server.install(configured(provider, algorithms=["ES256" if algorithm == "RS256" else "RS256"]))
         refused = at_server.ask("POST", "/threads", token, {}).json()
         assert refused["detail"].startswith("algorithm_refused"), algorithm
 

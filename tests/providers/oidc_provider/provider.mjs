@@ -60,6 +60,7 @@ const KEY_TYPES = {
   ES384: ['ec', { namedCurve: 'P-384' }],
   ES512: ['ec', { namedCurve: 'P-521' }],
   EdDSA: ['ed25519', {}],
+  Ed25519: ['ed25519', {}],
 };
 
 function newKey(alg) {

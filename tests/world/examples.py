@@ -1,0 +1,48 @@
+"""An example as a running server, with a local issuer in the provider's place."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from oidc_auth.cli.dev_server import DevServer, running_dev_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from oidc_auth.testing import LocalIssuer
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+VARIABLES = {"quickstart": "OIDC_ISSUER", "keycloak": "KEYCLOAK_URL", "auth0": "AUTH0_DOMAIN"}
+AUTH0_DOMAIN = 'domain = "${AUTH0_DOMAIN}"'
+
+
+@contextmanager
+def started(name: str, issuer: LocalIssuer, folder: Path) -> Iterator[tuple[DevServer, httpx.Client]]:
+    """Run `langgraph dev` on an example while the context lasts."""
+    example = with_local_issuer(EXAMPLES / name, folder, issuer)
+    (folder / "run").mkdir()
+    with (
+        running_dev_server(example, folder / "run", {VARIABLES[name]: issuer.url}) as server,
+        httpx.Client(base_url=server.url, timeout=20) as client,
+    ):
+        yield server, client
+
+
+def with_local_issuer(example: Path, folder: Path, issuer: LocalIssuer) -> Path:
+    """Return the example; Auth0's preset builds an https address of the domain, so the copy names the issuer."""
+    if example.name != "auth0":
+        return example
+    copy = folder / "auth0"
+    copy.mkdir()
+    for file in example.iterdir():
+        if file.is_file():
+            (copy / file.name).write_bytes(file.read_bytes())
+    toml = copy / "oidc-auth.toml"
+    text = toml.read_text("utf-8")
+    assert AUTH0_DOMAIN in text
+    toml.write_text(text.replace(AUTH0_DOMAIN, f'issuer = "{issuer.url}"'), "utf-8")
+    return copy
