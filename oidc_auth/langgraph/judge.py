@@ -75,7 +75,8 @@ def _assistant(event: str, value: Value) -> str | None:
     if event == "crons:create":
         return str(payload_of(value).get("assistant_id"))
     if event in ("assistants:create", "assistants:update"):
-        named = value.get("graph_id")
+        # An older version is named by its number: what it would run is not shown, so nobody with a limit may take it.
+        named = value.get("graph_id") or ("" if "version" in value else None)
     else:
         named = payload_of(value).get("assistant_id") if event == "crons:update" else None
     return None if named is None else str(named)

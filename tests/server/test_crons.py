@@ -54,9 +54,11 @@ def test_a_cron_without_keep_leaves_no_thread_behind(town: Town) -> None:
     raise AssertionError("a temporary thread stayed")
 
 
-def test_a_cron_on_a_thread_runs_on_it(alice: Somebody) -> None:
+def test_a_cron_on_a_thread_runs_on_it_as_its_creator_whoever_moved_its_schedule(town: Town, alice: Somebody) -> None:
     path = alice.thread(job="threaded")
-    made = alice("POST", f"{path}/runs/crons", cron(EVERY_SECOND)).json()
+    made = alice("POST", f"{path}/runs/crons", cron()).json()
+    moved = town.person("cora", "colleague")("PATCH", f"/runs/crons/{made['cron_id']}", {"schedule": EVERY_SECOND})
+    assert moved.status_code == 200
     thread = first_fire(alice, job="threaded")
     alice("DELETE", f"/runs/crons/{made['cron_id']}")
     assert thread["values"]["answer"] == "alice said tick"
@@ -69,6 +71,21 @@ def test_a_cron_past_its_authorization_does_not_run(town: Town) -> None:
     time.sleep(2.5)  # two fires of the server's own scheduler
     late("DELETE", f"/runs/crons/{made['cron_id']}")
     assert late.search("threads", job="late") == []
+
+
+def test_a_cron_with_a_context_runs_as_its_creator_and_none_runs_once_crons_are_denied(town: Town) -> None:
+    conny = town.person("conny", "editor")
+    body = cron(EVERY_SECOND, metadata={"job": "context"}, context={"language": "en"}, on_run_completed="keep")
+    made = conny("POST", "/runs/crons", body).json()
+    thread = first_fire(conny, job="context")
+    town.enforce(langgraph={"crons": "deny"})
+    time.sleep(0.5)  # what was started before is over
+    before = len(conny.search("threads", job="context"))
+    time.sleep(2)  # two fires of the server's own scheduler
+    after = len(conny.search("threads", job="context"))
+    conny("DELETE", f"/runs/crons/{made['cron_id']}")
+    assert (thread["metadata"]["owner"], thread["values"]["answer"]) == ("conny", "conny said tick")
+    assert after == before
 
 
 def test_authorized_until_is_stamped_and_only_the_owner_renews_it(town: Town, alice: Somebody) -> None:

@@ -7,11 +7,26 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oidc_auth.observe import Decided
+from oidc_auth.permissions.decide import built_in_assistant
+from oidc_auth.permissions.names import EVENTS
+
 if TYPE_CHECKING:
     import httpx
     from world.town import Somebody, Town
 
-OTHER = str(uuid.uuid5(uuid.UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8"), "other"))
+JSON = "application/json"
+OTHER = built_in_assistant("other")
+
+
+WAYS: list[tuple[str, dict[str, Any]]] = [
+    ("{thread}/runs", {"after_seconds": 3600}),
+    ("/runs", {"after_seconds": 3600}),
+    ("/runs/crons", {"schedule": "0 0 1 1 *"}),
+    ("{thread}/runs/crons", {"schedule": "0 0 1 1 *"}),
+]
+"""Ways to start a run that start none now, so that they can be tried where they are allowed."""
+AT_ONCE = ["/runs/wait", "/runs/stream", "{thread}/runs/wait", "{thread}/runs/stream"]
 
 
 def run(text: str = "hello", **more: Any) -> dict[str, Any]:
@@ -88,24 +103,83 @@ def test_a_webhook_points_where_the_operator_allows(town: Town, policy: str, web
     assert made.status_code == status, made.text
 
 
-def test_graph_limits_hold_on_every_way_to_start(town: Town) -> None:
-    limited = {"analyst": {"allow": ["threads:write", "crons:write", "assistants:read"], "graphs": ["agent"]}}
+@pytest.mark.parametrize(("where", "more"), [*WAYS, ("/runs/wait", {})])
+def test_a_relative_webhook_is_refused_on_every_way_to_start(alice: Somebody, where: str, more: dict[str, Any]) -> None:
+    """It would call the server itself, past authentication."""
+    path = where.format(thread=alice.thread())
+    assert alice("POST", path, run(webhook="/threads", **more)).status_code == 403
+
+
+def test_a_relative_webhook_is_refused_in_a_batch_and_in_a_cron_that_is_there(alice: Somebody) -> None:
+    assert alice("POST", "/runs/batch", [run(webhook="/threads", after_seconds=3600)]).status_code == 403
+    cron = alice("POST", "/runs/crons", run(schedule="0 0 1 1 *")).json()["cron_id"]
+    assert alice("PATCH", f"/runs/crons/{cron}", {"webhook": "/threads"}).status_code == 403
+
+
+def analyst(town: Town, graphs: list[str]) -> Somebody:
+    """Return somebody who may do everything with what is theirs, and start these graphs alone."""
     values = {"claim": "roles", "values": {"analyst": "analyst"}}
+    limited = {"analyst": {"allow": ["*"], "graphs": graphs}}
     town.enforce(roles=limited, issuer=[{**issuer_table(town), "grant": values}])
-    ann = town.person("ann", "analyst")
-    path = ann.thread()
-    ways: list[tuple[str, dict[str, Any]]] = [
-        (f"{path}/runs", run(after_seconds=60)),
-        ("/runs", run(after_seconds=60)),
-        ("/runs/crons", run(schedule="0 0 1 1 *")),
-        (f"{path}/runs/crons", run(schedule="0 0 1 1 *")),
+    return town.person("ann", "analyst")
+
+
+@pytest.mark.parametrize(("where", "more"), WAYS)
+def test_graph_limits_hold_on_every_way_to_start_later(town: Town, where: str, more: dict[str, Any]) -> None:
+    ann = analyst(town, ["agent"])
+    path = where.format(thread=ann.thread())
+    statuses = [
+        ann("POST", path, {**run(**more), "assistant_id": name}).status_code for name in ("agent", "other", OTHER)
     ]
-    own = [ann("POST", where, body).status_code for where, body in ways]
-    named = [ann("POST", where, {**body, "assistant_id": "other"}).status_code for where, body in ways]
-    by_id = [ann("POST", where, {**body, "assistant_id": OTHER}).status_code for where, body in ways]
-    assert (own, named, by_id) == ([200] * 4, [403] * 4, [403] * 4)
-    batch = ann("POST", "/runs/batch", [{**run(), "assistant_id": "other"}])
-    assert batch.status_code == 403
+    assert statuses == [200, 403, 403]
+
+
+def test_graph_limits_hold_on_every_way_to_start_at_once(town: Town) -> None:
+    ann = analyst(town, ["agent"])
+    thread = ann.thread()
+    for where in AT_ONCE:
+        assert ann("POST", where.format(thread=thread), {**run(), "assistant_id": "other"}).status_code == 403
+    assert ann("POST", "/runs/batch", [run(after_seconds=3600), {**run(), "assistant_id": "other"}]).status_code == 403
+
+
+def test_graph_limits_hold_for_the_protocols(town: Town) -> None:
+    ann = analyst(town, ["agent"])
+    thread = ann.thread()
+    start = {"id": 1, "method": "run.start", "params": {**run(), "assistant_id": "other"}}
+    call = {"name": "other", "arguments": {"text": "hello"}}
+    said = {"messageId": "1", "role": "ROLE_USER", "parts": [{"kind": "text", "text": "hello"}]}
+    town.happened.clear()
+    answers = [
+        ann("POST", f"{thread}/commands", start),
+        ann("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}, accept=JSON),
+        ann(
+            "POST",
+            f"/a2a/{built_in_assistant('chat')}",
+            {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": said}},
+            accept=JSON,
+        ),
+    ]
+    with town.server.client.websocket_connect(
+        f"{thread}/stream/events", headers={"authorization": f"Bearer {ann.token}"}
+    ) as socket:
+        socket.send_json(start)
+        assert "graph" in socket.receive_text()
+    assert all("error" in answer.text.lower() for answer in answers), [answer.text for answer in answers]
+    decided = [event for event in town.happened if isinstance(event, Decided) and event.event == "threads:create_run"]
+    assert [event.code for event in decided] == ["graph_refused"] * 4
+    assert ann("GET", f"{thread}/runs").json() == []
+
+
+def test_an_older_version_is_no_way_round_a_graph_limit(town: Town) -> None:
+    """The server shows the number of the version, never its graph, which a database may bring back with it."""
+    listed = str(uuid.uuid4())
+    everything = town.person("ann", *EVENTS)
+    everything("POST", "/assistants", {"graph_id": "loop", "assistant_id": listed})
+    assert everything("PATCH", f"/assistants/{listed}", {"graph_id": "agent"}).status_code == 200
+    older = ("POST", f"/assistants/{listed}/latest", {"version": 1})
+    assert analyst(town, ["agent", listed])(*older).status_code == 403
+    town.enforce()
+    assert everything(*older).status_code == 200
 
 
 def test_an_assistant_is_no_way_round_a_graph_limit(town: Town) -> None:
@@ -123,3 +197,39 @@ def test_an_assistant_is_no_way_round_a_graph_limit(town: Town) -> None:
 
 def issuer_table(town: Town) -> dict[str, Any]:
     return {"issuer": town.issuer.url, "audience": "agents", "tenant": "org"}
+
+
+def test_nobody_runs_as_somebody_else_whatever_the_configuration_says(town: Town) -> None:
+    forged = {"langgraph_auth_user": {"identity": "root"}, "langgraph_auth_user_id": "root", "user_id": "root"}
+    config = {"configurable": {**forged, "langgraph_auth_permissions": ["*@all"]}}
+    author = town.person("author", "author")
+    made = author("POST", "/assistants", {"graph_id": "agent", "config": config}).json()["assistant_id"]
+    body = {"assistant_id": made, "input": {"text": "hello"}, "config": config}
+    assert answer(author("POST", "/runs/wait", body)) == "author said hello"
+
+
+def test_a_colleague_who_may_run_on_a_thread_does_not_stop_its_owners_run(town: Town, alice: Somebody) -> None:
+    """The server then starts theirs after it: a refused interrupt is no refused run."""
+    path = alice.thread()
+    earlier = alice("POST", f"{path}/runs", run(after_seconds=3600)).json()["run_id"]
+    cora = town.person("cora", "threads:create_run@tenant")
+    for strategy in ("interrupt", "rollback"):
+        assert cora("POST", f"{path}/runs", run(after_seconds=3600, multitask_strategy=strategy)).status_code == 200
+    assert alice("GET", f"{path}/runs/{earlier}").json()["status"] == "pending"
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"),
+    [
+        ("input.respond", "error"),
+        ("agent.getTree", "error"),
+        ("nothing.known", "error"),
+        ("subscription.subscribe", "success"),  # it ends with the request
+    ],
+)
+def test_a_strangers_command_changes_and_shows_nothing(alice: Somebody, bob: Somebody, method: str, kind: str) -> None:
+    path = alice.thread(title="secret")
+    params = {**run(), "interrupt_id": "x", "namespace": [], "channels": ["values"], "response": "yes"}
+    said = bob("POST", f"{path}/commands", {"id": 1, "method": method, "params": params})
+    assert (said.json()["type"], "secret" in said.text) == (kind, False)
+    assert alice("GET", f"{path}/runs").json() == []
