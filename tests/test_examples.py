@@ -35,6 +35,13 @@ AUTH0 = {
     "org_id": "org_1",
     "permissions": ["threads:write", "store:write"],
 }
+OKTA = {
+    "audience": "api://agents",
+    "uid": "alice",
+    "cid": "0oabskvc6442nkvQO0h7",
+    "scp": ["openid"],
+    "groups": ["agents-users"],
+}
 PROVIDERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     # example: (path of the issuer, token of a user, token of one who may only read)
     "quickstart": ("", {"roles": ["editor"]}, {"roles": ["viewer"]}),
@@ -43,6 +50,7 @@ PROVIDERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         KEYCLOAK,
         {**KEYCLOAK, "realm_access": {}, "resource_access": {"langgraph-api": {"roles": ["threads:read"]}}},
     ),
+    "several-issuers": ("/oauth2/default", OKTA, {**OKTA, "uid": "rita", "groups": ["agents-readers"]}),
     "auth0": ("/", AUTH0, {**AUTH0, "permissions": ["threads:read"]}),
 }
 

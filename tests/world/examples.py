@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from oidc_auth.testing import LocalIssuer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-VARIABLES = {"quickstart": "OIDC_ISSUER", "keycloak": "KEYCLOAK_URL", "auth0": "AUTH0_DOMAIN"}
+VARIABLES = {
+    "quickstart": "OIDC_ISSUER",
+    "keycloak": "KEYCLOAK_URL",
+    "several-issuers": "OKTA_ISSUER",
+    "auth0": "AUTH0_DOMAIN",
+}
 AUTH0_DOMAIN = 'domain = "${AUTH0_DOMAIN}"'
 
 
