@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from oidc_auth.config.providers import Preset
 
 FOLDER = Path(__file__).parent
+# The table of routes belongs to the tests that drive it.
+sys.path.append(str(FOLDER.parent / "tests"))
 
 
 def refusals() -> str:
@@ -255,11 +257,55 @@ def with_screens(page: str) -> str:
     return block.sub(lambda found: f"{found[1]}{SCREENS[found[2]]()}\n```", text)
 
 
+def _routes() -> str:
+    from world.routes import ROWS, Sees  # noqa: PLC0415 - found once the path above is set
+
+    lines = ["| route | events | permission | it may touch | a stranger sees |", "|---|---|---|---|---|"]
+    for row in ROWS:
+        asked = ", ".join([*row.events, *(f"({event})" for event in row.worker)])
+        needs = ", ".join(need.replace(" or ", "` or `").join("``") for need in row.needs)
+        lines.append(f"| {_route(row.route, row.variant)} | {asked} | {needs} | {row.filter} | {row.stranger} |")
+    lines += ["", "Who lacks the permission gets 403, also for what is their own, except here:", ""]
+    for row in ROWS:
+        others = {need: row.lacking(need) for need in row.needs if row.lacking(need) is not Sees.FORBIDDEN}
+        lines += [f"- {_route(row.route, row.variant)} without {need}: {sees}" for need, sees in others.items()]
+    return "\n".join(lines)
+
+
+def _route(route: str, variant: str = "") -> str:
+    return f"`{route}`, {variant}" if variant else f"`{route}`"
+
+
+def _unfiltered(name: str) -> str:
+    from world import routes  # noqa: PLC0415 - found once the path above is set
+
+    found: Mapping[str, str] = getattr(routes, name)
+    return "\n".join(
+        ["| route | what it is |", "|---|---|", *(f"| `{route}` | {what} |" for route, what in found.items())]
+    )
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "routes": _routes,
+    "token-only": lambda: _unfiltered("TOKEN_ONLY"),
+    "open": lambda: _unfiltered("OPEN"),
+    "development": lambda: _unfiltered("OPEN_IN_DEVELOPMENT"),
+}
+
+
+def with_tables(page: str) -> str:
+    """Return a page with the tables that the tests of the server drive."""
+    text = (FOLDER / page).read_text("utf-8")
+    block = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end -->)", re.DOTALL)
+    return block.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "refusals.md": refusals,
     "permissions.md": permissions,
     "providers.md": providers,
     "doctor.md": doctor,
+    "enforcement.md": lambda: with_tables("enforcement.md"),
     "command-line.md": lambda: with_screens("command-line.md"),
     "testing.md": lambda: with_screens("testing.md"),
 }

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def test_a_route_of_ones_own_asks_for_a_token_and_for_no_permission(town: Town) -> None:
     assert town.server.ask("GET", "/custom/who").status_code == 401
     guest = town.person("guest", "nobody")
-    assert guest("GET", "/custom/who").json() == {"identity": "guest"}
+    assert guest("GET", "/custom/who").json() == {"identity": "guest", "permissions": []}
+    assert town.person("victor", "threads:search")("GET", "/custom/who").json()["permissions"] == ["threads:search"]
 
 
 def test_a_route_of_ones_own_that_asks_the_server_itself_sees_everybodys_threads(town: Town, alice: Somebody) -> None:
@@ -23,7 +24,7 @@ def test_a_route_of_ones_own_that_asks_the_server_itself_sees_everybodys_threads
 
 
 def test_a_get_below_ui_asks_for_no_token_whoever_made_it(town: Town) -> None:
-    assert town.server.ask("GET", "/ui-custom/who").json() == {"identity": None}
+    assert town.server.ask("GET", "/ui-custom/who").json()["identity"] is None
 
 
 def test_the_development_servers_own_routes_show_any_thread(town: Town, alice: Somebody) -> None:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 
 async def who(request: Request) -> JSONResponse:
-    """Say who the server takes the caller for."""
+    """Say who the server takes the caller for, and what they may do."""
     user: Any = request.scope.get("user")
-    return JSONResponse({"identity": getattr(user, "identity", None)})
+    return JSONResponse(
+        {"identity": getattr(user, "identity", None), "permissions": getattr(user, "permissions", None)}
+    )
 
 
 async def threads(request: Request) -> JSONResponse:

@@ -175,6 +175,7 @@ THREADS = (
         route="POST /threads/{thread_id}/copy",
         events=(READ, CREATE),
         needs=(READ, CREATE),
+        filter=Filter.ALWAYS_OWN,
         stranger=Sees.CONFLICT,
         wider=Sees.FORBIDDEN,
     ),
@@ -226,14 +227,14 @@ RUNS = (
     ),
     Row(
         route="POST /threads/{thread_id}/runs",
-        variant="on a thread that is made for it",
+        variant="if_not_exists: create",
         events=(RUN,),
         needs=(RUN,),
         body={**LATER, "if_not_exists": "create"},
     ),
     Row(
         route="POST /threads/{thread_id}/runs",
-        variant="interrupt the one in flight",
+        variant="multitask_strategy: interrupt",
         events=(RUN, UPDATE),
         needs=(RUN,),
         on="pending",
@@ -241,7 +242,7 @@ RUNS = (
     ),
     Row(
         route="POST /threads/{thread_id}/runs",
-        variant="roll back the one in flight",
+        variant="multitask_strategy: rollback",
         events=(RUN, UPDATE, DELETE),
         needs=(RUN,),
         on="pending",
@@ -311,7 +312,7 @@ RUNS = (
     ),
     Row(
         route="POST /threads/{thread_id}/runs/{run_id}/cancel",
-        variant="action=rollback",
+        variant="action: rollback",
         events=(UPDATE, DELETE),
         needs=(f"{UPDATE} or {RUN}", f"{DELETE} or {RUN}"),
         on="pending",
