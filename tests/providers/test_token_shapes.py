@@ -81,17 +81,16 @@ def auth0(shape: Shape) -> Case:
     )
 
 
-def entra(shape: Shape, issuer: str, audience: str) -> Case:
+def entra(shape: Shape, issuer: str, audience: str, **settings: object) -> Case:
     grants = {
         "roles": {"Agent.User": ["threads:write"], "Agent.Job": ["threads:create_run"]},
         "scp": {"Threads.Read": ["threads:read"]},
     }
-    table = presets.generic(issuer, audience=audience, identity="oid", tenant="tid", grants=grants)
     return Case(
         shape=shape,
         issuer=issuer,
         audience=audience,
-        document={"issuer": table},
+        document={"issuer": presets.entra([ENTRA_TENANT], audience=audience, grants=grants, **settings)},
         user="pairwise-1",
         asked=("Threads.Read", "Threads.Read"),
         accounts={
@@ -106,11 +105,9 @@ def entra(shape: Shape, issuer: str, audience: str) -> Case:
 
 def okta() -> Case:
     issuer = "https://acme.okta.com/oauth2/default"
-    table = presets.generic(
+    table = presets.okta(
         issuer,
         audience="api://agents",
-        # sub is the login name, which changes hands; a machine has no uid.
-        identity=[{"claim": "uid"}, {"claim": "cid", "prefix": "client:"}],
         grants={"scp": ["threads:read", "threads:create_run"], "groups": {"agents-users": ["threads:write"]}},
     )
     return Case(
@@ -127,18 +124,18 @@ def okta() -> Case:
 
 
 def cognito() -> Case:
-    issuer = "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC"
-    table = {
-        "issuer": issuer,
-        "client_claim": {"claim": "client_id", "values": ["web", "m2m"]},
-        "grant": [
+    table = presets.cognito(
+        "eu-west-1",
+        "eu-west-1_AbC",
+        client_claim={"claim": "client_id", "values": ["web", "m2m"]},
+        grant=[
             {"claim": "cognito:groups", "values": {"users": ["threads:write"]}},
             {"claim": "scope", "strip_prefix": "agents/", "accept": ["threads:create_run"]},
         ],
-    }
+    )
     return Case(
         shape="cognito",
-        issuer=issuer,
+        issuer="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC",
         audience=AUDIENCE,
         document={"issuer": table},
         user="5f0c-alice",
@@ -151,7 +148,12 @@ def cognito() -> Case:
 
 
 ENTRA_V2 = entra("entra_v2", f"https://login.microsoftonline.com/{ENTRA_TENANT}/v2.0", ENTRA_API)
-ENTRA_V1 = entra("entra_v1", f"https://sts.windows.net/{ENTRA_TENANT}/", "api://agents")
+ENTRA_V1 = entra(
+    "entra_v1",
+    f"https://sts.windows.net/{ENTRA_TENANT}/",
+    "api://agents",
+    aliases=["https://sts.windows.net/{tenantid}/"],
+)
 CASES = [auth0("auth0"), auth0("auth0_rfc9068"), okta(), ENTRA_V2, ENTRA_V1, cognito()]
 
 

@@ -24,7 +24,7 @@ function auth0User({ iss, aud, scope }) {
 // Entra: learn.microsoft.com, "Access token claims reference". Scopes (scp) are a user's only; a machine has app roles.
 function entra(jwt, isMachine, { version, client }) {
   const { payload } = jwt;
-  jwt.header = { typ: 'JWT', ...(version === '1.0' ? { x5t: 'x5t-of-the-key' } : {}) };
+  jwt.header = { typ: 'JWT' };
   rename(payload, 'client_id', client);
   rename(payload, 'jti', 'uti');
   rename(payload, 'scope', 'scp');
@@ -61,8 +61,13 @@ export const SHAPES = {
     Object.assign(payload, { ver: 1, jti: `AT.${payload.jti}` });
   },
 
-  entra_v1: (jwt, isMachine) => entra(jwt, isMachine, { version: '1.0', client: 'appid' }),
   entra_v2: (jwt, isMachine) => entra(jwt, isMachine, { version: '2.0', client: 'azp' }),
+
+  // What an API gets that has not asked for version 2; it comes from another issuer.
+  entra_v1(jwt, isMachine) {
+    entra(jwt, isMachine, { version: '1.0', client: 'appid' });
+    jwt.header.x5t = 'thumbprint-of-a-certificate';
+  },
 
   // docs.aws.amazon.com, "Understanding the access token": no aud, and token_use tells the tokens apart.
   cognito(jwt, isMachine) {
