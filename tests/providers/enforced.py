@@ -9,10 +9,11 @@ from oidc_auth.langgraph import protect
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Unpack
 
     from world.server import Server
 
-    from oidc_auth import Fetcher
+    from oidc_auth.auth import Seams
 
 
 class Enforced:
@@ -23,9 +24,9 @@ class Enforced:
         self._server = server
         self._open: list[OIDCAuth] = []
 
-    def install(self, document: Mapping[str, Any], fetcher: Fetcher | None = None) -> None:
+    def install(self, document: Mapping[str, Any], **seams: Unpack[Seams]) -> None:
         """Protect the server as a configuration says."""
-        oidc = OIDCAuth.from_dict(document, fetcher=fetcher)
+        oidc = OIDCAuth.from_dict(document, **seams)
         self._open.append(oidc)
         self._server.install(protect(oidc))
 

@@ -297,7 +297,7 @@ def test_auth0s_namespaced_role_reaches_the_organisation_and_no_further(
     with NodeProvider(
         issuer=example.issuer, shape="auth0", audiences={AUDIENCE: example.audience}, accounts=accounts
     ) as provider:
-        at_server.install(example.document, provider.fetcher())
+        at_server.install(example.document, fetcher=provider.fetcher())
         alice, ada, mallory = (provider.user_token(name, "") for name in accounts)
         made = at_server.ask("POST", "/threads", alice, {})
         assert made.json()["metadata"] == {"owner": "auth0|alice", "tenant": "org_1"}

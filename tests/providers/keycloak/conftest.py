@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from providers.conftest import skip_or_fail
+from providers.enforced import Enforced
 from providers.keycloak.guide import assert_in_guide
 from providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
 from providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
 
-from oidc_auth import OIDCAuth
-from oidc_auth.langgraph import protect
 from oidc_auth.observe import KeysFetched
 
 if TYPE_CHECKING:
@@ -77,23 +76,19 @@ class Clock:
         return time.time() + self.ahead
 
 
-class Guarded:
+class Guarded(Enforced):
     """The server, asked with Keycloak's tokens; our own HTTP client fetches its keys."""
 
     def __init__(self, server: Server, realm: Realm) -> None:
-        self.ask = server.ask
-        self._server = server
+        super().__init__(server)
         self._realm = realm
-        self._open: list[OIDCAuth] = []
         self._events: queue.Queue[Event] = queue.Queue()
 
     def configure(self, clock: Callable[[], float] = time.time, **table: Any) -> None:
         """Install the library, configured as the guide says, with other keys of ``[[issuer]]``."""
         issuer = {"preset": "keycloak", "url": self._realm.issuer, "audience": AUDIENCE, "grant": [ROLES, CLIENT_ROLES]}
         self._events = queue.Queue()
-        oidc = OIDCAuth.from_dict({"issuer": {**issuer, **table}}, clock=clock, observer=self._events.put)
-        self._open.append(oidc)
-        self._server.install(protect(oidc))
+        self.install({"issuer": {**issuer, **table}}, clock=clock, observer=self._events.put)
 
     def create(self, token: str) -> int:
         """Return the status of creating a thread: the least that shows who may and who may not."""
@@ -105,11 +100,6 @@ class Guarded:
         while not isinstance(event := self._events.get(timeout=10), KeysFetched):
             pass
         return event.succeeded
-
-    def close(self) -> None:
-        """Close the HTTP clients in the loop that they ran in."""
-        for oidc in self._open:
-            self._server.run(oidc.aclose)
 
 
 @pytest.fixture
