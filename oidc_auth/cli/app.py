@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .. import __version__
+from .adopt import adopt
 from .check import check
 from .demo import demo
 from .doctor.command import doctor
@@ -18,5 +19,5 @@ def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 
 
-for command in (init, check, explain, can, label, doctor, demo):
+for command in (init, check, explain, can, label, doctor, adopt, demo):
     app.add_command(command)

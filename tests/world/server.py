@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import json
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,6 +98,22 @@ class Server:
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
         return self.client.request(method, path, json=body, headers=sent)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Answer at a real address too, for a client that is a program of its own."""
+        import uvicorn
+        from langgraph_api.server import app
+
+        web = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+        assert self.client.portal is not None
+        done = self.client.portal.start_task_soon(web.serve)
+        while not web.started:
+            time.sleep(0.01)
+        host, port = web.servers[0].sockets[0].getsockname()
+        yield f"http://{host}:{port}"
+        web.should_exit = True
+        done.result()
 
     def first_event(self, method: str, path: str, token: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
         """Send a request whose answer does not end, and hang up once an event came: TestClient would wait for ever."""

@@ -1,0 +1,173 @@
+"""``oidc-auth adopt URL``: stamp an owner on what an older deployment left without one, or it is nobody's.
+
+It speaks to the server as it was before ``protect``: afterwards no update writes an owner any more. What has one is
+never touched, so an interrupted run is simply started again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, cast
+
+import click
+import httpx
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from ..permissions.decide import CREATED_BY, OWNER, SYSTEM, TENANT
+from .inputs import json_option
+from .screen import console, print_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+KINDS: Mapping[str, tuple[str, str]] = {
+    "threads": ("/threads", "thread_id"),
+    "assistants": ("/assistants", "assistant_id"),
+    "crons": ("/runs/crons", "cron_id"),
+}
+"""What has an owner: the path below which it lies, and the name of its id."""
+PAGE = 100
+TIMEOUT = 30.0
+"""Seconds for one request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """How the owner of an object is read from its metadata.
+
+    Attributes:
+        owner_from: the key that holds the user's name.
+        names: each name and the identity it stands for now; None: the name is the identity.
+        tenant_from: the key that holds the tenant; None: no tenant is written.
+    """
+
+    owner_from: str
+    names: Mapping[str, str] | None
+    tenant_from: str | None
+
+    def of(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return what to write, or None when these metadata do not tell whose it is."""
+        name: object = metadata.get(self.owner_from)
+        owner = self.names.get(name) if self.names is not None and isinstance(name, str) else name
+        if not isinstance(owner, str) or not owner:
+            return None
+        if self.tenant_from is None:
+            return {OWNER: owner}
+        tenant: object = metadata.get(self.tenant_from)
+        return {OWNER: owner, TENANT: tenant if isinstance(tenant, str) and tenant else None}
+
+
+@click.command()
+@click.argument("url")
+@click.option("--owner-from", metavar="KEY", required=True, help="The metadata key with the user's name.")
+@click.option("--map", "map_file", type=click.File("r", encoding="utf-8"), help='JSON: {"old name": "identity"}.')
+@click.option("--tenant-from", metavar="KEY", help="The metadata key with the tenant, where the issuer names a claim.")
+@click.option("--headers", "headers_file", type=click.File("r", encoding="utf-8"), help="Lines 'name: value' to send.")
+@click.option("--write", is_flag=True, help="Write; without it, only count what would be written.")
+@json_option
+def adopt(
+    url: str,
+    owner_from: str,
+    map_file: IO[str] | None,
+    tenant_from: str | None,
+    headers_file: IO[str] | None,
+    *,
+    write: bool,
+    as_json: bool,
+) -> None:
+    """Stamp owners on the threads, assistants and crons of a deployment that had none.
+
+    Run it against the server as it was before protect(), with headers that see everything: first without --write.
+    What has an owner is left alone, so it may be stopped and run again. Exit status 1 when the server fails.
+    """
+    stamp = Stamp(owner_from, _names(map_file), tenant_from)
+    try:
+        with httpx.Client(base_url=url, headers=_headers(headers_file), timeout=TIMEOUT) as client:
+            counts = _adopt_all(client, stamp, write=write)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise click.ClickException(f"{url}: {error}") from None
+    if as_json:
+        print_json({"written": write, **{kind: dict(count) for kind, count in counts.items()}})
+    else:
+        _print(counts, write=write)
+
+
+def _adopt_all(client: httpx.Client, stamp: Stamp, *, write: bool) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        for kind, (path, id_name) in KINDS.items():
+            task = progress.add_task(kind, total=_answer(client, "POST", f"{path}/count", {}))
+            counts[kind] = count = Counter(stamped=0, owned=0, unknown=0)
+            for found in _all(client, path):
+                count[_adopt(client, f"{path}/{found[id_name]}", found["metadata"] or {}, stamp, write=write)] += 1
+                progress.advance(task)
+    return counts
+
+
+def _adopt(client: httpx.Client, path: str, metadata: Mapping[str, Any], stamp: Stamp, *, write: bool) -> str:
+    """Stamp one object; return what became of it: ``owned`` already, ``stamped``, or ``unknown`` whose it is."""
+    if OWNER in metadata or metadata.get(CREATED_BY) == SYSTEM:
+        return "owned"
+    if (mine := stamp.of(metadata)) is None:
+        return "unknown"
+    if write:
+        stored = _answer(client, "PATCH", path, {"metadata": mine})["metadata"]
+        if any(stored.get(key) != text for key, text in mine.items()):
+            raise ValueError(
+                "it does not keep the owner: protect() is there already. Run this against the server without"
+            )
+    return "stamped"
+
+
+def _all(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
+    """Return every object below a path, the oldest first: what is made meanwhile comes last."""
+    offset = 0
+    while True:
+        body = {"limit": PAGE, "offset": offset, "sort_by": "created_at", "sort_order": "asc"}
+        page = cast("list[dict[str, Any]]", _answer(client, "POST", f"{path}/search", body))
+        yield from page
+        if len(page) < PAGE:
+            return
+        offset += PAGE
+
+
+def _answer(client: httpx.Client, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - any JSON
+    return client.request(method, path, json=body).raise_for_status().json()
+
+
+def _names(stream: IO[str] | None) -> dict[str, str] | None:
+    if stream is None:
+        return None
+    try:
+        names: object = json.load(stream)
+    except ValueError as error:
+        raise click.ClickException(f"--map: not JSON: {error}") from None
+    if not isinstance(names, dict) or not all(
+        isinstance(name, str) for name in cast("dict[str, object]", names).values()
+    ):
+        raise click.ClickException('--map: an object is expected: {"old name": "identity"}')
+    return cast("dict[str, str]", names)
+
+
+def _headers(stream: IO[str] | None) -> dict[str, str]:
+    lines = [line.partition(":") for line in stream or () if line.strip()]
+    if any(not colon for _, colon, _ in lines):
+        raise click.ClickException("--headers: a line 'name: value' is expected")
+    return {name.strip(): text.strip() for name, _, text in lines}
+
+
+def _print(counts: Mapping[str, Counter[str]], *, write: bool) -> None:
+    table = Table(title="stamped" if write else "a dry run: nothing was written", title_justify="left")
+    for heading in ("", "stamped" if write else "to be stamped", "owned already", "unknown whose"):
+        table.add_column(heading)
+    for kind, count in counts.items():
+        table.add_row(kind, str(count["stamped"]), str(count["owned"]), str(count["unknown"]))
+    console().print(table)
+    if any(count["unknown"] for count in counts.values()):
+        console().print("What is unknown stays as it is, and will be seen with @all only.")
+    if not write and any(count["stamped"] for count in counts.values()):
+        console().print("Write it with --write.")

@@ -1,0 +1,181 @@
+"""``oidc-auth adopt``: what an older deployment left without an owner finds one, and nothing else changes."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from click.testing import CliRunner
+from langgraph_sdk import Auth
+
+from oidc_auth.cli.app import app
+from oidc_auth.permissions.names import EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from click.testing import Result
+    from world.town import Somebody, Town
+
+PAGE = Path(__file__).parents[2] / "docs" / "existing-data.md"
+NEVER = {"assistant_id": "agent", "schedule": "0 0 1 1 *", "input": {}}
+BY_USER = ["--owner-from", "user_id", "--tenant-from", "org_id"]
+
+
+class OldServer:
+    """The server as it was before ``protect``: everybody who has a key may do everything."""
+
+    def __init__(self, town: Town, url: str, folder: Path) -> None:
+        self.job = uuid.uuid4().hex
+        self._town, self._url = town, url
+        self._headers = folder / "headers"
+        self._headers.write_text("x-api-key: old key\n", "utf-8")
+
+    def restore(self) -> None:
+        auth = Auth()
+
+        @auth.authenticate
+        async def authenticate(headers: Any) -> str:
+            assert headers[b"x-api-key"] == b"old key"
+            return "everybody"
+
+        async def by_name(headers: Any, method: Any, path: Any, scope: Any) -> str:
+            return await authenticate(headers)
+
+        auth._authenticate_handler = by_name
+        self._town.server.install(auth)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        answer = self._town.server.ask(method, path, None, body, x_api_key="old key")
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def make(self, **metadata: Any) -> dict[str, str]:
+        """Make one of each kind; return their paths."""
+        sent = {"metadata": {"job": self.job, **metadata}}
+        return {
+            "/threads": self.ask("POST", "/threads", sent)["thread_id"],
+            "/assistants": self.ask("POST", "/assistants", {"graph_id": "agent", **sent})["assistant_id"],
+            "/runs/crons": self.ask("POST", "/runs/crons", {**NEVER, **sent})["cron_id"],
+        }
+
+    def metadata(self, made: dict[str, str]) -> list[dict[str, Any]]:
+        return [self.ask("GET", f"{path}/{id_}")["metadata"] for path, id_ in made.items()]
+
+    def adopt(self, *arguments: str, given: str = "") -> Result:
+        headers = ["--headers", str(self._headers)]
+        return CliRunner().invoke(app, ["adopt", self._url, *headers, *arguments], input=given)
+
+
+@pytest.fixture
+def old(town: Town, tmp_path: Path) -> Iterator[OldServer]:
+    with town.server.served() as url:
+        server = OldServer(town, url, tmp_path)
+        server.restore()
+        yield server
+
+
+def test_a_dry_run_counts_and_writes_nothing(old: OldServer) -> None:
+    made = old.make(user_id="alice", org_id="acme")
+    before = old.metadata(made)
+    done = old.adopt(*BY_USER)
+    assert (done.exit_code, "nothing was written" in done.output, "--write" in done.output) == (0, True, True)
+    assert old.metadata(made) == before
+
+
+def test_what_was_stamped_is_its_users_under_protect_and_no_strangers(old: OldServer, town: Town) -> None:
+    made = old.make(user_id="alice", org_id="acme")
+    done = old.adopt(*BY_USER, "--write")
+    assert done.exit_code == 0, done.output
+    for metadata in old.metadata(made):
+        assert (metadata["owner"], metadata["tenant"], metadata["job"]) == ("alice", "acme", old.job)
+    town.enforce()
+    alice, bob = town.person("alice", *EVENTS), town.person("bob", *EVENTS)
+    assert [visible(alice, made), visible(bob, made)] == [[200, 200, 200], [404, 404, 404]]
+    path = f"/runs/crons/{made['/runs/crons']}"
+    assert "authorized_until" not in alice("GET", path).json()["metadata"]
+    assert alice("PATCH", path, {"schedule": "0 0 2 1 *"}).json()["payload"]["metadata"]["authorized_until"] > 0
+
+
+def visible(somebody: Somebody, made: dict[str, str]) -> list[int]:
+    return [somebody("GET", f"{path}/{id_}").status_code for path, id_ in made.items()]
+
+
+def test_a_second_run_finds_what_is_left_and_touches_nothing_else(old: OldServer) -> None:
+    made = old.make(user_id="alice", org_id="acme")
+    owned = old.make(user_id="alice", owner="bob")
+    old.adopt(*BY_USER, "--write")
+    before = old.metadata(made)
+    late = old.make(user_id="late")
+    counted = json.loads(old.adopt(*BY_USER, "--write", "--json").stdout)
+    assert [counted[kind]["stamped"] for kind in ("threads", "assistants", "crons")] == [1, 1, 1]
+    assert [metadata["owner"] for metadata in old.metadata(late)] == ["late"] * 3
+    assert [metadata["tenant"] for metadata in old.metadata(late)] == [None] * 3
+    assert old.metadata(made) == before
+    assert [metadata["owner"] for metadata in old.metadata(owned)] == ["bob"] * 3
+
+
+def test_a_map_gives_old_names_their_identity_and_leaves_the_others(old: OldServer) -> None:
+    known, unknown = old.make(mail="alice@x.com"), old.make(mail="eve@x.com")
+    odd = old.make(mail=["alice@x.com"])
+    done = old.adopt("--owner-from", "mail", "--map", "-", "--write", given='{"alice@x.com": "auth0|1"}')
+    assert "seen with @all only" in done.output
+    assert [metadata["owner"] for metadata in old.metadata(known)] == ["auth0|1"] * 3
+    assert all("tenant" not in metadata for metadata in old.metadata(known))
+    assert all("owner" not in metadata for metadata in old.metadata(unknown) + old.metadata(odd))
+
+
+def test_the_servers_own_assistants_stay_its_own(old: OldServer) -> None:
+    old.adopt("--owner-from", "created_by", "--write")
+    built_in = old.ask("POST", "/assistants/search", {"metadata": {"created_by": "system"}})
+    assert built_in
+    assert all("owner" not in assistant["metadata"] for assistant in built_in)
+
+
+def test_more_than_a_page_is_adopted(old: OldServer) -> None:
+    for _ in range(101):
+        old.ask("POST", "/threads", {"metadata": {"many": old.job}})
+    counted = json.loads(old.adopt("--owner-from", "many", "--write", "--json").stdout)
+    assert counted["threads"]["stamped"] == 101
+
+
+def test_a_server_that_protects_owners_already_is_said_to_be_one(old: OldServer, town: Town) -> None:
+    made = old.make(user_id="alice", org_id="acme")
+    town.enforce()
+    token = town.person("root", "root").token
+    done = old.adopt(*BY_USER, "--write", "--headers", "-", given=f"authorization: Bearer {token}\n")
+    assert (done.exit_code, "protect() is there already" in done.output) == (1, True)
+    old.restore()
+    assert all("owner" not in metadata for metadata in old.metadata(made))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "said"),
+    [
+        (["--map", "-"], "no json", "--map: not JSON"),
+        (["--map", "-"], '{"a": 1}', "--map: an object is expected"),
+        (["--map", "-"], "[]", "--map: an object is expected"),
+        (["--headers", "-"], "no header", "--headers: a line"),
+        (["--headers", "-"], "x-api-key: wrong", "500"),
+    ],
+)
+def test_what_is_wrong_is_said(old: OldServer, arguments: list[str], given: str, said: str) -> None:
+    done = old.adopt("--owner-from", "user_id", *arguments, given=given)
+    assert (done.exit_code, said in done.output) == (1, True), done.output
+
+
+def test_the_commands_of_the_page_are_commands_that_work(
+    old: OldServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("headers.txt").write_text("x-api-key: old key", "utf-8")
+    Path("names.json").write_text('{"alice@acme.com": "auth0|64f1"}', "utf-8")
+    made = old.make(user_id="alice@acme.com", org_id="acme")
+    commands = re.findall(r"oidc-auth adopt http://127.0.0.1:2024 (.*)", PAGE.read_text("utf-8"))
+    assert [old.adopt(*shlex.split(command)).exit_code for command in commands] == [0, 0, 0]
+    assert [metadata["owner"] for metadata in old.metadata(made)] == ["auth0|64f1"] * 3
