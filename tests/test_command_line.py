@@ -191,6 +191,21 @@ def test_claims_that_are_none_are_refused_with_a_reason(given: str, said: str) -
     assert (refused.exit_code, said in refused.output) == (1, True)
 
 
+def test_schema_prints_a_json_schema_that_knows_every_preset() -> None:
+    printed = run("schema")
+    schema = json.loads(printed.output)
+    assert (printed.exit_code, schema["$schema"]) == (0, "https://json-schema.org/draft/2020-12/schema")
+    assert {"keycloak", "auth0", "github-actions"} <= set(
+        schema["$defs"]["IssuerTable"]["properties"]["preset"]["enum"]
+    )
+
+
+@pytest.mark.parametrize("command", ["init", "check", "explain", "can", "label", "doctor", "schema", "demo"])
+def test_every_command_explains_itself_and_its_exit_status(command: str) -> None:
+    shown = run(command, "--help")
+    assert (shown.exit_code, "xit status" in " ".join(shown.output.split())) == (0, True)
+
+
 def test_no_token_at_all_is_said() -> None:
     refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
     assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output) == (1, True)

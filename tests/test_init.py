@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,24 @@ from oidc_auth.cli.dev_server import running_dev_server
 from oidc_auth.config.providers import PRESETS
 from oidc_auth.testing import LocalIssuer
 
-ADDRESSES = {
-    "generic": "https://id.acme.com",
-    "keycloak": "https://sso.acme.com/realms/acme",
-    "auth0": "acme.eu.auth0.com",
+GUID = "8d5f2a3e-0000-4000-8000-000000000001"
+AUDIENCE = ("--audience", "agents-api")
+OPTIONS: dict[str, tuple[str, ...]] = {
+    "generic": ("--issuer", "https://id.acme.com", *AUDIENCE),
+    "auth0": ("--domain", "acme.eu.auth0.com", *AUDIENCE),
+    "keycloak": ("--url", "https://sso.acme.com/realms/acme", *AUDIENCE),
+    "entra": ("--tenants", GUID, *AUDIENCE),
+    "okta": ("--url", "https://acme.okta.com/oauth2/default", *AUDIENCE),
+    "cognito": ("--region", "eu-west-1", "--user-pool", "eu-west-1_AbC", "--client", "WEB", "--client", "BATCH"),
+    "google": (*AUDIENCE, "--require", "hd=acme.com"),
+    "google-iap": AUDIENCE,
+    "zitadel": ("--url", "https://acme.zitadel.cloud", *AUDIENCE),
+    "authentik": ("--url", "https://auth.acme.com/application/o/agents", *AUDIENCE),
+    "supabase": ("--project", "abcdefghijklmnop"),
+    "clerk": ("--url", "https://clerk.acme.com", "--client", "https://app.acme.com", "--require", "sts=active"),
+    "workos": ("--client-id", "client_01", *AUDIENCE),
+    "github-actions": (*AUDIENCE, "--require", "repository_owner_id=12345", "--require", "ref=refs/heads/main"),
+    "kubernetes": ("--issuer", "https://kubernetes.default.svc", *AUDIENCE),
 }
 
 
@@ -27,27 +42,48 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
 
-def init(folder: Path, provider: str = "generic", *more: str, audience: str = "agents") -> Result:
-    option = f"--{PRESETS[provider].keys[0]}"
-    return run("init", provider, option, ADDRESSES[provider], "--audience", audience, "--dir", str(folder), *more)
+def init(folder: Path, provider: str = "generic", *more: str, audience: str = "agents-api") -> Result:
+    options = [audience if option == "agents-api" else option for option in OPTIONS[provider]]
+    return run("init", provider, *options, "--dir", str(folder), *more)
 
 
-@pytest.mark.parametrize("provider", sorted(ADDRESSES))
+def test_every_preset_can_be_begun_with() -> None:
+    assert set(OPTIONS) == set(PRESETS)
+
+
+@pytest.mark.parametrize("provider", sorted(OPTIONS))
 def test_what_it_writes_is_a_valid_configuration(tmp_path: Path, provider: str) -> None:
     written = init(tmp_path / "app", provider)
     assert written.exit_code == 0, written.output
     checked = json.loads(run("check", str(tmp_path / "app" / "oidc-auth.toml"), "--json").output)
     assert (checked["valid"], checked["warnings"]) == (True, [])
-    assert ADDRESSES[provider].rstrip("/") in checked["issuers"][0]
+    assert checked["roles"] or checked["values"] or checked["accepted"]
 
 
-@pytest.mark.parametrize("provider", sorted(ADDRESSES))
+@pytest.mark.parametrize("provider", sorted(OPTIONS))
 def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> None:
-    said = json.loads(init(tmp_path, provider, "--json", audience="agents-api").output)
-    assert any("agents-api" in step for step in said["steps"])
-    assert any("not an application" in step for step in said["steps"])
-    assert "never the ID token" in said["steps"][-1]
+    said = json.loads(init(tmp_path, provider, "--json").output)
+    steps = " ".join(said["steps"])
+    assert ("agents-api" in steps) == ("agents-api" in OPTIONS[provider])
+    assert "{" not in steps.replace("{issuer}", "")
+    assert ("never the ID token" in said["steps"][-1]) == (provider not in ("google", "google-iap"))
     assert sorted(Path(file).name for file in said["written"]) == ["graph.py", "langgraph.json", "oidc-auth.toml"]
+
+
+@pytest.mark.parametrize("provider", ["generic", "auth0", "keycloak", "entra", "okta", "cognito"])
+def test_it_says_that_an_api_is_registered_and_no_application(tmp_path: Path, provider: str) -> None:
+    said = json.loads(init(tmp_path, provider, "--json").output)
+    assert re.search(r"an API,? not an application", " ".join(said["steps"]))
+
+
+def test_what_binds_a_token_to_this_api_is_written_down(tmp_path: Path) -> None:
+    assert init(tmp_path / "c", "cognito").exit_code == 0
+    assert init(tmp_path / "g", "github-actions").exit_code == 0
+    cognito, github = (
+        tomllib.loads((tmp_path / name / "oidc-auth.toml").read_text("utf-8"))["issuer"][0] for name in ("c", "g")
+    )
+    assert cognito["client_claim"] == {"claim": "client_id", "values": ["WEB", "BATCH"]}
+    assert github["require"] == {"repository_owner_id": "12345", "ref": "refs/heads/main"}
 
 
 def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(tmp_path: Path) -> None:
@@ -133,6 +169,15 @@ def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
         (("keycloak", "--audience", "a", "--url", "https://x.test", "--domain", "y"), "keycloak takes --url"),
         (("keycloak", "--url", "https://x.test/realms/a"), "--audience"),
         (("keycloack", "--audience", "a"), "keycloak"),
+        (
+            ("cognito", "--region", "r", "--user-pool", "p"),
+            "cognito takes --client: its access tokens name no audience",
+        ),
+        (("cognito", "--region", "r", "--client", "WEB"), "cognito takes --region and --user-pool"),
+        (("google", "--audience", "a"), "google takes --require: Google signs for everybody"),
+        (("google", "--audience", "a", "--require", "hd"), "CLAIM=VALUE"),
+        (("google", "--audience", "a", "--url", "https://x.test"), "google takes no address"),
+        (("auth0", "--domain", "a.b.c", "--audience", "a", "--client", "x"), "auth0 takes no --client"),
     ],
 )
 def test_what_is_missing_is_a_usage_error_and_never_a_question(

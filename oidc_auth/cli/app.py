@@ -11,6 +11,7 @@ from .demo import demo
 from .doctor.command import doctor
 from .explain import can, explain, label
 from .init import init
+from .schema import schema
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +20,5 @@ def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 
 
-for command in (init, check, explain, can, label, doctor, adopt, demo):
+for command in (init, check, explain, can, label, doctor, schema, adopt, demo):
     app.add_command(command)

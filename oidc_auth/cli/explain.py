@@ -137,7 +137,10 @@ def _missing(why: Explanation, permission: str) -> str:
 @claims_option()
 @json_option
 def label(file: Path, claims_file: IO[str], *, as_json: bool) -> None:
-    """Print the store label of the user whom claims name: the first part of each of their namespaces."""
+    """Print the store label of the user whom claims name: the first part of each of their namespaces.
+
+    Exit status 1 when the claims name nobody.
+    """
     why = loaded(file).explain(read_claims(claims_file))
     if not why.identity:
         raise click.ClickException(why.refusal)

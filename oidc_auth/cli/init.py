@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from ..config.load import FILE_NAME, load_mapping
+from ..config.load import FILE_NAME
 from ..config.providers import PRESETS
-from ..errors import ConfigError
 from .dev_server import quickstart_folder
 from .inputs import json_option
 from .langgraph_json import LANGGRAPH_JSON, secured
 from .screen import print_json, say
-from .setups import setup_of
+from .setups import LAST_STEP
+from .starter import Starter, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,21 +26,19 @@ DEFAULT_ORIGIN = "http://localhost:3000"
 """Where a chat front end runs while it is developed."""
 
 
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
-
-
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     for name in reversed(PARAMETERS):
         takers = ", ".join(sorted(provider for provider, preset in PRESETS.items() if name in preset.keys))
-        command = click.option(_option(name), name, help=f"The provider's address ({takers}).")(command)
+        command = click.option(option(name), name, help=f"The provider's address ({takers}).")(command)
     return command
 
 
 @click.command()
 @click.argument("provider", type=click.Choice(sorted(PRESETS)))
 @_parameter_options
-@click.option("--audience", required=True, help="This API's name, which must be in a token's aud.")
+@click.option("--audience", default="", help="This API's name, which must be in a token's aud.")
+@click.option("--client", "clients", multiple=True, help="A client that may call, where tokens name no audience.")
+@click.option("--require", "conditions", multiple=True, metavar="CLAIM=VALUE", help="What must hold of each token.")
 @click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where to write.")
 @click.option("--origin", "origins", multiple=True, default=[DEFAULT_ORIGIN], help="A front end that may call the API.")
 @click.option("--force", is_flag=True, help="Replace what is there; other keys of langgraph.json stay.")
@@ -49,6 +46,8 @@ def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
 def init(
     provider: str,
     audience: str,
+    clients: Sequence[str],
+    conditions: Sequence[str],
     folder: Path,
     origins: Sequence[str],
     *,
@@ -61,51 +60,21 @@ def init(
     Asks nothing and fetches nothing. In a folder without a graph it also writes one that needs no model, to try it
     with. Exit status 0 when written, 1 when a file is there already (see --force) or a value is not valid.
     """
+    addresses = {name: value for name, value in given.items() if value is not None}
+    starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
     files = {
-        folder / FILE_NAME: _toml(provider, audience, given),
+        folder / FILE_NAME: starter.toml(),
         folder / LANGGRAPH_JSON: _langgraph_json(folder / LANGGRAPH_JSON, origins),
     }
     _refuse_existing(files, force=force)
     if not (folder / LANGGRAPH_JSON).exists() and not (folder / GRAPH).exists():
         files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
     _write(files)
-    steps, following = setup_of(provider).steps_for(audience), _following(folder)
+    steps, following = starter.setup.steps_for(audience), _following(folder)
     if as_json:
         print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
     else:
         _print(provider, files, steps, following)
-
-
-def _toml(provider: str, audience: str, given: Mapping[str, str | None]) -> str:
-    keys, setup = PRESETS[provider].keys, setup_of(provider)
-    if {name for name, value in given.items() if value is not None} != set(keys):
-        wanted = " and ".join(_option(key) for key in keys) or "no address"
-        raise click.UsageError(f"{provider} takes {wanted}{', and no other address' if keys else ''}")
-    address = "".join(f"{f'{key} = {_quoted(str(given[key]))}':<42} # {setup.address}\n" for key in keys)
-    name = f"audience = {_quoted(audience)}"
-    text = f"""\
-# Who may do what on this LangGraph server. Nothing that is not written here is allowed.
-# After a change: oidc-auth check {FILE_NAME}; why somebody may (not) do something: oidc-auth explain {FILE_NAME} ...
-
-[[issuer]]
-preset = "{provider}"
-{address}{name:<42} # this API's name: tokens for anything else are refused
-# tenant = "org_id"                        # with a claim that names the organization, nobody reaches into another one
-
-{setup.map}
-[langgraph]
-webhooks = "deny"                          # no run may post its result anywhere; "https": to https addresses
-"""
-    try:
-        load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
-    except ConfigError as error:
-        raise click.ClickException(error.report()) from None
-    return text
-
-
-def _quoted(text: str) -> str:
-    """Return a TOML basic string; JSON's escapes are among TOML's, and it needs one more (TOML 1.0: DEL)."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
 def _langgraph_json(file: Path, origins: Sequence[str]) -> str:
@@ -147,7 +116,8 @@ def _following(folder: Path) -> list[str]:
 def _print(provider: str, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
     for file in files:
         say("[green]written[/]", f" {file}")
-    say("", f"\nIn {provider}'s dashboard (an API, not an application; an access token, not an ID token):")
+    reminder = " (an API, not an application; an access token, not an ID token)" if LAST_STEP in steps else ""
+    say("", f"\nIn {provider}'s dashboard{reminder}:")
     for number, step in enumerate(steps, 1):
         say("", f"  {number}. {step}")
     say("", "\nThen:")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 LAST_STEP = "Let the client send the access token ('Authorization: Bearer ...'), never the ID token."
+WITHOUT_ACCESS_TOKENS = frozenset({"google", "google-iap"})
+"""Google has no access tokens for other people's APIs, and its proxy sends the token itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,18 +19,23 @@ class Setup:
         address: what its address is, for the comment beside it.
         map: the TOML after the issuer's own keys: grants, and roles where the grants name some.
         steps: what to do in its dashboard, in order; ``{audience}`` stands for this API's name.
+        wants: the options it cannot do without, and why.
+        client: the claim that names the client, for a provider whose tokens name no audience; else "".
     """
 
     address: str
     map: str
     steps: list[str]
+    wants: dict[str, str] = field(default_factory=dict[str, str])
+    client: str = ""
 
     def steps_for(self, audience: str) -> list[str]:
         """Return the steps for one API."""
-        return [*(step.replace("{audience}", audience) for step in self.steps), LAST_STEP]
+        return [step.replace("{audience}", audience) for step in self.steps]
 
 
 def setup_of(provider: str) -> Setup:
     """Return how a provider is set up; one without an entry like ``generic``."""
     known = tomllib.loads((files("oidc_auth") / "cli" / "providers.toml").read_text("utf-8"))
-    return Setup(**known.get(provider, known["generic"]))
+    setup = Setup(**known.get(provider, known["generic"]))
+    return setup if provider in WITHOUT_ACCESS_TOKENS else replace(setup, steps=[*setup.steps, LAST_STEP])

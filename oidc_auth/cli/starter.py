@@ -1,0 +1,126 @@
+"""The configuration that ``oidc-auth init`` writes: a provider's address, what binds a token to this API, and a map."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from ..config.load import FILE_NAME, load_mapping
+from ..config.providers import PRESETS
+from ..errors import ConfigError
+from .setups import setup_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from ..config.providers import Preset
+    from .setups import Setup
+
+
+def option(name: str) -> str:
+    """Return how a key is spelled as an option."""
+    return f"--{name.replace('_', '-')}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Starter:
+    """What the options say.
+
+    Attributes:
+        provider: the preset.
+        audience: this API's name, or "".
+        clients: the clients that may call, for a provider whose tokens name no audience.
+        conditions: ``claim=value``, each of which must hold.
+        addresses: the preset's parameters.
+    """
+
+    provider: str
+    audience: str
+    clients: Sequence[str]
+    conditions: Sequence[str]
+    addresses: Mapping[str, str]
+
+    @property
+    def preset(self) -> Preset:
+        """What the provider fixes."""
+        return PRESETS[self.provider]
+
+    @property
+    def setup(self) -> Setup:
+        """How the provider is set up."""
+        return setup_of(self.provider)
+
+    def toml(self) -> str:
+        """Return the file.
+
+        Raises:
+            click.UsageError: an option is missing, or does not belong to the provider.
+            click.ClickException: a value is not valid.
+        """
+        if fault := next(self._faults(), None):
+            raise click.UsageError(f"{self.provider} takes {fault}")
+        text = "\n".join([*self._head(), "", *self._issuer(), "", *self._rest()])
+        try:
+            load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
+        except ConfigError as error:
+            raise click.ClickException(error.report()) from None
+        return text
+
+    def _faults(self) -> Iterator[str]:
+        keys, setup = self.preset.keys, self.setup
+        if set(self.addresses) != set(keys):
+            wanted = " and ".join(option(key) for key in keys) or "no address"
+            yield f"{wanted}{', and no other address' if keys else ''}"
+        if not (self.audience or setup.client or "audience" in self.preset.settings):
+            yield "--audience: this API's name, which must be in a token's aud"
+        for name, given in (("client", self.clients), ("require", self.conditions)):
+            if name in setup.wants and not given:
+                yield f"--{name}: {setup.wants[name]}"
+        if self.clients and not setup.client:
+            yield "no --client: its tokens name their audience"
+        for condition in self.conditions:
+            claim, _, value = condition.partition("=")
+            if not (claim and value):
+                yield f"--require as CLAIM=VALUE, not {condition!r}"
+
+    def _head(self) -> Iterator[str]:
+        yield "# Who may do what on this LangGraph server. Nothing that is not written here is allowed."
+        yield f"# After a change: oidc-auth check {FILE_NAME}. Why may somebody (not) do something?"
+        yield f"# oidc-auth explain {FILE_NAME} --token-file FILE"
+
+    def _issuer(self) -> Iterator[str]:
+        yield "[[issuer]]"
+        yield f'preset = "{self.provider}"'
+        yield from (_line(f"{key} = {_quoted(self.addresses[key])}", self.setup.address) for key in self.preset.keys)
+        if self.audience:
+            yield _line(f"audience = {_quoted(self.audience)}", "this API's name: tokens for anything else are refused")
+        if self.clients:
+            values = ", ".join(_quoted(client) for client in self.clients)
+            yield f'client_claim = {{ claim = "{self.setup.client}", values = [{values}] }}'
+        if "tenant" not in self.preset.settings:
+            yield _line('# tenant = "org_id"', "the claim that names the organization: nobody reaches into another one")
+        if self.conditions:
+            yield ""
+            yield _line("[issuer.require]", "all must hold")
+        for condition in self.conditions:
+            claim, _, value = condition.partition("=")
+            yield f"{_quoted(claim)} = {_quoted(value)}"
+
+    def _rest(self) -> Iterator[str]:
+        yield self.setup.map.replace('"{audience}"', _quoted(self.audience))
+        yield "[langgraph]"
+        yield _line('webhooks = "deny"', 'no run may post its result anywhere; "https": to https addresses')
+        yield ""
+
+
+def _line(setting: str, comment: str) -> str:
+    return f"{setting:<42} # {comment}" if comment else setting
+
+
+def _quoted(text: str) -> str:
+    """Return a TOML basic string; JSON's escapes are among TOML's, and it needs one more (TOML 1.0: DEL)."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
