@@ -111,7 +111,8 @@ def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) ->
     if is_other or not wanted:
         marks = {"typ": typ, "token_use": token_use, "sts": status}
         found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
-        raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found or LOGOUT_EVENT)
+        found = LOGOUT_EVENT if LOGOUT_EVENT in claims else found
+        raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found)
 
 
 def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:

@@ -117,7 +117,7 @@ def attribute(refusal: OIDCAuthError, claims: Mapping[str, object], policy: Toke
         return refusal
     refusal.issuer = policy.issuer
     claim, value = named_identity(claims, policy)
-    refusal.user = pseudonym(claim.prefix + value) if isinstance(value, str) else ""
+    refusal.user = pseudonym(claim.prefix + value) if isinstance(value, str) and value else ""
     return refusal
 
 

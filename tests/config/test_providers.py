@@ -445,6 +445,20 @@ def test_what_a_provider_signs_for_others_is_nobody(name: str, changes: dict[str
     assert refusal(configured(sample, issuer), presented(sample, issuer, **changes)).code is code
 
 
+@pytest.mark.parametrize("name", SAMPLES)
+def test_a_claim_less_is_nobody_or_somebody_who_may_do_no_more(name: str) -> None:
+    sample = SAMPLES[name]
+    issuer = sample.issuer
+    oidc = configured(sample, issuer)
+    for claim in sample.claims:
+        try:
+            caller = come_in(oidc, presented(sample, issuer, **{claim: None}))
+        except OIDCAuthError:
+            continue
+        assert set(caller.permissions) <= set(sample.gives)
+        assert caller.identity in {sample.who[0], f"client:{sample.claims.get('cid')}"}
+
+
 # --- what is particular to one provider ------------------------------------------------------------------------------
 
 
