@@ -118,8 +118,8 @@ class Glewlwyd:
     def client_credentials(self, scope: str, *, resource: str = AUDIENCE) -> str:
         """An access token of the machine client."""
         name, secret = MACHINE_CLIENT
-        form = {"grant_type": "client_credentials", "scope": scope, "resource": resource}
-        return str(self._token({**form, "client_id": name, "client_secret": secret})["access_token"])
+        form = {"grant_type": "client_credentials", "scope": scope, "client_id": name, "client_secret": secret}
+        return str(self._token({**form, "resource": resource} if resource else form)["access_token"])
 
     def user_tokens(self, scope: str, *, resource: str = AUDIENCE) -> dict[str, Any]:
         """The whole answer of the token endpoint to alice, with `access_token` and `id_token`."""

@@ -54,6 +54,14 @@ def test_an_id_token_and_a_token_for_another_api_are_refused(at_server: Enforced
         assert [detail.partition(":")[0] for detail in details] == [code, "audience_mismatch"]
 
 
+def test_an_audience_that_is_a_list_of_words_is_one_name(at_server: Enforced, independent: Glewlwyd) -> None:
+    # Asked for no API, it writes the whole scope into aud; a word of it is nobody's audience.
+    token = independent.client_credentials("threads:read threads:write", resource="")
+    for audience, status in (("threads:write", 401), ("threads:read threads:write", 200)):
+        at_server.install(configured(independent, audience=audience))
+        assert at_server.ask("POST", "/threads", token, {}).status_code == status
+
+
 @pytest.mark.parametrize("keep_old", [True, False])
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
 def test_after_a_rotation_the_next_token_works_at_once(
