@@ -97,6 +97,7 @@ MADE: dict[str, tuple[list[Callable[[LocalIssuer], str]], dict[str, Any]]] = {
         [sent(**{**NO_PERMISSIONS, "https://acme.com/roles": ["Agent Admin"], "org_id": None})],
         document(),
     ),
+    "The application requires sender constraining": ([sent(cnf={"jkt": "0tYCoFsV"})], document()),
     "The token has expired": ([sent(iat=NOW - 90_000, exp=NOW - 3_600)], document()),
 }
 NO_AUDIENCE = "The audience is missing from the file"
