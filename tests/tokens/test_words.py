@@ -215,3 +215,51 @@ def test_a_pointer_is_respelled_as_a_claim_path(path: str, advice: str) -> None:
     with pytest.raises(ClaimPathError) as refused:
         parse_path(path)
     assert str(refused.value) == f"{path!r} looks like a JSON pointer or JSONPath: {advice}"
+
+
+@pytest.mark.parametrize(
+    ("subject", "found"),
+    [
+        (None, "no such claim"),
+        ("a\x00", "control characters"),
+        ("a\x1f", "control characters"),
+        ("a\x7f", "control characters"),
+        ("a\x9f", "control characters"),
+        ("x" * 256, "more than 255 characters"),
+        ("system", "the reserved name 'system'"),
+    ],
+)
+def test_what_is_wrong_with_an_identity_is_said(subject: str | None, found: str) -> None:
+    door = Door()
+    claims = {name: value for name, value in claims_of(door.issuer, sub=subject).items() if value is not None}
+    assert heard(door, compact(header_of(door.issuer), claims, door.issuer.keys[0])) == ("a string in sub", found)
+
+
+@pytest.mark.parametrize("subject", ["Zoë \u200bYves", "\u200b ", "a\xa0b", "~\u2028X"])
+def test_strange_characters_that_control_nothing_name_somebody(subject: str) -> None:
+    caller = asyncio.run((door := Door()).admit(door.issuer.token(subject)))
+    assert caller.identity == subject
+
+
+def test_a_prefix_of_another_issuer_is_said_to_be_taken() -> None:
+    door = Door(
+        identity=[{"claim": "uid", "prefix": "u:"}, {"claim": "sub", "prefix": "u:x:"}],
+    )
+    token = compact(header_of(door.issuer), claims_of(door.issuer, uid="x:alice"), door.issuer.keys[0])
+    assert heard(door, token) == ("a string in uid", "a value that begins with another identity_prefix")
+
+
+@pytest.mark.parametrize(("length", "found"), [(118, f"'{'x' * 118}'"), (119, f"'{'x' * 116}...")])
+def test_a_long_value_is_cut_to_120_characters(length: int, found: str) -> None:
+    door = Door()
+    assert heard(door, door.issuer.token(audience="x" * length))[1] == found
+
+
+def test_the_earliest_time_there_is_lies_in_the_past() -> None:
+    door = Door()
+    assert asyncio.run(door.admit(door.issuer.token(nbf=-253_402_300_799))).expires_at == NOON + 300
+
+
+def test_a_claim_is_spelled_as_the_configuration_writes_it() -> None:
+    door = Door(required_claims=['"a.b".Xc'])
+    assert heard(door, door.issuer.token())[0] == 'a claim "a.b".Xc'
