@@ -118,11 +118,12 @@ def test_the_commands_of_the_guide_lead_to_the_first_200(keycloak: KeycloakProce
     terminal = Terminal(tmp_path, keycloak.port)
     with terminal.serving(second):
         answers = terminal.run(third)
-        explained = terminal.run(third.partition("curl -i")[0] + fourth)
+        explained, _, looked_at = terminal.run(third.partition("curl -i")[0] + fourth).partition("What surrounds it")
     assert re.findall(r"HTTP/1.1 (\d+)", answers) == ["401", "200", "403"]
     assert '"owner":"00000000-0000-4000-8000-000000000001"' in answers
     assert "missing permission threads:create (threads:write includes it)" in answers
-    assert "threads:read" in explained
+    assert "resource_access.langgraph-api.roles: 'threads:read': gives threads:read" in explained
+    assert "identity 00000000-0000-4000-8000-000000000001; may threads:search" in looked_at
 
 
 def test_the_sample_token_of_the_guide_has_the_shape_of_a_real_one(realm: Realm) -> None:
