@@ -332,8 +332,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
 def with_tables(page: str) -> str:
     """Return a page with the tables that the tests of the server drive."""
     text = (FOLDER / page).read_text("utf-8")
-    block = re.compile(r"(<!-- table: (\S+) -->\n\n).*?(\n\n<!-- end -->)", re.DOTALL)
-    return block.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+    block = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+    return block.sub(lambda found: f"{found[1]}\n{TABLES[found[2]]()}\n\n{found[3]}", text)
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

@@ -27,6 +27,13 @@ def test_a_generated_page_is_current(page: str) -> None:
     assert written == generator().PAGES[page](), "run python docs/generate.py"
 
 
+def test_the_page_of_what_is_enforced_keeps_its_sections() -> None:
+    """Its tables are put between two marks: a mark that is missing would take the text after it along."""
+    page = (ROOT / "docs" / "enforcement.md").read_text("utf-8")
+    assert page.count("<!-- table: ") == page.count("<!-- end -->") == len(generator().TABLES)
+    assert [page.count(f"<!-- table: {name} -->") for name in generator().TABLES] == [1, 1, 1, 1]
+
+
 def test_the_commands_of_the_readme_are_the_ones_that_ci_runs() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     commands = re.findall(r"```bash\n(.*?)\n```", readme, re.DOTALL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,9 +98,19 @@ def test_what_was_stamped_is_its_users_under_protect_and_no_strangers(old: OldSe
     town.enforce()
     alice, bob = town.person("alice", *EVENTS), town.person("bob", *EVENTS)
     assert [visible(alice, made), visible(bob, made)] == [[200, 200, 200], [404, 404, 404]]
-    path = f"/runs/crons/{made['/runs/crons']}"
-    assert "authorized_until" not in alice("GET", path).json()["metadata"]
-    assert alice("PATCH", path, {"schedule": "0 0 2 1 *"}).json()["payload"]["metadata"]["authorized_until"] > 0
+
+
+def test_a_cron_of_another_name_does_not_run_for_its_new_owner(old: OldServer, town: Town) -> None:
+    """The scheduler knows it by who made it: neither of the two started this."""
+    cron = old.make(user_id="alice", org_id="acme")["/runs/crons"]
+    old.adopt(*BY_USER, "--write")
+    town.enforce()
+    alice = town.person("alice", *EVENTS)
+    change = {"schedule": "* * * * * *", "metadata": {"job": "adopted"}, "on_run_completed": "keep"}
+    assert alice("PATCH", f"/runs/crons/{cron}", change).json()["payload"]["metadata"]["authorized_until"] > 0
+    time.sleep(2.2)  # two fires of the server's own scheduler
+    assert alice("DELETE", f"/runs/crons/{cron}").is_success
+    assert town.person("root", "root").search("threads", job="adopted") == []
 
 
 def visible(somebody: Somebody, made: dict[str, str]) -> list[int]:
