@@ -34,6 +34,23 @@ def test_check_shows_what_each_role_gives() -> None:
     assert "issuer  https://issuer.test, audience agents" in shown.output
 
 
+def test_check_names_each_exact_issuer(tmp_path: Path) -> None:
+    file = tmp_path / "entra.toml"
+    tenant = "8d5f2a3e-0000-4000-8000-000000000001"
+    file.write_text(f'[[issuer]]\npreset = "entra"\ntenants = "{tenant}"\naudience = "a"\n', "utf-8")
+    issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+    assert json.loads(run("check", str(file), "--json").output)["issuers"] == [issuer]
+    assert f"issuer  {issuer}, audience a" in run("check", str(file)).output
+
+
+@pytest.mark.parametrize("command", [("check",), ("explain", "--claims", "-"), ("doctor",)])
+def test_without_a_terminal_there_is_plain_text(command: tuple[str, ...], issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        shown = run(command[0], str(QUICKSTART), *command[1:], given=json.dumps(ALICE), env={"OIDC_ISSUER": url})
+    assert len(shown.output) > 100
+    assert "\x1b" not in shown.output
+
+
 def test_a_wildcard_in_a_role_is_shown_with_what_it_stands_for() -> None:
     assert "every permission: all 21" in run("check", str(QUICKSTART)).output
 

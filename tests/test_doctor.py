@@ -165,6 +165,31 @@ def test_the_spelling_is_also_looked_at_where_the_keys_have_an_address_of_their_
     assert (checks["keys-reachable"]["status"], checks["issuer-spelling"]["status"]) == ("ok", "error")
 
 
+TENANTS = ("8d5f2a3e-0000-4000-8000-000000000001", "8d5f2a3e-0000-4000-8000-000000000002")
+
+
+def test_each_tenant_of_an_issuer_is_looked_at(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served(path=f"/{TENANTS[0]}/v2.0") as url:
+        template = url.replace(TENANTS[0], "{tenantid}")
+        one = examined(configured(tmp_path, template, f"tenants = ['{TENANTS[0]}']"))
+        both = examined(configured(tmp_path, template, f"tenants = {list(TENANTS)}\ntenant = 'tid'"))
+    assert (one["keys-reachable"]["status"], one["issuer-spelling"]["status"]) == ("ok", "ok")
+    assert [found["what"].partition("/v2.0")[0][-36:] for found in both["keys-reachable"]["findings"]] == [TENANTS[1]]
+
+
+def test_another_spelling_that_nobody_serves_is_a_warning_only(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, f"aliases = ['{url}/other']"))
+    assert (checks["keys-reachable"]["status"], "/other" in text(checks["keys-reachable"])) == ("warning", True)
+
+
+def test_a_provider_that_never_answers_is_given_up_on(tmp_path: Path, issuer: LocalIssuer) -> None:
+    issuer.fault = Fault.STALL
+    with issuer.served() as url:
+        checks = examined(configured(tmp_path, url, limits="[limits]\nfetch_timeout = 0.3\n"))
+    assert checks["keys-reachable"]["status"] == "error"
+
+
 def test_a_redirect_is_an_error_that_names_where_it_leads(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.REDIRECT
     with issuer.served() as url:

@@ -61,6 +61,14 @@ def test_its_faults_reach_a_real_client_over_http(issuer: LocalIssuer, fault: Fa
             over_http(issuer, token)
 
 
+def test_a_provider_that_never_answers_is_given_up_on_over_http(issuer: LocalIssuer) -> None:
+    with issuer.served():
+        token = issuer.token()
+        issuer.fault = Fault.STALL
+        with pytest.raises(UpstreamError, match=r"no answer within 0.3 s|ReadTimeout"):
+            over_http(issuer, token, fetch_timeout=0.3)
+
+
 def test_a_key_that_it_rotated_in_is_used_at_once(issuer: LocalIssuer) -> None:
     with issuer.served():
         before = issuer.token("alice")

@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..config.build import rights_of_roles, rights_of_values
+from ..config.issuers import exact_issuers
 from ..config.load import Loaded, load_file
 from ..errors import ConfigError
 from ..permissions.mapping import united
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from ..config.schema import Document
+    from ..config.schema import Document, IssuerTable
     from ..permissions.names import Reach
 
     Columns = Mapping[str, Mapping[str, Reach]]
@@ -60,7 +61,7 @@ def _described(loaded: Loaded, roles: Columns, values: Columns) -> dict[str, Any
     return {
         "valid": True,
         "digest": loaded.digest,
-        "issuers": [table.issuer for table in loaded.document.issuer],
+        "issuers": [issuer for table in loaded.document.issuer for issuer in _exact(table)],
         "warnings": list(loaded.warnings),
         "roles": {role: _names(given) for role, given in roles.items()},
         "values": {value: _names(given) for value, given in values.items()},
@@ -78,9 +79,8 @@ def _print(loaded: Loaded, roles: Columns, values: Columns) -> None:
     screen = console()
     screen.print(f"[green]valid[/] {escape(loaded.source)} ({loaded.digest})", soft_wrap=True)
     for table in loaded.document.issuer:
-        screen.print(
-            f"issuer  {table.issuer}, audience {', '.join(table.audience) or '-'}", markup=False, soft_wrap=True
-        )
+        for issuer in _exact(table):
+            screen.print(f"issuer  {issuer}, audience {', '.join(table.audience) or '-'}", markup=False, soft_wrap=True)
     for where, names in _accepted(loaded.document):
         screen.print(f"accepts {where}: {', '.join(names)}", markup=False, soft_wrap=True)
     for name, role in loaded.document.roles.items():
@@ -106,6 +106,11 @@ def _expansions(wildcards: Iterable[str]) -> Table:
         everything = f"every permission: all {len(EVENTS)} and the {len(GROUPS)} groups"
         table.add_row(escape(text), everything if len(covered) == len(NAMES) else ", ".join(covered))
     return table
+
+
+def _exact(table: IssuerTable) -> list[str]:
+    """Return every issuer that a table stands for: other spellings and each tenant too."""
+    return [exact.issuer for exact in exact_issuers(table.issuer, table.aliases, table.tenants)]
 
 
 def _accepted(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:

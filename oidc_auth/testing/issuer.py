@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -60,7 +60,7 @@ class LocalIssuer:
         clock: the same; tokens and the ``Date`` field of answers over HTTP follow it.
         fault: what goes wrong, or None.
         fetched: the URLs that were fetched, in order.
-        release: set it to let go of fetches that ``Fault.STALL`` holds.
+        release: set it to let go of fetches that ``Fault.STALL`` holds; over HTTP the end of ``served`` does.
     """
 
     def __init__(
@@ -164,7 +164,8 @@ class LocalIssuer:
             port: the port; 0 chooses a free one.
             path: what follows the port in the issuer: ``/realms/acme``, or ``/`` as Auth0 has it.
         """
-        server = ThreadingHTTPServer((LOOPBACK, port), _handler(self))
+        stalled = Event()
+        server = ThreadingHTTPServer((LOOPBACK, port), _handler(self, stalled))
         self.url = f"http://{LOOPBACK}:{server.server_port}{path}"
         logger.warning("LocalIssuer serves %s: it signs whatever it is asked to, use it for tests only", self.url)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -172,6 +173,7 @@ class LocalIssuer:
         try:
             yield self.url
         finally:
+            stalled.set()
             server.shutdown()
             thread.join()
             server.server_close()
@@ -193,11 +195,13 @@ def _json(document: Mapping[str, Any]) -> Response:
     return Response(200, {"content-type": "application/json"}, json.dumps(document).encode())
 
 
-def _handler(issuer: LocalIssuer) -> type[BaseHTTPRequestHandler]:
+def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.fetched.append(f"http://{self.headers['host']}{self.path}")
-            if issuer.fault is Fault.DOWN:
+            if issuer.fault is Fault.STALL:
+                stalled.wait()
+            if issuer.fault in (Fault.DOWN, Fault.STALL):
                 self.close_connection = True
                 return
             status, headers, body = issuer.answer(self.path)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield each provider whose clock differs by more than its leeway."""
-    skews = [(p.table, _skew(exchange)) for p in surroundings.answered() for exchange in p.exchanges[:1]]
+    skews = [(p, _skew(exchange)) for p in surroundings.answered() for exchange in p.exchanges[:1]]
     if all(skew is None for _, skew in skews):
         raise NotApplicableError("no provider says what time it is")
-    for table, skew in skews:
-        if skew is not None and abs(skew) > table.leeway:
+    for provider, skew in skews:
+        leeway = provider.table.leeway
+        if skew is not None and abs(skew) > leeway:
             ahead = "behind" if skew > 0 else "ahead of"
-            what = f"this host's clock is {abs(skew):.0f} s {ahead} that of {table.issuer}; leeway {table.leeway:g} s"
+            what = f"this host's clock is {abs(skew):.0f} s {ahead} that of {provider.issuer}; leeway {leeway:g} s"
             yield Finding(what, "let this host follow a time server (NTP)")
 
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield each issuer that its own document spells otherwise."""
-    named = [(p.table.issuer, p.document(discovery=True).get("issuer")) for p in surroundings.asked()]
+    named = [(provider, provider.document(discovery=True).get("issuer")) for provider in surroundings.asked()]
     if all(found is None for _, found in named):
         raise NotApplicableError("no discovery document")
-    for configured, found in named:
+    for provider, found in named:
+        configured = provider.issuer
         if isinstance(found, str) and found != configured:
             difference = _difference(configured, found)
             yield Finding(
                 f"configured is {configured!r}, the document says {printable(found)!r}{difference}",
                 f"tokens will say the same as the document: write issuer = {printable(found)!r}",
+                provider.severity,
             )
 
 

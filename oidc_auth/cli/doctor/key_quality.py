@@ -28,9 +28,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     if not any(members for _, members in published):
         raise NotApplicableError("no key set")
     for provider, members in published:
-        yield from (
-            Finding(f"{provider.table.issuer}: {what}", cure, severity) for what, cure, severity in _of(members)
-        )
+        yield from (Finding(f"{provider.issuer}: {what}", cure, severity) for what, cure, severity in _of(members))
 
 
 def _members(provider: Provider) -> list[object]:

@@ -29,9 +29,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
         # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm, and each key has both.
         if offered and not offered & allowed:
             found, wanted = ", ".join(sorted(offered)), ", ".join(sorted(allowed))
-            yield Finding(
-                f"{provider.table.issuer}: keys for {found}; algorithms allows {wanted}", "leave algorithms out"
-            )
+            yield Finding(f"{provider.issuer}: keys for {found}; algorithms allows {wanted}", "leave algorithms out")
 
 
 def _algorithms(provider: Provider) -> set[str]:

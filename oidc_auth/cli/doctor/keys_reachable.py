@@ -23,7 +23,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield each issuer whose keys cannot be had."""
     for provider in surroundings.asked():
         if provider.failure:
-            yield Finding(f"{provider.table.issuer}: {printable(provider.failure)}", CURE)
+            yield Finding(f"{provider.issuer}: {printable(provider.failure)}", CURE, provider.severity)
 
 
 CHECK = Check(Severity.ERROR, "each provider's keys can be fetched", find)

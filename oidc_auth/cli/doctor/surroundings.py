@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
+from ...config.issuers import exact_issuers
 from ...config.load import Loaded, load_file
 from ...config.raw import table_in
 from ...errors import ConfigError, UpstreamError
@@ -19,10 +20,10 @@ from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, permitted
 from ...keys.source import KeyLimits, RemoteKeys
 from ...observe import silent
 from ..langgraph_json import LANGGRAPH_JSON
-from .finding import NotApplicableError
+from .finding import NotApplicableError, Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ...config.schema import IssuerTable, LimitsTable
@@ -40,17 +41,26 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What one issuer's provider answered.
+    """What the provider of one issuer answered; of Entra's tenants and other spellings, each is an issuer.
 
     Attributes:
-        table: the issuer's configuration.
+        issuer: the issuer, exactly.
+        table: its configuration.
+        alias: whether it is another spelling only, which a provider need not know.
         failure: why the server would have no keys, or "".
         exchanges: every answer there was.
     """
 
+    issuer: str
     table: IssuerTable
-    failure: str
-    exchanges: tuple[Exchange, ...]
+    alias: bool = False
+    failure: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+
+    @property
+    def severity(self) -> Severity | None:
+        """How bad a finding about it is at most; None: as bad as the check says."""
+        return Severity.WARNING if self.alias else None
 
     def document(self, *, discovery: bool) -> Mapping[str, Any]:
         """Return the discovery document, or the key set; empty when there was none."""
@@ -172,18 +182,30 @@ def gather(file: Path, langgraph_file: Path, server: RunningServer | None) -> Su
 
 async def _ask_all(loaded: Loaded) -> tuple[Provider, ...]:
     limits = loaded.document.limits
-    return tuple(await asyncio.gather(*(_ask(table, limits) for table in loaded.document.issuer)))
+    asked = (_ask(provider, limits) for table in loaded.document.issuer for provider in _unasked(table))
+    return tuple(await asyncio.gather(*asked))
 
 
-async def _ask(table: IssuerTable, limits: LimitsTable) -> Provider:
+def _unasked(table: IssuerTable) -> Iterator[Provider]:
+    """Yield each exact issuer of a table, still without answers; keys whose place is written down are one set."""
+    if table.jwks is not None or table.jwks_url is not None:
+        yield Provider(table.issuer, table)
+        return
+    own = {exact.issuer for exact in exact_issuers(table.issuer, [], table.tenants)}
+    for exact in exact_issuers(table.issuer, table.aliases, table.tenants):
+        yield Provider(exact.issuer, table, alias=exact.issuer not in own)
+
+
+async def _ask(provider: Provider, limits: LimitsTable) -> Provider:
     """Fetch an issuer's keys by the server's own code; with ``jwks_url`` also look at the discovery document."""
+    issuer, table = provider.issuer, provider.table
     if table.jwks is not None:
-        return Provider(table, "", ())
+        return provider
     tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
     recorder = Recorder(HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls))
     bounds = KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes)
     keys = RemoteKeys(
-        table.issuer,
+        issuer,
         jwks_url=table.jwks_url,
         fetcher=recorder,
         limits=bounds,
@@ -194,11 +216,12 @@ async def _ask(table: IssuerTable, limits: LimitsTable) -> Provider:
     try:
         await keys.current(time.time())
     except UpstreamError as error:
-        failure = error.found.removeprefix(f"{table.issuer}: ")
-    if table.jwks_url is not None and permitted_url(metadata_url(table.issuer)) is None:
-        await _look(recorder, metadata_url(table.issuer), limits.fetch_timeout)
+        failure = error.found.removeprefix(f"{issuer}: ")
+    place = metadata_url(issuer)
+    if table.jwks_url is not None and not table.tenants and permitted_url(place) is None:
+        await _look(recorder, place, limits.fetch_timeout)
     await recorder.fetcher.aclose()
-    return Provider(table, failure, tuple(recorder.exchanges))
+    return replace(provider, failure=failure, exchanges=tuple(recorder.exchanges))
 
 
 async def _look(recorder: Recorder, url: str, timeout: float) -> None:  # noqa: ASYNC109 - the operator's own bound
