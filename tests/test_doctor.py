@@ -190,6 +190,14 @@ def test_a_provider_that_never_answers_is_given_up_on(tmp_path: Path, issuer: Lo
     assert checks["keys-reachable"]["status"] == "error"
 
 
+def test_an_authority_that_is_no_certificate_is_an_error_and_no_crash(tmp_path: Path, issuer: LocalIssuer) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate", "utf-8")
+    with issuer.served() as url:
+        more = f'jwks_url = "{url}/keys"\nca_file = "{tmp_path}/ca.pem"'
+        checks = examined(configured(tmp_path, url, more))
+    assert checks["keys-reachable"]["status"] == "error"
+
+
 def test_a_redirect_is_an_error_that_names_where_it_leads(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.REDIRECT
     with issuer.served() as url:

@@ -201,18 +201,15 @@ async def _ask(provider: Provider, limits: LimitsTable) -> Provider:
     issuer, table = provider.issuer, provider.table
     if table.jwks is not None:
         return provider
-    tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
-    recorder = Recorder(HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls))
-    bounds = KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes)
+    recorder, failure = _recorder(table, limits), ""
     keys = RemoteKeys(
         issuer,
         jwks_url=table.jwks_url,
         fetcher=recorder,
-        limits=bounds,
+        limits=KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes),
         observer=silent,
         bearer_file=table.bearer_file,
     )
-    failure = ""
     try:
         await keys.current(time.time())
     except UpstreamError as error:
@@ -224,11 +221,16 @@ async def _ask(provider: Provider, limits: LimitsTable) -> Provider:
     return replace(provider, failure=failure, exchanges=tuple(recorder.exchanges))
 
 
+def _recorder(table: IssuerTable, limits: LimitsTable) -> Recorder:
+    tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
+    return Recorder(HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls))
+
+
 async def _look(recorder: Recorder, url: str, timeout: float) -> None:  # noqa: ASYNC109 - the operator's own bound
     try:
         async with asyncio.timeout(timeout):
             await recorder("GET", url, {"accept": "application/json"}, None)
-    except (FetchError, TimeoutError):
+    except (FetchError, OSError):
         # The server does not need this document: its keys have an address of their own.
         return
 
