@@ -223,6 +223,38 @@ def test_every_command_explains_itself_and_its_exit_status(command: str) -> None
     assert (shown.exit_code, "xit status" in " ".join(shown.output.split())) == (0, True)
 
 
+def keys_in(document: object) -> set[str]:
+    """Return the keys of an answer, and those of the tables in its lists."""
+    if isinstance(document, list):
+        return {key for member in document for key in keys_in(member)}
+    if not isinstance(document, dict):
+        return set()
+    return {*document, *(key for name in ("checks", "findings", "problems") for key in keys_in(document.get(name)))}
+
+
+def test_the_documentation_names_every_key_of_every_answer(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[[issuer]]\n", "utf-8")
+    claims = (str(QUICKSTART), "--claims", "-", "--json")
+    options = ("generic", "--issuer", "https://x.test", "--audience", "a", "--dir", str(tmp_path / "app"), "--json")
+    commands = [
+        ("check", str(QUICKSTART), "--json"),
+        ("check", str(wrong), "--json"),
+        ("explain", *claims),
+        ("can", *claims, "threads:read"),
+        ("label", *claims),
+        ("doctor", str(wrong), "--json"),
+        ("init", *options),
+    ]
+    page = (QUICKSTART.parents[2] / "docs" / "command-line.md").read_text("utf-8").partition("## init")[0]
+    rows = {line.split("`")[1]: set(line.split("`")[3::2]) for line in page.splitlines() if line.startswith("| `")}
+    told: dict[str, set[str]] = {}
+    for command in commands:
+        answer = json.loads(run(*command, given=json.dumps(ALICE)).output)
+        told[command[0]] = told.get(command[0], set()) | keys_in(answer)
+    assert told == {name: keys for name, keys in rows.items() if name in told}
+
+
 def test_no_token_at_all_is_said() -> None:
     refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
     assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output) == (1, True)

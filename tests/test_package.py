@@ -121,6 +121,8 @@ def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path
     ):
         assert expected in names
     assert not any(name.startswith(("tests/", "examples/", "docs/")) for name in names)
+    points = next(name for name in names if name.endswith("entry_points.txt"))
+    assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
 
 
 def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
