@@ -168,7 +168,7 @@ def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTa
         policy=policy,
         grants=tuple(_grant(grant, roles) for grant in table.grant),
         display_name=None if table.display_name is None else tuple(table.display_name),
-        claims=tuple(tuple(path) for path in table.claims),
+        claims={spell(tuple(path)): tuple(path) for path in table.claims},
     )
 
 

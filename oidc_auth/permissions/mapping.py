@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from ..tokens.checks import meets, named_identity, named_tenant
-from ..tokens.claim_path import MISSING, ClaimPath, find, spell
+from ..tokens.claim_path import MISSING, ClaimPath, find
 from ..tokens.policy import MAX_IDENTITY, has_control
 from .caller import Caller, Tenancy
 from .names import Reach, closure, spelled
@@ -55,6 +55,8 @@ class Grant:
         split: what separates several values in one string, or None.
         strip_prefix: what a value must start with; it is taken off. Empty: nothing.
         when: conditions on other claims, all of which must hold.
+        exact: what each value gives, as the token spells it; worked out once.
+        prefixes: the same for values that begin so.
     """
 
     path: ClaimPath
@@ -65,6 +67,17 @@ class Grant:
     split: str | None = None
     strip_prefix: str = ""
     when: tuple[Requirement, ...] = ()
+    exact: Mapping[str, tuple[Right, ...]] = field(init=False, compare=False, repr=False)
+    prefixes: Mapping[str, tuple[Right, ...]] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Work out what tokens will say: they carry hundreds of values, of which few give anything."""
+        given = {**{name: (right,) for name, right in self.accepted.items()}, **self.mapped}
+        spelled_out = {self.strip_prefix + value: rights for value, rights in given.items()}
+        begun = {self.strip_prefix + start: rights for start, rights in self.mapped_prefixes.items()}
+        # A * that arrives in a token never grants, not even one that the operator wrote into a prefix.
+        object.__setattr__(self, "exact", {text: rights for text, rights in spelled_out.items() if "*" not in text})
+        object.__setattr__(self, "prefixes", begun)
 
     @property
     def on_scope(self) -> bool:
@@ -80,13 +93,13 @@ class MappingRules:
         policy: the issuer's token policy: its identity and tenant claims name the caller.
         grants: what gives rights.
         display_name: the claim that holds a name for people, or None.
-        claims: the allow-list of claims that the user dict carries, by their spelled path.
+        claims: the allow-list of claims that the user dict carries: each as it is spelled, and where it is.
     """
 
     policy: TokenPolicy
     grants: tuple[Grant, ...]
     display_name: ClaimPath | None = None
-    claims: tuple[ClaimPath, ...] = ()
+    claims: Mapping[str, ClaimPath] = field(default_factory=dict[str, ClaimPath])
 
     def scopes_that_yield(self, event: str) -> str:
         """Return the provider's scope that would give ``event``, or "": narrowest first, never a permission name."""
@@ -143,8 +156,27 @@ def rights_of(claims: Mapping[str, object], grants: Iterable[Grant]) -> Iterator
     """Yield each right that the claims are given."""
     for grant in grants:
         if holds(grant.when, claims):
-            for value in values_of(find(claims, grant.path), grant):
-                yield from rights_for(value, grant)
+            yield from _given(find(claims, grant.path), grant)
+
+
+def _given(claim: object, grant: Grant) -> Iterator[Right]:
+    """Yield what a claim's values give together, each right once for however many values."""
+    values = _distinct(claim, grant)
+    for value, rights in grant.exact.items():
+        if value in values:
+            yield from rights
+    for prefix, rights in grant.prefixes.items():
+        if any(isinstance(value, str) and value.startswith(prefix) and "*" not in value for value in values):
+            yield from rights
+
+
+def _distinct(claim: object, grant: Grant) -> frozenset[object]:
+    """Return a claim's values; a list's others than strings match nothing, but some of them cannot stand in a set."""
+    values = cast("list[object]", claim) if isinstance(claim, list) else values_of(claim, grant)
+    try:
+        return frozenset(values)
+    except TypeError:
+        return frozenset(values_of(values, grant))
 
 
 def holds(conditions: Iterable[Requirement], claims: Mapping[str, object]) -> bool:
@@ -165,12 +197,10 @@ def values_of(claim: object, grant: Grant) -> list[str]:
 
 def rights_for(value: str, grant: Grant) -> tuple[Right, ...]:
     """Return what one value gives; a ``*`` that arrives in a token never grants."""
-    if "*" in value or not value.startswith(grant.strip_prefix):
+    if "*" in value:
         return ()
-    value = value[len(grant.strip_prefix) :]
-    accepted = grant.accepted.get(value)
-    given = (accepted,) if accepted else grant.mapped.get(value, ())
-    for prefix, rights in grant.mapped_prefixes.items():
+    given = grant.exact.get(value, ())
+    for prefix, rights in grant.prefixes.items():
         if value.startswith(prefix):
             given += rights
     return given
@@ -204,8 +234,8 @@ def _display_name(claims: Mapping[str, object], path: ClaimPath | None) -> str:
     return name if isinstance(name, str) and _is_name(name) else ""
 
 
-def _allowed_claims(claims: Mapping[str, object], paths: Iterable[ClaimPath]) -> dict[str, object]:
-    found = {spell(path): find(claims, path) for path in paths}
+def _allowed_claims(claims: Mapping[str, object], allowed: Mapping[str, ClaimPath]) -> dict[str, object]:
+    found = {name: find(claims, path) for name, path in allowed.items()}
     return {name: value for name, value in found.items() if value is not MISSING}
 
 
