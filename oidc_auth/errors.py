@@ -15,11 +15,12 @@ what was found and the cure. Nobody sees the token.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from .codes import MEANINGS, Code, Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 UNAUTHENTICATED = 401
 FORBIDDEN = 403
@@ -27,238 +28,6 @@ UNAVAILABLE = 503
 
 REALM = "langgraph"
 """RFC 6750 §3 wants at least one parameter after ``Bearer``; this is the one where nothing else is to be said."""
-
-
-class Code(StrEnum):
-    """The one list of refusals. A code never changes its meaning; tests and dashboards may rely on it."""
-
-    TOKEN_MISSING = "token_missing"
-    HEADER_REPEATED = "header_repeated"
-    HEADER_MALFORMED = "header_malformed"
-    TOKEN_TOO_LONG = "token_too_long"
-    SEGMENTS_WRONG = "segments_wrong"
-    BASE64URL_INVALID = "base64url_invalid"
-    JSON_INVALID = "json_invalid"
-    ALGORITHM_REFUSED = "algorithm_refused"
-    CRITICAL_HEADER_REFUSED = "critical_header_refused"
-    KEY_ID_INVALID = "key_id_invalid"
-    TYPE_REFUSED = "type_refused"
-    ISSUER_UNKNOWN = "issuer_unknown"
-    KEY_UNKNOWN = "key_unknown"
-    KEY_UNFIT = "key_unfit"
-    KEY_AMBIGUOUS = "key_ambiguous"
-    TOKEN_KIND_REFUSED = "token_kind_refused"
-    AUDIENCE_MISMATCH = "audience_mismatch"
-    CLIENT_REFUSED = "client_refused"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not_yet_valid"
-    ISSUED_IN_FUTURE = "issued_in_future"
-    TOO_OLD = "too_old"
-    CLAIM_MISSING = "claim_missing"
-    PARTY_REFUSED = "party_refused"
-    TOKEN_BOUND = "token_bound"
-    REQUIREMENT_UNMET = "requirement_unmet"
-    IDENTITY_INVALID = "identity_invalid"
-    TENANT_INVALID = "tenant_invalid"
-    SIGNATURE_INVALID = "signature_invalid"
-
-    NO_PERMISSION_MAPS = "no_permission_maps"
-    PERMISSION_MISSING = "permission_missing"
-    RESERVED_METADATA = "reserved_metadata"
-    COPY_REFUSED = "copy_refused"
-    GRAPH_REFUSED = "graph_refused"
-    WEBHOOK_REFUSED = "webhook_refused"
-    CRONS_DISABLED = "crons_disabled"
-    CRON_EXPIRED = "cron_expired"
-    SCHEDULER_REFUSED = "scheduler_refused"
-    STUDIO_REFUSED = "studio_refused"
-    USER_UNKNOWN = "user_unknown"
-    EVENT_UNKNOWN = "event_unknown"
-    HANDLER_REFUSED = "handler_refused"
-    HANDLER_FAILED = "handler_failed"
-
-    KEYS_UNAVAILABLE = "keys_unavailable"
-
-    CONFIG_INVALID = "config_invalid"
-
-
-class Meaning(NamedTuple):
-    """What one code means: the status, the sentence a client may hear, and the operator's first cure."""
-
-    status: int
-    says: str
-    cure: str
-
-
-MEANINGS: Mapping[Code, Meaning] = {
-    Code.TOKEN_MISSING: Meaning(401, "no token was sent", "Send 'Authorization: Bearer <access token>'."),
-    Code.HEADER_REPEATED: Meaning(
-        401, "more than one credential was sent", "Send one Authorization field; look for a proxy that adds its own."
-    ),
-    Code.HEADER_MALFORMED: Meaning(
-        401, "the Authorization header is malformed", "The form is 'Authorization: Bearer <access token>', once."
-    ),
-    Code.TOKEN_TOO_LONG: Meaning(
-        401, "the token is too long", "Put fewer claims into it (groups?), or raise limits.token_bytes."
-    ),
-    Code.SEGMENTS_WRONG: Meaning(
-        401,
-        "the token is not a signed JWT",
-        "Three dot-separated parts are expected. Opaque or encrypted? Ask the provider for a JWT access token for this "
-        "API (Auth0: the client must send audience=<your API id>).",
-    ),
-    Code.BASE64URL_INVALID: Meaning(401, "the token is not base64url", "Send the token as the provider issued it."),
-    Code.JSON_INVALID: Meaning(401, "the token holds no strict JSON", "Send the token as the provider issued it."),
-    Code.ALGORITHM_REFUSED: Meaning(
-        401,
-        "the token's algorithm is not allowed",
-        "Let the provider sign with an asymmetric key (Auth0: create the API anew, with RS256; authentik: choose a "
-        "signing key; Supabase: move from the legacy JWT secret to signing keys).",
-    ),
-    Code.CRITICAL_HEADER_REFUSED: Meaning(
-        401,
-        "the token needs an extension that is not supported",
-        "crit and b64 (RFC 7515 §4.1.11, RFC 7797) are refused.",
-    ),
-    Code.KEY_ID_INVALID: Meaning(
-        401, "the token's key id is malformed", "kid must be a string of at most 256 characters."
-    ),
-    Code.TYPE_REFUSED: Meaning(
-        401,
-        "the token's typ is not that of an access token",
-        "Send the access token, not the ID, logout or DPoP token.",
-    ),
-    Code.ISSUER_UNKNOWN: Meaning(
-        401,
-        "the token's issuer is not configured",
-        "iss is compared exactly: a slash, http for https or another host name make it another issuer. Configure the "
-        "issuer as the provider spells it, and jwks_url for another address of its keys.",
-    ),
-    Code.KEY_UNKNOWN: Meaning(
-        401,
-        "the token's key is not among the issuer's keys",
-        "Another environment or realm, or a rotation in progress; the key set is asked again at the first chance.",
-    ),
-    Code.KEY_UNFIT: Meaning(
-        401, "the token's key does not fit its algorithm", "alg in the header must fit the key's kty, crv, alg and use."
-    ),
-    Code.KEY_AMBIGUOUS: Meaning(
-        401,
-        "the token does not say which key signed it",
-        "Several keys fit: let the provider put a kid into the header.",
-    ),
-    Code.TOKEN_KIND_REFUSED: Meaning(
-        401, "this is not an access token", "Send the access token, not the ID, refresh, offline or logout token."
-    ),
-    Code.AUDIENCE_MISMATCH: Meaning(
-        401,
-        "the token is for another audience",
-        "Let the client ask for this API's audience (Keycloak: add an Audience mapper to the client; Auth0: "
-        "audience=<your API id>).",
-    ),
-    Code.CLIENT_REFUSED: Meaning(
-        401,
-        "the token's client is not allowed",
-        "List the client in client_claim.values, if it is meant to call this API.",
-    ),
-    Code.EXPIRED: Meaning(401, "the token has expired", "Get a fresh token; check this host's clock."),
-    Code.NOT_YET_VALID: Meaning(
-        401, "the token is not valid yet", "Check both clocks, or raise leeway (seconds, at most 60)."
-    ),
-    Code.ISSUED_IN_FUTURE: Meaning(
-        401, "the token was issued in the future", "Check both clocks, or raise leeway (seconds, at most 60)."
-    ),
-    Code.TOO_OLD: Meaning(401, "the token is too old", "Get a fresh token, or raise max_age (seconds)."),
-    Code.CLAIM_MISSING: Meaning(
-        401, "the token lacks a required claim", "Let the provider add it, or drop it from required_claims."
-    ),
-    Code.PARTY_REFUSED: Meaning(
-        401, "the token was issued to a client that is not allowed", "List the client in authorized_parties."
-    ),
-    Code.TOKEN_BOUND: Meaning(
-        401,
-        "the token is bound to a key that this server does not check",
-        "A token with cnf (DPoP, mutual TLS) is no bearer token: let the client ask for an unbound one.",
-    ),
-    Code.REQUIREMENT_UNMET: Meaning(
-        401, "the token does not meet this server's requirements", "See the issuer's require table."
-    ),
-    Code.IDENTITY_INVALID: Meaning(
-        401,
-        "the token names nobody",
-        "The identity claim must be a non-empty string (Keycloak: the client needs the default scope 'basic').",
-    ),
-    Code.TENANT_INVALID: Meaning(
-        401,
-        "the token's tenant cannot be used",
-        "The tenant claim must be a string (keys = true: an object of one key); of another type it would be none.",
-    ),
-    Code.SIGNATURE_INVALID: Meaning(
-        401,
-        "the token's signature is wrong",
-        "The token was changed on its way, or another key with the same kid signed it.",
-    ),
-    Code.NO_PERMISSION_MAPS: Meaning(
-        403,
-        "authenticated, but no permission maps from this token",
-        "Give the user a role, scope or permission that the issuer's grants name.",
-    ),
-    Code.PERMISSION_MISSING: Meaning(
-        403, "missing permission", "Grant it by a role, scope or permission of the token."
-    ),
-    Code.RESERVED_METADATA: Meaning(
-        403,
-        "reserved metadata cannot be set by a client",
-        "owner, tenant, authorized_until, oidc_auth_temporary and created_by=system belong to the server.",
-    ),
-    Code.COPY_REFUSED: Meaning(
-        403,
-        "copying needs read access to one's own threads only",
-        "A copy belongs to the owner of its source: whoever reads more than their own may not plant copies.",
-    ),
-    Code.GRAPH_REFUSED: Meaning(
-        403,
-        "this graph is not among those the caller may run",
-        "Add the graph, or the assistant's id, to the role's graphs.",
-    ),
-    Code.WEBHOOK_REFUSED: Meaning(
-        403, "this webhook is not allowed", "See langgraph.webhooks: https (default), any or deny."
-    ),
-    Code.CRONS_DISABLED: Meaning(
-        403, "crons are disabled on this server", "See langgraph.crons: allow (default) or deny."
-    ),
-    Code.CRON_EXPIRED: Meaning(
-        403,
-        "the cron's authorization has ended",
-        "Its owner renews it by an update of its input or metadata; langgraph.cron_max_age says how long it lasts.",
-    ),
-    Code.SCHEDULER_REFUSED: Meaning(
-        403,
-        "the scheduler may only run what its owner scheduled",
-        "A run that a cron started holds no permissions of its own.",
-    ),
-    Code.STUDIO_REFUSED: Meaning(
-        403,
-        "Studio has no access to this server",
-        "Set disable_studio_auth in langgraph.json, or langgraph.studio = 'own'.",
-    ),
-    Code.USER_UNKNOWN: Meaning(
-        403, "this request was not authenticated by oidc_auth", "Use protect() for both halves, on a LangGraph server."
-    ),
-    Code.EVENT_UNKNOWN: Meaning(
-        403, "this action is not known and so not allowed", "A newer server? Update oidc_auth."
-    ),
-    Code.HANDLER_REFUSED: Meaning(403, "refused by this server's own rule", "The function given in also= said no."),
-    Code.HANDLER_FAILED: Meaning(
-        403, "the authorization rule failed, so the answer is no", "See the traceback in the server's log."
-    ),
-    Code.KEYS_UNAVAILABLE: Meaning(
-        503,
-        "the identity provider's keys are not available just now",
-        "Check that this host reaches the issuer's discovery document and key set.",
-    ),
-    Code.CONFIG_INVALID: Meaning(500, "the configuration is not valid", "See the list of problems."),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,3 +181,20 @@ class ConfigError(OIDCAuthError, ValueError):
         count = len(self.problems)
         head = f"{self.source or 'configuration'}: {count} problem{'' if count == 1 else 's'}"
         return "\n".join([head, *(f"  - {problem}" for problem in self.problems)])
+
+
+__all__ = [
+    "FORBIDDEN",
+    "MEANINGS",
+    "UNAUTHENTICATED",
+    "UNAVAILABLE",
+    "Challenge",
+    "Code",
+    "ConfigError",
+    "DeniedError",
+    "Meaning",
+    "OIDCAuthError",
+    "Problem",
+    "TokenError",
+    "UpstreamError",
+]
