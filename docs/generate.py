@@ -25,7 +25,7 @@ from oidc_auth.tokens.checks import CHECKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from oidc_auth.cli.doctor.finding import Check as DoctorCheck
+    from oidc_auth.cli.doctor.check import Check as DoctorCheck
     from oidc_auth.config.providers import Preset
 
 FOLDER = Path(__file__).parent

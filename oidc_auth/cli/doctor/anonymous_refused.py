@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .finding import Check, Finding, Severity
+from .check import Check
+from .finding import Finding, Severity
 from .server import SEARCHES
 
 if TYPE_CHECKING:

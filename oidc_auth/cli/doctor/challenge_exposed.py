@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ...config.raw import strings_in, table_in
 from ..langgraph_json import CHALLENGE
-from .finding import Check, Finding, Severity
+from .check import Check
+from .finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

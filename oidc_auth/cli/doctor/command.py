@@ -17,7 +17,8 @@ from ..inputs import TOKEN_VARIABLE, json_option, read_token, token_option
 from ..langgraph_json import LANGGRAPH_JSON
 from ..screen import console, print_json
 from . import CHECKS
-from .finding import Result, Severity, examine
+from .check import Result, examine
+from .finding import Severity
 from .server import RunningServer
 from .surroundings import gather
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .finding import Check, Finding, NotApplicableError, Severity, printable
+from .check import Check
+from .finding import Finding, NotApplicableError, Severity, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

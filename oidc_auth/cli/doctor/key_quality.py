@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, cast
 
 from ...config.raw import table_in
 from ...keys.jwk import Key, UnusableKeyError, read_key
-from .finding import Check, Finding, NotApplicableError, Severity, printable
+from .check import Check
+from .finding import Finding, NotApplicableError, Severity, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

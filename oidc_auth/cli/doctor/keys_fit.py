@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from ...keys.jwk import UnusableKeyError
 from ...keys.keyset import read_key_set
-from .finding import Check, Finding, NotApplicableError, Severity
+from .check import Check
+from .finding import Finding, NotApplicableError, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from packaging.version import Version
 
-from .finding import Check, Finding, Severity
+from .check import Check
+from .finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .finding import Check, Finding, Severity, printable
+from .check import Check
+from .finding import Finding, Severity, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .finding import Check, Finding, NotApplicableError, Severity
+from .check import Check
+from .finding import Finding, NotApplicableError, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

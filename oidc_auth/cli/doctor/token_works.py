@@ -11,7 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ...auth import OIDCAuth
-from .finding import Check, Finding, NotApplicableError, Severity, printable
+from .check import Check
+from .finding import Finding, NotApplicableError, Severity, printable
 from .server import SEARCHES
 
 if TYPE_CHECKING:
