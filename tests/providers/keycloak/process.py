@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -66,12 +68,16 @@ class KeycloakProcess:
         self._folder = folder
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None
+        self._alive = -1
 
     def start(self) -> None:
         """Start it in the background."""
         environment = {"KEYCLOAK_PORT": str(self.port), "KEYCLOAK_DATA": str(self._folder)}
+        # Nobody writes into this pipe: it ends when the last of them has ended who hold it, script and java.
+        self._alive, held = os.pipe()
         with self._log.open("ab") as log:
-            self._process = _in_a_group_of_its_own(log, environment)
+            self._process = _in_a_group_of_its_own(log, environment, held)
+        os.close(held)
 
     def wait(self) -> None:
         """Wait until it answers.
@@ -96,14 +102,13 @@ class KeycloakProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        try:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(STOP_WITHIN)
-        except ProcessLookupError:
-            process.wait(STOP_WITHIN)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(STOP_WITHIN)
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal_number)
+            if select.select([self._alive], [], [], STOP_WITHIN)[0]:
+                break
+        os.close(self._alive)
+        process.wait()
 
     def said(self) -> str:
         """Return the end of its log."""
@@ -116,7 +121,7 @@ class KeycloakProcess:
             return False
 
 
-def _in_a_group_of_its_own(log: IO[bytes], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _in_a_group_of_its_own(log: IO[bytes], environment: dict[str, str], held: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own script
         [SCRIPT],
         env=os.environ | environment,
@@ -124,4 +129,5 @@ def _in_a_group_of_its_own(log: IO[bytes], environment: dict[str, str]) -> subpr
         stdout=log,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        pass_fds=[held],
     )
