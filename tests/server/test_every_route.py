@@ -29,6 +29,7 @@ STATUSES = {
     404: Sees.NOT_FOUND,
     409: Sees.CONFLICT,
     500: Sees.FAILED,
+    1006: Sees.SOCKET_ERROR,
     1011: Sees.SOCKET_ERROR,
 }
 SIGNS = {

@@ -8,11 +8,11 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from starlette.websockets import WebSocketDisconnect
 
 from oidc_auth import store_label
 from oidc_auth.permissions.decide import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
+from world.exchange import first_answer, first_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -148,24 +148,20 @@ def speak_http(somebody: Somebody, method: str, path: str, body: Any, headers: M
 
 
 def speak_stream(somebody: Somebody, method: str, path: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
-    """Send a request whose answer does not end by itself, and hang up after its first event."""
-    return somebody.server.first_event(method, path, somebody.token, body, headers)
+    """Send a request whose answer does not end by itself."""
+    return first_event(somebody.server, method, path, body, {**bearer(somebody), **headers})
 
 
 def speak_websocket(
     somebody: Somebody, method: str, path: str, body: Any, headers: Mapping[str, str]
 ) -> httpx.Response:
-    """Send a message through a socket, and read until the answer to it, or until the socket closes."""
-    sent = {"authorization": f"Bearer {somebody.token}", **headers}
-    heard: list[str] = []
-    with somebody.server.client.websocket_connect(path, headers=sent) as socket:
-        socket.send_json(body)
-        try:
-            while not heard or json.loads(heard[-1]).get("id") != body["id"]:
-                heard.append(socket.receive_text())
-        except WebSocketDisconnect as closed:
-            return httpx.Response(closed.code, text="\n".join(heard))
-    return httpx.Response(httpx.codes.OK, text="\n".join(heard))
+    """Send a message through a socket."""
+    return first_answer(somebody.server, path, body, {**bearer(somebody), **headers})
+
+
+def bearer(somebody: Somebody) -> dict[str, str]:
+    """Return the header that says who it is."""
+    return {"authorization": f"Bearer {somebody.token}"}
 
 
 SPEAKERS: dict[str, Callable[..., httpx.Response]] = {

@@ -6,8 +6,6 @@ Never through a plain ``ASGITransport``: in one task it lets the first user's id
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import json
 import os
 import time
@@ -15,10 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
     from langgraph_sdk import Auth
     from starlette.testclient import TestClient
@@ -53,27 +49,6 @@ ENVIRONMENT = {
     "LANGSERVE_GRAPHS": json.dumps({name: f"{file}:graph" for name, file in GRAPHS.items()}),
     "LANGGRAPH_HTTP": json.dumps({"app": f"{HERE / 'custom_app.py'}:app", "enable_custom_route_auth": True}),
 }
-
-
-class Call:
-    """One exchange with an ASGI application, ended by the caller after the first event."""
-
-    def __init__(self, body: bytes) -> None:
-        self.status, self.body = 0, b""
-        self._sent = [{"type": "http.request", "body": body, "more_body": False}]
-        self._heard = asyncio.Event()
-
-    async def receive(self) -> dict[str, Any]:
-        if not self._sent:
-            await self._heard.wait()
-            return {"type": "http.disconnect"}
-        return self._sent.pop()
-
-    async def send(self, message: dict[str, Any]) -> None:
-        self.status = message.get("status", self.status)
-        self.body += message.get("body", b"")
-        if b"event:" in self.body:
-            self._heard.set()
 
 
 class Server:
@@ -114,31 +89,6 @@ class Server:
         yield f"http://{host}:{port}"
         web.should_exit = True
         done.result()
-
-    def first_event(self, method: str, path: str, token: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
-        """Send a request whose answer does not end, and hang up once an event came: TestClient would wait for ever."""
-        from langgraph_api.server import app
-
-        sent = {"host": "testserver", "content-type": "application/json", "authorization": f"Bearer {token}", **headers}
-        call = Call(b"" if body is None else json.dumps(body).encode())
-        route, _, query = path.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": route,
-            "raw_path": route.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.encode(), text.encode()) for name, text in sent.items()],
-            "client": ("testclient", 50000),
-            "server": ("testserver", 80),
-            "state": self.client.app_state,
-        }
-        self.run(lambda: asyncio.create_task(app(scope, call.receive, call.send), context=contextvars.Context()))
-        return httpx.Response(call.status, content=call.body)
 
 
 @contextmanager

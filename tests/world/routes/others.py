@@ -1,0 +1,38 @@
+"""Routes that have no row: second spellings, and those behind which nobody's object is."""
+
+from __future__ import annotations
+
+SAME_HANDLER = {
+    f"{method} {path}/": f"{method} {path}"
+    for method in ("GET", "POST", "DELETE")
+    for path in ("/mcp", "/a2a/{assistant_id}")
+}
+"""Second spellings of a path, which the server routes to the same function."""
+
+TOKEN_ONLY = {
+    "POST /ui/{graph_id}": "the page of a graph's own interface",
+    "GET /mcp": "405",
+    "DELETE /mcp": "404",
+    "DELETE /a2a/{assistant_id}": "404",
+}
+"""Routes that ask for a token and then for nothing: nobody's object is behind them."""
+
+OPEN = {
+    "GET /": "health",
+    "GET /ok": "health",
+    "GET /info": "version and flags of the server",
+    "GET /metrics": "counts of runs and requests",
+    "GET /docs": "the page about the API",
+    "GET /openapi.json": "the description of the API",
+    "GET /ui/{path}": "the files of a graph's own interface, and every other GET below `/ui`",
+}
+"""Routes that ask for no token: the server answers them before authentication."""
+
+OPEN_IN_DEVELOPMENT = {
+    "POST /internal/truncate": "deletes everything",
+    "GET /internal/debug/thread/{thread_id}": "shows any thread as it is stored",
+    "GET /deploy": "a form",
+    "POST /deploy": "starts a deployment from the developer's machine",
+    "GET /deploy/{operation_id}/stream": "its log",
+}
+"""Routes that ask for no token and that the in-memory runtime of ``langgraph dev`` alone has."""

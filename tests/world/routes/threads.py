@@ -1,0 +1,108 @@
+"""Threads: their metadata, their state, their streams."""
+
+from __future__ import annotations
+
+from .row import CREATE, DELETE, MARKED, READ, SEARCH, UPDATE, Filter, Row, Sees
+
+THREADS = (
+    Row(
+        route="POST /threads",
+        events=(CREATE,),
+        needs=(CREATE,),
+        filter=Filter.CREATES,
+        stranger=Sees.THEIRS,
+        body=MARKED,
+    ),
+    Row(
+        route="POST /threads",
+        variant="an id that is taken",
+        events=(CREATE,),
+        needs=(CREATE,),
+        filter=Filter.ALWAYS_OWN,
+        stranger=Sees.CONFLICT,
+        body={"thread_id": "{thread_id}", "if_exists": "do_nothing"},
+    ),
+    Row(
+        route="POST /threads",
+        variant="with supersteps",
+        events=(CREATE, UPDATE, READ),
+        needs=(CREATE, UPDATE, READ),
+        filter=Filter.CREATES,
+        stranger=Sees.THEIRS,
+        without={UPDATE: Sees.UNFINISHED, READ: Sees.UNFINISHED},
+        body={
+            "metadata": {"graph_id": "agent", "mark": "{mark}"},
+            "supersteps": [{"updates": [{"values": {"text": "x"}, "as_node": "__input__"}]}],
+        },
+    ),
+    Row(
+        route="POST /threads/search",
+        events=(SEARCH,),
+        needs=(SEARCH,),
+        stranger=Sees.NOTHING,
+        body=MARKED,
+        makes="thread_id",
+    ),
+    Row(
+        route="POST /threads/count",
+        events=(SEARCH,),
+        needs=(SEARCH,),
+        stranger=Sees.NOTHING,
+        body=MARKED,
+        makes="thread_id",
+    ),
+    Row(
+        route="POST /threads/prune",
+        events=(DELETE,),
+        needs=(DELETE,),
+        without=Sees.NOT_FOUND,
+        body={"thread_ids": ["{thread_id}"]},
+    ),
+    Row(route="GET /threads/{thread_id}", events=(READ,), needs=(READ,)),
+    Row(route="GET /threads/{thread_id}/storage", events=(READ,), needs=(READ,)),
+    Row(route="PATCH /threads/{thread_id}", events=(UPDATE,), needs=(UPDATE,), body={"metadata": {"title": "new"}}),
+    Row(route="DELETE /threads/{thread_id}", events=(DELETE,), needs=(DELETE,), without=Sees.NOT_FOUND),
+    Row(
+        route="POST /threads/{thread_id}/copy",
+        events=(READ, CREATE),
+        needs=(READ, CREATE),
+        filter=Filter.ALWAYS_OWN,
+        stranger=Sees.CONFLICT,
+        wider=Sees.FORBIDDEN,
+    ),
+    Row(route="GET /threads/{thread_id}/state", events=(READ,), needs=(READ,)),
+    Row(route="GET /threads/{thread_id}/state/{checkpoint_id}", events=(READ,), needs=(READ,)),
+    Row(
+        route="POST /threads/{thread_id}/state/checkpoint",
+        events=(READ,),
+        needs=(READ,),
+        body={"checkpoint": {"checkpoint_id": "{checkpoint_id}", "checkpoint_ns": ""}},
+    ),
+    Row(
+        route="POST /threads/{thread_id}/state",
+        events=(UPDATE, READ),
+        needs=(UPDATE, READ),
+        body={"values": {"text": "new"}, "as_node": "respond"},
+    ),
+    Row(route="GET /threads/{thread_id}/history", events=(READ,), needs=(READ,)),
+    Row(route="POST /threads/{thread_id}/history", events=(READ,), needs=(READ,), body={}),
+    Row(
+        route="GET /threads/{thread_id}/stream",
+        events=(READ,),
+        needs=(READ,),
+        stranger=Sees.STREAM_ERROR,
+        without=Sees.STREAM_ERROR,
+        on="running",
+        speaks="endless stream",
+    ),
+    Row(
+        route="POST /threads/{thread_id}/stream/events",
+        events=(READ,),
+        needs=(READ,),
+        stranger=Sees.EMPTY_STREAM,
+        without=Sees.EMPTY_STREAM,
+        on="running",
+        speaks="endless stream",
+        body={"channels": ["values", "lifecycle"]},
+    ),
+)
