@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oidc_auth.permissions.decide import built_in_assistant
+from oidc_auth.permissions.names import EVENTS
+
 if TYPE_CHECKING:
     from world.town import Somebody, Town
 
+CHAT = built_in_assistant("chat")
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 FORGERIES: list[tuple[str, Any]] = [
     ("owner", "mallory"),
@@ -21,12 +25,35 @@ FORGERIES: list[tuple[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value"), FORGERIES)
-def test_a_created_thread_belongs_to_its_creator_whatever_the_client_sent(
-    alice: Somebody, key: str, value: object
+KINDS = {"threads": "thread_id", "assistants": "assistant_id", "runs/crons": "cron_id"}
+forgeries = pytest.mark.parametrize(("key", "value"), FORGERIES)
+kinds = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture
+def author(town: Town) -> Somebody:
+    return town.person("author", *EVENTS)
+
+
+def make(somebody: Somebody, kind: str, metadata: dict[str, Any]) -> Any:
+    """Ask for a new object of a kind; the keys that a kind does not know are ignored by the server."""
+    body = {"graph_id": "agent", "assistant_id": "agent", "schedule": "0 0 1 1 *", "metadata": metadata}
+    unknown = {"threads": ("graph_id", "assistant_id", "schedule"), "assistants": ("assistant_id", "schedule")}
+    return somebody("POST", f"/{kind}", {key: body[key] for key in body if key not in unknown.get(kind, ())})
+
+
+def made(somebody: Somebody, kind: str, metadata: dict[str, Any]) -> str:
+    """Make one; return its path."""
+    return f"/{kind}/{make(somebody, kind, metadata).json()[KINDS[kind]]}"
+
+
+@kinds
+@forgeries
+def test_what_is_created_belongs_to_its_creator_whatever_the_client_sent(
+    author: Somebody, kind: str, key: str, value: object
 ) -> None:
-    stored = alice.metadata(alice.thread(**{key: value}))
-    assert (stored["owner"], stored["tenant"]) == ("alice", "acme")
+    stored = author.metadata(made(author, kind, {key: value}))
+    assert (stored["owner"], stored["tenant"]) == ("author", "acme")
 
 
 @pytest.mark.parametrize("body", [{}, {"metadata": {}}, {"metadata": {"title": "plans"}}])
@@ -40,11 +67,25 @@ def test_reserved_keys_of_a_client_are_not_stored(alice: Somebody) -> None:
     assert stored == {"owner": "alice", "tenant": "acme", "title": "kept"}
 
 
-@pytest.mark.parametrize(("key", "value"), FORGERIES)
-def test_nobody_can_give_a_thread_away(alice: Somebody, key: str, value: object) -> None:
-    path = alice.thread()
-    assert alice("PATCH", path, {"metadata": {key: value}}).status_code == 403
-    assert alice.metadata(path) == {"owner": "alice", "tenant": "acme"}
+@kinds
+@forgeries
+def test_nobody_can_give_anything_away(author: Somebody, kind: str, key: str, value: object) -> None:
+    path = made(author, kind, {})
+    before = author.metadata(path)
+    assert author("PATCH", path, {"metadata": {key: value}}).status_code == 403
+    assert author.metadata(path) == before
+
+
+@kinds
+def test_a_change_writes_no_reserved_key(author: Somebody, kind: str) -> None:
+    path = made(author, kind, {})
+    before = author.metadata(path)
+    forged = {"authorized_until": 9_999_999_999, "oidc_auth_temporary": True, "title": "new"}
+    assert author("PATCH", path, {"metadata": forged}).status_code == 200
+    after = author.metadata(path)
+    assert after.pop("authorized_until", 0) < 9_999_999_999
+    before.pop("authorized_until", None)
+    assert after == {**before, "title": "new"}
 
 
 def test_metadata_that_were_read_can_be_written_back(alice: Somebody) -> None:
@@ -62,15 +103,11 @@ def test_an_administrator_changes_an_object_and_it_stays_its_owners(town: Town, 
     assert alice.metadata(path) == {"owner": "alice", "tenant": "acme", "title": "checked"}
 
 
-@pytest.mark.parametrize("resource", ["threads", "assistants"])
-def test_nobody_passes_an_object_off_as_the_servers_own(town: Town, resource: str) -> None:
-    author = town.person("author", "author")
-    forged = {"graph_id": "agent", "metadata": {"created_by": "system"}}
-    honest = {"graph_id": "agent", "metadata": {}}
-    assert author("POST", f"/{resource}", forged).status_code == 403
-    made = author("POST", f"/{resource}", honest).json()
-    path = f"/{resource}/{made.get('assistant_id') or made.get('thread_id')}"
-    assert author("PATCH", path, {"metadata": {"created_by": "system"}}).status_code == 403
+@kinds
+def test_nobody_passes_an_object_off_as_the_servers_own(author: Somebody, kind: str) -> None:
+    system = {"created_by": "system"}
+    assert make(author, kind, system).status_code == 403
+    assert author("PATCH", made(author, kind, {}), {"metadata": system}).status_code == 403
 
 
 def test_the_same_subject_in_another_tenant_owns_none_of_it(town: Town, alice: Somebody) -> None:
@@ -116,8 +153,24 @@ def test_supersteps_create_a_thread_that_belongs_to_its_creator(alice: Somebody)
 
 def test_an_unknown_thread_made_by_a_run_belongs_to_the_runner(alice: Somebody, bob: Somebody) -> None:
     path = f"/threads/{uuid.uuid4()}"
-    forged = {"metadata": {"owner": "bob", "tenant": "globex"}}
+    keys = {"owner": "bob", "tenant": "globex", "created_by": "system", "oidc_auth_temporary": True, "mark": 1}
+    forged = {"metadata": keys}
     run = {**RUN, "if_not_exists": "create", **forged, "config": forged}
     assert alice("POST", f"{path}/runs/wait", run).json()["answer"] == "alice said hello"
-    assert alice.metadata(path)["owner"] == "alice"
+    reserved = ("owner", "tenant", "created_by", "oidc_auth_temporary", "mark")
+    assert [alice.metadata(path).get(key) for key in reserved] == ["alice", "acme", None, None, 1]
     assert bob("GET", path).status_code == 404
+
+
+def test_a_thread_that_a_protocol_makes_belongs_to_the_caller(alice: Somebody, bob: Somebody) -> None:
+    forged = {"metadata": {"owner": "bob", "tenant": "globex"}}
+    command, context = str(uuid.uuid4()), str(uuid.uuid4())
+    start = {"id": 1, "method": "run.start", "params": {**RUN, **forged, "config": forged}}
+    assert alice("POST", f"/threads/{command}/commands", start).json()["type"] == "success"
+    said = {"messageId": "1", "role": "ROLE_USER", "parts": [{"kind": "text", "text": "hello"}], "contextId": context}
+    send = {"jsonrpc": "2.0", "id": 1, "method": "SendMessage", "params": {"message": said, **forged}}
+    assert "result" in alice("POST", f"/a2a/{CHAT}", send, accept="application/json").json()
+    for thread in (command, context):
+        stored = alice.metadata(f"/threads/{thread}")
+        assert (stored["owner"], stored["tenant"]) == ("alice", "acme")
+        assert bob("GET", f"/threads/{thread}").status_code == 404
