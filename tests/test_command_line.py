@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +222,12 @@ def test_schema_prints_a_json_schema_that_knows_every_preset() -> None:
 def test_every_command_explains_itself_and_its_exit_status(command: str) -> None:
     shown = run(command, "--help")
     assert (shown.exit_code, "xit status" in " ".join(shown.output.split())) == (0, True)
+
+
+def test_every_command_has_a_row_and_a_section_in_the_documentation() -> None:
+    page = (QUICKSTART.parents[2] / "docs" / "command-line.md").read_text("utf-8")
+    assert set(app.commands) == set(re.findall(r"^## (\S+)$", page, re.MULTILINE))
+    assert set(app.commands) == {row.split()[0] for row in re.findall(r"^\| `([^`]+)`.*\?", page, re.MULTILINE)}
 
 
 def keys_in(document: object) -> set[str]:
