@@ -52,6 +52,10 @@ def test_without_a_terminal_there_is_plain_text(command: tuple[str, ...], issuer
     assert "\x1b" not in shown.output
 
 
+def test_a_terminal_gets_colour() -> None:
+    assert "\x1b[32mvalid" in run("check", str(QUICKSTART), env={"FORCE_COLOR": "1"}).output
+
+
 def test_a_wildcard_in_a_role_is_shown_with_what_it_stands_for() -> None:
     assert "every permission: all 21" in run("check", str(QUICKSTART)).output
 

@@ -285,6 +285,23 @@ def test_keys_of_no_allowed_algorithm_are_an_error(
     assert checks["keys-fit"]["status"] == status
 
 
+class Painting(LocalIssuer):
+    """A provider whose document would paint the operator's terminal."""
+
+    def answer(self, path: str) -> Any:
+        answer = super().answer(path)
+        return answer._replace(body=answer.body.replace(b'"http', b'"\\u001b[31m[bold]http', 1))
+
+
+def test_what_a_stranger_answers_is_shown_as_plain_text(tmp_path: Path) -> None:
+    with Painting(algorithm="ES256").served() as url:
+        file = configured(tmp_path, url)
+        shown, entry = run(str(file)).output, examined(file)["issuer-spelling"]
+    assert entry["status"] == "error"
+    assert "[31m[bold]http" in "".join(shown.split())
+    assert "\x1b" not in shown + text(entry)
+
+
 # --- langgraph.json --------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +317,7 @@ OF_DEPLOYMENT = [
     "langsmith-keys",
     "mount-prefix",
     "custom-routes",
+    "configuration-found",
     "configuration-shipped",
     "challenge-exposed",
 ]
@@ -327,6 +345,9 @@ def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) ->
         ("mount-prefix", {"http": {"mount_prefix": "/uix/a"}}, "error", "every GET is anonymous"),
         ("custom-routes", {"http": {"app": "./web.py:app"}}, "error", "ask for no token"),
         ("custom-routes", {"http": {}}, "skipped", ""),
+        ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "other.toml"}}, "error", "two configurations"),
+        ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "./oidc-auth.toml"}}, "ok", ""),
+        ("configuration-found", {"env": ".env"}, "ok", ""),
         ("configuration-shipped", {"dependencies": ["./src", "langchain"]}, "warning", "lies in none of"),
         ("configuration-shipped", {"dependencies": []}, "warning", "(none)"),
         ("challenge-exposed", {"http": {}}, "info", "lacks WWW-Authenticate"),
@@ -338,6 +359,27 @@ def test_a_trap_in_langgraph_json_is_named(
 ) -> None:
     entry = deployment(tmp_path, {**GOOD, **change})[check]
     assert (entry["status"], said in text(entry)) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("env_file", "status"),
+    [
+        ("OIDC_AUTH_CONFIG=acme.toml\n", "ok"),
+        ("export OIDC_AUTH_CONFIG='acme.toml'\n", "ok"),
+        ("# OIDC_AUTH_CONFIG=acme.toml\n", "warning"),
+        ("OIDC_AUTH_CONFIG=other.toml\n", "warning"),
+        ("", "warning"),
+    ],
+)
+def test_a_configuration_of_another_name_is_found_only_where_env_names_it(
+    tmp_path: Path, env_file: str, status: str
+) -> None:
+    (tmp_path / ".env").write_text(env_file, "utf-8")
+    (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "env": ".env"}), "utf-8")
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}").rename(
+        tmp_path / "acme.toml"
+    )
+    assert examined(file)["configuration-found"]["status"] == status
 
 
 @pytest.mark.parametrize("content", ["no json", "[]"])
