@@ -185,7 +185,7 @@ class OIDCAuth:
             claims: a decoded token's claims; ``iss`` may be left out with one issuer.
         """
         claims = dict(claims)
-        issuer = claims.get("iss", next(iter(self._keys)) if len(self._keys) == 1 else None)
+        issuer = claims.get("iss", self._settings.default_issuer)
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:
             known = ", ".join(self._keys)

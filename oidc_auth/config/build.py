@@ -33,6 +33,7 @@ class Settings:
     Attributes:
         issuers: the trusted issuers.
         mapping: each issuer's mapping rules, by ``iss``.
+        default_issuer: the issuer of claims that name none, where there is no choice; else None.
         enforcement: the ``[langgraph]`` table.
         token_bytes: the longest token, in bytes.
         json_depth: the deepest nesting of a token's JSON.
@@ -43,6 +44,7 @@ class Settings:
 
     issuers: tuple[TrustedIssuer, ...]
     mapping: Mapping[str, MappingRules]
+    default_issuer: str | None
     enforcement: EnforcementSettings
     token_bytes: int
     json_depth: int
@@ -68,6 +70,8 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
     return Settings(
         issuers=tuple(issuers),
         mapping=mapping,
+        # By whatever name: a provider's aliases are one choice, its tenants are several.
+        default_issuer=None if len(document.issuer) > 1 or len(document.issuer[0].tenants) > 1 else next(iter(mapping)),
         enforcement=EnforcementSettings(**document.langgraph.model_dump()),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,

@@ -199,6 +199,16 @@ def test_the_issuer_may_be_left_out_only_where_there_is_one() -> None:
     assert why.refusal.startswith(f"issuer_unknown: expected one of {URL}, {OTHER}; found none; iss is compared")
 
 
+def test_the_names_of_one_provider_are_no_choice_and_its_tenants_are() -> None:
+    assert configured(USERS, aliases=[OTHER]).explain({"sub": "u", "roles": ["user"]}).issuer == URL
+    one, other = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c", "5d3f6a7b-8c9d-4e0f-a1b2-c3d4e5f60718"
+    claims = {"sub": "u", "tid": one, "roles": ["user"]}
+    settings: dict[str, Any] = {"issuer": f"{URL}/{{tenantid}}", "tenant": "tid"}
+    assert configured(USERS, tenants=one, **settings).explain(claims).issuer == f"{URL}/{one}"
+    why = configured(USERS, tenants=[one, other], **settings).explain(claims)
+    assert why.refusal.startswith(f"issuer_unknown: expected one of {URL}/{one}, {URL}/{other}; found none")
+
+
 # --- what no grant reads ----------------------------------------------------------------------------------------------
 
 
