@@ -512,6 +512,18 @@ def test_a_provider_with_several_names_is_one_provider(name: str, spelling: str)
     assert [caller.permissions for caller in callers] == [sample.gives, sample.gives]
 
 
+@pytest.mark.parametrize(("name", "usual"), [("workos", "https://api.workos.com"), ("google", "accounts.google.com")])
+def test_an_issuer_of_ones_own_does_not_bring_the_providers_other_names(name: str, usual: str) -> None:
+    table = {key: value for key, value in SAMPLES[name].table.items() if key != "client_id"}
+    issuer = replace(SAMPLES[name], url="https://auth.acme.com").issuer
+    oidc = OIDCAuth.from_dict(
+        {"issuer": {**table, "issuer": issuer.url, "jwks": issuer.key_set()}}, fetcher=issuer, clock=lambda: NOW
+    )
+    assert come_in(oidc, presented(SAMPLES[name], issuer)).issuer == issuer.url
+    assert refusal(oidc, presented(SAMPLES[name], issuer, iss=usual)).code is Code.ISSUER_UNKNOWN
+    assert issuer.fetched == []
+
+
 def test_a_second_name_with_keys_of_its_own_does_not_speak_for_the_first() -> None:
     sample = SAMPLES["cognito"]
     usual = sample.issuer
