@@ -39,7 +39,7 @@ def example(number: int, *providers: LocalIssuer) -> OIDCAuth:
 
 
 def test_there_are_seven_and_each_loads() -> None:
-    assert [number for number in EXAMPLES if example(number)] == [1, 2, 3, 4, 5, 6, 7]
+    assert [example(number).source for number in EXAMPLES] == ["mapping"] * 7
 
 
 @pytest.mark.parametrize(
