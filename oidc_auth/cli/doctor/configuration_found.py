@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from ...config.load import CONFIG_VARIABLE, FILE_NAME
 from ...config.raw import table_in
-from .finding import Check, Finding, Severity
+from .check import Check
+from .finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
