@@ -79,7 +79,7 @@ def test_a_second_run_replaces_one_in_flight(robot: Somebody, strategy: str) -> 
 
 def test_runs_of_all_threads_are_cancelled_only_among_ones_own(town: Town, alice: Somebody) -> None:
     path = alice.thread()
-    run_id = alice("POST", f"{path}/runs", run(after_seconds=60)).json()["run_id"]
+    run_id = alice("POST", f"{path}/runs", run(after_seconds=3600)).json()["run_id"]
     without_runs = town.person("wendy", "editor")
     assert without_runs("POST", "/runs/cancel", {"status": "pending"}).status_code == 404
     assert alice("GET", f"{path}/runs/{run_id}").json()["status"] == "pending"
@@ -99,7 +99,7 @@ def test_runs_of_all_threads_are_cancelled_only_among_ones_own(town: Town, alice
 def test_a_webhook_points_where_the_operator_allows(town: Town, policy: str, webhook: str, status: int) -> None:
     town.enforce(langgraph={"webhooks": policy})
     alice = town.person("alice", "editor")
-    made = alice("POST", f"{alice.thread()}/runs", run(webhook=webhook, after_seconds=60))
+    made = alice("POST", f"{alice.thread()}/runs", run(webhook=webhook, after_seconds=3600))
     assert made.status_code == status, made.text
 
 
@@ -192,7 +192,7 @@ def test_an_assistant_is_no_way_round_a_graph_limit(town: Town) -> None:
     assert max_("POST", "/assistants", {"graph_id": "agent", "assistant_id": listed}).status_code == 200
     assert max_("PATCH", f"/assistants/{listed}", {"graph_id": "loop"}).status_code == 403
     assert max_("PATCH", f"/assistants/{listed}", {"name": "mine"}).status_code == 200
-    assert max_("POST", "/runs", {**run(after_seconds=60), "assistant_id": listed}).status_code == 200
+    assert max_("POST", "/runs", {**run(after_seconds=3600), "assistant_id": listed}).status_code == 200
 
 
 def issuer_table(town: Town) -> dict[str, Any]:

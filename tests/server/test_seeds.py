@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from oidc_auth.testing import LocalIssuer
 
-RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 60}
+RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 3600}
 
 
 @pytest.fixture
