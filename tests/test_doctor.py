@@ -482,7 +482,7 @@ def answering(status: int) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            heard.append(self.headers.get("authorization", ""))
+            heard.append({name.lower(): value for name, value in self.headers.items()})
             self.rfile.read(int(self.headers["content-length"]))
             self.send_response(status)
             self.send_header("content-length", "2")
@@ -504,7 +504,7 @@ def answering(status: int) -> Iterator[str]:
         server.server_close()
 
 
-heard: list[str] = []
+heard: list[dict[str, str]] = []
 
 
 def test_a_server_that_lets_everybody_in_is_an_error(tmp_path: Path) -> None:
@@ -536,6 +536,19 @@ def test_a_token_is_never_sent_unencrypted_to_another_machine(tmp_path: Path) ->
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
     assert "http is allowed for loopback only" in checks["token-works"]["skipped"]
+
+
+def test_a_token_travels_in_the_field_that_its_issuer_names(tmp_path: Path, issuer: LocalIssuer) -> None:
+    key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
+    file = configured(tmp_path, issuer.url, f"header = 'x-proxy-token'\njwks = {{ keys = [{key}] }}")
+    token = issuer.token(roles=["editor"])
+    with answering(200) as url:
+        entry = examined(file, "--url", url, token=token)["token-works"]
+    sent = [headers for headers in heard if token in str(headers)]
+    assert sent
+    assert {headers["x-proxy-token"] for headers in sent} == {token}
+    assert not any("authorization" in headers for headers in heard)
+    assert "threads:search" not in text(entry).partition("identity")[0]
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------

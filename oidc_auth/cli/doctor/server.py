@@ -13,6 +13,7 @@ from .finding import NotApplicableError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+AUTHORIZATION = "authorization"
 TIMEOUT = 10.0
 """Seconds for one request."""
 SEARCHES: Mapping[str, tuple[str, Mapping[str, object]]] = {
@@ -39,8 +40,8 @@ class RunningServer:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             return f"no answer from {self.url}: {type(error).__name__}"
 
-    def bearer(self) -> dict[str, str]:
-        """Return the header with the token.
+    def credential(self, field: str) -> dict[str, str]:
+        """Return the header field with the token: bare, where an issuer has a field of its own.
 
         Raises:
             NotApplicableError: there is no token, or it would travel unencrypted.
@@ -49,4 +50,4 @@ class RunningServer:
             raise NotApplicableError("no token (--token-file, or OIDC_AUTH_TOKEN)")
         if (why := permitted_url(self.url)) is not None:
             raise NotApplicableError(f"no token is sent to {self.url}: {why}")
-        return {"authorization": f"Bearer {self.token}"}
+        return {field: f"Bearer {self.token}" if field == AUTHORIZATION else self.token}

@@ -11,15 +11,18 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from ...auth import OIDCAuth
+from ...config.issuers import exact_issuers
 from .check import Check
 from .finding import Finding, NotApplicableError, Severity, printable
-from .server import SEARCHES
+from .server import AUTHORIZATION, SEARCHES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import httpx
 
+    from ...config.issuers import ExactIssuer
+    from ...config.schema import IssuerTable
     from ...permissions.explain import Explanation
     from .surroundings import Surroundings
 
@@ -28,19 +31,25 @@ SAYS = {200: True, 403: False}
 
 def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield who the token is, and each search on which the server and the configuration do not agree."""
-    server = surroundings.running()
-    bearer = server.bearer()
-    why = asyncio.run(_explained(OIDCAuth(surroundings.valid()), server.token))
+    server, loaded = surroundings.running(), surroundings.valid()
+    server.credential(AUTHORIZATION)
+    why = asyncio.run(_explained(OIDCAuth(loaded), server.token))
+    fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact(table)}
+    credential = server.credential(fields.get(why.issuer, AUTHORIZATION))
     if why.refusal:
         yield Finding(printable(why.refusal), "oidc-auth explain shows each check")
     for permission in SEARCHES:
-        answer = server.search(permission, bearer)
+        answer = server.search(permission, credential)
         if isinstance(answer, str):
             raise NotApplicableError(answer)
         yield from _compared(permission, answer, why)
     if not why.refusal:
         allowed = ", ".join(permission for permission in SEARCHES if why.allows(permission)) or "nothing"
         yield Finding(f"identity {printable(why.identity)}; may {allowed}", severity=Severity.INFO)
+
+
+def _exact(table: IssuerTable) -> list[ExactIssuer]:
+    return exact_issuers(table.issuer, table.aliases, table.tenants)
 
 
 def _compared(permission: str, answer: httpx.Response, why: Explanation) -> Iterator[Finding]:
