@@ -164,7 +164,9 @@ MEANINGS: Mapping[Code, Meaning] = {
         "A token with cnf (DPoP, mutual TLS) is no bearer token: let the client ask for an unbound one.",
     ),
     Code.REQUIREMENT_UNMET: Meaning(
-        401, "the token does not meet this server's requirements", "See the issuer's require table."
+        401,
+        "the token does not meet this server's requirements",
+        "See the issuer's require table, and what its preset requires (docs/providers.md).",
     ),
     Code.IDENTITY_INVALID: Meaning(
         401,

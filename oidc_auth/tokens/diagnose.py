@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ..errors import Code, TokenError
 from ..observe import pseudonym
-from .checks import OTHER_TYPES, named_identity, shown
+from .checks import OTHER_TYPES, PENDING, named_identity, shown
 from .jws import decode_base64url, parse_object
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ SECRET_CURE = (
     "> Fine grain OpenID Connect configuration > Access token signature algorithm > RS256."
 )
 OTHER_KIND_CURE = "Keycloak: this is the {kind} token, for Keycloak alone: send the access token."
+PENDING_CURE = "Clerk: this session has tasks left, such as choosing an organization: let the user finish signing in."
 ENTRA_HOSTS = ("https://login.microsoftonline.com/", "https://sts.windows.net/")
 GRAPH_AUDIENCES = ("00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com")
 
@@ -71,6 +72,8 @@ def diagnose(
         cure = _graph_cure(header, claims) or _audience_cure(error, claims)
     elif error.code is Code.IDENTITY_INVALID and "azp" in claims and "sub" not in claims:
         cure = BASIC_CURE.format(client=shown(claims["azp"]))
+    elif error.code is Code.TOKEN_KIND_REFUSED and claims.get("sts") == PENDING:
+        cure = PENDING_CURE
     return _with_cure(error, cure)
 
 

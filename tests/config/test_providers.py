@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from world.mapping import NOW
 
 from oidc_auth import ConfigError, OIDCAuth, OIDCAuthError, presets
@@ -459,6 +461,25 @@ def test_a_claim_less_is_nobody_or_somebody_who_may_do_no_more(name: str) -> Non
         assert caller.identity in {sample.who[0], f"client:{sample.claims.get('cid')}"}
 
 
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=6) | st.just("reader"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(deadline=None, database=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@pytest.mark.parametrize("name", SAMPLES)
+@given(data=st.data())
+def test_whatever_stands_in_a_providers_claims_is_explained_and_gives_no_more(name: str, data: st.DataObject) -> None:
+    sample = SAMPLES[name]
+    oidc = OIDCAuth.from_dict({"issuer": sample.table}, clock=lambda: NOW)
+    odd = data.draw(st.dictionaries(st.sampled_from(sorted(sample.claims)), json_values, max_size=4))
+    why = oidc.explain({"iss": sample.url, **sample.claims, **odd})
+    assert str(why)
+    assert why.refusal or set(why.rights) <= set(sample.gives)
+
+
 # --- what is particular to one provider ------------------------------------------------------------------------------
 
 
@@ -597,6 +618,14 @@ def test_a_token_of_oktas_org_server_is_named_as_what_it_is() -> None:
     issuer = sample.issuer
     refused = refusal(configured(sample, issuer), presented(sample, issuer, iss="https://acme.okta.com"))
     assert "org authorization server" in refused.cure
+
+
+def test_a_clerk_session_with_tasks_left_is_named_as_what_it_is() -> None:
+    sample = SAMPLES["clerk"]
+    issuer = sample.issuer
+    refused = refusal(configured(sample, issuer), presented(sample, issuer, sts="pending"))
+    assert "has tasks left" in refused.cure
+    assert "sts='pending'" in refused.found
 
 
 def test_a_zitadel_user_without_a_role_may_do_nothing() -> None:
