@@ -197,11 +197,9 @@ def values_of(claim: object, grant: Grant) -> list[str]:
 
 def rights_for(value: str, grant: Grant) -> tuple[Right, ...]:
     """Return what one value gives; a ``*`` that arrives in a token never grants."""
-    if "*" in value:
-        return ()
     given = grant.exact.get(value, ())
     for prefix, rights in grant.prefixes.items():
-        if value.startswith(prefix):
+        if value.startswith(prefix) and "*" not in value:
             given += rights
     return given
 

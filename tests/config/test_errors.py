@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from oidc_auth.errors import Problem
 
 GITHUB = "https://token.actions.githubusercontent.com"
+B = "https://b.test"
 GUID = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
 CLIENT = {"claim": "client_id", "values": ["WEB"]}
 
@@ -163,6 +164,12 @@ ONE_MISTAKE = [
         "e-mail address that nobody verified",
         "sub",
     ),
+    (
+        issuer(identity=["uid", "cid"]),
+        "issuer[0].identity",
+        "two claims share one space of names",
+        "a prefix of its own",
+    ),
     (issuer(identity="/sub"), "issuer[0].identity[0].claim", "write sub", ""),
     (issuer(identity=[]), "issuer[0].identity", "at least 1", ""),
     (issuer(tenant="$.org"), "issuer[0].tenant.claim", "write org", ""),
@@ -212,6 +219,8 @@ ONE_MISTAKE = [
     (with_roles(a=["threads:wirte"]), "roles.a", "'threads:wirte'", "did you mean 'threads:write'?"),
     (with_roles(a=["threads:read@tenant"]), "roles.a", "no tenant claim", 'tenant = "'),
     (with_roles(a="a"), "roles.a", "includes itself", "break the circle"),
+    (with_roles(audience="x"), "roles.audience", "looks like a key of [[issuer]]", "before the first [roles]"),
+    (with_roles(leeway=5), "roles.leeway", "looks like a key of [[issuer]]", "before the first [roles]"),
     (with_roles(**{"threads:read": "*"}), "roles.threads:read", "look like a permission", "plain word"),
     (with_roles(**{"runs:create": "*"}), "roles.runs:create", "look like a permission", "plain word"),
     (with_roles(**{"my:role": "*"}), "roles.my:role", "look like a permission", "plain word"),
@@ -246,6 +255,8 @@ ONE_MISTAKE = [
     ({**issuer(), "langgraph": {"studio": "yes"}}, "langgraph.studio", "'deny', 'own' or 'all'", ""),
     ({**issuer(), "langgraph": {"cron_max_age": 0}}, "langgraph.cron_max_age", "greater than 0", ""),
     ({**issuer(), "langgraph": {"cron_max_age": float("inf")}}, "langgraph.cron_max_age", "finite", ""),
+    ({**issuer(), "limits": {"wait_after": 300}}, "limits.wait_after", "less than refresh_after", "at least 600"),
+    ({**issuer(), "limits": {"max_stale": 600}}, "limits.max_stale", "less than wait_after", "at least 3600"),
     ({**issuer(), "limits": {"token_bytes": 1.5}}, "limits.token_bytes", "found a number", ""),
     ({**issuer(), "limits": {"fetch_timeout": 0}}, "limits.fetch_timeout", "greater than 0", ""),
     ({**issuer(), "limits": {"json_depth": 257}}, "limits.json_depth", "less than or equal to 256", ""),
@@ -329,9 +340,49 @@ def test_two_issuers_need_prefixes_and_are_not_the_same_twice() -> None:
     ]
 
 
-def test_two_issuers_with_empty_prefixes_are_fine() -> None:
+def test_two_issuers_of_which_one_has_an_empty_prefix_are_fine() -> None:
     document = {"issuer": [table(identity_prefix=""), table(issuer="https://b.test", identity_prefix="b:")]}
     OIDCAuth.from_dict(document)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "found"),
+    [
+        ("", "", {1: "'' stands twice"}),
+        ("a:", "a:", {0: "'a:' begins another issuer's prefix", 1: "'a:' begins another issuer's prefix"}),
+        ("a", "ab:", {0: "'a' begins another issuer's prefix"}),
+        ("ab:", "a", {1: "'a' begins another issuer's prefix"}),
+    ],
+)
+def test_prefixes_under_which_two_people_could_have_one_name_are_refused(
+    first: str, second: str, found: dict[int, str]
+) -> None:
+    document = {"issuer": [table(identity_prefix=first), table(issuer="https://b.test", identity_prefix=second)]}
+    assert {problem.where: problem.message for problem in problems(document)} == {
+        f"issuer[{number}].identity_prefix": message for number, message in found.items()
+    }
+
+
+def test_the_prefix_of_a_second_claim_counts_like_the_issuers_own() -> None:
+    client = [{"claim": "uid"}, {"claim": "cid", "prefix": "b:"}]
+    document = {"issuer": [table(identity_prefix="a", identity=client), table(issuer=B, identity_prefix="ab:")]}
+    assert ("issuer[0].identity_prefix", "'ab:' begins another issuer's prefix") in [
+        (problem.where, problem.message) for problem in problems(document)
+    ]
+
+
+def test_a_role_with_tenant_rights_is_refused_where_the_issuer_has_no_tenant() -> None:
+    values = {"claim": "r", "values": {"x": ["outer"]}}
+    document = {
+        "issuer": [
+            table(identity_prefix="", tenant="org", grant=values),
+            table(issuer=B, identity_prefix="b:", grant=values),
+        ],
+        "roles": {"outer": ["inner"], "inner": ["threads:read@tenant"]},
+    }
+    (problem,) = problems(document)
+    assert problem.where == "issuer[1].grant[0].values.x"
+    assert "'outer' has @tenant rights, and this issuer has no tenant claim" in problem.message
 
 
 def test_a_tenant_right_in_a_role_needs_an_issuer_with_a_tenant_claim() -> None:
