@@ -245,7 +245,10 @@ class RemoteKeys:
         if (why := permitted_url(url)) is not None:
             raise FetchError(f"{url} is not fetched: {why}")
         sent = {"accept": "application/json", **await self._authorization(url)}
-        status, headers, body = await self._fetcher("GET", url, sent, None)
+        try:
+            status, headers, body = await self._fetcher("GET", url, sent, None)
+        except FetchError as error:
+            raise FetchError(f"GET {url}: {error}") from error
         if status != 200:  # noqa: PLR2004 - OK
             raise FetchError(f"GET {url} -> {status} {headers.get('content-type', '')}".rstrip())
         if len(body) > self._limits.key_set_bytes:

@@ -250,7 +250,7 @@ def test_an_outage_is_a_503_that_says_when_to_come_again() -> None:
         said = outage.value.challenge()
         assert said.status == 503
         assert said.headers() == {"Retry-After": "7"}
-        assert "https://issuer.test: connection refused" in outage.value.report()
+        assert "https://issuer.test: GET https://issuer.test/keys: connection refused" in outage.value.report()
 
     story(tell)
 
@@ -438,7 +438,7 @@ def test_keys_at_a_forbidden_address_are_never_fetched(url: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (FetchError("connection refused"), "connection refused"),
+        (FetchError("connection refused"), f"GET {DISCOVERY}: connection refused"),
         (TimeoutError(), "no answer within 5 s"),
         (RuntimeError("s3cr3t"), "the fetcher failed with RuntimeError"),
         (KeyError("s3cr3t"), "the fetcher failed with KeyError"),

@@ -144,7 +144,10 @@ def test_an_outage_is_warned_of_in_one_line_and_not_again_within_a_minute(caplog
 
     told(tell)
     said = [record.getMessage() for record in caplog.records if "cannot be refreshed" in record.getMessage()]
-    assert said == ["keys of https://issuer.test cannot be refreshed: connection refused"] * 2
+    # After a failure, discovery is asked again where the keys are.
+    asked = ("keys", ".well-known/openid-configuration")
+    start = "keys of https://issuer.test cannot be refreshed: GET https://issuer.test"
+    assert said == [f"{start}/{path}: connection refused" for path in asked]
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_a_user_without_a_mapped_role_is_403_and_the_log_names_what_was_read(
     assert_in_guide(said, realm.issuer)
 
 
-def test_a_server_that_never_reached_keycloak_is_503_and_the_log_names_the_issuer(
+def test_a_server_that_never_reached_keycloak_is_503_and_the_log_names_the_address(
     guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture
 ) -> None:
     guarded.configure(jwks_url="http://127.0.0.1:9/certs")
