@@ -1,7 +1,7 @@
 """``oidc-auth adopt URL``: stamp an owner on what an older deployment left without one, or it is nobody's.
 
-It speaks to the server as it was before ``protect``: afterwards no update writes an owner any more. What has one is
-never touched, so an interrupted run is simply started again.
+It speaks to the server as it was before ``protect``: afterwards no update writes an owner any more. What has its owner
+is not touched, so an interrupted run is simply started again.
 """
 
 from __future__ import annotations
@@ -51,14 +51,27 @@ class Stamp:
 
     def of(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return what to write, or None when these metadata do not tell whose it is."""
-        name: object = metadata.get(self.owner_from)
-        owner = self.names.get(name) if self.names is not None and isinstance(name, str) else name
-        if not isinstance(owner, str) or not owner:
+        owner = self._identity(metadata.get(self.owner_from))
+        if owner is None:
             return None
         if self.tenant_from is None:
             return {OWNER: owner}
         tenant: object = metadata.get(self.tenant_from)
         return {OWNER: owner, TENANT: tenant if isinstance(tenant, str) and tenant else None}
+
+    def settled(self, metadata: Mapping[str, Any]) -> bool:
+        """Tell whether an object has its owner: that is never overwritten, unless ``owner`` itself is what is read."""
+        if OWNER not in metadata or self.owner_from != OWNER:
+            return OWNER in metadata
+        renamed = self.names is None or metadata[OWNER] in self.names.values()
+        return renamed and (self.tenant_from is None or TENANT in metadata)
+
+    def _identity(self, name: object) -> str | None:
+        if not isinstance(name, str) or not name:
+            return None
+        if self.names is None or (self.owner_from == OWNER and name in self.names.values()):
+            return name
+        return self.names.get(name)
 
 
 @click.command()
@@ -84,7 +97,10 @@ def adopt(
     Run it against the server as it was before protect(), with headers that see everything: first without --write.
     What has an owner is left alone, so it may be stopped and run again. Exit status 1 when the server fails.
     """
-    stamp = Stamp(owner_from, _names(map_file), tenant_from)
+    names = _names(map_file)
+    if owner_from == OWNER and names and any(names.get(one, one) != one for one in names.values()):
+        raise click.ClickException("--map: an identity is an old name too: a second run would take one for the other")
+    stamp = Stamp(owner_from, names, tenant_from)
     try:
         with httpx.Client(base_url=url, headers=_headers(headers_file), timeout=TIMEOUT) as client:
             counts = _adopt_all(client, stamp, write=write)
@@ -110,7 +126,7 @@ def _adopt_all(client: httpx.Client, stamp: Stamp, *, write: bool) -> dict[str, 
 
 def _adopt(client: httpx.Client, path: str, metadata: Mapping[str, Any], stamp: Stamp, *, write: bool) -> str:
     """Stamp one object; return what became of it: ``owned`` already, ``stamped``, or ``unknown`` whose it is."""
-    if OWNER in metadata or metadata.get(CREATED_BY) == SYSTEM:
+    if stamp.settled(metadata) or metadata.get(CREATED_BY) == SYSTEM:
         return "owned"
     if (mine := stamp.of(metadata)) is None:
         return "unknown"

@@ -141,6 +141,28 @@ def test_a_map_gives_old_names_their_identity_and_leaves_the_others(old: OldServ
     assert all("owner" not in metadata for metadata in old.metadata(unknown) + old.metadata(odd))
 
 
+def test_an_owner_that_was_stamped_by_another_name_is_renamed_once(old: OldServer) -> None:
+    renamed, left = old.make(owner="alice@x.com", org="acme"), old.make(owner="eve@x.com")
+    rename = ["--owner-from", "owner", "--tenant-from", "org", "--map", "-", "--write", "--json"]
+    counts = [json.loads(old.adopt(*rename, given='{"alice@x.com": "auth0|7"}').stdout)["threads"] for _ in range(2)]
+    assert [count["stamped"] for count in counts] == [1, 0]
+    assert [(one["owner"], one["tenant"]) for one in old.metadata(renamed)] == [("auth0|7", "acme")] * 3
+    assert [one["owner"] for one in old.metadata(left)] == ["eve@x.com"] * 3
+
+
+def test_an_owner_who_has_no_tenant_yet_gets_one(old: OldServer) -> None:
+    made = old.make(owner="auth0|8", org="acme")
+    tenant = ["--owner-from", "owner", "--tenant-from", "org", "--write"]
+    for _ in range(2):
+        assert old.adopt(*tenant).exit_code == 0
+    assert [(one["owner"], one["tenant"]) for one in old.metadata(made)] == [("auth0|8", "acme")] * 3
+
+
+def test_a_map_whose_second_run_would_go_astray_is_refused(old: OldServer) -> None:
+    done = old.adopt("--owner-from", "owner", "--map", "-", given='{"a": "b", "b": "c"}')
+    assert (done.exit_code, "an identity is an old name too" in done.output) == (1, True)
+
+
 def test_the_servers_own_assistants_stay_its_own(old: OldServer) -> None:
     old.adopt("--owner-from", "created_by", "--write")
     built_in = old.ask("POST", "/assistants/search", {"metadata": {"created_by": "system"}})
@@ -188,5 +210,5 @@ def test_the_commands_of_the_page_are_commands_that_work(
     Path("names.json").write_text('{"alice@acme.com": "auth0|64f1"}', "utf-8")
     made = old.make(user_id="alice@acme.com", org_id="acme")
     commands = re.findall(r"oidc-auth adopt http://127.0.0.1:2024 (.*)", PAGE.read_text("utf-8"))
-    assert [old.adopt(*shlex.split(command)).exit_code for command in commands] == [0, 0, 0]
+    assert [old.adopt(*shlex.split(command)).exit_code for command in commands] == [0] * 4
     assert [metadata["owner"] for metadata in old.metadata(made)] == ["auth0|64f1"] * 3
