@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, cast
 
 from ..errors import Code, TokenError
@@ -42,7 +43,7 @@ def present(
     """
     pairs = cast("Iterable[tuple[Text, Text]]", headers.items() if isinstance(headers, Mapping) else headers)
     # The length first: of twenty names only one or two are ever decoded. In one pass: an iterator has no second one.
-    lengths = {len(field) for field in fields}
+    lengths = _lengths(fields)
     sent = [
         (field, value) for name, value in pairs if len(name) in lengths and (field := _text(name).lower()) in fields
     ]
@@ -50,6 +51,11 @@ def present(
     check_length(credential, max_bytes)
     header, read = sent[0][0], bearer_token if sent[0][0] == FIELD else bare_token
     return Presented(scheme=SCHEME, token=read(_text(credential)), method=method, url=url, header=header)
+
+
+@lru_cache
+def _lengths(fields: frozenset[str]) -> frozenset[int]:
+    return frozenset(map(len, fields))
 
 
 def _text(value: Text) -> str:
