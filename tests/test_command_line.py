@@ -277,3 +277,11 @@ def test_a_wrong_configuration_ends_every_command_with_its_report(tmp_path: Path
     for command in (["explain"], ["label"], ["can", "threads:read"]):
         refused = run(command[0], str(wrong), "--claims", "-", *command[1:], given="{}")
         assert (refused.exit_code, "no grant" in refused.output) == (1, True)
+
+
+def test_a_name_between_colons_is_shown_as_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "oidc-auth.toml"
+    file.write_text('[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\naudience = "urn:id:agents"\n', "utf-8")
+    claims = json.dumps({"sub": "a:smile:b", "aud": "urn:id:agents", "groups": ["x:id:y"]})
+    shown = run("check", str(file)).output + run("explain", str(file), "--claims", "-", given=claims).output
+    assert all(text in shown for text in ("audience urn:id:agents", "identity  a:smile:b", "groups: ['x:id:y']"))

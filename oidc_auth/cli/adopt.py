@@ -13,7 +13,6 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 import httpx
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -114,7 +113,7 @@ def adopt(
 
 def _adopt_all(client: httpx.Client, stamp: Stamp, *, write: bool) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    with Progress(console=console(stderr=True), transient=True) as progress:
         for kind, (path, id_name) in KINDS.items():
             task = progress.add_task(kind, total=_answer(client, "POST", f"{path}/count", {}))
             counts[kind] = count = Counter(stamped=0, owned=0, unknown=0)

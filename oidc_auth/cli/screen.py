@@ -21,10 +21,13 @@ WIDE = 160
 MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
 
 
-def console() -> Console:
-    """Return a console for standard output; without a terminal it draws plain text, and wide (or COLUMNS wide)."""
-    own = Console(highlight=False)
-    return own if own.is_terminal or "COLUMNS" in os.environ else Console(width=WIDE, highlight=False)
+def console(*, stderr: bool = False) -> Console:
+    """Return a console; without a terminal it draws plain text, and wide (or COLUMNS wide)."""
+    # What is shown is also copied: an audience such as urn:zitadel:iam:org:project:id:1:aud holds rich's ":id:".
+    own = Console(stderr=stderr, highlight=False, emoji=False)
+    if not own.is_terminal and "COLUMNS" not in os.environ:
+        own.width = WIDE
+    return own
 
 
 def print_json(document: Mapping[str, object]) -> None:
