@@ -125,6 +125,21 @@ def test_where_nobody_answers_what_needs_an_answer_is_skipped(tmp_path: Path, is
         assert checks[name]["status"] == "skipped"
 
 
+@pytest.mark.parametrize(
+    "check", ["issuer-spelling", "no-redirects", "answer-size", "clock-skew", "key-quality", "keys-fit"]
+)
+def test_a_provider_that_did_not_answer_beside_one_that_did_is_named_as_not_looked_at(
+    tmp_path: Path, issuer: LocalIssuer, check: str
+) -> None:
+    with LocalIssuer(algorithm="ES256").served() as gone:
+        pass
+    other = f'[[issuer]]\nname = "b"\nidentity_prefix = "b:"\nissuer = "{gone}"\naudience = "agents"\n{GRANT}'
+    with issuer.served() as url:
+        entry = examined(configured(tmp_path, url, 'name = "a"\nidentity_prefix = "a:"', limits=other))[check]
+    assert (entry["status"], f"not looked at: {gone} (" in text(entry)) == ("skipped", True)
+    assert url not in text(entry)
+
+
 def test_keys_in_the_configuration_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     checks = examined(configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}"))

@@ -22,6 +22,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     for exchange in (exchange for provider in answered for exchange in provider.exchanges):
         if (size := len(exchange.response.body)) > limit / 2:
             yield Finding(f"{exchange.url}: {size} bytes of {limit}", "raise limits.key_set_bytes")
+    yield from surroundings.unanswered()
 
 
 CHECK = Check(Severity.WARNING, "no answer of a provider comes near limits.key_set_bytes", find)

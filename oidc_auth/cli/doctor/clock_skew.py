@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from .check import Check
-from .finding import Finding, NotApplicableError, Severity
+from .finding import Finding, NotApplicableError, Severity, not_looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,12 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     skews = [(p, _skew(exchange)) for p in surroundings.answered() for exchange in p.exchanges[:1]]
     if all(skew is None for _, skew in skews):
         raise NotApplicableError("no provider says what time it is")
+    yield from surroundings.unanswered()
     for provider, skew in skews:
         leeway = provider.table.leeway
-        if skew is not None and abs(skew) > leeway:
+        if skew is None:
+            yield not_looked_at(provider.issuer, "it does not say what time it is")
+        elif abs(skew) > leeway:
             ahead = "behind" if skew > 0 else "ahead of"
             what = f"this host's clock is {abs(skew):.0f} s {ahead} that of {provider.issuer}; leeway {leeway:g} s"
             yield Finding(what, "let this host follow a time server (NTP)")

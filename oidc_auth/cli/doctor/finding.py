@@ -13,6 +13,8 @@ class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"
     INFO = "info"
+    SKIPPED = "skipped"
+    """Nothing was found because nothing was looked at: the finding says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,11 @@ class Finding:
 
 class NotApplicableError(Exception):
     """The check has nothing to look at; the message says why."""
+
+
+def not_looked_at(issuer: str, why: str) -> Finding:
+    """Return what a check of every provider says about one that gave it nothing to look at."""
+    return Finding(f"not looked at: {issuer} ({why})", severity=Severity.SKIPPED)
 
 
 def printable(text: str, longest: int = 300) -> str:

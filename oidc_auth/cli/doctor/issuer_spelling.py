@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .check import Check
-from .finding import Finding, NotApplicableError, Severity, printable
+from .finding import Finding, NotApplicableError, Severity, not_looked_at, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,9 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
         raise NotApplicableError("no discovery document")
     for provider, found in named:
         configured = provider.issuer
-        if isinstance(found, str) and found != configured:
+        if not isinstance(found, str):
+            yield not_looked_at(configured, "no discovery document")
+        elif found != configured:
             difference = _difference(configured, found)
             yield Finding(
                 f"configured is {configured!r}, the document says {printable(found)!r}{difference}",

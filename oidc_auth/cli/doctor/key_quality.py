@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from ...config.raw import table_in
 from ...keys.jwk import Key, UnusableKeyError, read_key
 from .check import Check
-from .finding import Finding, NotApplicableError, Severity, printable
+from .finding import Finding, NotApplicableError, Severity, not_looked_at, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +29,8 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     if not any(members for _, members in published):
         raise NotApplicableError("no key set")
     for provider, members in published:
+        if not members:
+            yield not_looked_at(provider.issuer, "no key set")
         yield from (Finding(f"{provider.issuer}: {what}", cure, severity) for what, cure, severity in _of(members))
 
 

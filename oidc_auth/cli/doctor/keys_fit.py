@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...keys.jwk import UnusableKeyError
 from ...keys.keyset import read_key_set
 from .check import Check
-from .finding import Finding, NotApplicableError, Severity
+from .finding import Finding, NotApplicableError, Severity, not_looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,9 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     for provider, offered in offers:
         allowed = set(provider.table.algorithms)
         # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm, and each key has both.
-        if offered and not offered & allowed:
+        if not offered:
+            yield not_looked_at(provider.issuer, "no usable key")
+        elif not offered & allowed:
             found, wanted = ", ".join(sorted(offered)), ", ".join(sorted(allowed))
             yield Finding(f"{provider.issuer}: keys for {found}; algorithms allows {wanted}", "leave algorithms out")
 

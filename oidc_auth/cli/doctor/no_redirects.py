@@ -25,6 +25,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
             if exchange.response.status in REDIRECTS:
                 target = printable(exchange.response.headers.get("location", "nowhere"))
                 yield Finding(f"{exchange.url} redirects to {target}", "configure the address that answers by itself")
+    yield from surroundings.unanswered()
 
 
 CHECK = Check(Severity.ERROR, "no address of a provider redirects", find)

@@ -20,13 +20,14 @@ from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, permitted
 from ...keys.source import KeyLimits, RemoteKeys
 from ...observe import silent
 from ..langgraph_json import LANGGRAPH_JSON
-from .finding import NotApplicableError, Severity
+from .finding import NotApplicableError, Severity, not_looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ...config.schema import IssuerTable, LimitsTable
+    from .finding import Finding
     from .server import RunningServer
 
 
@@ -120,6 +121,11 @@ class Surroundings:
         if not (answered := tuple(provider for provider in self.asked() if provider.exchanges)):
             raise NotApplicableError("no provider answered")
         return answered
+
+    def unanswered(self) -> Iterator[Finding]:
+        """Yield that a check saw nothing of the providers that did not answer, while others did."""
+        silent_ones = (provider for provider in self.asked() if not provider.exchanges)
+        yield from (not_looked_at(provider.issuer, "no answer") for provider in silent_ones)
 
     def deployment(self) -> dict[str, Any]:
         """Return what langgraph.json says.
