@@ -491,6 +491,33 @@ def test_a_token_that_is_refused_on_both_sides_says_why_and_is_not_printed(
     assert not any(part in shown for part in token.split("."))
 
 
+def test_what_a_refusal_says_is_shown_to_its_end(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
+    issuer, url = world
+    audience = "https://agents.acme.com/" + 100 * "a"
+    file = configured(tmp_path, issuer.url)
+    file.write_text(file.read_text("utf-8").replace('"agents"', f'"{audience}"'), "utf-8")
+    token = issuer.token(audience="account", azp="web", realm_access={"roles": []})
+    entry = examined(file, "--url", url, token=token)["token-works"]
+    assert f"Included Client Audience > {audience}. -> oidc-auth explain shows each check" in text(entry)
+
+
+def test_nothing_is_compared_while_the_provider_is_down(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        token = issuer.token()
+    with answering(503) as server:
+        entry = examined(configured(tmp_path, url), "--url", server, token=token)["token-works"]
+    assert entry["status"] == "skipped"
+    assert entry["skipped"].startswith("the token cannot be verified here: keys_unavailable: ")
+
+
+def test_a_server_that_cannot_judge_a_token_is_an_error_and_no_difference(tmp_path: Path, issuer: LocalIssuer) -> None:
+    with issuer.served() as url, answering(503) as server:
+        file = configured(tmp_path, url)
+        entry = examined(file, "--url", server, token=issuer.token(roles=["editor"]))["token-works"]
+    assert entry["status"] == "error"
+    assert [found["what"].partition(" (")[0] for found in entry["findings"]] == ["the server answers 503"]
+
+
 @contextmanager
 def answering(status: int) -> Iterator[str]:
     """Serve a server that answers everybody the same, on loopback."""

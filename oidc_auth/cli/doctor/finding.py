@@ -41,6 +41,6 @@ def not_looked_at(issuer: str, why: str) -> Finding:
     return Finding(f"not looked at: {issuer} ({why})", severity=Severity.SKIPPED)
 
 
-def printable(text: str, longest: int = 300) -> str:
-    """Return what a stranger's answer said, bounded and on one line."""
+def printable(text: str, longest: int | None = 300) -> str:
+    """Return what a stranger's answer said, bounded and on one line; None: it is bounded, and ends with the cure."""
     return re.sub(r"[^\x20-\x7e]+", " ", text)[:longest]

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .surroundings import Surroundings
 
+LONGEST = 1_000
+"""Characters of a reason: our own words end with the cure, and what the provider said stands before them."""
 CURE = "unless another check says why: fetch that address from the server's own host or container"
 
 
@@ -24,7 +26,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield each issuer whose keys cannot be had."""
     for provider in surroundings.asked():
         if provider.failure:
-            yield Finding(f"{provider.issuer}: {printable(provider.failure)}", CURE, provider.severity)
+            yield Finding(f"{provider.issuer}: {printable(provider.failure, LONGEST)}", CURE, provider.severity)
 
 
 CHECK = Check(Severity.ERROR, "each provider's keys can be fetched", find)

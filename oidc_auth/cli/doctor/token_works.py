@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...auth import OIDCAuth
 from ...config.issuers import exact_issuers
+from ...errors import UNAVAILABLE, Code
 from .check import Check
 from .finding import Finding, NotApplicableError, Severity, printable
 from .server import AUTHORIZATION, SEARCHES
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from .surroundings import Surroundings
 
 SAYS = {200: True, 403: False}
+UNAVAILABLE_CURE = "look at its log: the provider's keys can be fetched from here, perhaps not from there"
 
 
 def find(surroundings: Surroundings) -> Iterator[Finding]:
@@ -36,12 +38,17 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     why = asyncio.run(_explained(OIDCAuth(loaded), server.token))
     fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact(table)}
     credential = server.credential(fields.get(why.issuer, AUTHORIZATION))
+    if why.refusal.startswith(Code.KEYS_UNAVAILABLE):
+        raise NotApplicableError(f"the token cannot be verified here: {printable(why.refusal, None)}")
     if why.refusal:
-        yield Finding(printable(why.refusal), "oidc-auth explain shows each check")
+        yield Finding(printable(why.refusal, None), "oidc-auth explain shows each check")
     for permission in SEARCHES:
         answer = server.search(permission, credential)
         if isinstance(answer, str):
             raise NotApplicableError(answer)
+        if answer.status_code == UNAVAILABLE:
+            yield Finding(f"the server answers 503{_said(answer)}: what it gives cannot be compared", UNAVAILABLE_CURE)
+            return
         yield from _compared(permission, answer, why)
     if not why.refusal:
         allowed = ", ".join(permission for permission in SEARCHES if why.allows(permission)) or "nothing"
@@ -58,9 +65,12 @@ def _compared(permission: str, answer: httpx.Response, why: Explanation) -> Iter
         return
     if SAYS.get(answer.status_code) is not given:
         expected = "allows" if given else "does not allow"
-        said = "" if answer.is_success else f" ({printable(answer.text, 120)})"
-        what = f"{permission}: the configuration {expected} it, the server answers {answer.status_code}{said}"
+        what = f"{permission}: the configuration {expected} it, the server answers {answer.status_code}{_said(answer)}"
         yield Finding(what, "is it the configuration that the server was started with?")
+
+
+def _said(answer: httpx.Response) -> str:
+    return "" if answer.is_success else f" ({printable(answer.text, 120)})"
 
 
 async def _explained(oidc: OIDCAuth, token: str) -> Explanation:
