@@ -112,11 +112,27 @@ def test_it_never_takes_the_place_of_a_file(tmp_path: Path, name: str) -> None:
     assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [(name, "{}")]
 
 
-def test_forced_it_replaces_the_hook_and_keeps_what_is_the_projects_own(tmp_path: Path) -> None:
+def test_what_force_would_keep_is_said_before_it_is_used(tmp_path: Path) -> None:
+    (tmp_path / "langgraph.json").write_text("{}", "utf-8")
+    said = " ".join(init(tmp_path).output.split())
+    assert "--force replaces oidc-auth.toml, and in langgraph.json the table auth" in said
+    assert "keeps everything else" in said
+
+
+@pytest.mark.parametrize("options", [(), ("--force",)])
+def test_a_hook_of_ones_own_is_named_and_never_replaced(tmp_path: Path, options: tuple[str, ...]) -> None:
+    text = json.dumps({"graphs": {"mine": "./a.py:g"}, "auth": {"path": "./auth.py:auth"}})
+    (tmp_path / "langgraph.json").write_text(text, "utf-8")
+    refused = init(tmp_path, "generic", *options)
+    assert (refused.exit_code, "auth.path is './auth.py:auth'" in refused.output) == (1, True)
+    assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [("langgraph.json", text)]
+
+
+def test_forced_it_secures_the_hook_and_keeps_what_is_the_projects_own(tmp_path: Path) -> None:
     known: dict[str, Any] = {
         "dependencies": ["./src"],
         "graphs": {"mine": "./src/a.py:g"},
-        "auth": {"path": "./auth.py:auth"},
+        "auth": {"path": "oidc_auth.langgraph:auth"},
         "http": {
             "disable_mcp": True,
             "cors": {"allow_origins": ["https://app.acme.com"], "expose_headers": ["x-mine"]},

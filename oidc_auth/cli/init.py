@@ -12,7 +12,7 @@ from ..config.load import FILE_NAME
 from ..config.providers import PRESETS
 from .dev_server import quickstart_folder
 from .inputs import json_option
-from .langgraph_json import LANGGRAPH_JSON, secured
+from .langgraph_json import ENTRY, LANGGRAPH_JSON, hook_of, secured
 from .screen import print_json, say
 from .setups import LAST_STEP
 from .starter import Starter, option
@@ -24,6 +24,10 @@ GRAPH = "graph.py"
 PARAMETERS = tuple(dict.fromkeys(name for preset in PRESETS.values() for name in preset.keys))
 DEFAULT_ORIGIN = "http://localhost:3000"
 """Where a chat front end runs while it is developed."""
+FORCED = (
+    f"replaces {FILE_NAME}, and in {LANGGRAPH_JSON} the table auth; it adds to http.cors what is missing, and "
+    "keeps everything else"
+)
 
 
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +45,7 @@ def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--require", "conditions", multiple=True, metavar="CLAIM=VALUE", help="What must hold of each token.")
 @click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where to write.")
 @click.option("--origin", "origins", multiple=True, default=[DEFAULT_ORIGIN], help="A front end that may call the API.")
-@click.option("--force", is_flag=True, help="Replace what is there; other keys of langgraph.json stay.")
+@click.option("--force", is_flag=True, help=f"{FORCED[0].upper()}{FORCED[1:]}.")
 @json_option
 def init(
     provider: str,
@@ -66,7 +70,7 @@ def init(
         folder / FILE_NAME: starter.toml(),
         folder / LANGGRAPH_JSON: _langgraph_json(folder / LANGGRAPH_JSON, origins),
     }
-    _refuse_existing(files, force=force)
+    _refuse_existing([file for file in files if file.exists()], force=force)
     if not (folder / LANGGRAPH_JSON).exists() and not (folder / GRAPH).exists():
         files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
     _write(files)
@@ -86,13 +90,20 @@ def _langgraph_json(file: Path, origins: Sequence[str]) -> str:
             raise click.ClickException(f"{file}: not JSON") from None
         if not isinstance(known, dict):
             raise click.ClickException(f"{file}: a JSON object is expected")
-    return json.dumps(secured(cast("dict[str, Any]", known), origins), indent=2) + "\n"
+    document = cast("dict[str, Any]", known)
+    if (hook := hook_of(document)) not in ("", ENTRY):
+        raise click.ClickException(
+            f"{file}: auth.path is {hook!r}, a hook of your own; nothing was written. Take auth out of it to have "
+            f"{ENTRY!r} written there, or keep it and call protect() in it"
+        )
+    return json.dumps(secured(document, origins), indent=2) + "\n"
 
 
-def _refuse_existing(files: Mapping[Path, str], *, force: bool) -> None:
-    existing = [str(file) for file in files if file.exists()]
+def _refuse_existing(existing: Sequence[Path], *, force: bool) -> None:
     if existing and not force:
-        raise click.ClickException(f"{' and '.join(existing)} already there; nothing was written (--force replaces)")
+        names = " and ".join(str(file) for file in existing)
+        verb = "are" if len(existing) > 1 else "is"
+        raise click.ClickException(f"{names} {verb} already there; nothing was written. --force {FORCED}")
 
 
 def _write(files: Mapping[Path, str]) -> None:

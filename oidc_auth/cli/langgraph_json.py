@@ -31,5 +31,10 @@ def secured(known: Mapping[str, Any], origins: Sequence[str]) -> dict[str, Any]:
     return {**(known or NEW), "auth": AUTH, "http": {**http, "cors": cors}}
 
 
+def hook_of(known: Mapping[str, Any]) -> str:
+    """Return the hook that a langgraph.json names, or ""."""
+    return str(_table(known.get("auth")).get("path") or "")
+
+
 def _table(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
