@@ -181,6 +181,9 @@ class OIDCAuth:
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what these claims would give, and why: synchronous, no network, no signature.
 
+        What the claims show by themselves is judged as the server does it. Audience and time are shown, and not judged;
+        the header's type, the key and the signature are not reached.
+
         Args:
             claims: a decoded token's claims; ``iss`` may be left out with one issuer.
         """

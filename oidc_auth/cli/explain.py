@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..auth import OIDCAuth
     from ..permissions.explain import Explanation
 
-COLOURS = {"passed": "green", "failed": "bold red"}
+COLOURS = {"passed": "green", "failed": "bold red", "not judged": "dim"}
 CLAIMS_ONLY = "(claims only: neither signature nor time says that they are anybody's)"
 
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from ..tokens.claim_path import ClaimPath
     from .caller import Tenancy
 
-JUDGED = frozenset({Code.CLIENT_REFUSED, Code.REQUIREMENT_UNMET, Code.IDENTITY_INVALID, Code.TENANT_INVALID})
-"""The checks that say who the caller is; the others need the token itself, or the time."""
+NOT_JUDGED = frozenset({Code.AUDIENCE_MISMATCH, Code.EXPIRED, Code.NOT_YET_VALID, Code.ISSUED_IN_FUTURE, Code.TOO_OLD})
+"""Checks of audience and time: claims that somebody wrote down, or an old token's, tell who may what without them."""
 BY_PAYLOAD = frozenset({Code.ISSUER_UNKNOWN, Code.TYPE_REFUSED})
 """Rows that wait until the payload says who issued the token, although a kid may be refused before that."""
 AUTHORITY_WORDS = frozenset(
@@ -44,10 +44,10 @@ DEEPEST = 4
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one row of ``CHECKS`` says."""
+    """What one row of ``CHECKS`` says; ``detail`` is what it expected and found, where it would refuse."""
 
     code: Code
-    outcome: Literal["passed", "failed", "not reached"]
+    outcome: Literal["passed", "failed", "not judged", "not reached"]
     detail: str = ""
 
 
@@ -57,7 +57,8 @@ class Explanation:
 
     Attributes:
         issuer: the configured issuer the claims belong to, or "".
-        checks: each row of ``CHECKS``: passed, failed or not reached; claims alone reach some of them.
+        checks: each row of ``CHECKS``: passed, failed or not reached. Of claims alone, audience and time are not
+            judged, and header, key and signature are not reached.
         identity: who it would be, or "".
         tenancy: the tenant rule, or None.
         notes: one line for each grant and value: what it gave, or why not.
@@ -80,7 +81,8 @@ class Explanation:
     def allows(self, permission: str) -> bool:
         """Tell whether these claims give a permission, such as ``threads:read`` or ``threads:read@tenant``.
 
-        Judges requirements, identity and grants, not signature, audience or time.
+        Judges all that claims show by themselves: issuer, kind of token, ``cnf``, client, required claims,
+        requirements, identity, tenant and grants; not audience or time, nor header, key and signature.
 
         Raises:
             ValueError: there is no such permission.
@@ -125,7 +127,7 @@ class Explanation:
 def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:
     """Return what these claims would give under one issuer's rules, and why. No network, no signature."""
     checks = tuple(_results(claims, rules, now))
-    failed = next((check for check in checks if check.outcome == "failed" and check.code in JUDGED), None)
+    failed = next((check for check in checks if check.outcome == "failed"), None)
     if failed is not None:
         return Explanation(issuer=rules.policy.issuer, checks=checks, refusal=f"{failed.code}: {failed.detail}")
     tenancy = tenancy_of(claims, rules.policy.tenant)
@@ -172,14 +174,14 @@ def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> I
         if check not in CLAIM_CHECKS:
             yield CheckResult(check.code, "not reached")
             continue
+        unjudged = check.code in NOT_JUDGED
         try:
             check.rule(claims, rules.policy, now)
         except TokenError as error:
-            yield CheckResult(
-                check.code, "failed", f"expected {error.expected or '-'}; found {error.found or '-'}; {error.cure}"
-            )
+            detail = f"expected {error.expected or '-'}; found {error.found or '-'}; {error.cure}"
+            yield CheckResult(check.code, "not judged" if unjudged else "failed", detail)
         else:
-            yield CheckResult(check.code, "passed")
+            yield CheckResult(check.code, "not judged" if unjudged else "passed")
 
 
 def _notes(claims: Mapping[str, object], grant: Grant, tenancy: Tenancy | None) -> Iterator[str]:

@@ -43,8 +43,8 @@ def assert_matrix(
     Args:
         config: a file, a mapping with the same keys, or an ``OIDCAuth``.
         table: the table; empty lines and what follows a ``#`` are left out.
-        people: the claims of each person; ``sub`` is the person's name where the claims have none. Judged are the
-            issuer's requirements, identity and grants, not signature, audience or time.
+        people: the claims of each person; ``sub`` is the person's name where the claims have none. Judged is all that
+            claims show by themselves (``Explanation.allows``), not signature, audience or time.
 
     Raises:
         AssertionError: it is otherwise; the message names each difference, and why.

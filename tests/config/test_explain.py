@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from world.mapping import ISSUER, NOW, URL, USERS, configured, table, token
 
-from oidc_auth import Explanation, OIDCAuth, presets
+from oidc_auth import Code, Explanation, OIDCAuth, presets
 from oidc_auth.permissions.names import Reach
 from oidc_auth.testing import Fault, LocalIssuer
 
@@ -144,15 +144,46 @@ def test_a_client_that_is_not_listed_is_judged() -> None:
     assert oidc.explain({"sub": "u", "x": "y", "client_id": "EVIL"}).refusal.startswith("client_refused")
 
 
-def test_audience_and_time_are_information_only() -> None:
-    why = configured(USERS).explain({"sub": "u", "roles": ["user"], "aud": "other", "exp": NOW - 999})
+@pytest.mark.parametrize(
+    ("settings", "good", "bad", "code"),
+    [
+        ({}, {}, {"typ": "ID"}, "token_kind_refused"),
+        ({}, {}, {"token_use": "id"}, "token_kind_refused"),
+        ({}, {}, {"typ": "Refresh"}, "token_kind_refused"),
+        ({}, {}, {"sts": "pending"}, "token_kind_refused"),
+        (
+            {},
+            {},
+            {"events": {"http://schemas.openid.net/event/backchannel-logout": {}}},
+            "token_kind_refused",
+        ),
+        ({}, {}, {"cnf": {"jkt": "x"}}, "token_bound"),
+        ({"authorized_parties": ["web"]}, {"azp": "web"}, {"azp": "evil"}, "party_refused"),
+        ({"authorized_parties": ["web"]}, {"client_id": "web"}, {}, "party_refused"),
+        ({"required_claims": ["roles_of.agents"]}, {"roles_of": {"agents": {}}}, {}, "claim_missing"),
+        ({"tenant": "org"}, {"org": "acme"}, {"org": ["acme", 5]}, "tenant_invalid"),
+    ],
+)
+def test_claims_that_the_server_refuses_whoever_sends_them_allow_nothing(
+    settings: dict[str, Any], good: dict[str, Any], bad: dict[str, Any], code: str
+) -> None:
+    oidc = configured(USERS, **settings)
+    assert oidc.explain({"sub": "u", "roles": ["user"], **good}).allows("threads:read")
+    why = oidc.explain({"sub": "u", "roles": ["user"], **bad})
+    assert (why.refusal.partition(":")[0], why.allows("threads:read")) == (code, False)
+    assert {check.code: check.outcome for check in why.checks}[Code(code)] == "failed"
+    server = explain_token(oidc, token(sub="u", roles=["user"], **bad))
+    assert server.refusal.partition(":")[0] == code
+
+
+def test_audience_and_time_are_shown_and_not_judged() -> None:
+    why = configured(USERS, max_age=60).explain({"sub": "u", "roles": ["user"], "aud": "other", "exp": NOW - 999})
     outcomes = {check.code.value: check.outcome for check in why.checks}
-    assert (outcomes["audience_mismatch"], outcomes["expired"], outcomes["identity_invalid"]) == (
-        "failed",
-        "failed",
-        "passed",
-    )
-    assert "check     expired: failed expected leeway 30 s; found 999.0 s past exp" in str(why)
+    unjudged = {"audience_mismatch", "expired", "not_yet_valid", "issued_in_future", "too_old"}
+    assert {name for name, outcome in outcomes.items() if outcome == "not judged"} == unjudged
+    assert "failed" not in outcomes.values()
+    assert "check     expired: not judged expected leeway 30 s; found 999.0 s past exp" in str(why)
+    assert "check     not_yet_valid: not judged" in str(why).splitlines()
     assert "check     identity_invalid: passed" in str(why).splitlines()
     assert why.allows("threads:read")
 

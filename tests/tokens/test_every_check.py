@@ -811,7 +811,7 @@ def test_the_first_identity_claim_that_is_present_names_the_caller() -> None:
 def test_claims_with_a_number_that_no_token_may_hold_can_still_be_explained() -> None:
     door = Door()
     explained = door.oidc.explain({"sub": "alice", "aud": "agents", "exp": 10**400})
-    assert {check.code: check.outcome for check in explained.checks}[Code.EXPIRED] == "failed"
+    assert "found int" in {check.code: check.detail for check in explained.checks}[Code.EXPIRED]
 
 
 def test_an_unclosed_string_is_refused_before_it_costs_anything() -> None:
