@@ -15,7 +15,7 @@ from .crons import authorize, clean_payload, payload_of, renew
 from .judge import is_copy, judge, refused_by_settings
 from .narrow import narrowed
 from .replies import HTTP_EXCEPTIONS, from_handler
-from .stamp import claims_system, refuse_change, stamp_new, stamp_run
+from .stamp import claims_system, clean_config, refuse_change, stamp_new, stamp_run
 from .store import scope_namespace
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def _create(event: str, value: Value, decision: Decision, settings: EnforcementS
     if claims_system(value.get("metadata")) or claims_system(payload_of(value).get("metadata")):
         return deny(event, Code.RESERVED_METADATA)
     clean_payload(value)
+    clean_config(value)
     stamp_new(value, decision.stamp)
     if event == "crons:create":
         authorize(value, now + settings.cron_max_age)
@@ -99,6 +100,7 @@ def _update(
         if (code := refuse_change(holder, caller, own_only=is_own)) is not None:
             return deny(event, code)
     clean_payload(value)
+    clean_config(value)
     if event == "crons:update" and is_own and "threads:create_run" in caller.rights:
         renew(value, now + settings.cron_max_age)
     return decision

@@ -49,14 +49,31 @@ def clean(metadata: object) -> None:
             del found[CREATED_BY]
 
 
+RUN_CONFIG = frozenset(
+    {"tags", "metadata", "callbacks", "run_name", "max_concurrency", "recursion_limit", "configurable", "run_id"}
+)
+"""The keys of langchain's ``RunnableConfig``.
+
+LangGraph moves every other key into ``configurable`` when a run starts, over the ``thread_id`` and
+``langgraph_auth_user`` that the server put there (measured on langgraph 1.2).
+"""
+
+
 def clean_config(holder: object) -> None:
-    """Take the reserved keys out of ``config.metadata``: the server merges it into a new thread's metadata."""
+    """Take out of ``config`` what would make a run another's: unknown keys, and reserved keys of its metadata.
+
+    The server merges ``config.metadata`` into a new thread's metadata.
+    """
     config = cast("Value", holder).get("config") if isinstance(holder, dict) else None
-    if isinstance(config, dict):
-        metadata: object = cast("Value", config).get("metadata")
-        if metadata is not None and not isinstance(metadata, dict):
-            raise MalformedError("config.metadata is not an object")
-        clean(cast("object", metadata))
+    if not isinstance(config, dict):
+        return
+    known = cast("Value", config)
+    for key in known.keys() - RUN_CONFIG:
+        del known[key]
+    metadata: object = known.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        raise MalformedError("config.metadata is not an object")
+    clean(cast("object", metadata))
 
 
 def stamp_new(value: Value, stamp: Mapping[str, Any]) -> None:
