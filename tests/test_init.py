@@ -181,10 +181,13 @@ def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("keycloak", "--audience", "a"), "keycloak takes --url"),
-        (("keycloak", "--audience", "a", "--url", "https://x.test", "--domain", "y"), "keycloak takes --url"),
+        (("keycloak", "--audience", "a"), "missing is --url https://sso.acme.com/realms/acme, for example"),
+        (("cognito", "--client", "a"), "missing is --region eu-west-1 and --user-pool eu-west-1_AbCdEf123"),
+        (("keycloak", "--audience", "a", "--url", "https://x.test", "--domain", "y"), "and not --domain"),
         (("keycloak", "--url", "https://x.test/realms/a"), "--audience"),
-        (("keycloack", "--audience", "a"), "keycloak"),
+        (("keycloak", "--url", "sso.acme.com/a", "--audience", "a"), "--url https://sso.acme.com/a"),
+        (("keycloack", "--audience", "a"), "no provider 'keycloack': did you mean 'keycloak'?"),
+        (("qqq", "--audience", "a"), "no provider 'qqq': auth0, authentik, "),
         (
             ("cognito", "--region", "r", "--user-pool", "p"),
             "cognito takes --client: its access tokens name no audience",
@@ -201,7 +204,30 @@ def test_what_is_missing_is_a_usage_error_and_never_a_question(
 ) -> None:
     refused = run("init", *options, "--dir", str(tmp_path / "app"))
     assert (refused.exit_code, said in refused.output) == (2, True)
+    assert refused.output.count("workos") <= 1
     assert not (tmp_path / "app").exists()
+
+
+@pytest.mark.parametrize(
+    "several", [("--tenants", GUID, "--tenants", GUID[:-1] + "2"), ("--tenants", f"{GUID},{GUID[:-1]}2")]
+)
+def test_each_tenant_that_is_named_is_written_down(tmp_path: Path, several: tuple[str, ...]) -> None:
+    assert run("init", "entra", *several, *AUDIENCE, "--dir", str(tmp_path)).exit_code == 0
+    document = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
+    assert document["issuer"][0]["tenants"] == [GUID, f"{GUID[:-1]}2"]
+
+
+@pytest.mark.parametrize("provider", sorted(OPTIONS))
+def test_what_is_missing_comes_with_an_example_that_is_valid(tmp_path: Path, provider: str) -> None:
+    options = [option for option in OPTIONS[provider] if option not in AUDIENCE]
+    keys = {f"--{key.replace('_', '-')}" for key in PRESETS[provider].keys}
+    pairs = [(name, value) for name, value in zip(options[::2], options[1::2], strict=True) if name not in keys]
+    left = [part for pair in pairs for part in pair]
+    audience = AUDIENCE if "--audience" in OPTIONS[provider] else ()
+    said = run("init", provider, *left, *audience, "--dir", str(tmp_path / "a")).output
+    example = said.partition("missing is ")[2].partition(", for example")[0].replace(" and --", " --").split()
+    done = run("init", provider, *left, *audience, *example, "--dir", str(tmp_path / "b"))
+    assert (done.exit_code, len(example)) == (0, 2 * len(keys)), done.output
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import click
 
 from ..config.load import FILE_NAME
 from ..config.providers import PRESETS
+from ..config.raw import did_you_mean
 from .dev_server import quickstart_folder
 from .inputs import json_option
 from .langgraph_json import ENTRY, LANGGRAPH_JSON, hook_of, secured
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 GRAPH = "graph.py"
-PARAMETERS = tuple(dict.fromkeys(name for preset in PRESETS.values() for name in preset.keys))
+PARAMETERS: dict[str, str] = {
+    "issuer": "The issuer, exactly as its discovery document spells it",
+    "domain": "The tenant's domain, such as acme.eu.auth0.com",
+    "url": "The issuer's address, such as https://sso.acme.com/realms/acme",
+    "tenants": "The GUID of a directory's tenant; give it again for each further one",
+    "region": "The user pool's region, such as eu-west-1",
+    "user_pool": "The user pool's id, such as eu-west-1_AbCdEf123",
+    "project": "The project's reference id",
+    "client_id": "The environment's client id, client_...",
+}
+"""The parameters of all presets, which are options, and what each is."""
+KNOWN = ", ".join(sorted(PRESETS))
+LISTED = frozenset({"tenants"})
+"""The parameters that may be given several times."""
 DEFAULT_ORIGIN = "http://localhost:3000"
 """Where a chat front end runs while it is developed."""
 FORCED = (
@@ -31,14 +45,24 @@ FORCED = (
 
 
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
-    for name in reversed(PARAMETERS):
+    for name, what in reversed(PARAMETERS.items()):
         takers = ", ".join(sorted(provider for provider, preset in PRESETS.items() if name in preset.keys))
-        command = click.option(option(name), name, help=f"The provider's address ({takers}).")(command)
+        command = click.option(option(name), name, multiple=name in LISTED, help=f"{what} ({takers}).")(command)
     return command
 
 
-@click.command()
-@click.argument("provider", type=click.Choice(sorted(PRESETS)))
+class Provider(click.Choice[str]):
+    """The name of a preset; a mistake gets a suggestion instead of all names."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        if value not in self.choices:
+            self.fail(f"no provider {value!r}: {did_you_mean(value, self.choices) or KNOWN}", param, ctx)
+        return value
+
+
+@click.command(epilog=f"PROVIDER is one of {KNOWN}.")
+@click.argument("provider", type=Provider(sorted(PRESETS)), metavar="PROVIDER")
 @_parameter_options
 @click.option("--audience", default="", help="This API's name, which must be in a token's aud.")
 @click.option("--client", "clients", multiple=True, help="A client that may call, where tokens name no audience.")
@@ -57,14 +81,14 @@ def init(
     *,
     force: bool,
     as_json: bool,
-    **given: str | None,
+    **given: str | Sequence[str] | None,
 ) -> None:
     """Write langgraph.json and oidc-auth.toml for a provider, and say what to do in its dashboard.
 
     Asks nothing and fetches nothing. In a folder without a graph it also writes one that needs no model, to try it
     with. Exit status 0 when written, 1 when a file is there already (see --force) or a value is not valid.
     """
-    addresses = {name: value for name, value in given.items() if value is not None}
+    addresses = {name: _parts(value) for name, value in given.items() if value}
     starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
     files = {
         folder / FILE_NAME: starter.toml(),
@@ -79,6 +103,10 @@ def init(
         print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
     else:
         _print(provider, files, steps, following)
+
+
+def _parts(value: str | Sequence[str]) -> str | list[str]:
+    return value if isinstance(value, str) else [part.strip() for text in value for part in text.split(",")]
 
 
 def _langgraph_json(file: Path, origins: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ class Setup:
 
     Attributes:
         address: what its address is, for the comment beside it.
+        examples: an example of each option that says which address.
         map: the TOML after the issuer's own keys: grants, and roles where the grants name some.
         steps: what to do in its dashboard, in order; ``{audience}`` stands for this API's name.
         wants: the options it cannot do without, and why.
@@ -28,6 +29,7 @@ class Setup:
     steps: list[str]
     wants: dict[str, str] = field(default_factory=dict[str, str])
     client: str = ""
+    examples: dict[str, str] = field(default_factory=dict[str, str])
 
     def steps_for(self, audience: str) -> list[str]:
         """Return the steps for one API."""

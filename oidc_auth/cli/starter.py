@@ -35,14 +35,14 @@ class Starter:
         audience: this API's name, or "".
         clients: the clients that may call, for a provider whose tokens name no audience.
         conditions: ``claim=value``, each of which must hold.
-        addresses: the preset's parameters.
+        addresses: the preset's parameters; those of which there may be several as a list.
     """
 
     provider: str
     audience: str
     clients: Sequence[str]
     conditions: Sequence[str]
-    addresses: Mapping[str, str]
+    addresses: Mapping[str, str | Sequence[str]]
 
     @property
     def preset(self) -> Preset:
@@ -71,10 +71,8 @@ class Starter:
         return text
 
     def _faults(self) -> Iterator[str]:
-        keys, setup = self.preset.keys, self.setup
-        if set(self.addresses) != set(keys):
-            wanted = " and ".join(option(key) for key in keys) or "no address"
-            yield f"{wanted}{', and no other address' if keys else ''}"
+        setup = self.setup
+        yield from self._address_faults()
         if not (self.audience or setup.client or "audience" in self.preset.settings):
             yield "--audience: this API's name, which must be in a token's aud"
         for name, given in (("client", self.clients), ("require", self.conditions)):
@@ -86,6 +84,18 @@ class Starter:
             claim, _, value = condition.partition("=")
             if not (claim and value):
                 yield f"--require as CLAIM=VALUE, not {condition!r}"
+
+    def _address_faults(self) -> Iterator[str]:
+        keys = self.preset.keys
+        wanted = " and ".join(option(key) for key in keys) or "no address"
+        if lost := [key for key in keys if key not in self.addresses]:
+            example = " ".join(f"{option(key)} {self.setup.examples[key]}" for key in lost)
+            yield f"{wanted}: missing is {example.replace(' --', ' and --')}, for example"
+        if strange := [option(key) for key in self.addresses if key not in keys]:
+            yield f"{wanted}, and not {' and '.join(strange)}"
+        for key in {"url", "issuer"} & set(self.addresses):
+            if "://" not in (address := self.addresses[key]):
+                yield f"{option(key)} with its scheme: {option(key)} https://{address}"
 
     def _head(self) -> Iterator[str]:
         yield "# Who may do what on this LangGraph server. Nothing that is not written here is allowed."
@@ -121,6 +131,6 @@ def _line(setting: str, comment: str) -> str:
     return f"{setting:<42} # {comment}" if comment else setting
 
 
-def _quoted(text: str) -> str:
-    """Return a TOML basic string; JSON's escapes are among TOML's, and it needs one more (TOML 1.0: DEL)."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
+def _quoted(value: str | Sequence[str]) -> str:
+    """Return a TOML basic string, or a list of them; JSON's escapes are among TOML's, which has one more (DEL)."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
