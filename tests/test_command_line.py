@@ -178,6 +178,21 @@ def test_can_and_label_as_json_are_for_programs() -> None:
     assert printed == {"identity": "alice", "label": store_label({"identity": "alice", "tenant": "acme"})}
 
 
+@pytest.mark.parametrize("way", ["file", "variable"])
+def test_can_and_label_verify_a_token_as_explain_does(issuer: LocalIssuer, way: str) -> None:
+    with issuer.served() as url:
+        good, bad = issuer.token(roles=["editor"], org="acme"), issuer.token(roles=["editor"], audience="billing")
+        said: list[tuple[int, str]] = []
+        for token in (good, bad):
+            options = ["--token-file", "-"] if way == "file" else []
+            environ = {"OIDC_ISSUER": url, "OIDC_AUTH_TOKEN": token if way == "variable" else ""}
+            for command in (["can", str(QUICKSTART), "threads:delete"], ["label", str(QUICKSTART)]):
+                done = run(*command, *options, given=token, env=environ)
+                said.append((done.exit_code, done.output.strip()))
+    assert said[:2] == [(0, "yes"), (0, store_label({"identity": "alice", "tenant": "acme"}))]
+    assert [(code, "audience_mismatch" in text) for code, text in said[2:]] == [(1, True), (1, True)]
+
+
 def test_can_says_why_nothing_is_given() -> None:
     answered = run("can", str(QUICKSTART), "--claims", "-", "threads:read", given='{"sub": "x"}')
     assert (answered.exit_code, answered.output[:23]) == (1, "no: no_permission_maps:")
@@ -268,7 +283,7 @@ def test_the_documentation_names_every_key_of_every_answer(tmp_path: Path) -> No
 
 def test_no_token_at_all_is_said() -> None:
     refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
-    assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output) == (1, True)
+    assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output, "--claims" in refused.output) == (1, True, True)
 
 
 def test_a_wrong_configuration_ends_every_command_with_its_report(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ CLAIMS_ONLY = "(claims only: neither signature nor time says that they are anybo
 
 @click.command()
 @file_argument
-@claims_option(required=False)
+@claims_option
 @token_option
 @json_option
 def explain(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
@@ -35,18 +35,22 @@ def explain(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None,
     Claims alone need no network, and their signature is not checked. A token, from --token-file or the variable
     OIDC_AUTH_TOKEN, is verified with the issuer's keys; it is never printed. Exit status 1 when nothing is allowed.
     """
-    oidc = loaded(file)
-    if claims_file is not None and token_file is not None:
-        raise click.UsageError("give --claims or --token-file, not both")
-    if claims_file is not None:
-        why = oidc.explain(read_claims(claims_file))
-    else:
-        why = asyncio.run(_explain_token(oidc, read_token(token_file)))
+    why = _explained(file, claims_file, token_file)
     if as_json:
         print_json(_described(why))
     else:
         _print(why, claims_only=claims_file is not None)
     raise SystemExit(1 if why.refusal else 0)
+
+
+def _explained(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None) -> Explanation:
+    """Return what claims give, or else what a token gives, which is verified first."""
+    oidc = loaded(file)
+    if claims_file is not None and token_file is not None:
+        raise click.UsageError("give --claims or --token-file, not both")
+    if claims_file is not None:
+        return oidc.explain(read_claims(claims_file))
+    return asyncio.run(_explain_token(oidc, read_token(token_file)))
 
 
 async def _explain_token(oidc: OIDCAuth, token: str) -> Explanation:
@@ -106,12 +110,16 @@ def _checks(why: Explanation) -> Table:
 
 @click.command()
 @file_argument
-@claims_option()
+@claims_option
+@token_option
 @click.argument("permission")
 @json_option
-def can(file: Path, claims_file: IO[str], permission: str, *, as_json: bool) -> None:
-    """Tell whether claims give a permission, such as threads:delete or threads:read@tenant: exit status 0 or 1."""
-    why = loaded(file).explain(read_claims(claims_file))
+def can(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, permission: str, *, as_json: bool) -> None:
+    """Tell whether claims or a token give a permission, such as threads:delete or threads:read@tenant.
+
+    A token is verified, as explain does it. Exit status 0 for yes, 1 for no.
+    """
+    why = _explained(file, claims_file, token_file)
     try:
         allowed = why.allows(permission)
     except ValueError as error:
@@ -134,14 +142,15 @@ def _missing(why: Explanation, permission: str) -> str:
 
 @click.command()
 @file_argument
-@claims_option()
+@claims_option
+@token_option
 @json_option
-def label(file: Path, claims_file: IO[str], *, as_json: bool) -> None:
-    """Print the store label of the user whom claims name: the first part of each of their namespaces.
+def label(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
+    """Print the store label of the user whom claims or a token name: the first part of each of their namespaces.
 
-    Exit status 1 when the claims name nobody.
+    A token is verified, as explain does it. Exit status 1 when nobody is named.
     """
-    why = loaded(file).explain(read_claims(claims_file))
+    why = _explained(file, claims_file, token_file)
     if not why.identity:
         raise click.ClickException(why.refusal)
     own = label_of(why.identity, why.tenancy)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, cast
 
 import click
 
 from ..auth import OIDCAuth
 from ..errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 TOKEN_VARIABLE = "OIDC_AUTH_TOKEN"
 LONGEST = 1_048_576
@@ -28,14 +23,12 @@ token_option = click.option(
     type=click.File("r", encoding="utf-8"),
     help=f"A file with a token; - for standard input. Otherwise ${TOKEN_VARIABLE}.",
 )
-
-
-def claims_option(*, required: bool = True) -> Decorator:
-    """Return ``--claims``: a file with a decoded token's claims, or ``-`` for standard input."""
-    file = click.File("r", encoding="utf-8")
-    return click.option(
-        "--claims", "claims_file", type=file, required=required, help="A JSON file with claims; - for standard input."
-    )
+claims_option = click.option(
+    "--claims",
+    "claims_file",
+    type=click.File("r", encoding="utf-8"),
+    help="A JSON file with a decoded token's claims; - for standard input.",
+)
 
 
 def loaded(file: Path) -> OIDCAuth:
@@ -64,7 +57,9 @@ def read_token(stream: IO[str] | None) -> str:
     """Return the token in a stream, or in the environment."""
     token = os.environ.get(TOKEN_VARIABLE, "") if stream is None else _text(stream, "--token-file")
     if not token.strip():
-        raise click.ClickException(f"no token: give --token-file FILE (or -), or set {TOKEN_VARIABLE}")
+        raise click.ClickException(
+            f"no token: give --token-file FILE (or -), or set {TOKEN_VARIABLE}; of decoded claims: --claims FILE"
+        )
     return token.strip().removeprefix("Bearer ")
 
 
