@@ -23,7 +23,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "generic": ("--issuer", "https://id.acme.com", *AUDIENCE),
     "auth0": ("--domain", "acme.eu.auth0.com", *AUDIENCE),
     "keycloak": ("--url", "https://sso.acme.com/realms/acme", *AUDIENCE),
-    "entra": ("--tenants", GUID, *AUDIENCE),
+    "entra": ("--tenants", GUID, "--audience", GUID),
     "okta": ("--url", "https://acme.okta.com/oauth2/default", *AUDIENCE),
     "cognito": ("--region", "eu-west-1", "--user-pool", "eu-west-1_AbC", "--client", "WEB", "--client", "BATCH"),
     "google": (*AUDIENCE, "--require", "hd=acme.com"),
@@ -74,6 +74,15 @@ def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> N
 def test_it_says_that_an_api_is_registered_and_no_application(tmp_path: Path, provider: str) -> None:
     said = json.loads(init(tmp_path, provider, "--json").output)
     assert re.search(r"an API,? not an application", " ".join(said["steps"]))
+
+
+def test_an_audience_that_no_token_of_entra_carries_is_warned_of(tmp_path: Path) -> None:
+    result = run("init", "entra", "--tenants", GUID, "--audience", "api://agents", "--dir", str(tmp_path))
+    assert result.exit_code == 0
+    assert "warning: issuer[0]: audience 'api://agents' is in no token of Entra's version 2.0" in result.stderr
+    assert "api://api://" not in result.stdout
+    assert "its Application (client) ID, a GUID, is the audience" in result.stdout
+    assert run("init", "entra", *OPTIONS["entra"], "--dir", str(tmp_path / "right")).stderr == ""
 
 
 def test_what_binds_a_token_to_this_api_is_written_down(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ class Starter:
         return setup_of(self.provider)
 
     def toml(self) -> str:
-        """Return the file.
+        """Return the file; what ``check`` would warn of is said on standard error.
 
         Raises:
             click.UsageError: an option is missing, or does not belong to the provider.
@@ -65,9 +65,11 @@ class Starter:
             raise click.UsageError(f"{self.provider} takes {fault}")
         text = "\n".join([*self._head(), "", *self._issuer(), "", *self._rest()])
         try:
-            load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
+            loaded = load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
         except ConfigError as error:
             raise click.ClickException(error.report()) from None
+        for warning in loaded.warnings:
+            click.echo(f"warning: {warning}", err=True)
         return text
 
     def _faults(self) -> Iterator[str]:

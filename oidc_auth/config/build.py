@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.keyset import read_key_set
@@ -16,6 +16,7 @@ from ..tokens.claim_path import parse_path, spell
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
 from .issuers import TENANT_CLAIM, exact_issuers
+from .providers import PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
     from ..observe import Observer
     from .issuers import ExactIssuer
     from .schema import Document, GrantTable, IdentitySource, IssuerTable, LimitsTable, RoleTable
+
+
+TENANT_CURE = (
+    "'tenants' (preset 'entra') requires the claim tid, so that each tenant speaks for itself alone; Entra puts it "
+    "into every access token."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +142,7 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
 
 def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
     # A tenant's issuer speaks for that tenant only: its tokens must say the same.
-    tenant = (Requirement(path=(TENANT_CLAIM,), values=(exact.tenant,)),) if exact.tenant else ()
+    own = (Requirement(path=(TENANT_CLAIM,), values=(exact.tenant,), cure=TENANT_CURE),) if exact.tenant else ()
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
     return TokenPolicy(
@@ -150,7 +157,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         token_type=table.token_type,
         strict_rfc9068=table.strict_rfc9068,
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
-        requirements=(*_requirements(table.require), *tenant),
+        requirements=(*_requirements(table.require, _fixed_by_preset(table)), *own),
         tenant=None if table.tenant is None else TenantClaim(path=tuple(table.tenant.claim), keys=table.tenant.keys),
         header=table.header,
     )
@@ -163,8 +170,20 @@ def _both_names(algorithms: Iterable[str]) -> frozenset[str]:
     return names | edwards if names & edwards else names
 
 
-def _requirements(conditions: Mapping[str, list[str]]) -> tuple[Requirement, ...]:
-    return tuple(Requirement(path=parse_path(path), values=tuple(values)) for path, values in conditions.items())
+def _fixed_by_preset(table: IssuerTable) -> dict[str, str]:
+    """Return the conditions that a preset put there, each with what to say: nobody finds them in the file."""
+    preset = PRESETS.get(table.preset)
+    fixed = preset.settings.get("require") if preset is not None else None
+    conditions = {} if fixed is None else cast("dict[str, str]", fixed.value)
+    cure = f"Preset {table.preset!r} requires {{}} = {{!r}} of every token (docs/providers.md)."
+    return {path: cure.format(path, v) for path, v in conditions.items() if table.require.get(path) == [v]}
+
+
+def _requirements(conditions: Mapping[str, list[str]], cures: Mapping[str, str]) -> tuple[Requirement, ...]:
+    return tuple(
+        Requirement(path=parse_path(path), values=tuple(values), cure=cures.get(path, ""))
+        for path, values in conditions.items()
+    )
 
 
 def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> MappingRules:
@@ -186,7 +205,7 @@ def _grant(table: GrantTable, roles: Mapping[str, RoleTable]) -> Grant:
         keys=table.keys,
         split=table.split,
         strip_prefix=table.strip_prefix,
-        when=_requirements(table.when),
+        when=_requirements(table.when, {}),
     )
 
 

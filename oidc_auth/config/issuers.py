@@ -19,6 +19,7 @@ TENANT = "{tenantid}"
 TENANT_CLAIM = "tid"
 CLIENT_ID = re.compile(r"[\w-]+\.apps\.googleusercontent\.com|0oa[0-9A-Za-z]{17}")
 """What the client ids of Google and Okta look like."""
+ENTRA_V2 = re.compile(r"https://login\.microsoftonline\.com/[^/]+/v2\.0")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
@@ -102,6 +103,14 @@ def client_audiences(table: Table) -> list[str]:
     clients = {*strings_in(table.get("authorized_parties"))}
     clients |= {*strings_in(table_in(table.get("client_claim")).get("values"))}
     return [text for text in strings_in(table.get("audience")) if text in clients or CLIENT_ID.fullmatch(text)]
+
+
+def foreign_audiences(table: Table) -> list[str]:
+    """Return the audiences of an issuer of Entra's version 2.0 whose tokens can have none of them: no client id."""
+    exact = {each.issuer for each in issuers_of(table)}
+    audiences = strings_in(table.get("audience"))
+    known = bool(exact) and all(ENTRA_V2.fullmatch(issuer) for issuer in exact)
+    return audiences if known and not any(GUID.fullmatch(text) for text in audiences) else []
 
 
 def _has_scope_prefix(table: Table) -> bool:

@@ -16,7 +16,7 @@ from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..tokens.claim_path import ClaimPathError, parse_path
-from .issuers import client_audiences, issuers_of, lint_binding, lint_tenants
+from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants
 from .presets import preset_of
 from .providers import PRESETS
 from .raw import did_you_mean, kind_of, strings_in, table_in, tables_in
@@ -76,6 +76,12 @@ def warnings_of(document: Table) -> tuple[str, ...]:
         for number, table in issuers
         if table.get("token_type") != "id"
         for text in client_audiences(table)
+    ]
+    found += [
+        f"issuer[{number}]: audience {text!r} is in no token of Entra's version 2.0, which carries the API's "
+        "Application (client) ID, a GUID in lower case"
+        for number, table in issuers
+        for text in foreign_audiences(table)
     ]
     odd = {number: _odd_address(table, must=False) for number, table in issuers}
     found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]

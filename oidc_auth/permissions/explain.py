@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from ..errors import MEANINGS, Code, TokenError
 from ..tokens.checks import CHECKS, CLAIM_CHECKS, shown
 from ..tokens.claim_path import MISSING, find, spell
+from ..tokens.diagnose import diagnose
 from .mapping import (
     Grant,
     MappingRules,
@@ -178,7 +179,9 @@ def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> I
         try:
             check.rule(claims, rules.policy, now)
         except TokenError as error:
-            detail = f"expected {error.expected or '-'}; found {error.found or '-'}; {error.cure}"
+            # What claims lack that nobody judges is no sign of a provider's mistake.
+            told = error if unjudged else diagnose(error, {}, claims, ())
+            detail = f"expected {told.expected or '-'}; found {told.found or '-'}; {told.cure}"
             yield CheckResult(check.code, "not judged" if unjudged else "failed", detail)
         else:
             yield CheckResult(check.code, "not judged" if unjudged else "passed")

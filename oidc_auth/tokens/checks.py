@@ -264,7 +264,8 @@ def _demand(requirement: Requirement, claims: Mapping[str, object], code: Code) 
     value = find(claims, requirement.path)
     if not meets(value, requirement):
         path = spell(requirement.path)
-        raise TokenError(code, expected=f"{path} in {_listed(requirement.values)}", found=shown(value))
+        expected = f"{path} in {_listed(requirement.values)}"
+        raise TokenError(code, expected=expected, found=shown(value), cure=requirement.cure)
 
 
 def meets(value: object, requirement: Requirement) -> bool:

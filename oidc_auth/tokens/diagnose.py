@@ -39,24 +39,32 @@ OTHER_HOST_CURE = (
     "reaches."
 )
 BASIC_CURE = (
-    "Keycloak: give client {client} the default scope 'basic', which carries sub since version 25: Clients > {client} "
+    "Keycloak: give {the_client} the default scope 'basic', which carries sub since version 25: Clients > {client} "
     "> Client scopes > Add client scope > basic > Add > Default."
 )
 MAPPER_CURE = (
-    "Keycloak: add a mapper of type Audience to client {client}: Clients > {client} > Client scopes > the one that "
+    "Keycloak: add a mapper of type Audience to {the_client}: Clients > {client} > Client scopes > the one that "
     "ends in -dedicated > Configure a new mapper (or Add mapper > By configuration) > Audience > Included Client "
     "Audience > {audience}."
 )
 LIGHTWEIGHT_CURE = (
-    "Keycloak: client {client} has lightweight access tokens, without aud and roles: Clients > {client} > Advanced > "
+    "Keycloak: {the_client} has lightweight access tokens, without aud and roles: Clients > {client} > Advanced > "
     "Advanced settings > Always use lightweight access token > Off."
 )
 SECRET_CURE = (
-    "Keycloak: client {client} has its access tokens signed with a secret of the realm: Clients > {client} > Advanced "
+    "Keycloak: {the_client} has its access tokens signed with a secret of the realm: Clients > {client} > Advanced "
     "> Fine grain OpenID Connect configuration > Access token signature algorithm > RS256."
 )
 OTHER_KIND_CURE = "Keycloak: this is the {kind} token, for Keycloak alone: send the access token."
 PENDING_CURE = "Clerk: this session has tasks left, such as choosing an organization: let the user finish signing in."
+ENTRA_AUDIENCE_CURE = (
+    "Entra: in tokens of version 2.0 aud is the API's Application (client) ID, a GUID in lower case: write that as "
+    "audience. Is it another application's? Let the client ask for a scope of this API, api://<client ID>/<scope>."
+)
+ENTRA_IDENTITY_CURE = (
+    "Entra: access tokens name everybody in oid and sub: let the client send an access token of this API, and leave "
+    "identity to the preset."
+)
 ENTRA_HOSTS = ("https://login.microsoftonline.com/", "https://sts.windows.net/")
 GRAPH_AUDIENCES = ("00000003-0000-0000-c000-000000000000", "https://graph.microsoft.com")
 
@@ -68,10 +76,14 @@ def diagnose(
     cure = ""
     if error.code is Code.ISSUER_UNKNOWN:
         cure = _issuer_cure(claims.get("iss"), issuers)
-    elif error.code in (Code.AUDIENCE_MISMATCH, Code.SIGNATURE_INVALID):
+    elif error.code is Code.AUDIENCE_MISMATCH:
         cure = _graph_cure(header, claims) or _audience_cure(error, claims)
+    elif error.code is Code.SIGNATURE_INVALID:
+        cure = _graph_cure(header, claims)
+    elif error.code is Code.IDENTITY_INVALID and _is_entra(str(claims.get("iss"))):
+        cure = ENTRA_IDENTITY_CURE
     elif error.code is Code.IDENTITY_INVALID and "azp" in claims and "sub" not in claims:
-        cure = BASIC_CURE.format(client=shown(claims["azp"]))
+        cure = BASIC_CURE.format(**_client(claims))
     elif error.code is Code.TOKEN_KIND_REFUSED and claims.get("sts") == PENDING:
         cure = PENDING_CURE
     return _with_cure(error, cure)
@@ -88,7 +100,7 @@ def diagnose_algorithm(error: TokenError, header: Mapping[str, object], payload:
     kind = claims.get("typ")
     if kind in OTHER_TYPES:
         return _with_cure(error, OTHER_KIND_CURE.format(kind=shown(kind)))
-    return _with_cure(error, SECRET_CURE.format(client=shown(claims.get("azp"))) if kind == "Bearer" else "")
+    return _with_cure(error, SECRET_CURE.format(**_client(claims)) if kind == "Bearer" else "")
 
 
 def diagnose_text(error: TokenError, token: str) -> TokenError:
@@ -173,18 +185,25 @@ def _graph_cure(header: Mapping[str, object], claims: Mapping[str, object]) -> s
 
 
 def _audience_cure(error: TokenError, claims: Mapping[str, object]) -> str:
-    if error.code is not Code.AUDIENCE_MISMATCH:
-        return ""
-    audience, client = claims.get("aud"), claims.get("azp", claims.get("client_id"))
+    audience = claims.get("aud")
     if audience is None and claims.get("token_use") == "access":
         return "Cognito access tokens carry client_id instead of aud: use client_claim and a scope prefix."
     if "nonce" in claims or "at_hash" in claims:
         return "This looks like an ID token: send the access token."
+    if _is_entra(str(claims.get("iss"))):
+        return ENTRA_AUDIENCE_CURE
     if _is_lightweight(claims):
-        return LIGHTWEIGHT_CURE.format(client=shown(client))
+        return LIGHTWEIGHT_CURE.format(**_client(claims))
     if audience is None or audience == "account" or "realm_access" in claims:
-        return MAPPER_CURE.format(client=shown(client), audience=error.expected)
+        return MAPPER_CURE.format(**_client(claims), audience=error.expected)
     return ""
+
+
+def _client(claims: Mapping[str, object]) -> dict[str, str]:
+    """Return how the token's client is called, in a sentence and in a path through the console."""
+    client = claims.get("azp", claims.get("client_id"))
+    name = shown(client) if isinstance(client, str) else ""
+    return {"the_client": f"client {name}" if name else "the client", "client": name or "<the client>"}
 
 
 def _is_lightweight(claims: Mapping[str, object]) -> bool:

@@ -34,10 +34,17 @@ class IdentityClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A claim that must hold one of some values; a trailing ``*`` in a value matches any rest."""
+    """A claim that must hold one of some values; a trailing ``*`` in a value matches any rest.
+
+    Attributes:
+        path: the claim.
+        values: one of these must be its value.
+        cure: what to do about a token without it; "": what its code's cure says.
+    """
 
     path: ClaimPath
     values: tuple[str, ...]
+    cure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

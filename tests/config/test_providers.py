@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from world.mapping import NOW
 
 from oidc_auth import ConfigError, OIDCAuth, OIDCAuthError, presets
+from oidc_auth.config.load import load_mapping
 from oidc_auth.config.providers import PRESETS
-from oidc_auth.errors import Code
+from oidc_auth.errors import MEANINGS, Code
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TENANT = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
 OTHER_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
+ENTRA_CLIENT = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
 READ = ["threads:read", "threads:search"]
 JWT = {"typ": "JWT"}
 NO_TYPE = {"typ": None}
@@ -115,10 +117,10 @@ SAMPLES: dict[str, Sample] = {
         ),
     ),
     "entra": Sample(
-        table=presets.entra(TENANT, audience=["6e74172b-be56-4843-9ff4-e66a39bb12e3"]),
+        table=presets.entra(TENANT, audience=[ENTRA_CLIENT]),
         url=f"https://login.microsoftonline.com/{TENANT}/v2.0",
         claims={
-            "aud": "6e74172b-be56-4843-9ff4-e66a39bb12e3",
+            "aud": ENTRA_CLIENT,
             "azp": "72f988bf-0000-4000-8000-000000000001",
             "azpacr": "0",
             "name": "Alice Example",
@@ -576,6 +578,55 @@ def test_each_tenant_of_an_entra_application_is_trusted_by_name_and_speaks_for_i
     assert [caller.user()["tenant"] for caller in callers] == [TENANT, OTHER_TENANT]
     assert refusal(oidc, presented(sample, theirs, tid=TENANT)).code is Code.REQUIREMENT_UNMET
     assert refusal(oidc, presented(sample, theirs, iss=ours.url)).code is Code.SIGNATURE_INVALID
+
+
+@pytest.mark.parametrize("tid", [None, OTHER_TENANT, ""])
+def test_a_token_of_entra_that_does_not_name_its_tenant_is_told_what_asks_for_it(tid: str | None) -> None:
+    sample = SAMPLES["entra"]
+    issuer = sample.issuer
+    refused = refusal(configured(sample, issuer), presented(sample, issuer, tid=tid))
+    assert (refused.code, refused.expected) == (Code.REQUIREMENT_UNMET, f"tid in {TENANT}")
+    assert "'tenants' (preset 'entra') requires the claim tid" in refused.cure
+
+
+def test_what_a_preset_requires_is_said_to_be_its_and_what_the_operator_requires_is_not() -> None:
+    sample = SAMPLES["supabase"]
+    issuer = sample.issuer
+    anonymous = presented(sample, issuer, is_anonymous=True)
+    refused = refusal(configured(sample, issuer), anonymous)
+    assert refused.cure.startswith("Preset 'supabase' requires is_anonymous = 'false' of every token")
+    own = configured(sample, issuer, require={"is_anonymous": ["false", "maybe"], "mfa": "true"})
+    assert refusal(own, anonymous).cure == MEANINGS[Code.REQUIREMENT_UNMET].cure
+    assert refusal(own, presented(sample, issuer, mfa=None)).cure == MEANINGS[Code.REQUIREMENT_UNMET].cure
+
+
+def test_claims_of_entra_are_explained_with_the_cures_of_its_tokens() -> None:
+    sample = SAMPLES["entra"]
+    oidc = configured(sample, sample.issuer)
+    why = oidc.explain({"iss": sample.url, "tid": TENANT, "azp": "web"})
+    assert "Entra: access tokens name everybody in oid and sub" in why.refusal
+    assert "Keycloak" not in why.refusal
+
+
+@pytest.mark.parametrize(
+    ("audience", "more", "warned"),
+    [
+        ("api://agents", {}, ["api://agents"]),
+        (["api://agents", "agents"], {}, ["api://agents", "agents"]),
+        (["api://agents", ENTRA_CLIENT], {}, []),
+        (ENTRA_CLIENT.upper(), {}, [ENTRA_CLIENT.upper()]),
+        (ENTRA_CLIENT, {}, []),
+        # Tokens of version 1.0 carry what the client asked for.
+        ("api://agents", {"aliases": ["https://sts.windows.net/{tenantid}/"]}, []),
+    ],
+)
+def test_an_audience_that_no_token_of_entra_carries_is_warned_of_when_the_configuration_is_loaded(
+    audience: str | list[str], more: dict[str, Any], warned: list[str]
+) -> None:
+    loaded = load_mapping({"issuer": presets.entra(TENANT, audience=audience, **more)})
+    assert [warning.split("'")[1] for warning in loaded.warnings] == warned
+    assert all("Application (client) ID, a GUID in lower case" in warning for warning in loaded.warnings)
+    assert load_mapping({"issuer": presets.auth0("acme.eu.auth0.com", audience=audience)}).warnings == ()
 
 
 def test_a_graph_token_is_named_as_what_it_is() -> None:

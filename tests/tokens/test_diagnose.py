@@ -70,7 +70,8 @@ KEYCLOAK = "Keycloak: add a mapper of type Audience to client"
         ({"audience": None, "azp": "web"}, f"{KEYCLOAK} 'web'"),
         ({"audience": "account", "azp": "web", "client_id": "x"}, f"{KEYCLOAK} 'web'"),
         ({"audience": "x", "realm_access": {}, "client_id": "cli"}, f"{KEYCLOAK} 'cli'"),
-        ({"audience": "account"}, f"{KEYCLOAK} none"),
+        ({"audience": "account"}, "Audience to the client: Clients > <the client> > Client scopes > the one"),
+        ({"audience": "account", "azp": 5}, "Audience to the client: Clients > <the client> > Client scopes"),
         ({"audience": "account", "azp": "web"}, "Clients > 'web' > Client scopes > the one that ends in -dedicated"),
         ({"audience": "account", "azp": "web"}, "Included Client Audience > agents"),
         ({"audience": None, "azp": "web", "jti": "trltcc:1"}, "client 'web' has lightweight access tokens"),
@@ -86,6 +87,22 @@ def test_another_audience_is_explained_by_the_provider_it_comes_from(token: dict
     assert error.code is Code.AUDIENCE_MISMATCH
     assert cure in error.cure
     assert error.expected == "agents"
+
+
+@pytest.mark.parametrize(
+    ("code", "token", "cure"),
+    [
+        (Code.AUDIENCE_MISMATCH, {"audience": "api://agents"}, "write that as audience. Is it another application's?"),
+        (Code.AUDIENCE_MISMATCH, {"audience": None}, "aud is the API's Application (client) ID, a GUID in lower case"),
+        (Code.AUDIENCE_MISMATCH, {"audience": "x", "nonce": "n"}, "This looks like an ID token"),
+        (Code.AUDIENCE_MISMATCH, {"audience": "https://graph.microsoft.com"}, GRAPH),
+        (Code.IDENTITY_INVALID, {"azp": "web", "subject": None}, "Entra: access tokens name everybody in oid and sub"),
+    ],
+)
+def test_a_token_of_entra_is_explained_by_what_entra_does(code: Code, token: dict[str, Any], cure: str) -> None:
+    error = refusal(Door(url=ENTRA), **token)
+    assert (error.code, "Keycloak" in error.cure) == (code, False)
+    assert cure in error.cure
 
 
 @pytest.mark.parametrize(
@@ -124,6 +141,11 @@ def test_a_keycloak_token_without_sub_is_explained(token: dict[str, Any], cure: 
         ("HS256", {"typ": "Bearer", "azp": "web"}, "Clients > 'web' > Advanced > Fine grain OpenID Connect"),
         ("HS256", {"azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
         ("HS256", {"typ": "Bearer", "azp": "web", "long": "x" * 4_096}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
+        (
+            "HS256",
+            {"typ": "Bearer"},
+            "the client has its access tokens signed with a secret of the realm: Clients > <the",
+        ),
         ("none", {"typ": "Refresh", "azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
         (["HS256"], {"typ": "Refresh", "azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
     ],
