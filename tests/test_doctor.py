@@ -280,6 +280,7 @@ WEAK = SigningKey.make("weak", "RS256", bits=1024).jwk()
             "warning",
             "several keys without kid fit RS256",
         ),
+        ((RSA,) * 200, "warning", "201 keys: only the first 200 are read"),
     ],
 )
 def test_keys_that_verify_nothing_are_named(

@@ -9,7 +9,11 @@ from ..errors import Code, TokenError
 from .jwk import Key, UnusableKeyError, read_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
+
+
+MOST_MEMBERS = 200
+"""Members of a key set that are read, usable or not: reading one holds the event loop for up to 0.3 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +26,10 @@ class KeySet:
 
     def __post_init__(self) -> None:
         """Index the keys by id."""
-        kids = {key.kid for key in self.keys}
-        object.__setattr__(self, "by_kid", {kid: tuple(key for key in self.keys if key.kid == kid) for kid in kids})
+        by_kid: dict[str | None, tuple[Key, ...]] = {}
+        for key in self.keys:
+            by_kid[key.kid] = (*by_kid.get(key.kid, ()), key)
+        object.__setattr__(self, "by_kid", by_kid)
 
     def holds(self, kid: str) -> bool:
         """Tell whether a key has this id."""
@@ -37,6 +43,8 @@ class KeySet:
 def read_key_set(document: object) -> KeySet:
     """Return the usable keys of a JWK Set (RFC 7517 §5); members we cannot use are skipped, with their reason.
 
+    So are those after the first ``MOST_MEMBERS``.
+
     Raises:
         UnusableKeyError: not a JWK Set, or not one usable key in it.
     """
@@ -46,21 +54,20 @@ def read_key_set(document: object) -> KeySet:
     keys, skipped = _sort(cast("list[object]", members))
     if not keys:
         raise UnusableKeyError(f"it holds no usable key ({'; '.join(skipped) or 'it is empty'})")
-    return KeySet(tuple(keys), tuple(skipped))
+    return KeySet(keys, skipped)
 
 
-def _sort(members: Iterable[object]) -> tuple[list[Key], list[str]]:
-    keys: list[Key] = []
+def _sort(members: Sequence[object]) -> tuple[tuple[Key, ...], tuple[str, ...]]:
+    keys: dict[Key, None] = {}
     skipped: list[str] = []
-    for position, member in enumerate(members):
+    for position, member in enumerate(members[:MOST_MEMBERS]):
         try:
-            key = read_key(_object(member))
+            keys[read_key(_object(member))] = None
         except UnusableKeyError as reason:
             skipped.append(f"key {position}: {reason}")
-        else:
-            if key not in keys:
-                keys.append(key)
-    return keys, skipped
+    if (more := len(members) - MOST_MEMBERS) > 0:
+        skipped.append(f"{more} more: only the first {MOST_MEMBERS} are read")
+    return tuple(keys), tuple(skipped)
 
 
 def _object(member: object) -> Mapping[str, object]:

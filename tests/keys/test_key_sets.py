@@ -11,7 +11,7 @@ from world.tokens import Door, rsa_key, rsa_private
 
 from oidc_auth.errors import Code, ConfigError
 from oidc_auth.keys.jwk import UnusableKeyError
-from oidc_auth.keys.keyset import KeySet, read_key_set
+from oidc_auth.keys.keyset import MOST_MEMBERS, KeySet, read_key_set
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 
 GOOD = SigningKey.make("good", "ES256")
@@ -168,10 +168,26 @@ def test_an_empty_set_is_said_to_be_empty() -> None:
         read_key_set({"keys": []})
 
 
-def test_two_thousand_keys_of_no_use_hide_no_good_one() -> None:
-    key_set = read_key_set({"keys": [*([{"kty": "oct"}] * 2_000), GOOD.jwk()]})
+def test_many_keys_of_no_use_hide_no_good_one() -> None:
+    key_set = read_key_set({"keys": [*([{"kty": "oct"}] * (MOST_MEMBERS - 1)), GOOD.jwk()]})
     assert key_set.holds("good")
-    assert len(key_set.skipped) == 2_000
+    assert len(key_set.skipped) == MOST_MEMBERS - 1
+
+
+def test_a_key_set_of_thousands_is_read_as_far_as_the_event_loop_can_bear() -> None:
+    """Half a megabyte of small keys once stopped the loop for eight seconds."""
+    point = GOOD.jwk()
+    members = [{**point, "kid": str(number)} for number in range(5_000)]
+    key_set = read_key_set({"keys": members})
+    assert [key.kid for key in key_set.keys] == [str(number) for number in range(MOST_MEMBERS)]
+    assert key_set.skipped == ("4800 more: only the first 200 are read",)
+
+
+def test_one_key_published_twice_is_one_and_leaves_its_place_to_no_other() -> None:
+    other = SigningKey.make("other", "ES256")
+    key_set = read_key_set({"keys": [GOOD.jwk(), other.jwk(), GOOD.jwk()]})
+    assert [key.kid for key in key_set.keys] == ["good", "other"]
+    assert [len(keys) for keys in key_set.by_kid.values()] == [1, 1]
 
 
 def test_a_set_without_kids_names_none() -> None:

@@ -2,6 +2,7 @@
 
 A published *private* key is an error: anybody can sign with it. Keys for encryption (`use: enc`) are left alone. Two
 keys without `kid` that fit the same algorithm make every token without `kid` ambiguous, and such tokens are refused.
+Of a key set the first 200 members are read.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from ...config.raw import table_in
 from ...keys.jwk import Key, UnusableKeyError, read_key
+from ...keys.keyset import MOST_MEMBERS
 from .check import Check
 from .finding import Finding, NotApplicableError, Severity, not_looked_at, printable
 
@@ -41,7 +43,9 @@ def _members(provider: Provider) -> list[object]:
 
 def _of(members: list[object]) -> Iterator[tuple[str, str, Severity | None]]:
     good: list[Key] = []
-    for position, member in enumerate(members):
+    if (count := len(members)) > MOST_MEMBERS:
+        yield f"{count} keys: only the first {MOST_MEMBERS} are read", "let the provider withdraw old keys", None
+    for position, member in enumerate(members[:MOST_MEMBERS]):
         jwk = table_in(member)
         if jwk.get("use") == "enc":
             continue
