@@ -86,7 +86,8 @@ def log_refusal(refusal: OIDCAuthError, event: str = "") -> None:
     facts |= {"oidc_event": event} if event else {}
     whose = ", ".join(f"{name} {getattr(refusal, name)}" for name in ("issuer", "user") if getattr(refusal, name))
     said = f"denied {event}" if event else "refused"
-    logger.warning("%s: %s%s", said, refusal, f" ({whose})" if whose else "", extra=facts)
+    # The text and not the error: a handler may keep the record, and an error's traceback holds the token.
+    logger.warning("%s: %s%s", said, str(refusal), f" ({whose})" if whose else "", extra=facts)
 
 
 def tell(observer: Observer, event: Event) -> None:

@@ -115,3 +115,22 @@ def test_a_log_that_is_turned_off_costs_no_refusal(caplog: pytest.LogCaptureFixt
     caplog.set_level(logging.ERROR, "oidc_auth")
     assert Door().knock({}) is Code.TOKEN_MISSING
     assert caplog.records == []
+
+
+def test_a_record_keeps_no_error_whose_traceback_holds_the_token(caplog: pytest.LogCaptureFixture) -> None:
+    door = Door()
+    door.knock(door.issuer.token(lifetime=-61))
+    (record,) = caplog.records
+    assert isinstance(record.args, tuple)
+    assert {type(argument) for argument in record.args} == {str}
+    assert record.exc_info is None
+
+
+def test_the_name_of_a_claim_forges_no_line_and_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    door = Door(grant=[{"claim": "scope", "accept": ["threads:read"]}])
+    forged: dict[str, Any] = {f"a{number}\nERROR forged {'y' * 900}": ["threads:read"] for number in range(9)}
+    assert door.knock(door.issuer.token(**forged)) is None
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "\n" not in line
+    assert line.count("ERROR forged") == 5
+    assert len(line) < 1_500

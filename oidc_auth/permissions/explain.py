@@ -261,6 +261,10 @@ def _is_authority(path: ClaimPath) -> bool:
     return bool(path) and path[-1].replace("/", ":").rpartition(":")[2].lower() in AUTHORITY_WORDS
 
 
+MOST_NAMED = 5
+"""Claims that are named in one line of the log."""
+
+
 def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:
     """Return why a genuine token gives nothing: the claims that are read, and those that look as if they should be.
 
@@ -268,9 +272,12 @@ def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:
     """
     read = {spell(grant.path): find(claims, grant.path) is not MISSING for grant in rules.grants}
     present = ", ".join(f"{name} ({'there' if there else 'missing'})" for name, there in read.items())
-    unread = [name for name, value in claims.items() if name not in read and _names_permissions(value)]
+    # The user may have chosen a name, too: on one line, and bounded.
+    unread = [shown(name) for name, value in claims.items() if name not in read and _names_permissions(value)][
+        :MOST_NAMED
+    ]
     parts = [f"read: {present}"]
-    parts += [f"not read, but it holds permission names: {', '.join(unread)}"] if unread else []
+    parts += [f"not read, but it holds permission names: {named}"] if named else []
     parts += ["its groups were left out for being too many: use app roles"] if _is_overage(claims) else []
     return "; ".join(parts)
 

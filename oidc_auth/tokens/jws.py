@@ -32,6 +32,10 @@ class Segments(NamedTuple):
     signature: bytes
     text: bytes
 
+    def __repr__(self) -> str:
+        """Return no part of the token."""
+        return "Segments(...)"
+
     @property
     def signing_input(self) -> bytes:
         """The bytes that were signed (RFC 7515 §5.1)."""
@@ -92,6 +96,8 @@ def _check_depth(text: str, max_depth: int) -> None:
     brackets = _structure(text)
     if b'"' in brackets or b"\\" in brackets:
         brackets = _structure(_STRINGS.sub("", text))
+    if b"{" * (max_depth + 1) in brackets:
+        raise ValueError
     # Each turn takes one level off; what is then left is deeper, or no JSON.
     for _ in range(max_depth):
         brackets = brackets.replace(b"{}", b"")

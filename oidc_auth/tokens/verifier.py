@@ -43,6 +43,10 @@ class Admitted(NamedTuple):
     header: Mapping[str, object]
     kid: str | None
 
+    def __repr__(self) -> str:
+        """Return no part of the token."""
+        return f"Admitted(kid={self.kid!r})"
+
 
 class Verifier:
     """Checks that a token is genuine.

@@ -13,11 +13,13 @@ from world.tokens import Door, turns
 
 from oidc_auth.errors import Code, OIDCAuthError, TokenError
 from oidc_auth.permissions.caller import Caller
-from oidc_auth.testing import Fault
+from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
 from oidc_auth.tokens.bearer import present
 from oidc_auth.tokens.cache import SeenBefore
+from oidc_auth.tokens.jws import split_token
 from oidc_auth.tokens.states import VerifiedToken
+from oidc_auth.tokens.verifier import Admitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -277,6 +279,14 @@ def test_a_verified_token_s_repr_shows_no_claim() -> None:
     )
     assert "s3cr3t" not in repr(token)
     assert "https://issuer.test" in repr(token)
+
+
+def test_a_token_in_its_parts_is_not_shown_either() -> None:
+    token = LocalIssuer(algorithm="ES256").token(secret="s3cr3t")
+    segments = split_token(token)
+    admitted = Admitted(segments, {"alg": "ES256"}, "key-1")
+    assert not [part for part in token.split(".") if part in repr(segments) + repr(admitted)]
+    assert "key-1" in repr(admitted)
 
 
 SECRET = "s3cr3t-of-the-token"

@@ -239,8 +239,8 @@ def test_an_unknown_kid_is_named_with_the_known_ones_and_the_age_of_the_set() ->
     [
         ({}, "read: scope (missing), scp (missing)"),
         ({"scope": "openid"}, "read: scope (there), scp (missing)"),
-        ({"permissions": ["threads:read"]}, "not read, but it holds permission names: permissions"),
-        ({"perms": "profile threads:read"}, "not read, but it holds permission names: perms"),
+        ({"permissions": ["threads:read"]}, "not read, but it holds permission names: 'permissions'"),
+        ({"perms": "profile threads:read"}, "not read, but it holds permission names: 'perms'"),
         ({"hasgroups": True}, "left out for being too many"),
         ({"_claim_names": {"groups": "src1"}}, "left out for being too many"),
     ],
