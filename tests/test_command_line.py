@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner, Result
+from dotenv import dotenv_values
 
 from oidc_auth import store_label
 from oidc_auth.cli.app import app
+from oidc_auth.cli.langgraph_json import environment_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -279,6 +281,85 @@ def test_the_documentation_names_every_key_of_every_answer(tmp_path: Path) -> No
         answer = json.loads(run(*command, given=json.dumps(ALICE)).output)
         told[command[0]] = told.get(command[0], set()) | keys_in(answer)
     assert told == {name: keys for name, keys in rows.items() if name in told}
+
+
+ENV_FILE = """\
+# the provider
+export OIDC_ISSUER="https://sso.acme.test"   # of the company
+AUDIENCE = 'agents'
+PLAIN=a#b # a remark
+ESCAPED="say \\"hi\\""
+KEY="-----BEGIN
+OIDC_ISSUER=https://evil.test
+-----END"
+EMPTY=
+no assignment
+"""
+
+
+def project(folder: Path, env: object) -> Path:
+    """Write a project whose configuration needs the variables that langgraph.json sets."""
+    (folder / "langgraph.json").write_text(json.dumps({"env": env}), "utf-8")
+    (folder / ".env").write_text(ENV_FILE, "utf-8")
+    file = folder / "oidc-auth.toml"
+    file.write_text('[[issuer]]\npreset = "generic"\nissuer = "${OIDC_ISSUER}"\naudience = "${AUDIENCE}"\n', "utf-8")
+    return file
+
+
+@pytest.mark.parametrize("env", [".env", {"OIDC_ISSUER": "https://sso.acme.test", "AUDIENCE": "agents"}])
+def test_what_langgraph_json_sets_counts_as_it_does_in_the_server(tmp_path: Path, env: object) -> None:
+    file = project(tmp_path, env)
+    assert "issuer  https://sso.acme.test, audience agents" in run("check", str(file)).output
+    claims = json.dumps({"sub": "a", "scope": "threads:read"})
+    assert run("can", str(file), "--claims", "-", "threads:read", given=claims).output == "yes\n"
+    checks = json.loads(run("doctor", str(file), "--json").output)["checks"]
+    assert checks[0] == {"id": "configuration", "status": "ok", "skipped": "", "findings": []}
+
+
+def test_an_env_file_is_read_as_the_server_reads_it(tmp_path: Path) -> None:
+    project(tmp_path, ".env")
+    read = environment_of(tmp_path / "langgraph.json")
+    assert read == dotenv_values(tmp_path / ".env") | {"KEY": read["KEY"]}
+    assert read["KEY"].startswith("-----BEGIN\nOIDC_ISSUER")
+
+
+@pytest.mark.parametrize("env", [None, "missing.env", ["x"]])
+def test_without_what_it_sets_the_variable_is_missing(tmp_path: Path, env: object) -> None:
+    refused = run("check", str(project(tmp_path, env)))
+    assert (refused.exit_code, "the environment has no variable AUDIENCE" in refused.output) == (1, True)
+
+
+FOUND: dict[str, dict[str, str]] = {
+    "environment": {"OIDC_AUTH_ISSUER": "https://x.test", "OIDC_AUTH_AUDIENCE": "agents"},
+    "named": {"OIDC_AUTH_CONFIG": "acme.toml"},
+    "local": {},
+}
+
+
+@pytest.mark.parametrize("way", sorted(FOUND))
+def test_without_a_file_the_commands_look_where_the_server_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in {"named": ["acme.toml"], "local": ["oidc-auth.toml"]}.get(way, []):
+        Path(name).write_text(
+            '[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\naudience = "agents"\n', "utf-8"
+        )
+    given = json.dumps({"sub": "a", "scope": "threads:read"})
+    assert "issuer  https://x.test, audience agents" in run("check", env=FOUND[way]).output
+    assert "identity  a" in run("explain", "--claims", "-", given=given, env=FOUND[way]).output
+    assert run("label", "--claims", "-", given=given, env=FOUND[way]).exit_code == 0
+    checks = json.loads(run("doctor", "--json", env=FOUND[way]).output)["checks"]
+    assert checks[0]["status"] == "ok"
+
+
+def test_without_a_file_and_without_a_configuration_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = run("check")
+    assert (refused.exit_code, "no configuration: neither $OIDC_AUTH_CONFIG" in refused.output) == (1, True)
+    assert json.loads(run("doctor", "--json").output)["checks"][0]["status"] == "error"
 
 
 def test_no_token_at_all_is_said() -> None:

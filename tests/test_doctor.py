@@ -398,6 +398,15 @@ def test_a_configuration_of_another_name_is_found_only_where_env_names_it(
     assert examined(file)["configuration-found"]["status"] == status
 
 
+def test_a_configuration_in_the_environment_needs_no_file(tmp_path: Path) -> None:
+    settings = {"OIDC_AUTH_ISSUER": "http://127.0.0.1:9", "OIDC_AUTH_AUDIENCE": "agents"}
+    (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "env": settings}), "utf-8")
+    done = run("--langgraph-json", str(tmp_path / "langgraph.json"), "--json")
+    checks = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}
+    names = ("configuration", "configuration-found", "configuration-shipped")
+    assert [checks[name] for name in names] == ["ok", "skipped", "skipped"]
+
+
 @pytest.mark.parametrize("content", ["no json", "[]"])
 def test_a_langgraph_json_that_is_none_is_an_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "other.json").write_text(content, "utf-8")

@@ -10,18 +10,18 @@ from rich.table import Table
 
 from ..config.build import rights_of_roles, rights_of_values
 from ..config.issuers import exact_issuers
-from ..config.load import Loaded, load_file
 from ..errors import ConfigError
 from ..permissions.mapping import united
 from ..permissions.names import EVENTS, GROUPS, NAMES, capped, expand, spelled, split_reach
 from ..tokens.claim_path import spell
-from .inputs import file_argument, json_option
+from .inputs import file_argument, json_option, load
 from .screen import console, matrix, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
+    from ..config.load import Loaded
     from ..config.schema import Document, IssuerTable
     from ..permissions.names import Reach
 
@@ -31,13 +31,14 @@ if TYPE_CHECKING:
 @click.command()
 @file_argument
 @json_option
-def check(file: Path, *, as_json: bool) -> None:
+def check(file: Path | None, *, as_json: bool) -> None:
     """Check a configuration: all that is wrong with it, what is dangerous, and what each role gives.
 
-    Fetches nothing. Exit status 0 when it is valid (warnings or not), 1 when it is not.
+    FILE may be left out where a server started here would find its configuration. Fetches nothing. Exit status 0 when
+    it is valid (warnings or not), 1 when it is not.
     """
     try:
-        loaded = load_file(file)
+        loaded = load(file)
     except ConfigError as error:
         _refuse(error, as_json=as_json)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -15,8 +16,6 @@ from .inputs import claims_option, file_argument, json_option, loaded, read_clai
 from .screen import console, matrix, print_json
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..auth import OIDCAuth
     from ..permissions.explain import Explanation
 
@@ -29,7 +28,7 @@ CLAIMS_ONLY = "(claims only: neither signature nor time says that they are anybo
 @claims_option
 @token_option
 @json_option
-def explain(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
+def explain(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
     """Explain what a token gives, and why: each check, each grant, and values that came near.
 
     Claims alone need no network, and their signature is not checked. A token, from --token-file or the variable
@@ -43,7 +42,7 @@ def explain(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None,
     raise SystemExit(1 if why.refusal else 0)
 
 
-def _explained(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None) -> Explanation:
+def _explained(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None) -> Explanation:
     """Return what claims give, or else what a token gives, which is verified first."""
     oidc = loaded(file)
     if claims_file is not None and token_file is not None:
@@ -109,12 +108,14 @@ def _checks(why: Explanation) -> Table:
 
 
 @click.command()
-@file_argument
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @claims_option
 @token_option
 @click.argument("permission")
 @json_option
-def can(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, permission: str, *, as_json: bool) -> None:
+def can(
+    file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, permission: str, *, as_json: bool
+) -> None:
     """Tell whether claims or a token give a permission, such as threads:delete or threads:read@tenant.
 
     A token is verified, as explain does it. Exit status 0 for yes, 1 for no.
@@ -145,7 +146,7 @@ def _missing(why: Explanation, permission: str) -> str:
 @claims_option
 @token_option
 @json_option
-def label(file: Path, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
+def label(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
     """Print the store label of the user whom claims or a token name: the first part of each of their namespaces.
 
     A token is verified, as explain does it. Exit status 1 when nobody is named.

@@ -10,13 +10,15 @@ from typing import IO, cast
 import click
 
 from ..auth import OIDCAuth
+from ..config.load import FILE_NAME, Loaded, load_environment, load_file
 from ..errors import ConfigError
+from .langgraph_json import LANGGRAPH_JSON, environment_of
 
 TOKEN_VARIABLE = "OIDC_AUTH_TOKEN"
 LONGEST = 1_048_576
 """Characters that are read of claims or a token: more is neither."""
 
-file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 token_option = click.option(
     "--token-file",
@@ -31,10 +33,25 @@ claims_option = click.option(
 )
 
 
-def loaded(file: Path) -> OIDCAuth:
+def load(file: Path | None, langgraph_file: Path | None = None) -> Loaded:
+    """Return the configuration of a file, or the one that a server started here finds, as that server reads it.
+
+    Args:
+        file: the configuration; None: $OIDC_AUTH_CONFIG, ./oidc-auth.toml or $OIDC_AUTH_ISSUER.
+        langgraph_file: whose ``env`` counts; None: that of the langgraph.json beside the configuration.
+
+    Raises:
+        ConfigError: none, more than one, or one that is not valid.
+    """
+    deployment = langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON
+    environ = {**os.environ, **environment_of(deployment)}
+    return load_environment(environ, deployment.parent.resolve()) if file is None else load_file(file, environ)
+
+
+def loaded(file: Path | None) -> OIDCAuth:
     """Return the authenticator of a configuration; one that is wrong ends the command with the whole report."""
     try:
-        return OIDCAuth.from_file(file)
+        return OIDCAuth(load(file))
     except ConfigError as error:
         raise click.ClickException(error.report()) from None
 

@@ -1,11 +1,16 @@
-"""langgraph.json: what must stand in it for the server to ask this library, and nobody else."""
+"""langgraph.json: what must stand in it for the server to ask this library, and nobody else; what ``env`` sets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from ..config.raw import table_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 LANGGRAPH_JSON = "langgraph.json"
 ENTRY = "oidc_auth.langgraph:auth"
@@ -20,21 +25,46 @@ AUTH: Mapping[str, Any] = {
         "security": [{"bearer": []}],
     },
 }
+ASSIGNMENT = re.compile(
+    r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*"""
+    r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^'"\r\n][^\r\n]*)?)""",
+    re.MULTILINE,
+)
+"""A line of an env file; what is in quotes may have several lines."""
 NEW: Mapping[str, Any] = {"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}
 
 
 def secured(known: Mapping[str, Any], origins: Sequence[str]) -> dict[str, Any]:
     """Return a langgraph.json with this library's hook, whose refusals a browser may read; all other keys stay."""
-    http = _table(known.get("http"))
-    cors = {"allow_origins": [*origins], "allow_methods": ["*"], "allow_headers": ["*"], **_table(http.get("cors"))}
+    http = table_in(known.get("http"))
+    cors = {"allow_origins": [*origins], "allow_methods": ["*"], "allow_headers": ["*"], **table_in(http.get("cors"))}
     cors["expose_headers"] = [*dict.fromkeys((*EXPOSED, *cors.get("expose_headers", ())))]
     return {**(known or NEW), "auth": AUTH, "http": {**http, "cors": cors}}
 
 
 def hook_of(known: Mapping[str, Any]) -> str:
     """Return the hook that a langgraph.json names, or ""."""
-    return str(_table(known.get("auth")).get("path") or "")
+    return str(table_in(known.get("auth")).get("path") or "")
 
 
-def _table(value: object) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+def environment_of(file: Path) -> dict[str, str]:
+    """Return what the key ``env`` of a langgraph.json sets: a table, or a file beside it; without them, nothing."""
+    try:
+        env: object = table_in(json.loads(file.read_text("utf-8"))).get("env")
+        return dict(_pairs((file.parent / env).read_text("utf-8-sig")) if isinstance(env, str) else _members(env))
+    except (OSError, ValueError):
+        return {}
+
+
+def _members(env: object) -> Iterator[tuple[str, str]]:
+    return ((name, str(value)) for name, value in table_in(env).items())
+
+
+def _pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Yield what an env file sets: as python-dotenv reads it, which the server uses, but for ${...} in values."""
+    for name, single, double, plain in ASSIGNMENT.findall(text):
+        yield name, single or re.sub(r"\\(.)", _unescaped, double) or re.sub(r"(^|\s+)#.*", "", plain).strip()
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(match[1], match[1])

@@ -12,6 +12,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from ...config.load import FILE_NAME
 from ...observe import logger
 from ..inputs import TOKEN_VARIABLE, json_option, read_token, token_option
 from ..langgraph_json import LANGGRAPH_JSON
@@ -29,7 +30,7 @@ COLOURS = {"ok": "green", "skipped": "dim", "error": "bold red", "warning": "yel
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option(
     "--langgraph-json",
     "langgraph_file",
@@ -40,18 +41,19 @@ COLOURS = {"ok": "green", "skipped": "dim", "error": "bold red", "warning": "yel
 @token_option
 @json_option
 def doctor(
-    file: Path, langgraph_file: Path | None, url: str | None, token_file: IO[str] | None, *, as_json: bool
+    file: Path | None, langgraph_file: Path | None, url: str | None, token_file: IO[str] | None, *, as_json: bool
 ) -> None:
     """Look at what surrounds a configuration: the provider, langgraph.json, installed versions, a running server.
 
-    Changes nothing. Each check is explained in docs/doctor.md under its name. Exit status 1 when one found an error.
+    FILE may be left out where a server started here would find its configuration. Changes nothing. Each check is
+    explained in docs/doctor.md under its name. Exit status 1 when one found an error.
     """
     # What the library would log about a provider is what the checks show.
     logger.addHandler(logging.NullHandler())
     server = None if url is None else RunningServer(url, _token(token_file))
     screen = console()
     with screen.status("asking the provider and the server ..."):
-        surroundings = gather(file, langgraph_file or file.parent / LANGGRAPH_JSON, server)
+        surroundings = gather(file, langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON, server)
         results = [examine(check, surroundings) for check in CHECKS]
     if as_json:
         print_json(_described(results))

@@ -10,39 +10,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...config.load import CONFIG_VARIABLE, FILE_NAME
-from ...config.raw import table_in
+from ..langgraph_json import environment_of
 from .check import Check
 from .finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from .surroundings import Surroundings
 
 
 def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield that the server would look for another file."""
-    env: object = surroundings.deployment().get("env")
+    surroundings.deployment()
     folder = surroundings.langgraph_file.parent.resolve()
-    named = _in_file(folder / env) if isinstance(env, str) else table_in(env).get(CONFIG_VARIABLE)
-    local, sought = folder / FILE_NAME, (folder / str(named or FILE_NAME)).resolve()
-    if sought != surroundings.file.resolve():
+    named = environment_of(surroundings.langgraph_file).get(CONFIG_VARIABLE)
+    local, sought = folder / FILE_NAME, (folder / (named or FILE_NAME)).resolve()
+    if sought != surroundings.written().resolve():
         why = f"{CONFIG_VARIABLE} in env" if named else f"no {CONFIG_VARIABLE} in env"
         yield Finding(f"the server looks for {sought} ({why})", f"set {CONFIG_VARIABLE}, or move the file there")
     if local.is_file() and local.resolve() != sought:
         yield Finding(f"two configurations: {local} and {sought}", "keep one", Severity.ERROR)
-
-
-def _in_file(file: Path) -> str:
-    """Return what an env file sets the variable to, or ""."""
-    try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, ValueError):
-        return ""
-    pairs = (line.strip().removeprefix("export ").partition("=") for line in lines)
-    values = [value.strip().strip("\"'") for name, _, value in pairs if name.strip() == CONFIG_VARIABLE]
-    return values[-1] if values else ""
 
 
 CHECK = Check(Severity.WARNING, "the server finds this configuration, and no other", find)

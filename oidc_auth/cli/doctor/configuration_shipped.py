@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def find(surroundings: Surroundings) -> Iterator[Finding]:
     """Yield that no dependency holds the configuration."""
     listed = strings_in(surroundings.deployment().get("dependencies"))
-    base, file = surroundings.langgraph_file.parent, surroundings.file.resolve()
+    base, file = surroundings.langgraph_file.parent, surroundings.written().resolve()
     folders = [(base / name).resolve() for name in listed if name.startswith(".")]
     if not any(file.is_relative_to(folder) for folder in folders):
         cure = "move it into one of them, or mount it and set OIDC_AUTH_CONFIG"

@@ -9,22 +9,23 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ...config.issuers import exact_issuers
-from ...config.load import Loaded, load_file
+from ...config.load import Loaded
 from ...config.raw import table_in
 from ...errors import ConfigError, UpstreamError
 from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, permitted_url
 from ...keys.source import KeyLimits, RemoteKeys
 from ...observe import silent
+from ..inputs import load
 from ..langgraph_json import LANGGRAPH_JSON
 from .finding import NotApplicableError, Severity, not_looked_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from ...config.schema import IssuerTable, LimitsTable
     from .finding import Finding
@@ -76,7 +77,7 @@ class Surroundings:
     """All that the checks look at.
 
     Attributes:
-        file: the configuration.
+        file: the configuration; None: the environment is.
         loaded: what it says, or why it is wrong.
         providers: the answers of each issuer's provider; none when the configuration is wrong.
         langgraph_file: where langgraph.json is expected.
@@ -84,7 +85,7 @@ class Surroundings:
         server: the running server, when an address was given.
     """
 
-    file: Path
+    file: Path | None
     loaded: Loaded | ConfigError
     providers: tuple[Provider, ...]
     langgraph_file: Path
@@ -100,6 +101,16 @@ class Surroundings:
         if isinstance(self.loaded, ConfigError):
             raise NotApplicableError("the configuration is wrong")
         return self.loaded
+
+    def written(self) -> Path:
+        """Return the file of the configuration.
+
+        Raises:
+            NotApplicableError: there is none.
+        """
+        if self.file is None:
+            raise NotApplicableError("no configuration file to look at")
+        return self.file
 
     def asked(self) -> tuple[Provider, ...]:
         """Return the providers that the server would ask over the network.
@@ -170,14 +181,14 @@ class Recorder:
         return response
 
 
-def gather(file: Path, langgraph_file: Path, server: RunningServer | None) -> Surroundings:
+def gather(file: Path | None, langgraph_file: Path, server: RunningServer | None) -> Surroundings:
     """Read the files, and ask each provider what the server would ask it."""
     try:
-        loaded: Loaded | ConfigError = load_file(file)
+        loaded: Loaded | ConfigError = load(file, langgraph_file)
     except ConfigError as error:
         loaded = error
     return Surroundings(
-        file=file,
+        file=Path(loaded.source) if isinstance(loaded, Loaded) and not loaded.source.startswith("$") else file,
         loaded=loaded,
         providers=() if isinstance(loaded, ConfigError) else asyncio.run(_ask_all(loaded)),
         langgraph_file=langgraph_file,
