@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
+from ..tokens.checks import shown
 from .lint import consequences, lint, warnings_of
 from .presets import expanded
 from .raw import did_you_mean, kind_of
@@ -32,6 +34,24 @@ AUDIENCE_VARIABLE = "OIDC_AUTH_AUDIENCE"
 PRESET_VARIABLE = "OIDC_AUTH_PRESET"
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ABSENT: Mapping[str, str] = {"missing": "is missing", "string_too_short": "is empty", "too_short": "is empty"}
+_FIRST_ISSUER = "add an [[issuer]] table, which names a preset and an audience; 'oidc-auth init PROVIDER' writes one"
+_BOUNDS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
+_WANTED: Mapping[str, str] = {
+    "string_type": "should be a string",
+    "bool_type": "should be true or false",
+    "float_type": "should be a number",
+    "int_type": "should be a whole number",
+    "dict_type": "should be a table",
+    "model_type": "should be a table",
+    "string_pattern_mismatch": "should be the name of a header, in lower case",
+}
+_LISTED: Mapping[str | int, str] = {
+    "issuer": "a table, or a list of tables",
+    "grant": "a table, or a list of tables",
+    "identity": "a string or a table, or a list of them",
+}
+"""What may stand where a list is meant; elsewhere it is a list of strings."""
 _TABLES: Mapping[str, type[BaseModel]] = {
     "issuer": IssuerTable,
     "grant": GrantTable,
@@ -64,7 +84,7 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     Raises:
         ConfigError: no such file, not TOML or JSON, or not a valid configuration.
     """
-    source = str(path)
+    source, raw = str(path), b""
     try:
         raw = Path(path).read_bytes()
         parsed: object = json.loads(raw) if source.endswith(".json") else tomllib.loads(raw.decode("utf-8"))
@@ -74,8 +94,19 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
             [Problem("", f"cannot be read: {why}", f"the working directory is {Path.cwd()}")], source=source
         ) from None
     except ValueError as error:
-        raise ConfigError([Problem("", f"cannot be parsed: {error}")], source=source) from None
+        raise ConfigError([_unparsed(raw, error)], source=source) from None
+    if isinstance(parsed, dict) and "graphs" in parsed and "issuer" not in parsed:
+        message = "this is langgraph.json, which says what the server runs, and not whom it trusts"
+        raise ConfigError([Problem("", message, f"give the file with [[issuer]], {FILE_NAME}")], source=source)
     return load_mapping(cast("Mapping[str, Any]", parsed), source=source, environ=environ)
+
+
+def _unparsed(raw: bytes, error: ValueError) -> Problem:
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Problem("", "cannot be parsed: it is UTF-16", "save it as UTF-8")
+    if raw.startswith(codecs.BOM_UTF8):
+        return Problem("", "cannot be parsed: it begins with a byte order mark", "save it as UTF-8 without one")
+    return Problem("", f"cannot be parsed: {error}")
 
 
 def load_mapping(
@@ -193,12 +224,23 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
     where, kind = _where(location), str(fault["type"])
     if kind == "extra_forbidden":
         return Problem(where, "unknown key", did_you_mean(location[-1], _known_keys(location)))
-    if kind == "missing":
-        return Problem(where, "is missing")
+    if kind in _ABSENT:
+        return Problem(where, _ABSENT[kind], _FIRST_ISSUER if where == "issuer" else "")
     if kind == "value_error":
         return Problem(where, str(fault["ctx"]["error"]))
-    said = str(fault["msg"]).replace("Input should be", "should be", 1)
-    return Problem(where, f"{said}; found {_kind_of(document, location)}")
+    # A number that is out of bounds is no secret; of anything else only the kind is told.
+    found = shown(fault["input"]) if kind in _BOUNDS else _kind_of(document, location)
+    return Problem(where, f"{_wanted(fault, location)}; found {found}")
+
+
+def _wanted(fault: Mapping[str, Any], location: tuple[str | int, ...]) -> str:
+    """Return what should stand at a place, in the words of a configuration file and not in pydantic's."""
+    kind = str(fault["type"])
+    if kind == "list_type":
+        return f"should be {_LISTED.get(location[-1], 'a string, or a list of strings')}"
+    if kind == "model_type" and location[-1] == "tenant":
+        return "should be a string, or a table"
+    return _WANTED.get(kind) or str(fault["msg"]).replace("Input should be", "should be", 1)
 
 
 def _where(location: Iterable[str | int]) -> str:

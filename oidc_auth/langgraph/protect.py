@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Never, cast
 
 from langgraph_sdk import Auth
 
 from ..auth import OIDCAuth
-from ..config.raw import did_you_mean
+from ..config.raw import did_you_mean, kind_of
 from ..errors import ConfigError, Problem
 from ..observe import logger
 from ..permissions.names import ALIASES, EVENTS
@@ -17,7 +18,7 @@ from .handlers import deny_unknown, handler
 from .hook import hook
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     Rule = Callable[..., Awaitable[Any]]
     Source = OIDCAuth | str | os.PathLike[str] | Mapping[str, Any]
@@ -41,7 +42,7 @@ def protect(
         replace: handlers that stand in place of ours: what they allow is your responsibility.
 
     Raises:
-        ConfigError: the configuration is wrong, or a rule is not for an event there is.
+        ConfigError: the configuration is wrong or not there, or a rule is not for an event there is.
     """
     oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
     theirs, instead = dict(also or {}), dict(replace or {})
@@ -87,6 +88,8 @@ def _closed() -> ConfigError:
 
 def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCAuth:
     extra = {name: table for name, table in tables.items() if table is not None}
+    if faults := [*_odd_sources(sources)]:
+        raise ConfigError(faults, source="protect()")
     whole = [source for source in sources if not _is_issuer(source)]
     if not whole:
         return OIDCAuth.from_dict({"issuer": [dict(cast("Mapping[str, Any]", source)) for source in sources], **extra})
@@ -97,6 +100,15 @@ def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCA
     if isinstance(source, OIDCAuth):
         return source
     return OIDCAuth.from_file(source) if isinstance(source, (str, os.PathLike)) else OIDCAuth.from_dict(source)
+
+
+def _odd_sources(sources: Sequence[object]) -> Iterator[Problem]:
+    cure = "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.keycloak(...))"
+    if not sources:
+        yield Problem("", "was given no configuration, and does not look for one", cure)
+    for source in sources:
+        if not isinstance(source, (OIDCAuth, str, os.PathLike, Mapping)):
+            yield Problem("", f"{kind_of(source)} is no configuration", cure)
 
 
 def _is_issuer(source: Source) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import logging
 from pathlib import Path
@@ -90,6 +91,11 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("a.json", b'"text"', "is not a table"),
         ("a.json", b"null", "is not a table"),
         ("a.toml", b"", "is missing"),
+        ("a.toml", codecs.BOM_UTF8 + b"issuer = 1", "begins with a byte order mark"),
+        ("a.toml", "issuer = 1".encode("utf-16"), "it is UTF-16"),
+        ("a.toml", codecs.BOM_UTF16_BE + "issuer = 1".encode("utf-16-be"), "it is UTF-16"),
+        ("langgraph.json", b'{"graphs": {"agent": "./graph.py:graph"}}', "this is langgraph.json"),
+        ("langgraph.json", b'{"graphs": {}, "auth": {"path": "oidc_auth.langgraph:auth"}}', "this is langgraph.json"),
     ],
 )
 def test_a_broken_file_is_one_problem_that_names_the_file(name: str, content: bytes, says: str, tmp_path: Path) -> None:
@@ -100,9 +106,33 @@ def test_a_broken_file_is_one_problem_that_names_the_file(name: str, content: by
     assert str(error).startswith(f"{tmp_path / name}: 1 problem\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "cure"),
+    [
+        ("a.toml", codecs.BOM_UTF8, "save it as UTF-8 without one"),
+        ("a.toml", codecs.BOM_UTF16_LE, "save it as UTF-8"),
+        ("langgraph.json", b'{"graphs": {}}', "give the file with [[issuer]], oidc-auth.toml"),
+        (
+            "a.toml",
+            b"",
+            "add an [[issuer]] table, which names a preset and an audience; 'oidc-auth init PROVIDER' writes",
+        ),
+    ],
+)
+def test_a_file_of_the_wrong_kind_is_said_with_its_cure(name: str, content: bytes, cure: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert cure in refused(tmp_path / name).problems[0].cure
+
+
+def test_a_configuration_in_json_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(codecs.BOM_UTF8 + json.dumps({"issuer": table()}).encode())
+    assert OIDCAuth.from_file(tmp_path / "a.json").source.endswith("a.json")
+
+
 def test_a_date_of_toml_is_named_as_what_it_is(tmp_path: Path) -> None:
     (problem,) = refused(written(tmp_path, TOML.replace('audience = "agents"', "audience = 2026-11-24"))).problems
-    assert (problem.where, problem.message) == ("issuer[0].audience", "should be a valid list; found date")
+    assert problem.where == "issuer[0].audience"
+    assert problem.message == "should be a string, or a list of strings; found date"
 
 
 # --- environment variables in values ---------------------------------------------------------------------------------

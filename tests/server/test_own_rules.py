@@ -187,6 +187,25 @@ def test_rules_that_cannot_work_are_refused_at_start(issuer: LocalIssuer) -> Non
         protect(oidc, also={"threads:read": nothing}, replace={"threads:read": nothing})
 
 
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        ((), "was given no configuration, and does not look for one"),
+        ((5,), "a number is no configuration"),
+        ((None, ["a"]), "nothing is no configuration"),
+    ],
+)
+def test_what_is_no_configuration_is_refused_at_start_with_what_to_give(sources: tuple[Any, ...], said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        protect(*sources)
+    assert caught.value.report().startswith("protect(): ")
+    assert said in caught.value.problems[0].message
+    assert caught.value.problems[0].cure.startswith(
+        "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth"
+    )
+    assert len(caught.value.problems) == max(len(sources), 1)
+
+
 def test_no_handler_can_be_registered_beside_ours(issuer: LocalIssuer) -> None:
     auth = protect(OIDCAuth.from_dict(document(issuer), fetcher=issuer))
     for register in (
