@@ -197,7 +197,7 @@ class OIDCAuth:
         return explain_claims(claims, rules, self._clock())
 
     async def explain_token(self, token: str) -> Explanation:
-        """Return what a token gives, and why; a token that is refused explains its refusal. Never shows the token."""
+        """Return what a token gives, and why; of a token that is refused, the refusal alone. Never shows the token."""
         now, admitted = self._clock(), None
         try:
             headers = [("authorization", f"Bearer {token}")]
@@ -205,8 +205,9 @@ class OIDCAuth:
             admitted = self._verifier.admit(presented, now)
             verified = await self._verifier.verify(admitted, now)
         except (TokenError, UpstreamError) as refusal:
-            checks = road_of_token(refusal.code, admitted=admitted is not None)
-            return Explanation(checks=checks, refusal=refusal.report())
+            checks = road_of_token(refusal, admitted=admitted is not None)
+            issuer = refusal.issuer if refusal.issuer in self._keys else ""
+            return Explanation(issuer=issuer, checks=checks, refusal=refusal.report())
         explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
         return replace(explained, checks=road_of_token(None, admitted=True))
 

@@ -28,6 +28,7 @@ from .names import ACTIONS, NAMES, Reach, spelled, split_reach
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from ..errors import OIDCAuthError
     from ..tokens.claim_path import ClaimPath
     from .caller import Tenancy
 
@@ -57,7 +58,7 @@ class Explanation:
     """Why claims give what they give. It never authorizes anybody: that needs a verified token.
 
     Attributes:
-        issuer: the configured issuer the claims belong to, or "".
+        issuer: the configured issuer that the claims, or a token that may be refused, name; or "".
         checks: each row of ``CHECKS``: passed, failed or not reached. Of claims alone, audience and time are not
             judged, and header, key and signature are not reached.
         identity: who it would be, or "".
@@ -151,23 +152,27 @@ def _nothing_given() -> str:
     return f"{code}: authenticated, but no permission maps from these claims; {MEANINGS[code].cure}"
 
 
-def road_of_token(refused: Code | None, *, admitted: bool) -> tuple[CheckResult, ...]:
+def road_of_token(refusal: OIDCAuthError | None, *, admitted: bool) -> tuple[CheckResult, ...]:
     """Return how far a token came: what is called passed has passed, what is called not reached may not have been.
 
     Args:
-        refused: the code of its refusal; None: it is genuine. A code that is no row of ``CHECKS`` (keys_unavailable)
+        refusal: why it was refused; None: it is genuine. A code that is no row of ``CHECKS`` (keys_unavailable)
             ends the road where keys are needed.
         admitted: whether its header was good enough to look at its payload.
     """
     codes = [check.code for check in CHECKS]
-    if refused is None:
+    if refusal is None:
         return tuple(CheckResult(code, "passed") for code in codes)
-    end = codes.index(refused) if refused in codes else codes.index(Code.KEY_UNKNOWN)
+    end = codes.index(refusal.code) if refusal.code in codes else codes.index(Code.KEY_UNKNOWN)
     early = frozenset[Code]() if admitted else BY_PAYLOAD
     before = [CheckResult(code, "not reached" if code in early else "passed") for code in codes[:end]]
-    failed = [CheckResult(refused, "failed")] if refused in codes else []
+    failed = [CheckResult(refusal.code, "failed", _detail(refusal))] if refusal.code in codes else []
     after = [CheckResult(code, "not reached") for code in codes[end + len(failed) :]]
     return (*before, *failed, *after)
+
+
+def _detail(error: OIDCAuthError) -> str:
+    return f"expected {error.expected or '-'}; found {error.found or '-'}; {error.cure}"
 
 
 def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> Iterator[CheckResult]:
@@ -181,8 +186,7 @@ def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> I
         except TokenError as error:
             # What claims lack that nobody judges is no sign of a provider's mistake.
             told = error if unjudged else diagnose(error, {}, claims, ())
-            detail = f"expected {told.expected or '-'}; found {told.found or '-'}; {told.cure}"
-            yield CheckResult(check.code, "not judged" if unjudged else "failed", detail)
+            yield CheckResult(check.code, "not judged" if unjudged else "failed", _detail(told))
         else:
             yield CheckResult(check.code, "not judged" if unjudged else "passed")
 

@@ -328,6 +328,25 @@ def test_a_refused_tokens_road_is_shown_up_to_the_check_that_refused_it() -> Non
     assert {"identity_invalid", "signature_invalid"} <= road["not reached"]
 
 
+@pytest.mark.parametrize(
+    ("claims", "issuer", "code", "detail"),
+    [
+        ({"exp": NOW - 60}, URL, "expired", "expected leeway 30 s; found 60.0 s past exp; Get a fresh token"),
+        ({"aud": "other"}, URL, "audience_mismatch", "expected agents; found 'other'; Let the client ask for"),
+        ({"cnf": {"jkt": "x"}}, URL, "token_bound", "expected a token without cnf; found -; A token with cnf"),
+        ({"iss": "https://c.test"}, "", "issuer_unknown", f"expected {URL}; found 'https://c.test'; iss is compared"),
+    ],
+)
+def test_the_check_that_refused_a_token_says_what_it_found_and_the_issuer_is_the_configured_one(
+    claims: dict[str, Any], issuer: str, code: str, detail: str
+) -> None:
+    why = explain_token(configured(USERS), token(roles=["user"], **claims))
+    assert why.issuer == issuer
+    (failed,) = (check for check in why.checks if check.outcome == "failed")
+    assert (failed.code, failed.detail[: len(detail)]) == (code, detail)
+    assert not any(check.detail for check in why.checks if check is not failed)
+
+
 def test_what_is_refused_by_its_header_never_reached_its_issuer() -> None:
     # Inline keys are never fetched again: a strange kid is hopeless before the payload is looked at.
     stranger = LocalIssuer(URL, clock=lambda: NOW)
