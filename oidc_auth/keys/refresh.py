@@ -71,7 +71,9 @@ class Refreshed(Generic[T]):
         self.value: T | None = None
         self.loaded_at: float | None = None
         self.failed_at: float | None = None
-        self.failure: Exception | None = None
+        # What the last failed attempt said, not the exception: raised again and again, it would keep the frames of
+        # every request that it refused, with their tokens.
+        self.failure = ""
         self.loads = 0
 
     def young(self, now: float) -> T | None:
@@ -84,7 +86,7 @@ class Refreshed(Generic[T]):
         """Return the value, as fresh as its ages demand.
 
         Raises:
-            Exception: what the last load raised, when no value may be used.
+            LookupError: what the last load said, when no value may be used.
         """
         move = self._move(now)
         if move is Move.USE_AND_RENEW:
@@ -97,7 +99,7 @@ class Refreshed(Generic[T]):
         """Load again, or join the load under way, and return the value.
 
         Raises:
-            Exception: what the load raised, when no value may be used.
+            LookupError: what the load said, when no value may be used.
         """
         await self._wait(now)
         return self._usable(now)
@@ -136,7 +138,7 @@ class Refreshed(Generic[T]):
 
     def _usable(self, now: float) -> T:
         if self.value is None or self.loaded_at is None or now - self.loaded_at > self._ages.max_stale:
-            raise self.failure or LookupError("nothing was loaded")
+            raise LookupError(self.failure or "nothing was loaded")
         return self.value
 
     def flying(self) -> bool:
@@ -161,12 +163,12 @@ class Refreshed(Generic[T]):
     async def _fly(self, flight: _Flight, now: float) -> None:
         try:
             value = await self._load()
-        except Exception as failure:  # noqa: BLE001 - kept, and raised to whoever has no value to use
-            self.failed_at, self.failure = now, failure
+        except Exception as failure:  # noqa: BLE001 - what it said is raised to whoever has no value to use
+            self.failed_at, self.failure = now, str(failure)
         else:
             self.value, self.loaded_at = value, now
             self.loads += 1
-            self.failed_at = self.failure = None
+            self.failed_at, self.failure = None, ""
         finally:
             self._flight = None if self._flight is flight else self._flight
             await _release(flight.waiters)

@@ -201,8 +201,8 @@ class RemoteKeys:
     async def _key_set(self, get: Callable[[float], Awaitable[KeySet]], now: float) -> KeySet:
         try:
             key_set = await get(now)
-        except (FetchError, LookupError) as error:
-            raise self._unavailable(now) from error
+        except LookupError:
+            raise self._unavailable(now) from None
         if self._keys.failed_at is not None:
             self._warn(now)
         return key_set
@@ -218,7 +218,7 @@ class RemoteKeys:
 
     def _why(self) -> str:
         """Return the failure, bounded: a provider chooses parts of it."""
-        return str(self._keys.failure)[:LONGEST_FAILURE]
+        return (self._keys.failure or "nothing was loaded")[:LONGEST_FAILURE]
 
     async def _load(self) -> KeySet:
         """Fetch a new key set. Only one that is good replaces the old one; whatever goes wrong is a FetchError."""

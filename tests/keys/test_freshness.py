@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from itertools import pairwise
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 DISCOVERY = "https://issuer.test/.well-known/openid-configuration"
 KEYS = "https://issuer.test/keys"
@@ -308,6 +309,28 @@ def test_no_error_is_its_own_cause() -> None:
             error = error.__cause__
 
     story(tell)
+
+
+def test_a_refusal_keeps_nothing_of_the_refusals_before_it() -> None:
+    """One exception raised again and again would hold the frames of each request, and the token in them."""
+
+    async def tell(door: Door) -> None:
+        door.issuer.fault = Fault.DOWN
+        frames: list[int] = []
+        for _ in range(5):
+            with pytest.raises(UpstreamError) as outage:
+                await door.admit(door.issuer.token())
+            frames.append(sum(1 for error in chain_of(outage.value) for _ in walk_tb(error.__traceback__)))
+        # The first waits for the attempt; all others are refused at once.
+        assert len(set(frames[1:])) == 1
+
+    story(tell)
+
+
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__context__
 
 
 # Faults ---------------------------------------------------------------------------------------------------------------
