@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.keyset import read_key_set
 from ..keys.refresh import Ages
-from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
+from ..keys.source import Bucket, KeyLimits, RemoteKeys, StaticKeys
 from ..permissions.mapping import Grant, MappingRules, Right
 from ..permissions.names import expand, spelled, split_reach
 from ..permissions.settings import EnforcementSettings
@@ -100,15 +100,28 @@ def _sources(
     table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, observer: Observer
 ) -> list[KeySource]:
     """Return the keys of each exact issuer: one set for all where its place is written down, else each its own."""
-    if table.jwks is not None or table.jwks_url is not None:
-        return [_keys(table, table.issuer, limits, fetcher, observer)] * len(issuers)
-    return [_keys(table, issuer, limits, fetcher, observer) for issuer in issuers]
-
-
-def _keys(table: IssuerTable, issuer: str, limits: LimitsTable, fetcher: Fetcher, observer: Observer) -> KeySource:
     if table.jwks is not None:
-        return StaticKeys(read_key_set(table.jwks))
-    bounds = KeyLimits(
+        return [StaticKeys(read_key_set(table.jwks))] * len(issuers)
+    bounds = _bounds(limits)
+    # Made-up kids of a hundred tenants ask one provider: together they are allowed what one of them is.
+    allowance = Bucket(bounds.unknown_kid_fetches, bounds.unknown_kid_window)
+
+    def remote(issuer: str) -> KeySource:
+        return RemoteKeys(
+            issuer,
+            jwks_url=table.jwks_url,
+            fetcher=fetcher,
+            limits=bounds,
+            observer=observer,
+            bearer_file=table.bearer_file,
+            allowance=allowance,
+        )
+
+    return [remote(table.issuer)] * len(issuers) if table.jwks_url is not None else [*map(remote, issuers)]
+
+
+def _bounds(limits: LimitsTable) -> KeyLimits:
+    return KeyLimits(
         ages=Ages(
             refresh_after=limits.refresh_after,
             wait_after=limits.wait_after,
@@ -119,14 +132,6 @@ def _keys(table: IssuerTable, issuer: str, limits: LimitsTable, fetcher: Fetcher
         key_set_bytes=limits.key_set_bytes,
         unknown_kid_fetches=limits.unknown_kid_fetches,
         unknown_kid_window=limits.unknown_kid_window,
-    )
-    return RemoteKeys(
-        issuer,
-        jwks_url=table.jwks_url,
-        fetcher=fetcher,
-        limits=bounds,
-        observer=observer,
-        bearer_file=table.bearer_file,
     )
 
 

@@ -116,6 +116,7 @@ class RemoteKeys:
         fetcher: brings the documents.
         limits: the bounds.
         observer: hears of each attempt.
+        allowance: for the fetches that unknown kids cause, where several issuers of one provider share it.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class RemoteKeys:
         limits: KeyLimits,
         observer: Observer,
         bearer_file: str | None = None,
+        allowance: Bucket | None = None,
     ) -> None:
         self._issuer = issuer
         self._bearer_file = bearer_file
@@ -137,7 +139,7 @@ class RemoteKeys:
         self._observer = observer
         self._generation = 0
         self._keys: Refreshed[KeySet] = Refreshed(self._load, limits.ages)
-        self._bucket = Bucket(limits.unknown_kid_fetches, limits.unknown_kid_window)
+        self._bucket = allowance or Bucket(limits.unknown_kid_fetches, limits.unknown_kid_window)
         self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
         self._warned_at: float | None = None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from itertools import pairwise
 from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from world.tokens import DAY, HOUR, NOON, Door, Internet, bearer, turns
 
-from oidc_auth import OIDCAuth
+from oidc_auth import OIDCAuth, presets
 from oidc_auth.errors import Code, OIDCAuthError, TokenError, UpstreamError
 from oidc_auth.keys.fetch import FetchError, Response
 from oidc_auth.keys.refresh import SLICE, Ages, Refreshed
@@ -713,6 +714,37 @@ def test_an_unknown_kid_during_an_outage_is_an_outage_also_when_the_allowance_is
 
 
 # Two issuers ----------------------------------------------------------------------------------------------------------
+
+
+def test_made_up_kids_of_many_tenants_cost_two_fetches_together() -> None:
+    async def tell() -> None:
+        tenants = [f"8d5f2a3e-0000-4000-8000-{number:012d}" for number in range(9)]
+        signer, fetched = LocalIssuer(algorithm="ES256"), list[str]()
+
+        async def fetch(method: str, url: str, headers: Any, body: bytes | None) -> Response:
+            fetched.append(url)
+            issuer = url.removesuffix("/.well-known/openid-configuration")
+            document = {"issuer": issuer, "jwks_uri": f"{issuer}/keys"} if issuer != url else signer.key_set()
+            return Response(200, {}, json.dumps(document).encode())
+
+        table = presets.entra(tenants, audience="agents", grants={"roles": {"x": ["threads:read"]}})
+        oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=fetch)
+
+        async def hear(tenant: str, kid: str | None) -> Code:
+            issuer = f"https://login.microsoftonline.com/{tenant}/v2.0"
+            header = {} if kid is None else {"kid": kid}
+            with pytest.raises(TokenError) as refused:
+                await oidc.authenticate(bearer(signer.token(iss=issuer, header=header)))
+            return refused.value.code
+
+        for tenant in tenants:
+            assert await hear(tenant, None) is not Code.KEY_UNKNOWN
+        fetched.clear()
+        for tenant in tenants:
+            assert await hear(tenant, f"made-up-{tenant}") is Code.KEY_UNKNOWN
+        assert [url.rpartition("/")[2] for url in fetched] == ["keys", "keys"]
+
+    asyncio.run(tell())
 
 
 def two_issuers() -> tuple[LocalIssuer, LocalIssuer, OIDCAuth]:
