@@ -277,9 +277,8 @@ def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:
     read = {spell(grant.path): find(claims, grant.path) is not MISSING for grant in rules.grants}
     present = ", ".join(f"{name} ({'there' if there else 'missing'})" for name, there in read.items())
     # The user may have chosen a name, too: on one line, and bounded.
-    unread = [shown(name) for name, value in claims.items() if name not in read and _names_permissions(value)][
-        :MOST_NAMED
-    ]
+    unread = [name for name, value in claims.items() if name not in read and _names_permissions(value)]
+    named = ", ".join(shown(name) for name in unread[:MOST_NAMED])
     parts = [f"read: {present}"]
     parts += [f"not read, but it holds permission names: {named}"] if named else []
     parts += ["its groups were left out for being too many: use app roles"] if _is_overage(claims) else []
