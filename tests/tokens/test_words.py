@@ -6,12 +6,15 @@ import asyncio
 from typing import Any
 
 import pytest
-from world.tokens import NOON, Door, bearer, claims_of, header_of
+from world.tokens import NOON, Door, Internet, bearer, claims_of, header_of
 
+from oidc_auth import OIDCAuth
 from oidc_auth.errors import MEANINGS, Code, TokenError
+from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact
 from oidc_auth.tokens.claim_path import ClaimPathError, parse_path
 from oidc_auth.tokens.diagnose import OTHER_HOST_CURE
+from oidc_auth.tokens.states import VerifiedToken
 
 LEEWAY = "leeway 30 s"
 CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
@@ -263,3 +266,81 @@ def test_the_earliest_time_there_is_lies_in_the_past() -> None:
 def test_a_claim_is_spelled_as_the_configuration_writes_it() -> None:
     door = Door(required_claims=['"a.b".Xc'])
     assert heard(door, door.issuer.token())[0] == 'a claim "a.b".Xc'
+
+
+def two_doors() -> tuple[OIDCAuth, LocalIssuer, LocalIssuer]:
+    """Return one server of two issuers: a client's tokens in Authorization, a proxy's in a header of its own."""
+    client, proxy = (LocalIssuer(f"https://{name}.test", algorithm="ES256") for name in ("client", "proxy"))
+    grant = {"claim": "scope", "accept": ["threads:read"]}
+    tables = [
+        {"issuer": issuer.url, "audience": "agents", "identity_prefix": f"{issuer.url}/", "grant": grant, **more}
+        for issuer, more in ((client, {"name": "client"}), (proxy, {"name": "proxy", "header": "x-proxy-jwt"}))
+    ]
+    return OIDCAuth.from_dict({"issuer": tables}, fetcher=Internet(client, proxy)), client, proxy
+
+
+def test_a_proxys_token_counts_in_its_own_header_only() -> None:
+    async def story() -> None:
+        oidc, _, proxy = two_doors()
+        token = proxy.token()
+        # Before and after it is remembered.
+        for _ in range(2):
+            with pytest.raises(TokenError) as refused:
+                await oidc.authenticate({"authorization": f"Bearer {token}"})
+            assert (await oidc.authenticate({"X-Proxy-JWT": token})).identity == "https://proxy.test/alice"
+        error = refused.value
+        assert error.code is Code.ISSUER_UNKNOWN
+        assert error.expected == "a token of https://proxy.test in the header x-proxy-jwt"
+        assert error.found == "it in authorization"
+        assert error.cure == "Send the token in its own header, or change the issuer's header."
+
+    asyncio.run(story())
+
+
+def test_a_clients_token_does_not_count_in_the_proxys_header() -> None:
+    oidc, client, _ = two_doors()
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(oidc.authenticate([("x-proxy-jwt", client.token())]))
+    assert refused.value.code is Code.ISSUER_UNKNOWN
+
+
+def test_two_headers_with_a_credential_are_one_too_many_also_from_an_iterator() -> None:
+    oidc, client, proxy = two_doors()
+    sent = [("x-proxy-jwt", proxy.token()), ("authorization", f"Bearer {client.token()}")]
+    for headers in (dict(sent), sent, iter(sent)):
+        with pytest.raises(TokenError) as refused:
+            asyncio.run(oidc.authenticate(headers))
+        assert refused.value.code is Code.HEADER_REPEATED
+
+
+def test_what_a_later_request_may_ask_of_a_token_is_remembered() -> None:
+    kept = {"sub": "a", "sid": "s", "jti": "j", "iat": 1, "auth_time": 2, "acr": "3", "cnf": {"jkt": "x"}}
+    token = VerifiedToken(
+        issuer="https://issuer.test", claims={**kept, "email": "a@b.c"}, expires_at=9, valid_until=8, key_generation=7
+    )
+    assert token.remembered() == VerifiedToken(
+        issuer="https://issuer.test", claims=kept, expires_at=9, valid_until=8, key_generation=7
+    )
+
+
+def test_a_wrong_signature_is_said_to_be_of_its_key() -> None:
+    door = Door()
+    other = SigningKey.make("key-1", "ES256")
+    assert heard(door, door.issuer.token(key=other)) == ("a signature of key 'key-1'", "")
+
+
+def test_an_unfinished_session_is_told_apart_from_other_tokens() -> None:
+    pending = cure_of(Door(), sts="pending")
+    assert pending != MEANINGS[Code.TOKEN_KIND_REFUSED].cure
+    assert cure_of(Door(), sts="pending", iss="https://other.test") == MEANINGS[Code.ISSUER_UNKNOWN].cure
+    assert cure_of(Door(), typ="ID") == MEANINGS[Code.TOKEN_KIND_REFUSED].cure
+
+
+def test_a_diagnosis_keeps_what_was_found() -> None:
+    door = Door()
+    assert heard(door, door.issuer.token(audience="account", azp="web")) == ("agents", "'account'")
+
+
+@pytest.mark.parametrize("jti", ["trltcc:a:b", "trltcc:"])
+def test_a_lightweight_token_is_known_by_what_stands_before_the_first_colon(jti: str) -> None:
+    assert "has lightweight access tokens" in cure_of(Door(), audience=None, azp="web", jti=jti)
