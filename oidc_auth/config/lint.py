@@ -20,7 +20,7 @@ from .issuers import client_audiences, foreign_audiences, issuers_of, lint_bindi
 from .presets import preset_of
 from .providers import PRESETS
 from .raw import did_you_mean, kind_of, strings_in, table_in, tables_in
-from .rights import lint_grants, lint_roles, pattern_faults
+from .rights import lint_grants, lint_roles, pattern_faults, unused_roles
 from .schema import IssuerTable, LimitsTable
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def consequences(document: Table) -> frozenset[str]:
 
 
 def warnings_of(document: Table) -> tuple[str, ...]:
-    """Return what is dangerous although it is allowed."""
+    """Return what is dangerous, or hardly meant, although it is allowed."""
     issuers = tables_in(document.get("issuer"))
     open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
     found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
@@ -87,6 +87,10 @@ def warnings_of(document: Table) -> tuple[str, ...]:
     found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers name a tenant: the same name at two of them is one tenant")
+    unused = unused_roles([table for _, table in issuers], table_in(document.get("roles")))
+    found += [
+        f"roles.{name}: nobody has it: no grant gives it, by its values or through another role" for name in unused
+    ]
     return tuple(found)
 
 

@@ -69,7 +69,7 @@ class Loaded:
         document: what the operator wrote, with presets filled in.
         source: the file, or another name for the place.
         digest: the first 12 hexadecimal digits of its SHA-256, to tell two replicas' configurations apart.
-        warnings: what is dangerous although it is allowed.
+        warnings: what is dangerous, or hardly meant, although it is allowed.
     """
 
     document: Document

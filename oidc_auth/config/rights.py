@@ -10,7 +10,7 @@ from .raw import did_you_mean, strings_in, table_in, tables_in
 from .schema import IssuerTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .raw import Table
 
@@ -101,6 +101,14 @@ def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
             yield Problem(where, "the role includes itself", "break the circle")
         for text in strings_in(table_in(role).get("allow")):
             yield from _lint_right(text, where, roles, has_tenant=has_tenant)
+
+
+def unused_roles(issuers: Iterable[Table], roles: Table) -> list[str]:
+    """Return the roles that no claim value gives, neither by their name nor through another role."""
+    grants = [grant for table in issuers for _, grant in tables_in(table.get("grant"))]
+    given = {name for grant in grants for names in table_in(grant.get("values")).values() for name in strings_in(names)}
+    used = given.union(*(_everything_in(name, roles) for name in given))
+    return [name for name in roles if name not in used]
 
 
 def _reaches_itself(start: str, roles: Table) -> bool:

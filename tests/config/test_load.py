@@ -473,6 +473,27 @@ def test_an_audience_that_is_a_client_id_is_warned_of(
     assert caplog.records == []
 
 
+def test_a_role_that_no_grant_gives_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    roles = {"user": "threads:read", "admin": ["user", "*"], "spare": ["helper"], "helper": "store:get"}
+    configured({"claim": "roles", "values": {"a": ["admin"]}}, roles=roles)
+    assert [record.getMessage().partition(":")[0] for record in caplog.records if record.levelname == "WARNING"] == [
+        "roles.spare",
+        "roles.helper",
+    ]
+    assert "roles.spare: nobody has it: no grant gives it" in caplog.text
+    caplog.clear()
+    configured({"claim": "roles", "values": {"a": ["admin"], "b": ["spare"]}}, roles=roles)
+    assert caplog.records == []
+
+
+def test_a_role_that_one_of_several_issuers_gives_is_used() -> None:
+    names = {"a": ["user"], "b": ["threads:read"]}
+    document = {"issuer": [table(grant={"claim": "r", "values": names}), table(issuer="https://b.test")]}
+    for number, one in enumerate(document["issuer"]):
+        one["identity_prefix"] = "b:" * number
+    assert load_mapping({**document, "roles": {"user": "*:read"}}).warnings == ()
+
+
 def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, insecure_skip_audience=False)
     assert caplog.records == []
