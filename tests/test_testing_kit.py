@@ -69,6 +69,25 @@ def test_the_documented_table_fails_when_the_file_gives_more(tmp_path: Path) -> 
     assert re.search(r"threads:delete\s+viewer\s+-\s+own", said)
 
 
+def test_a_failing_table_is_shown_below_the_users_own_line_and_nothing_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "examples" / "quickstart").mkdir(parents=True)
+    text = QUICKSTART.read_text("utf-8").replace('viewer = ["threads:read"', 'viewer = ["threads:write"')
+    (tmp_path / "examples" / "quickstart" / "oidc-auth.toml").write_text(text, "utf-8")
+    _, said = pytest_run(tmp_path, BLOCKS[0])
+    assert '>       assert_matrix("examples/quickstart/oidc-auth.toml", TABLE, PEOPLE)' in said
+    assert "def assert_matrix" not in said
+    assert "oidc_auth/testing" not in said
+    assert "E       AssertionError: 4 permissions of" in said
+
+
+def test_an_unknown_hostile_token_is_said_with_the_known_ones_and_nothing_of_ours(tmp_path: Path) -> None:
+    code, said = pytest_run(tmp_path, 'def test_mine(oidc_token):\n    oidc_token(hostile="wrongkey")\n')
+    assert code == 1
+    assert "unknown hostile token 'wrongkey'; known are wrong_key, tampered, alg_none" in said
+    assert "enum.py" not in said
+    assert "oidc_auth/testing" not in said
+
+
 # --- hostile tokens and shapes ---------------------------------------------------------------------------------------
 
 ISSUER = LocalIssuer(clock=Clock())
@@ -267,8 +286,8 @@ def test_a_failure_says_why_somebody_has_what_they_have() -> None:
     ("table", "said"),
     [
         ("", "the table is empty"),
-        ("reder\nthreads:read own", "no claims of reder in people did you mean 'reader'"),
-        ("reader\nthreads:raed own", "unknown permission 'threads:raed' did you mean 'threads:read'"),
+        ("reder\nthreads:read own", "no claims of reder in people (did you mean 'reader'?)"),
+        ("reader\nthreads:raed own", "unknown permission 'threads:raed' (did you mean 'threads:read'?)"),
         ("reader\nthreads:write own", "unknown permission 'threads:write'"),
         ("reader\nthreads:read yes", "unknown mark 'yes'; known are -, own, tenant, all"),
         ("reader admin\nthreads:read own", "threads:read: 1 marks for 2 people"),

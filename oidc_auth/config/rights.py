@@ -67,9 +67,13 @@ def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Ite
         return
     try:
         name, reach = split_reach(text)
-        expand(name)
     except NameUnknownError as error:
         yield Problem(where, f"{text!r}: {error}", _meant(text, roles))
+        return
+    try:
+        expand(name)
+    except NameUnknownError:
+        yield Problem(where, f"unknown permission {text!r}", _meant(text, roles))
         return
     if reach is Reach.TENANT and name.startswith("store:"):
         yield Problem(where, f"{text!r}: a store is one's own or everybody's", "write it without @tenant, or @all")

@@ -11,7 +11,7 @@ from ..permissions.names import ACTIONS, EVENTS, Reach
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..permissions.explain import Explanation
 
@@ -50,10 +50,11 @@ def assert_matrix(
         AssertionError: it is otherwise; the message names each difference, and why.
         ValueError: the table or the configuration is wrong.
     """
+    __tracebackhide__ = True  # pytest shows the user's line and the message, and none of this function
     oidc = _authenticator(config)
     names, expected = _read(table)
     if unknown := [name for name in names if name not in people]:
-        raise ValueError(f"no claims of {', '.join(unknown)} in people {did_you_mean(unknown[0], people)}".rstrip())
+        raise ValueError(f"no claims of {', '.join(unknown)} in people{_suggestion(unknown[0], people)}")
     given = {name: oidc.explain({"sub": name, **people[name]}) for name in names}
     if differences := list(_differences(names, expected, given)):
         raise AssertionError(_report(oidc.source, differences, given))
@@ -87,10 +88,14 @@ def _expanded(marks: Mapping[str, list[str]], people: int) -> dict[str, list[str
     wide = {f"{resource}:*": resource for resource in ACTIONS}
     for name in marks:
         if name not in EVENTS and name not in wide:
-            suggestion = did_you_mean(name, [*EVENTS, *wide])
-            raise ValueError(f"unknown permission {name!r} {suggestion}".rstrip())
+            raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*EVENTS, *wide])}")
     nobody = [NONE] * people
     return {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", nobody) for event in EVENTS}
+
+
+def _suggestion(word: str, known: Iterable[str]) -> str:
+    meant = did_you_mean(word, known)
+    return f" ({meant})" if meant else ""
 
 
 def _differences(

@@ -34,6 +34,9 @@ class TokenFactory(Protocol):
             hostile: what is wrong with it: a ``Hostile`` or its name.
             audience: ``aud``.
             **claims: as for ``LocalIssuer.token``: claims, and ``lifetime`` (seconds) for a token that is not hostile.
+
+        Raises:
+            ValueError: there is no such hostile token.
         """
         ...
 
@@ -65,7 +68,6 @@ def local_issuer(oidc_clock: Clock, oidc_signing_key: SigningKey) -> LocalIssuer
 @pytest.fixture
 def oidc_token(local_issuer: LocalIssuer) -> TokenFactory:
     """Return what makes tokens of ``local_issuer``."""
-    from .hostile import Hostile  # noqa: PLC0415 - see above
 
     def make(
         subject: str = "alice",
@@ -74,8 +76,19 @@ def oidc_token(local_issuer: LocalIssuer) -> TokenFactory:
         audience: str = "agents",
         **claims: Any,  # noqa: ANN401 - any claim
     ) -> str:
+        __tracebackhide__ = True  # an unknown name is the test's mistake
         if hostile is None:
             return local_issuer.token(subject, audience=audience, **claims)
-        return Hostile(hostile).token(local_issuer, subject, audience=audience, **claims)
+        return _hostile(hostile).token(local_issuer, subject, audience=audience, **claims)
 
     return make
+
+
+def _hostile(name: str) -> Hostile:
+    from .hostile import Hostile  # noqa: PLC0415 - see above
+
+    __tracebackhide__ = True
+    try:
+        return Hostile(name)
+    except ValueError:
+        raise ValueError(f"unknown hostile token {name!r}; known are {', '.join(Hostile)}") from None

@@ -226,7 +226,13 @@ ONE_MISTAKE = [
     ),
     ({**granting(accept="admin"), "roles": {"admin": "*"}}, "issuer[0].grant[0].accept", "unknown permission", ""),
     (with_roles(user="*:read", admin=["userr"]), "roles.admin", "'userr'", "did you mean 'user'?"),
-    (with_roles(a=["threads:wirte"]), "roles.a", "'threads:wirte'", "did you mean 'threads:write'?"),
+    (
+        with_roles(a=["threads:wirte@all"]),
+        "roles.a",
+        "unknown permission 'threads:wirte@all'",
+        "mean 'threads:write@all'?",
+    ),
+    (with_roles(a=["threads:wirte"]), "roles.a", "unknown permission 'threads:wirte'", "did you mean 'threads:write'?"),
     (with_roles(a=["threads:read@tenant"]), "roles.a", "no tenant claim", 'tenant = "'),
     (with_roles(a="a"), "roles.a", "includes itself", "break the circle"),
     (with_roles(audience="x"), "roles.audience", "looks like a key of [[issuer]]", "before the first [roles]"),
@@ -327,6 +333,10 @@ def test_a_key_of_another_preset_is_not_offered_as_its_own_correction(key: str) 
     found = {problem.where: problem for problem in problems(issuer(preset="generic", **{key: "https://x.test"}))}
     assert found[f"issuer[0].{key}"].message == "does not belong to preset 'generic'"
     assert repr(key) not in found[f"issuer[0].{key}"].cure
+
+
+def test_an_unknown_name_is_said_once() -> None:
+    assert [problem.message.count("thread:write") for problem in problems(with_roles(a=["thread:write"]))] == [1]
 
 
 def test_an_unknown_name_used_in_two_places_is_named_at_both() -> None:
