@@ -129,6 +129,19 @@ def _reach(name: str, included: str) -> str:
     return "own" if closure(name, Reach.ALL)[included] is Reach.OWN else "not only own"
 
 
+PROVIDER_NOTES: Mapping[str, tuple[str, ...]] = {
+    "zitadel": (
+        "Roles are read below the project's own id. `urn:zitadel:iam:org:project:roles`, without it, holds those of",
+        "the client's own project, and any client may ask for this API's audience: a grant on it is refused.",
+        "",
+        "A role also says in which organizations it was given, which may be others than the user's own (a project",
+        "grant lets them); that is not read. `@tenant` is therefore refused for these roles: write `@all`, for roles",
+        "that you grant to no other organization, or no reach.",
+        "",
+    ),
+}
+
+
 def providers() -> str:
     """Return the page of all presets."""
     return "\n".join(
@@ -137,18 +150,23 @@ def providers() -> str:
             "",
             "Generated from the code by `python docs/generate.py`.",
             "",
-            "What each preset fixes, and where that is documented. Whatever you write yourself wins; `require` is",
-            "joined. For a provider that is not here: [recipes](recipes.md).",
+            "What each preset fixes, and where that is documented. Whatever you write yourself wins; `require` and",
+            "`required_claims` are joined. For a provider that is not here: [recipes](recipes.md).",
             *(line for name, preset in PRESETS.items() for line in _provider(name, preset)),
             "",
         ]
     )
 
 
+def _keys(claim: str | list[str]) -> list[str]:
+    return [claim] if isinstance(claim, str) else claim
+
+
 def _provider(name: str, preset: Preset) -> list[str]:
     keys = ", ".join(f"`{key}`" for key in preset.keys if key != "issuer")
     claims = ", ".join(
-        f"`{grant['claim']}`{', its keys' if grant.get('keys') else ''}" for grant in preset.grants.value
+        f"`{'.'.join(_keys(grant['claim']))}`{', its keys' if grant.get('keys') else ''}"
+        for grant in preset.grants.value
     )
     rows = [("`issuer`", f"`{preset.issuer.value}`", preset.issuer.source)]
     rows += [(f"`{key}`", f"`{fixed.value}`", fixed.source) for key, fixed in preset.settings.items()]
@@ -158,6 +176,8 @@ def _provider(name: str, preset: Preset) -> list[str]:
         f"## {name}",
         "",
         *([f"Takes {keys}, or `issuer`.", ""] if keys else []),
+        *(f"Takes `{key}`, if it is not the `{other}`.\n" for key, other in preset.defaults.items()),
+        *PROVIDER_NOTES.get(name, ()),
         "| | | source |",
         "|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),

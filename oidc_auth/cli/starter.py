@@ -123,7 +123,7 @@ class Starter:
             yield f"{_quoted(claim)} = {_quoted(value)}"
 
     def _rest(self) -> Iterator[str]:
-        yield self.setup.map.replace('"{audience}"', _quoted(self.audience))
+        yield self.setup.map.replace("{audience}", _quoted(self.audience)[1:-1])
         yield "[langgraph]"
         yield _line('webhooks = "deny"', 'no run may post its result anywhere; "https": to https addresses')
         yield ""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FILES = ("ca_file", "client_certificate", "client_key", "bearer_file")
 PARAMETERS = frozenset(name for preset in PRESETS.values() for name in preset.parameters) - {"issuer"}
+DEFAULTED = frozenset(name for preset in PRESETS.values() for name in preset.defaults)
 
 
 def lint(document: Table) -> Iterator[Problem]:
@@ -59,10 +60,13 @@ def consequences(document: Table) -> frozenset[str]:
     for number, table in tables_in(document.get("issuer")):
         where, preset = f"issuer[{number}]", preset_of(table)
         if "preset" in table and preset is None:
-            silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS)}
+            silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS, *DEFAULTED)}
         elif preset is not None and "issuer" not in table and preset.keys != ("issuer",):
             readable = [name for name in preset.parameters if isinstance(table.get(name), str)]
             silent |= {f"{where}.{name}" for name in ("issuer", *readable)}
+        if preset is not None and any(name in table for name in preset.defaults):
+            grants = tables_in(table.get("grant"))
+            silent |= {f"{where}.grant[{n}].claim" for n, grant in grants if grant.get("claim", "") is None}
     return frozenset(silent)
 
 
@@ -117,11 +121,13 @@ def _lint_parameters(table: Table, where: str, name: str, preset: Preset) -> Ite
     for key in preset.keys if "issuer" not in table else ():
         if key not in table:
             yield Problem(f"{where}.{key}", "is missing", f"preset {name!r} wants {wanted}, or 'issuer'")
-    for other in sorted(PARAMETERS & set(table)):
-        if other not in preset.parameters:
+    for other in sorted((PARAMETERS | DEFAULTED) & set(table)):
+        if other in preset.defaults and table[other] in (None, ""):
+            yield Problem(f"{where}.{other}", f"is missing: {preset.defaults[other]} is not one value", "write it out")
+        elif other not in (*preset.parameters, *preset.defaults):
             cure = f"it takes {wanted}" if wanted else "it takes no address"
             yield Problem(f"{where}.{other}", f"does not belong to preset {name!r}", cure)
-        elif "issuer" in table:
+        elif "issuer" in table and other in preset.parameters:
             yield Problem(f"{where}.{other}", "stands beside issuer", "keep one of the two")
         elif not isinstance(table[other], str):
             yield Problem(f"{where}.{other}", f"should be a string; found {kind_of(table[other])}")

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from .providers import PRESETS
+from .raw import strings_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,10 @@ def google_iap(*, audience: Audience, grants: Grants | None = None, **settings: 
 
 
 def zitadel(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
-    """Return the mapping for a Zitadel instance; ``audience`` is the project's id, and a role is required."""
+    """Return the mapping for a Zitadel instance; ``audience`` is the project's id, or give ``project_id`` beside it.
+
+    A role of this project is required. Grants of your own read ``urn:zitadel:iam:org:project:<id>:roles``.
+    """
     return _filled("zitadel", {"url": url, "audience": audience}, grants, settings)
 
 
@@ -161,16 +165,18 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     if preset is None:
         return table
     filled = dict(table)
-    known = _parameters(filled, preset)
+    known = {**_parameters(filled, preset), **_defaults(filled, preset)}
+    names = (*preset.parameters, *preset.defaults)
     # An issuer of the operator's own has no other names, and keys at hand have no address.
     own = {"aliases"} if "issuer" in table else set[str]()
     own |= {"jwks_url"} if "jwks" in table else set[str]()
     for name, fixed in preset.settings.items():
         if name not in own:
-            _fill(filled, name, _with(fixed.value, known, preset.parameters))
+            _fill(filled, name, _with(fixed.value, known, names))
     # Issuer and audience alone are a working configuration; an explicit map is the whole map. An ID token has none.
     if preset.grants.value and filled.get("token_type") != "id":
-        filled.setdefault("grant", [{**grant, "accept": ["*"]} for grant in preset.grants.value])
+        grants = [{**grant, "claim": _with(grant["claim"], known, names)} for grant in preset.grants.value]
+        filled.setdefault("grant", [{**grant, "accept": ["*"]} for grant in grants])
     return filled
 
 
@@ -189,6 +195,17 @@ def _parameters(filled: dict[str, Any], preset: Preset) -> dict[str, str]:
     return {**given, "issuer": issuer} if isinstance(issuer, str) else given
 
 
+def _defaults(filled: dict[str, Any], preset: Preset) -> dict[str, str]:
+    """Take out the parameters that may be left out, and return them; one that is not known is left as None."""
+    found: dict[str, str] = {}
+    for name, key in preset.defaults.items():
+        values = strings_in(filled.get(key))
+        written = filled.setdefault(name, values[0] if len(values) == 1 else None)
+        if isinstance(written, str) and written:
+            found[name] = filled.pop(name)
+    return found
+
+
 def _tidy(name: str, value: str) -> str:
     """Return an address as people write it in the one form that the texts of ``providers`` expect."""
     if name == "issuer":
@@ -201,6 +218,8 @@ def _fill(filled: dict[str, Any], name: str, value: object) -> None:
     written = filled.get(name)
     if name == "require" and isinstance(written, dict):
         filled[name] = {**cast("dict[str, Any]", value), **cast("dict[str, Any]", written)}
+    elif name == "required_claims" and isinstance(written, list) and value is not None:
+        filled[name] = [*cast("list[Any]", value), *written]
     elif value is not None:
         filled.setdefault(name, value)
 

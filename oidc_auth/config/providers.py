@@ -45,6 +45,7 @@ class Preset:
         issuer: the issuer exactly as the provider spells it.
         parameters: the keys that stand in for ``issuer``: the address as people know it.
         wants: the key of ``[[issuer]]`` without which the issuer is not complete.
+        defaults: parameters that may be left out, and the key of ``[[issuer]]`` whose only value each then is.
         grants: where the provider's tokens naturally carry permission names; the default grants take them from there.
         settings: ``[[issuer]]`` keys that fit the provider's tokens.
         shape: what its issuers look like.
@@ -53,6 +54,7 @@ class Preset:
     issuer: Fixed
     parameters: tuple[str, ...] = ()
     wants: str = ""
+    defaults: Mapping[str, str] = field(default_factory=dict[str, str])
     grants: Fixed = NO_GRANTS
     settings: Mapping[str, Fixed] = field(default_factory=dict[str, Fixed])
     shape: Shape | None = None
@@ -79,7 +81,9 @@ GITHUB_DOCS = "https://docs.github.com/actions/reference/openid-connect-referenc
 KUBERNETES_DOCS = "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"
 AUTH0_DOCS = "https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles"
 KEYCLOAK_DOCS = "https://www.keycloak.org/securing-apps/oidc-layers"
-ZITADEL_ROLES = "urn:zitadel:iam:org:project:roles"
+# Below project:roles stand those of the project of the client that asked, whichever that is.
+ZITADEL_ROLES = ["urn:zitadel:iam:org:project:{project_id}:roles"]
+ZITADEL_SCOPES = "https://zitadel.com/docs/apis/openidoauth/scopes"
 
 SCOPE = {"claim": "scope"}
 SCP = {"claim": "scp"}
@@ -168,10 +172,11 @@ PRESETS: Mapping[str, Preset] = {
     "zitadel": Preset(
         issuer=Fixed("{url}", f"{ZITADEL_DOCS}: iss"),
         parameters=("url",),
+        defaults={"project_id": "audience"},
         grants=Fixed(({"claim": ZITADEL_ROLES, "keys": True},), f"{ZITADEL_DOCS}: an object, its keys are the roles"),
         settings={
             "required_claims": Fixed(
-                [ZITADEL_ROLES], "https://zitadel.com/docs/apis/openidoauth/scopes: any client may ask for an audience"
+                [ZITADEL_ROLES], f"{ZITADEL_SCOPES}: any client may ask for an audience, of any project"
             ),
             "tenant": Fixed("urn:zitadel:iam:user:resourceowner:id", f"{ZITADEL_DOCS}: the user's organization"),
         },

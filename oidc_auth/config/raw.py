@@ -5,6 +5,8 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, cast
 
+from ..tokens.claim_path import ClaimPathError, parse_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -21,6 +23,16 @@ def kind_of(value: object) -> str:
     """Return what kind of value this is; not the value: it may be a secret."""
     names = {"str": "a string", "int": "a number", "float": "a number", "bool": "a boolean", "list": "a list"}
     return {**names, "dict": "a table", "NoneType": "nothing"}.get(type(value).__name__, type(value).__name__)
+
+
+def path_in(claim: object) -> tuple[str, ...]:
+    """Return the keys of a claim path, however it is written; none for what is no path."""
+    if isinstance(claim, list):
+        claim = strings_in(cast("object", claim))
+    try:
+        return parse_path(cast("str | list[str]", claim)) if isinstance(claim, (str, list)) else ()
+    except ClaimPathError:
+        return ()
 
 
 def tables_in(value: object) -> list[tuple[int, Table]]:

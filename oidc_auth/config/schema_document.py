@@ -39,6 +39,8 @@ def json_schema() -> dict[str, Any]:
         for key in preset.parameters:
             parameter = {"type": "string", "description": f"Preset {name}: in the place of issuer."}
             issuer["properties"].setdefault(key, parameter)
+        for key, other in preset.defaults.items():
+            issuer["properties"][key] = {"type": "string", "description": f"Preset {name}: if it is not the {other}."}
     return {"$schema": DIALECT, **schema}
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 GITHUB = "https://token.actions.githubusercontent.com"
 B = "https://b.test"
 GUID = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
+ZITADEL_ROLES = "urn:zitadel:iam:org:project:1:roles"
 CLIENT = {"claim": "client_id", "values": ["WEB"]}
 
 
@@ -38,6 +39,10 @@ def issuer(**changes: Any) -> dict[str, Any]:
 def granting(**grant: Any) -> dict[str, Any]:
     """Return a document whose one grant is about scopes."""
     return issuer(grant={"claim": "scope", **grant})
+
+
+def zitadel(**changes: Any) -> dict[str, Any]:
+    return issuer(issuer=..., preset="zitadel", url="https://z.test", **changes)
 
 
 def with_roles(**roles: Any) -> dict[str, Any]:
@@ -200,6 +205,50 @@ ONE_MISTAKE = [
     (granting(accept="*", split=""), "issuer[0].grant[0].split", "is empty", ""),
     (issuer(token_type="id", grant={"claim": "c", "accept": "*"}), "issuer[0].grant[0].accept", "an ID token", "map"),
     (granting(accept="*@all"), "issuer[0].grant[0].accept", "a pattern covers own", "listed here literally"),
+    (
+        granting(claim="urn:zitadel:iam:org:project:roles", keys=True, values={"admin": "*:read@all"}),
+        "issuer[0].grant[0].claim",
+        "of whichever client asked",
+        "urn:zitadel:iam:org:project:<the project's id>:roles",
+    ),
+    (
+        granting(claim='"urn:zitadel:iam:org:project:roles"', keys=True, accept="*"),
+        "issuer[0].grant[0].claim",
+        "of whichever client asked",
+        "",
+    ),
+    (
+        issuer(tenant="org", grant={"claim": ZITADEL_ROLES, "keys": True, "values": {"admin": "*@tenant"}}),
+        "issuer[0].grant[0]",
+        "'*@tenant': another organization can have given the role",
+        "@all",
+    ),
+    (
+        {
+            **issuer(tenant="org", grant={"claim": ZITADEL_ROLES, "keys": True, "values": {"a": "admin"}}),
+            "roles": {"admin": ["*@tenant"]},
+        },
+        "issuer[0].grant[0]",
+        "'admin': another organization can have given the role",
+        "@all",
+    ),
+    (
+        issuer(tenant="org", grant={"claim": ZITADEL_ROLES, "keys": True, "accept": "threads:read@tenant"}),
+        "issuer[0].grant[0]",
+        "another organization",
+        "@all",
+    ),
+    *(
+        (document, "issuer[0].project_id", message, "")
+        for document, message in [
+            (zitadel(audience=["1", "2"]), "is missing: audience is not one value"),
+            (zitadel(audience=["1", "2"], grant=...), "is missing: audience is not one value"),
+            (zitadel(audience=..., insecure_skip_audience=True), "is missing: audience is not one value"),
+            (zitadel(project_id=""), "is missing"),
+            (zitadel(project_id=5), "should be a string; found a number"),
+        ]
+    ),
+    (issuer(preset="generic", project_id="1"), "issuer[0].project_id", "does not belong", "'issuer'"),
     # permissions, roles and reaches
     (granting(accept=["threads:wirte"]), "issuer[0].grant[0].accept", "'threads:wirte'", "mean 'threads:write'?"),
     (granting(accept=["threads:red"]), "issuer[0].grant[0].accept", "unknown permission", "mean 'threads:read'?"),

@@ -34,7 +34,9 @@ READ = ["threads:read", "threads:search"]
 JWT = {"typ": "JWT"}
 NO_TYPE = {"typ": None}
 READER = {"reader": ["threads:read"]}
-ROLES = "urn:zitadel:iam:org:project:roles"
+PROJECT = "166801539137011969"
+ROLES = f"urn:zitadel:iam:org:project:{PROJECT}:roles"
+ROLES_OF_ANY_PROJECT = "urn:zitadel:iam:org:project:roles"
 IAP = "x-goog-iap-jwt-assertion"
 
 
@@ -231,11 +233,11 @@ SAMPLES: dict[str, Sample] = {
         refusals=(({"aud": "/projects/1234567890/global/backendServices/9999"}, Code.AUDIENCE_MISMATCH),),
     ),
     "zitadel": Sample(
-        table=presets.zitadel("https://acme.zitadel.cloud", audience="166801539137011969"),
+        table=presets.zitadel("https://acme.zitadel.cloud", audience=PROJECT),
         url="https://acme.zitadel.cloud",
         header=NO_TYPE,
         claims={
-            "aud": ["166801539137011970@acme", "166801539137011969"],
+            "aud": ["166801539137011970@acme", PROJECT],
             "sub": "165617850692654601",
             "jti": "165845656864828423",
             ROLES: {"threads:read": {"165617850692654600": "acme.zitadel.cloud"}},
@@ -683,6 +685,41 @@ def test_a_zitadel_user_without_a_role_may_do_nothing() -> None:
     sample = SAMPLES["zitadel"]
     issuer = sample.issuer
     assert come_in(configured(sample, issuer), presented(sample, issuer, **{ROLES: {}})).permissions == []
+
+
+ZITADEL = SAMPLES["zitadel"].issuer
+
+
+def at_zitadel(**more: object) -> OIDCAuth:
+    return OIDCAuth.from_dict({"issuer": {**SAMPLES["zitadel"].table, **more}}, fetcher=ZITADEL, clock=lambda: NOW)
+
+
+def zitadel_token(project: str, *roles: str, **more: object) -> dict[str, str]:
+    """Return a token of a client of a project: Zitadel writes its roles twice, with and without the project's id."""
+    given = {role: {"165617850692654600": "acme.zitadel.cloud"} for role in roles}
+    claims = {ROLES: None, ROLES_OF_ANY_PROJECT: given, f"urn:zitadel:iam:org:project:{project}:roles": given}
+    return presented(SAMPLES["zitadel"], ZITADEL, **{**claims, **more})
+
+
+ADMIN = {"claim": ROLES, "keys": True, "values": {"admin": ["threads:read@all"]}}
+
+
+@pytest.mark.parametrize("more", [{}, {"grant": ADMIN}, {"required_claims": ["jti"]}])
+def test_a_client_of_another_zitadel_project_that_asked_for_our_audience_is_nobody(more: dict[str, Any]) -> None:
+    theirs = zitadel_token("100000000000000001", "admin", "threads:read")
+    refused = refusal(at_zitadel(**more), theirs)
+    assert (refused.code, refused.expected) == (Code.CLAIM_MISSING, f"a claim {ROLES}")
+    assert come_in(at_zitadel(**more), zitadel_token(PROJECT, "admin", "threads:read")).permissions
+
+
+def test_a_zitadel_project_may_have_another_name_than_the_audience() -> None:
+    api = {"audience": ["agents", "agents-2"], "project_id": PROJECT}
+    token = zitadel_token(PROJECT, "threads:read", aud=["agents-2"])
+    assert come_in(at_zitadel(**api), token).permissions == READ
+    assert refusal(at_zitadel(**api), zitadel_token("1", "threads:read", aud=["agents"])).code is Code.CLAIM_MISSING
+    with pytest.raises(ConfigError) as caught:
+        at_zitadel(audience=["agents", "agents-2"])
+    assert [str(problem.where) for problem in caught.value.problems] == ["issuer[0].project_id"]
 
 
 def test_what_supabase_users_write_about_themselves_is_not_read() -> None:
