@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -559,6 +560,14 @@ def answering(status: int) -> Iterator[str]:
 heard: list[dict[str, str]] = []
 
 
+@contextmanager
+def closed() -> Iterator[str]:
+    """Hold a port of this machine at which nobody answers."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
+
+
 def test_a_server_that_lets_everybody_in_is_an_error(tmp_path: Path) -> None:
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(200) as url:
@@ -588,6 +597,18 @@ def test_a_token_is_never_sent_unencrypted_to_another_machine(tmp_path: Path) ->
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
     assert "http is allowed for loopback only" in checks["token-works"]["skipped"]
+
+
+def test_a_token_for_this_machine_never_travels_to_a_proxy(
+    tmp_path: Path, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
+    file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
+    with answering(200) as proxy, closed() as gone:
+        monkeypatch.setenv("http_proxy", proxy)
+        checks = examined(file, "--url", gone, token=issuer.token(roles=["editor"]))
+    assert heard == []
+    assert "no answer from" in checks["token-works"]["skipped"]
 
 
 def test_a_token_travels_in_the_field_that_its_issuer_names(tmp_path: Path, issuer: LocalIssuer) -> None:

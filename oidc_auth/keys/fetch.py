@@ -121,7 +121,8 @@ class TlsFiles:
 class HttpFetcher:
     """The fetcher used by default: httpx, one pooled client for each event loop, no redirects, bounded bodies.
 
-    A proxy is taken from the environment (HTTPS_PROXY, NO_PROXY), as httpx does.
+    For https a proxy is taken from the environment (HTTPS_PROXY, NO_PROXY), as httpx does. Plain http, which is for
+    this machine only, is asked directly: a bearer token would otherwise travel to the proxy unencrypted.
 
     Args:
         max_bytes: the largest body that is read, in bytes; a larger one is an error as soon as it is seen.
@@ -173,7 +174,9 @@ class HttpFetcher:
     def _build(self) -> httpx.AsyncClient:
         import httpx  # noqa: PLC0415 - in a thread, see _client
 
-        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, verify=self._context() or True)
+        direct = {"http://": None}
+        context = self._context() or True
+        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, verify=context, mounts=direct)
 
     def _context(self) -> ssl.SSLContext | None:
         if self._tls == TlsFiles():

@@ -98,6 +98,26 @@ def test_a_body_of_many_pieces_is_brought_whole(site: Site) -> None:
     assert fetch(f"{site.url}/x", limit=len(sent)).body == sent
 
 
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
+def test_what_is_asked_on_this_machine_never_travels_to_a_proxy(
+    site: Site, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    proxy = Site()
+    with serving(proxy) as proxy.url:
+        monkeypatch.setenv(variable, proxy.url)
+        fetch(f"{site.url}/x", {"authorization": "Bearer secret"})
+    assert proxy.asked == []
+    assert [headers["authorization"] for _, headers, _ in site.asked] == ["Bearer secret"]
+
+
+def test_a_proxy_of_the_environment_is_asked_for_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    proxy = Site()
+    with serving(proxy) as proxy.url:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        with pytest.raises(FetchError, match="501 Unsupported method"):
+            fetch("https://issuer.invalid/x")
+
+
 def test_a_client_that_was_closed_is_not_used_again(site: Site) -> None:
     async def twice() -> list[int]:
         fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)

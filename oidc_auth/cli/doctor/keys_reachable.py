@@ -2,7 +2,8 @@
 
 They are fetched here exactly as the server does it: discovery, then the key set; https only (http for loopback), no
 redirects, within `limits.fetch_timeout` and `limits.key_set_bytes`, with the issuer's own authority, certificate and
-bearer token. Behind a firewall, check the proxy variables (`HTTPS_PROXY`, `NO_PROXY`) of the server's process.
+bearer token. Behind a firewall, check the proxy variables (`HTTPS_PROXY`, `NO_PROXY`) of the server's process;
+plain http never goes through a proxy.
 """
 
 from __future__ import annotations
