@@ -7,6 +7,7 @@ is not touched, so an interrupted run is simply started again.
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -16,9 +17,11 @@ import httpx
 from rich.progress import Progress
 from rich.table import Table
 
+from ..keys.fetch import permitted_url
 from ..permissions.decide import CREATED_BY, OWNER, SYSTEM, TENANT
 from .inputs import json_option
 from .screen import console, print_json
+from .server_address import server_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +35,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
 PAGE = 100
 TIMEOUT = 30.0
 """Seconds for one request."""
+HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e]*")
+"""A header field: a name (RFC 9110 §5.6.2) and printable characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ class Stamp:
 
 
 @click.command()
-@click.argument("url")
+@click.argument("url", callback=server_address)
 @click.option("--owner-from", metavar="KEY", required=True, help="The metadata key with the user's name.")
 @click.option("--map", "map_file", type=click.File("r", encoding="utf-8"), help='JSON: {"old name": "identity"}.')
 @click.option("--tenant-from", metavar="KEY", help="The metadata key with the tenant, where the issuer names a claim.")
@@ -96,12 +101,17 @@ def adopt(
     Run it against the server as it was before protect(), with headers that see everything: first without --write.
     What has an owner is left alone, so it may be stopped and run again. Exit status 1 when the server fails.
     """
+    if (why := permitted_url(url)) is not None:
+        raise click.ClickException(f"nothing is sent to {url}: {why}")
     names = _names(map_file)
     if owner_from == OWNER and names and any(names.get(one, one) != one for one in names.values()):
         raise click.ClickException("--map: an identity is an old name too: a second run would take one for the other")
     stamp = Stamp(owner_from, names, tenant_from)
     try:
-        with httpx.Client(base_url=url, headers=_headers(headers_file), timeout=TIMEOUT) as client:
+        # Plain http leads to this machine: a proxy of the environment would read the headers.
+        proxied = httpx.URL(url).scheme == "https"
+        headers = _headers(headers_file)
+        with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=proxied) as client:
             counts = _adopt_all(client, stamp, write=write)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise click.ClickException(f"{url}: {error}") from None
@@ -169,10 +179,13 @@ def _names(stream: IO[str] | None) -> dict[str, str] | None:
 
 
 def _headers(stream: IO[str] | None) -> dict[str, str]:
-    lines = [line.partition(":") for line in stream or () if line.strip()]
-    if any(not colon for _, colon, _ in lines):
-        raise click.ClickException("--headers: a line 'name: value' is expected")
-    return {name.strip(): text.strip() for name, _, text in lines}
+    lines = [line.strip() for line in stream or () if line.strip()]
+    if not all(HEADER.fullmatch(line) for line in lines):
+        # Not the line itself, which an HTTP client would quote: it may be a secret.
+        raise click.ClickException(
+            "--headers: a line 'name: value' is expected, in ASCII and without control characters"
+        )
+    return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
 
 def _print(counts: Mapping[str, Counter[str]], *, write: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import socket
 import time
 import uuid
 from pathlib import Path
@@ -194,12 +195,52 @@ def test_a_server_that_protects_owners_already_is_said_to_be_one(old: OldServer,
         (["--map", "-"], '{"a": 1}', "--map: an object is expected"),
         (["--map", "-"], "[]", "--map: an object is expected"),
         (["--headers", "-"], "no header", "--headers: a line"),
+        (["--headers", "-"], "x-api-key: s3cr3t\x01", "--headers: a line"),
+        (["--headers", "-"], "x-api-key: s3cr3té", "--headers: a line"),
+        (["--headers", "-"], "x api key: s3cr3t", "--headers: a line"),
         (["--headers", "-"], "x-api-key: wrong", "500"),
     ],
 )
 def test_what_is_wrong_is_said(old: OldServer, arguments: list[str], given: str, said: str) -> None:
     done = old.adopt("--owner-from", "user_id", *arguments, given=given)
     assert (done.exit_code, said in done.output) == (1, True), done.output
+    assert "s3cr3t" not in done.output
+
+
+def adopt_from(url: str, folder: Path) -> Result:
+    headers = folder / "headers"
+    headers.write_text("x-api-key: s3cr3t\n", "utf-8")
+    return CliRunner().invoke(app, ["adopt", url, "--owner-from", "user_id", "--headers", str(headers)])
+
+
+def test_headers_are_never_sent_unencrypted_to_another_machine(tmp_path: Path) -> None:
+    done = adopt_from("http://server.invalid:2024", tmp_path)
+    assert (done.exit_code, "http is allowed for loopback only" in done.output) == (1, True), done.output
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
+def test_headers_for_this_machine_never_travel_to_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    # Whoever connects to the proxy is refused as well: what tells them apart is who was asked.
+    with socket.create_server(("127.0.0.1", 0)) as proxy, socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        proxy.settimeout(0)
+        monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        done = adopt_from(f"http://127.0.0.1:{held.getsockname()[1]}", tmp_path)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+    assert (done.exit_code, "refused" in done.output) == (1, True), done.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://admin:s3cr3t@server.invalid", "https://server.invalid?key=s3cr3t", "s3cr3t", "ftp://s3cr3t", "http://["],
+)
+def test_an_address_that_may_hold_a_secret_is_refused_and_not_repeated(url: str) -> None:
+    done = CliRunner().invoke(app, ["adopt", url, "--owner-from", "user_id"])
+    assert (done.exit_code, "is expected, without a user name" in done.output) == (2, True), done.output
+    assert "s3cr3t" not in done.output
 
 
 def test_the_commands_of_the_page_are_commands_that_work(
