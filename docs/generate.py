@@ -275,7 +275,7 @@ def _doctor() -> str:
         (Path(folder) / "oidc-auth.toml").write_text(toml, encoding="utf-8")
         hook = {"path": "oidc_auth.langgraph:auth"}
         (Path(folder) / "langgraph.json").write_text(
-            json.dumps({"dependencies": ["."], "auth": hook}), encoding="utf-8"
+            json.dumps({"dependencies": [".", "langgraph-oidc-auth"], "auth": hook}), encoding="utf-8"
         )
         return _ran(f"oidc-auth doctor {folder}/oidc-auth.toml").replace(f"{folder}/", "")
 

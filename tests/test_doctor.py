@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GOOD: dict[str, Any] = {
-    "dependencies": ["."],
+    "dependencies": [".", "langgraph-oidc-auth"],
     "graphs": {"agent": "./graph.py:graph"},
     "auth": {"path": "oidc_auth.langgraph:auth", "disable_studio_auth": True},
     "http": {
@@ -336,6 +336,7 @@ OF_DEPLOYMENT = [
     "custom-routes",
     "configuration-found",
     "configuration-shipped",
+    "library-shipped",
     "challenge-exposed",
 ]
 
@@ -367,6 +368,14 @@ def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) ->
         ("configuration-found", {"env": ".env"}, "ok", ""),
         ("configuration-shipped", {"dependencies": ["./src", "langchain"]}, "warning", "lies in none of"),
         ("configuration-shipped", {"dependencies": []}, "warning", "(none)"),
+        ("library-shipped", {"dependencies": ["."]}, "warning", "no dependency names langgraph-oidc-auth"),
+        ("library-shipped", {"dependencies": [".", "./langgraph_oidc_auth-0.1.0-py3-none-any.whl"]}, "ok", ""),
+        (
+            "library-shipped",
+            {"dependencies": ["."], "dockerfile_lines": ["RUN pip install langgraph-oidc-auth"]},
+            "ok",
+            "",
+        ),
         ("challenge-exposed", {"http": {}}, "info", "lacks WWW-Authenticate"),
         ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "info", "lacks WWW-Authenticate"),
     ],
@@ -376,6 +385,15 @@ def test_a_trap_in_langgraph_json_is_named(
 ) -> None:
     entry = deployment(tmp_path, {**GOOD, **change})[check]
     assert (entry["status"], said in text(entry)) == (status, True)
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "setup.cfg", "setup.py"])
+@pytest.mark.parametrize("library", ["langgraph-oidc-auth[redis]>=0.1", "Langgraph_OIDC_Auth", "langgraph-auth"])
+def test_the_library_is_looked_for_where_a_folder_says_what_it_needs(tmp_path: Path, name: str, library: str) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / name).write_text(f"httpx\n{library}\n", "utf-8")
+    entry = deployment(tmp_path, {**GOOD, "dependencies": [".", "./src"]})["library-shipped"]
+    assert entry["status"] == ("warning" if library == "langgraph-auth" else "ok")
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,15 @@ What runs is ``langgraph dev`` itself, without ``--allow-blocking``: a blocking 
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.examples import EXAMPLES, started
+from click.testing import CliRunner
+from world.examples import EXAMPLES, VARIABLES, started
 
+from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import ServerError, running_dev_server
 from oidc_auth.testing import LocalIssuer
 
@@ -70,6 +73,16 @@ def test_an_example_starts_and_refuses_and_allows(name: str, tmp_path: Path) -> 
     assert (made, ran["answer"]) == ([401, 200, 403], f"{user.get('subject', 'alice')} said hi")
     assert TROUBLE.findall(log) == []
     assert not any(token.split(".")[2] in log for token in tokens)
+
+
+@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_doctor_finds_nothing_wrong_with_the_langgraph_json_of_an_example(name: str) -> None:
+    # Without its variable a configuration is wrong, so that nobody's provider is asked.
+    unset = dict.fromkeys(VARIABLES.values())
+    done = CliRunner().invoke(app, ["doctor", str(EXAMPLES / name / "oidc-auth.toml"), "--json"], env=unset)
+    statuses = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}
+    assert {check for check, status in statuses.items() if status not in ("ok", "skipped")} == {"configuration"}
+    assert (statuses["hook-named"], statuses["challenge-exposed"], statuses["library-shipped"]) == ("ok", "ok", "ok")
 
 
 @pytest.mark.parametrize(

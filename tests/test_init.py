@@ -67,7 +67,12 @@ def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> N
     assert ("agents-api" in steps) == ("agents-api" in OPTIONS[provider])
     assert "{" not in steps.replace("{issuer}", "")
     assert ("never the ID token" in said["steps"][-1]) == (provider not in ("google", "google-iap"))
-    assert sorted(Path(file).name for file in said["written"]) == ["graph.py", "langgraph.json", "oidc-auth.toml"]
+    assert sorted(Path(file).name for file in said["written"]) == [
+        "graph.py",
+        "langgraph.json",
+        "oidc-auth.toml",
+        "requirements.txt",
+    ]
 
 
 @pytest.mark.parametrize("provider", ["generic", "auth0", "keycloak", "entra", "okta", "cognito"])
@@ -164,6 +169,21 @@ def test_a_langgraph_json_that_is_none_is_left_alone(tmp_path: Path, text: str) 
     assert init(tmp_path, "generic", "--force").exit_code == 1
     assert (tmp_path / "langgraph.json").read_text("utf-8") == text
     assert not (tmp_path / "oidc-auth.toml").exists()
+
+
+def test_doctor_finds_nothing_wrong_with_what_it_writes(tmp_path: Path) -> None:
+    assert init(tmp_path).exit_code == 0
+    done = json.loads(run("doctor", str(tmp_path / "oidc-auth.toml"), "--json").output)["checks"]
+    found = {check["id"] for check in done if check["status"] not in ("ok", "skipped")}
+    assert found == {"keys-reachable"}
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "langgraph.json"])
+def test_a_project_that_says_what_it_needs_gets_no_second_list(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("{}", "utf-8")
+    assert init(tmp_path, "generic", "--force").exit_code == 0
+    assert (tmp_path / "requirements.txt").exists() == (name == "requirements.txt")
+    assert (tmp_path / name).read_text("utf-8") == "{}" or name == "langgraph.json"
 
 
 def test_a_graph_that_is_there_stays(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from ..config.load import FILE_NAME
 from ..config.providers import PRESETS
 from ..config.raw import did_you_mean
 from .dev_server import quickstart_folder
+from .doctor.library_shipped import ASKING
 from .inputs import json_option
 from .langgraph_json import ENTRY, LANGGRAPH_JSON, hook_of, secured
 from .screen import print_json, say
@@ -36,6 +37,11 @@ PARAMETERS: dict[str, str] = {
 KNOWN = ", ".join(sorted(PRESETS))
 LISTED = frozenset({"tenants"})
 """The parameters that may be given several times."""
+REQUIREMENTS = """\
+# What the image of this server installs. Where langgraph-oidc-auth is on no package index that the build reaches,
+# put its wheel beside this file and write its path instead: ./langgraph_oidc_auth-<version>-py3-none-any.whl
+langgraph-oidc-auth
+"""
 DEFAULT_ORIGIN = "http://localhost:3000"
 """Where a chat front end runs while it is developed."""
 FORCED = (
@@ -85,8 +91,9 @@ def init(
 ) -> None:
     """Write langgraph.json and oidc-auth.toml for a provider, and say what to do in its dashboard.
 
-    Asks nothing and fetches nothing. In a folder without a graph it also writes one that needs no model, to try it
-    with. Exit status 0 when written, 1 when a file is there already (see --force) or a value is not valid.
+    Asks nothing and fetches nothing. Beside a new langgraph.json it also writes what is not there: a graph that needs
+    no model, and a requirements.txt that names this library. Exit status 0 when written, 1 when a file is there already
+    (see --force) or a value is not valid.
     """
     addresses = {name: _parts(value) for name, value in given.items() if value}
     starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
@@ -95,14 +102,24 @@ def init(
         folder / LANGGRAPH_JSON: _langgraph_json(folder / LANGGRAPH_JSON, origins),
     }
     _refuse_existing([file for file in files if file.exists()], force=force)
-    if not (folder / LANGGRAPH_JSON).exists() and not (folder / GRAPH).exists():
-        files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
+    if not (folder / LANGGRAPH_JSON).exists():
+        files |= _missing(folder)
     _write(files)
     steps, following = starter.setup.steps_for(audience), _following(folder)
     if as_json:
         print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
     else:
         _print(provider, files, steps, following)
+
+
+def _missing(folder: Path) -> dict[Path, str]:
+    """Return what a new langgraph.json needs and the folder lacks: a graph, and the packages of the image."""
+    files: dict[Path, str] = {}
+    if not (folder / GRAPH).exists():
+        files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
+    if not any((folder / name).exists() for name in ASKING):
+        files[folder / ASKING[0]] = REQUIREMENTS
+    return files
 
 
 def _parts(value: str | Sequence[str]) -> str | list[str]:
