@@ -362,6 +362,12 @@ def test_without_a_file_and_without_a_configuration_that_is_said(
     assert json.loads(run("doctor", "--json").output)["checks"][0]["status"] == "error"
 
 
+@pytest.mark.parametrize("command", [("adopt", "127.0.0.1:9", "--owner-from", "a"), ("doctor", "--url", "127.0.0.1:9")])
+def test_an_address_without_its_scheme_is_a_usage_error(command: tuple[str, ...]) -> None:
+    refused = run(*command)
+    assert (refused.exit_code, "http:// for this machine" in " ".join(refused.output.split())) == (2, True)
+
+
 def test_no_token_at_all_is_said() -> None:
     refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
     assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output, "--claims" in refused.output) == (1, True, True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
@@ -20,7 +20,7 @@ from rich.table import Table
 from ..keys.fetch import permitted_url
 from ..permissions.decide import CREATED_BY, OWNER, SYSTEM, TENANT
 from .inputs import json_option
-from .screen import console, print_json
+from .screen import console, print_json, say
 from .server_address import server_address
 
 if TYPE_CHECKING:
@@ -37,6 +37,12 @@ TIMEOUT = 30.0
 """Seconds for one request."""
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e]*")
 """A header field: a name (RFC 9110 §5.6.2) and printable characters."""
+SHOWN = 20
+"""Names that are listed where the map lacks them."""
+PROTECTED_CURE = (
+    "Run this against the server as it was before protect(), or send with --headers what it asks for, of somebody who "
+    "sees everything"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +61,7 @@ class Stamp:
 
     def of(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return what to write, or None when these metadata do not tell whose it is."""
-        owner = self._identity(metadata.get(self.owner_from))
+        owner = self._identity(self.name_in(metadata))
         if owner is None:
             return None
         if self.tenant_from is None:
@@ -70,12 +76,23 @@ class Stamp:
         renamed = self.names is None or metadata[OWNER] in self.names.values()
         return renamed and (self.tenant_from is None or TENANT in metadata)
 
-    def _identity(self, name: object) -> str | None:
-        if not isinstance(name, str) or not name:
-            return None
+    def name_in(self, metadata: Mapping[str, Any]) -> str:
+        """Return the user's name, or ""."""
+        name: object = metadata.get(self.owner_from)
+        return name if isinstance(name, str) else ""
+
+    def _identity(self, name: str) -> str | None:
         if self.names is None or (self.owner_from == OWNER and name in self.names.values()):
-            return name
-        return self.names.get(name)
+            return name or None
+        return self.names.get(name) if name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of each kind's objects, and the names that the map does not know."""
+
+    counts: dict[str, Counter[str]] = field(default_factory=dict[str, "Counter[str]"])
+    unmapped: set[str] = field(default_factory=set[str])
 
 
 @click.command()
@@ -112,33 +129,52 @@ def adopt(
         proxied = httpx.URL(url).scheme == "https"
         headers = _headers(headers_file)
         with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=proxied) as client:
-            counts = _adopt_all(client, stamp, write=write)
+            found = _adopt_all(client, stamp, write=write)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise click.ClickException(f"{url}: {error}") from None
+        raise click.ClickException(f"{url}: {_said(error)}") from None
     if as_json:
-        print_json({"written": write, **{kind: dict(count) for kind, count in counts.items()}})
+        counts = {kind: dict(count) for kind, count in found.counts.items()}
+        print_json({"written": write, **counts, "unmapped": sorted(found.unmapped)})
     else:
-        _print(counts, write=write)
+        _print(found, write=write)
 
 
-def _adopt_all(client: httpx.Client, stamp: Stamp, *, write: bool) -> dict[str, Counter[str]]:
-    counts: dict[str, Counter[str]] = {}
-    with Progress(console=console(stderr=True), transient=True) as progress:
+def _said(error: Exception) -> str:
+    """Return what went wrong: of an answer its status, since httpx's own words end in a link about statuses."""
+    if not isinstance(error, httpx.HTTPStatusError):
+        return str(error)
+    answer = error.response
+    said = f"{answer.request.method} {answer.request.url.path} is answered {answer.status_code}"
+    return f"{said}. {PROTECTED_CURE}" if answer.status_code in (401, 403) else said
+
+
+def _adopt_all(client: httpx.Client, stamp: Stamp, *, write: bool) -> Found:
+    found_all = Found()
+    screen = console(stderr=True)
+    # Where no terminal is, even a transient bar leaves an empty line.
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         for kind, (path, id_name) in KINDS.items():
             task = progress.add_task(kind, total=_answer(client, "POST", f"{path}/count", {}))
-            counts[kind] = count = Counter(stamped=0, owned=0, unknown=0)
+            found_all.counts[kind] = count = Counter(stamped=0, owned=0, unmapped=0, unknown=0)
             for found in _all(client, path):
-                count[_adopt(client, f"{path}/{found[id_name]}", found["metadata"] or {}, stamp, write=write)] += 1
+                metadata: dict[str, Any] = found["metadata"] or {}
+                outcome = _adopt(client, f"{path}/{found[id_name]}", metadata, stamp, write=write)
+                count[outcome] += 1
+                if outcome == "unmapped":
+                    found_all.unmapped.add(stamp.name_in(metadata))
                 progress.advance(task)
-    return counts
+    return found_all
 
 
 def _adopt(client: httpx.Client, path: str, metadata: Mapping[str, Any], stamp: Stamp, *, write: bool) -> str:
-    """Stamp one object; return what became of it: ``owned`` already, ``stamped``, or ``unknown`` whose it is."""
+    """Stamp one object; return what became of it.
+
+    ``owned`` already, ``stamped``, ``unmapped``: its name is not in the map, or ``unknown``: it has none.
+    """
     if stamp.settled(metadata) or metadata.get(CREATED_BY) == SYSTEM:
         return "owned"
     if (mine := stamp.of(metadata)) is None:
-        return "unknown"
+        return "unmapped" if stamp.name_in(metadata) else "unknown"
     if write:
         stored = _answer(client, "PATCH", path, {"metadata": mine})["metadata"]
         if any(stored.get(key) != text for key, text in mine.items()):
@@ -188,14 +224,18 @@ def _headers(stream: IO[str] | None) -> dict[str, str]:
     return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
 
-def _print(counts: Mapping[str, Counter[str]], *, write: bool) -> None:
+def _print(found: Found, *, write: bool) -> None:
     table = Table(title="stamped" if write else "a dry run: nothing was written", title_justify="left")
-    for heading in ("", "stamped" if write else "to be stamped", "owned already", "unknown whose"):
+    for heading in ("", "stamped" if write else "to be stamped", "owned already", "not in --map", "without a name"):
         table.add_column(heading)
-    for kind, count in counts.items():
-        table.add_row(kind, str(count["stamped"]), str(count["owned"]), str(count["unknown"]))
+    for kind, count in found.counts.items():
+        table.add_row(kind, *(str(number) for number in count.values()))
     console().print(table)
-    if any(count["unknown"] for count in counts.values()):
+    if found.unmapped:
+        beyond = len(found.unmapped) - SHOWN
+        more = f" and {beyond} more (--json names them all)" if beyond > 0 else ""
+        say("", f"not in --map: {', '.join(repr(name) for name in sorted(found.unmapped)[:SHOWN])}{more}")
+    if any(count["unmapped"] + count["unknown"] for count in found.counts.values()):
         console().print("What is unknown stays as it is, and will be seen with @all only.")
-    if not write and any(count["stamped"] for count in counts.values()):
+    if not write and any(count["stamped"] for count in found.counts.values()):
         console().print("Write it with --write.")

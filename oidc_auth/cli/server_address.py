@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import click
 
-PLAIN = "https://host:port is expected, without a user name, password, query or fragment"
+PLAIN = "https://host:port (http:// for this machine) is expected, without a user name, password, query or fragment"
 
 
 def server_address(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:

@@ -142,6 +142,29 @@ def test_a_map_gives_old_names_their_identity_and_leaves_the_others(old: OldServ
     assert all("owner" not in metadata for metadata in old.metadata(unknown) + old.metadata(odd))
 
 
+def test_names_that_the_map_lacks_are_listed_apart_from_what_has_no_name(old: OldServer) -> None:
+    names = [f"{number:02}@x.com" for number in range(22)]
+    for name in names:
+        old.ask("POST", "/threads", {"metadata": {"who": name}})
+    old.ask("POST", "/threads", {"metadata": {"who": [names[0]]}})
+    arguments = ["--owner-from", "who", "--map", "-"]
+    counted = json.loads(old.adopt(*arguments, "--json", given="{}").stdout)
+    assert (counted["threads"]["unmapped"], counted["unmapped"]) == (22, names)
+    assert counted["threads"]["unknown"] > 0
+    shown = old.adopt(*arguments, given="{}")
+    assert "'19@x.com' and 2 more" in shown.stdout
+    assert (names[20] in shown.stdout, shown.stderr) == (False, "")
+
+
+def test_a_server_that_is_protected_says_what_to_do(old: OldServer, town: Town) -> None:
+    town.enforce()
+    done = old.adopt(*BY_USER)
+    old.restore()
+    assert done.exit_code == 1
+    assert "POST /threads/count is answered 401. Run this against the server as it was before protect()" in done.output
+    assert (done.stderr.startswith("Error"), "mozilla" in done.output) == (True, False)
+
+
 def test_an_owner_that_was_stamped_by_another_name_is_renamed_once(old: OldServer) -> None:
     renamed, left = old.make(owner="alice@x.com", org="acme"), old.make(owner="eve@x.com")
     rename = ["--owner-from", "owner", "--tenant-from", "org", "--map", "-", "--write", "--json"]

@@ -17,6 +17,7 @@ from ...observe import logger
 from ..inputs import TOKEN_VARIABLE, json_option, read_token, token_option
 from ..langgraph_json import LANGGRAPH_JSON
 from ..screen import console, print_json
+from ..server_address import server_address
 from . import CHECKS
 from .check import Result, examine
 from .finding import Severity
@@ -37,7 +38,7 @@ COLOURS = {"ok": "green", "skipped": "dim", "error": "bold red", "warning": "yel
     type=click.Path(dir_okay=False, path_type=Path),
     help="The deployment's langgraph.json; by default the one beside FILE.",
 )
-@click.option("--url", help="A running server to try: searched only, nothing is changed.")
+@click.option("--url", callback=server_address, help="A running server to try: searched only, nothing is changed.")
 @token_option
 @json_option
 def doctor(
