@@ -58,6 +58,20 @@ def test_a_terminal_gets_colour() -> None:
     assert "\x1b[32mvalid" in run("check", str(QUICKSTART), env={"FORCE_COLOR": "1"}).output
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_however_many_roles_there_are_each_permission_keeps_its_name(tmp_path: Path, columns: int) -> None:
+    roles = [f"a-role-with-a-long-name-{number}" for number in range(10)]
+    file = tmp_path / "oidc-auth.toml"
+    grants = f'[[issuer.grant]]\nclaim = "roles"\nvalues = {{ all = {json.dumps(roles)} }}\n'
+    given = "".join(f'{role} = ["threads:{"read" if role.endswith("3") else "write"}"]\n' for role in roles)
+    file.write_text(f'[[issuer]]\nissuer = "https://x.test"\naudience = "a"\n{grants}[roles]\n{given}', "utf-8")
+    lines = run("check", str(file), env={"COLUMNS": str(columns)}).output.splitlines()
+    cells = [cell.strip() for line in lines if line.startswith("│ threads:create ") for cell in line.split("│")[2:-1]]
+    headings = [cell.strip() for line in lines if line.startswith("┃") for cell in line.split("┃")[2:-1]]
+    assert (headings, cells) == (roles, ["own", "own", "own", "-", *["own"] * 6])
+    assert max(len(line) for line in lines if line.startswith("│")) <= columns
+
+
 def test_a_wildcard_in_a_role_is_shown_with_what_it_stands_for() -> None:
     assert "every permission: all 21" in run("check", str(QUICKSTART)).output
 

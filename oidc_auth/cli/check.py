@@ -93,9 +93,9 @@ def _print(loaded: Loaded, roles: Columns, values: Columns) -> None:
     for warning in loaded.warnings:
         screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if roles:
-        screen.print(matrix("How far each role reaches", roles))
+        matrix(screen, "How far each role reaches", roles)
     if values:
-        screen.print(matrix("What claim values give without a role", values))
+        matrix(screen, "What claim values give without a role", values)
     if wildcards := list(_wildcards(loaded.document)):
         screen.print(_expansions(wildcards))
 

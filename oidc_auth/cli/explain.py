@@ -81,7 +81,7 @@ def _print(why: Explanation, *, claims_only: bool) -> None:
     if why.refusal:
         screen.print(f"[bold red]REFUSED[/]   {escape(why.refusal)}", soft_wrap=True)
     else:
-        screen.print(matrix("What is allowed", {"reach": why.rights}))
+        matrix(screen, "What is allowed", {"reach": why.rights})
     if claims_only:
         screen.print(CLAIMS_ONLY, markup=False, soft_wrap=True)
 

@@ -7,17 +7,22 @@ import os
 from typing import TYPE_CHECKING
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..permissions.names import ACTIONS, Reach
+from ..permissions.names import ACTIONS, EVENTS, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 WIDE = 160
 """Columns where no terminal says how many there are: in 80, which is what a pipe counts as, tables fold to shreds."""
+PADDING = 3
+"""Columns beside a cell: a space on each side, and a line."""
+EVENT_WIDTH = max(len(event) for event in EVENTS) + PADDING + 1
+NARROWEST = len("tenant")
 MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
 
 
@@ -35,11 +40,31 @@ def print_json(document: Mapping[str, object]) -> None:
     click.echo(json.dumps(document))
 
 
-def matrix(title: str, columns: Mapping[str, Mapping[str, Reach]]) -> Table:
-    """Return the 21 permissions as rows, and how far each column's names reach."""
+def matrix(screen: Console, title: str, columns: Mapping[str, Mapping[str, Reach]]) -> None:
+    """Print the 21 permissions as rows, and how far each column's names reach; in several tables where one is too wide.
+
+    Args:
+        screen: where to.
+        title: what the columns are.
+        columns: a heading, and each name that it gives.
+    """
+    part: dict[str, Mapping[str, Reach]] = {}
+    room = screen.width - EVENT_WIDTH
+    for heading, names in columns.items():
+        room -= (needed := max(cell_len(heading), NARROWEST) + PADDING)
+        if part and room < 0:
+            screen.print(_matrix(title, part))
+            part, room = {}, screen.width - EVENT_WIDTH - needed
+        part[heading] = names
+    screen.print(_matrix(title, part))
+
+
+def _matrix(title: str, columns: Mapping[str, Mapping[str, Reach]]) -> Table:
     table = Table(title=title, title_justify="left")
-    for heading in ("", *columns):
-        table.add_column(escape(heading))
+    # The names of the permissions are never cut: without them no row says anything.
+    table.add_column("", no_wrap=True, min_width=EVENT_WIDTH - PADDING - 1)
+    for heading in columns:
+        table.add_column(escape(heading), overflow="fold")
     for resource, actions in ACTIONS.items():
         for action in actions:
             event = f"{resource}:{action}"
