@@ -177,7 +177,10 @@ def test_a_refused_token_says_expected_found_and_cure(issuer: LocalIssuer) -> No
         ("threads:delete", 0, "yes\n"),
         ("threads:delete@tenant", 1, "no: threads:delete reaches less far\n"),
         ("assistants:create", 1, "no: missing permission assistants:create (assistants:write includes it)\n"),
-        ("threads:dleete", 2, "unknown permission"),
+        ("threads:dleete", 2, "unknown permission 'threads:dleete': did you mean 'threads:delete'?"),
+        ("qqq", 2, "unknown permission 'qqq': the names are in docs/permissions.md"),
+        ("threads:*", 2, "'threads:*' stands for several permissions"),
+        ("threads:read@qqq", 2, "unknown reach '@qqq'"),
     ],
 )
 def test_can_answers_by_its_exit_status(permission: str, code: int, said: str) -> None:

@@ -10,8 +10,9 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from ..config.raw import did_you_mean
 from ..permissions.caller import label_of
-from ..permissions.names import includes, spelled, split_reach
+from ..permissions.names import NAMES, includes, spelled, split_reach
 from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
 from .screen import console, matrix, print_json
 
@@ -120,17 +121,27 @@ def can(
 
     A token is verified, as explain does it. Exit status 0 for yes, 1 for no.
     """
+    _check_name(permission)
     why = _explained(file, claims_file, token_file)
-    try:
-        allowed = why.allows(permission)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
+    allowed = why.allows(permission)
     reason = "" if allowed else why.refusal or _missing(why, permission)
     if as_json:
         print_json({"permission": permission, "allowed": allowed, "reason": reason})
     else:
         click.echo("yes" if allowed else f"no: {reason}")
     raise SystemExit(0 if allowed else 1)
+
+
+def _check_name(permission: str) -> None:
+    try:
+        name, _ = split_reach(permission)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if "*" in name:
+        raise click.UsageError(f"{permission!r} stands for several permissions: ask about one, such as threads:read")
+    if name not in NAMES:
+        known = "the names are in docs/permissions.md, such as threads:read"
+        raise click.UsageError(f"unknown permission {name!r}: {did_you_mean(name, NAMES) or known}")
 
 
 def _missing(why: Explanation, permission: str) -> str:
