@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+WITHOUT = ("google", "google-iap", "github-actions", "kubernetes")
+"""Providers that have no access tokens for an API of yours."""
+
+
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(app, arguments)
 
@@ -66,7 +71,7 @@ def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> N
     steps = " ".join(said["steps"])
     assert ("agents-api" in steps) == ("agents-api" in OPTIONS[provider])
     assert "{" not in steps.replace("{issuer}", "")
-    assert ("never the ID token" in said["steps"][-1]) == (provider not in ("google", "google-iap"))
+    assert ("never the ID token" in said["steps"][-1]) == (provider not in WITHOUT)
     assert sorted(Path(file).name for file in said["written"]) == [
         "graph.py",
         "langgraph.json",
@@ -79,6 +84,29 @@ def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> N
 def test_it_says_that_an_api_is_registered_and_no_application(tmp_path: Path, provider: str) -> None:
     said = json.loads(init(tmp_path, provider, "--json").output)
     assert re.search(r"an API,? not an application", " ".join(said["steps"]))
+
+
+@pytest.mark.parametrize(
+    ("provider", "place"),
+    [
+        ("keycloak", "In Keycloak's admin console (an API, not an application; an access token, not an ID token):"),
+        ("github-actions", "In the workflow:"),
+        ("kubernetes", "In the cluster:"),
+    ],
+)
+def test_it_says_where_the_steps_are_taken(tmp_path: Path, provider: str, place: str) -> None:
+    said = init(tmp_path, provider).output
+    assert place in said.splitlines()
+    assert ("never the ID token" in said) == (provider not in WITHOUT)
+
+
+def test_the_next_commands_are_ready_to_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    spaced = json.loads(init(Path("with space"), "generic", "--json").output)["next"]
+    assert spaced[2] == "cd 'with space' && langgraph dev"
+    assert {shlex.split(line)[-1] for line in (*spaced[:2], spaced[3])} == {"with space/oidc-auth.toml"}
+    here = json.loads(init(Path(), "generic", "--json").output)["next"]
+    assert here[2] == "langgraph dev"
 
 
 def test_an_audience_that_no_token_of_entra_carries_is_warned_of(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -109,7 +110,7 @@ def init(
     if as_json:
         print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
     else:
-        _print(provider, files, steps, following)
+        _print(starter.setup.place, files, steps, following)
 
 
 def _missing(folder: Path) -> dict[Path, str]:
@@ -161,19 +162,21 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def _following(folder: Path) -> list[str]:
+    file = shlex.quote(str(folder / FILE_NAME))
+    there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     return [
-        f"oidc-auth check {folder / FILE_NAME}",
-        f"oidc-auth doctor {folder / FILE_NAME}",
-        f"cd {folder} && langgraph dev",
-        "oidc-auth doctor --url http://127.0.0.1:2024 " + str(folder / FILE_NAME),
+        f"oidc-auth check {file}",
+        f"oidc-auth doctor {file}",
+        f"{there}langgraph dev",
+        f"oidc-auth doctor --url http://127.0.0.1:2024 {file}",
     ]
 
 
-def _print(provider: str, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
+def _print(place: str, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
     for file in files:
         say("[green]written[/]", f" {file}")
     reminder = " (an API, not an application; an access token, not an ID token)" if LAST_STEP in steps else ""
-    say("", f"\nIn {provider}'s dashboard{reminder}:")
+    say("", f"\nIn {place}{reminder}:")
     for number, step in enumerate(steps, 1):
         say("", f"  {number}. {step}")
     say("", "\nThen:")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
 LAST_STEP = "Let the client send the access token ('Authorization: Bearer ...'), never the ID token."
-WITHOUT_ACCESS_TOKENS = frozenset({"google", "google-iap"})
-"""Google has no access tokens for other people's APIs, and its proxy sends the token itself."""
+WITHOUT_ACCESS_TOKENS = frozenset({"google", "google-iap", "github-actions", "kubernetes"})
+"""Google, GitHub and Kubernetes have no access tokens for your API, and Google's proxy sends its token itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,13 +19,15 @@ class Setup:
         address: what its address is, for the comment beside it.
         examples: an example of each option that says which address.
         map: the TOML after the issuer's own keys: grants, and roles where the grants name some.
-        steps: what to do in its dashboard, in order; ``{audience}`` stands for this API's name.
+        place: where its steps are taken.
+        steps: what to do there, in order; ``{audience}`` stands for this API's name.
         wants: the options it cannot do without, and why.
         client: the claim that names the client, for a provider whose tokens name no audience; else "".
     """
 
     address: str
     map: str
+    place: str
     steps: list[str]
     wants: dict[str, str] = field(default_factory=dict[str, str])
     client: str = ""
