@@ -163,10 +163,10 @@ class OIDCAuth:
         caller = map_caller(token, rules)
         caller = caller if self._mapper is None else self._mapper(token.claims, caller)
         if not caller.rights:
-            facts = {"oidc_code": Code.NO_PERMISSION_MAPS, "oidc_issuer": token.issuer}
-            facts["oidc_user"] = pseudonym(caller.identity)
+            issuer, user = token.issuer, pseudonym(caller.identity)
+            facts = {"oidc_code": Code.NO_PERMISSION_MAPS, "oidc_issuer": issuer, "oidc_user": user}
             why = nothing_maps(token.claims, rules)
-            logger.warning("no permission maps from a token of %s: %s", token.issuer, why, extra=facts)
+            logger.warning("no permission maps: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
     def _tell_admitted(self, issuer: str, *, cached: bool) -> None:

@@ -266,23 +266,38 @@ def _is_authority(path: ClaimPath) -> bool:
 
 
 MOST_NAMED = 5
-"""Claims that are named in one line of the log."""
+"""Claims, and values of a grant, that are named in one line of the log."""
 
 
 def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:
     """Return why a genuine token gives nothing: the claims that are read, and those that look as if they should be.
 
-    Names of claims only: their values are the user's.
+    Names of claims and values of the configuration only: what the claims hold is the user's.
     """
-    read = {spell(grant.path): find(claims, grant.path) is not MISSING for grant in rules.grants}
-    present = ", ".join(f"{name} ({'there' if there else 'missing'})" for name, there in read.items())
+    tenancy = tenancy_of(claims, rules.policy.tenant)
+    read = dict.fromkeys(f"{spell(grant.path)} ({_why_nothing(claims, grant, tenancy)})" for grant in rules.grants)
+    paths = {spell(grant.path) for grant in rules.grants}
     # The user may have chosen a name, too: on one line, and bounded.
-    unread = [name for name, value in claims.items() if name not in read and _names_permissions(value)]
+    unread = [name for name, value in claims.items() if name not in paths and _names_permissions(value)]
     named = ", ".join(shown(name) for name in unread[:MOST_NAMED])
-    parts = [f"read: {present}"]
+    parts = [f"read: {', '.join(read)}"]
     parts += [f"not read, but it holds permission names: {named}"] if named else []
     parts += ["its groups were left out for being too many: use app roles"] if _is_overage(claims) else []
     return "; ".join(parts)
+
+
+def _why_nothing(claims: Mapping[str, object], grant: Grant, tenancy: Tenancy | None) -> str:
+    claim = find(claims, grant.path)
+    if claim is MISSING:
+        return "missing"
+    if not holds(grant.when, claims):
+        return "there, but its condition (when) does not hold"
+    if given := [right for value in values_of(claim, grant) for right in rights_for(value, grant)]:
+        # Where some survive, it was the program's own mapper that took them.
+        return "there" if any(survives(right, tenancy) for right in given) else "there, but without a tenant"
+    known = [*grant.mapped, *(f"{start}*" for start in grant.mapped_prefixes)]
+    more = f" and {len(known) - MOST_NAMED} more" if len(known) > MOST_NAMED else ""
+    return f"there, but no value among {', '.join(known[:MOST_NAMED]) or 'the permission names of accept'}{more}"
 
 
 def _names_permissions(value: object) -> bool:

@@ -9,7 +9,7 @@ from ..tokens.checks import meets, named_identity, named_tenant
 from ..tokens.claim_path import MISSING, ClaimPath, find
 from ..tokens.policy import MAX_IDENTITY, has_control
 from .caller import Caller, Tenancy
-from .names import Reach, closure, spelled
+from .names import ACTIONS, NAMES, Reach, capped, closure, expand, spelled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -238,5 +238,18 @@ def _allowed_claims(claims: Mapping[str, object], allowed: Mapping[str, ClaimPat
 
 
 def describe(rights: Iterable[Right]) -> str:
-    """Return rights as one would write them."""
-    return ", ".join(sorted({spelled(right.name, right.reach) for right in rights}))
+    """Return rights as one would write them: all of a resource, or everything, by its wildcard."""
+    reaches: dict[Reach, set[str]] = {}
+    for right in rights:
+        reaches.setdefault(right.reach, set()).add(right.name)
+    return ", ".join(sorted({text for reach, names in reaches.items() for text in _written(names, reach)}))
+
+
+def _written(names: set[str], reach: Reach) -> Iterator[str]:
+    if names >= NAMES:
+        yield spelled("*", reach)
+        return
+    whole = [resource for resource in ACTIONS if names >= expand(f"{resource}:*")]
+    shorter = [f"{resource}:*" for resource in whole]
+    rest = [name for name in names if name.partition(":")[0] not in whole]
+    yield from (spelled(name, capped(name, reach)) for name in (*shorter, *rest))

@@ -110,6 +110,22 @@ def test_reaches_graphs_and_the_tenant_are_shown() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["*@tenant"], "gives *@tenant"),
+        (["*"], "gives *"),
+        (["*@all", "threads:read"], "gives *@all, threads:read"),
+        (["threads:*@tenant", "store:*"], "gives store:*, threads:*@tenant"),
+        (["*:read@tenant"], "gives assistants:read@tenant, crons:read@tenant, store:read, threads:read@tenant"),
+        (["crons:create", "crons:read"], "gives crons:create, crons:read"),
+    ],
+)
+def test_what_a_value_gives_is_written_as_the_configuration_would(given: list[str], said: str) -> None:
+    oidc = configured({"claim": "roles", "values": {"d": given}}, tenant="org")
+    assert oidc.explain({"sub": "u", "roles": ["d"], "org": "acme"}).notes == (f"roles: 'd': {said}",)
+
+
 def test_a_missing_tenant_is_shown() -> None:
     oidc = configured({"claim": "roles", "values": {"d": ["threads:read@tenant"]}}, tenant="org")
     assert "tenant    none: @tenant rights vanish" in str(oidc.explain({"sub": "u"})).splitlines()

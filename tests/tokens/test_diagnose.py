@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -238,7 +239,7 @@ def test_an_unknown_kid_is_named_with_the_known_ones_and_the_age_of_the_set() ->
     ("claims", "said"),
     [
         ({}, "read: scope (missing), scp (missing)"),
-        ({"scope": "openid"}, "read: scope (there), scp (missing)"),
+        ({"scope": "openid"}, "read: scope (there, but no value among the permission names of accept), scp (missing)"),
         ({"permissions": ["threads:read"]}, "not read, but it holds permission names: 'permissions'"),
         ({"perms": "profile threads:read"}, "not read, but it holds permission names: 'perms'"),
         ({"hasgroups": True}, "left out for being too many"),
@@ -253,3 +254,44 @@ def test_a_token_that_gives_nothing_is_logged_with_what_was_read(
     assert caller.rights == {}
     assert said in caplog.text
     assert "alice" not in caplog.text
+    assert caplog.messages[-1].endswith(" (issuer https://issuer.test, user 2bd806c97f0e)")
+
+
+MANY = {f"role-{number}": ["threads:read"] for number in range(10)}
+
+
+@pytest.mark.parametrize(
+    ("grant", "claims", "said"),
+    [
+        ({"values": {"admin": ["*"], "eng-*": ["*:read"]}}, {"roles": ["Admin"]}, "no value among admin, eng-*"),
+        (
+            {"values": MANY},
+            {"roles": "x"},
+            "no value among role-0, role-1, role-2, role-3, role-4 a",
+        ),
+        ({"values": MANY}, {"roles": "x"}, "role-4 and 5 more)"),
+        ({"values": dict([*MANY.items()][:5])}, {"roles": "x"}, "role-3, role-4)"),
+        ({"values": {"admin": ["*@tenant"]}}, {"roles": ["admin"]}, "read: roles (there, but without a tenant) ("),
+        (
+            {"values": {"admin": ["*"]}, "when": {"azp": "web"}},
+            {"roles": ["admin"], "azp": "cli"},
+            "read: roles (there, but its condition (when) does not hold) (",
+        ),
+    ],
+)
+def test_the_log_says_why_a_claim_that_is_read_gives_nothing(
+    caplog: pytest.LogCaptureFixture, grant: dict[str, Any], claims: dict[str, Any], said: str
+) -> None:
+    door = Door(tenant="org", grant={"claim": "roles", **grant})
+    assert asyncio.run(door.admit(door.issuer.token(**claims))).rights == {}
+    assert said in caplog.messages[-1]
+
+
+def test_rights_that_a_programs_own_mapper_took_are_not_said_to_be_the_claims_fault(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    door = Door(
+        grant={"claim": "roles", "values": {"admin": ["*"]}}, mapper=lambda claims, caller: replace(caller, rights={})
+    )
+    assert asyncio.run(door.admit(door.issuer.token(roles=["admin"]))).rights == {}
+    assert "no permission maps: read: roles (there) (" in caplog.messages[-1]
