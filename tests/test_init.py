@@ -146,6 +146,31 @@ def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(t
     assert refused.headers["www-authenticate"].startswith("Bearer")
 
 
+STUDIO = {"origin": "https://smith.langchain.com", "x-auth-scheme": "langsmith"}
+
+
+@pytest.mark.parametrize(("as_the_page_says", "status", "readable"), [(False, 401, False), (True, 200, True)])
+def test_studio_is_shut_out_unless_the_files_are_changed_as_the_page_says(
+    tmp_path: Path, *, as_the_page_says: bool, status: int, readable: bool
+) -> None:
+    app_folder = tmp_path / "app"
+    assert init(app_folder).exit_code == 0
+    if as_the_page_says:
+        page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text("utf-8")
+        changes = json.loads(page.partition("<!-- studio -->\n```json\n")[2].partition("```")[0])
+        written = json.loads((app_folder / "langgraph.json").read_text("utf-8"))
+        written["auth"] |= changes["auth"]
+        written["http"]["cors"] |= changes["http"]["cors"]
+        (app_folder / "langgraph.json").write_text(json.dumps(written), "utf-8")
+        with (app_folder / "oidc-auth.toml").open("a", encoding="utf-8") as file:
+            file.write('studio = "own"\n')
+    (tmp_path / "run").mkdir()
+    with running_dev_server(app_folder, tmp_path / "run", {}) as server:
+        answer = httpx.post(f"{server.url}/threads", json={}, headers=STUDIO)
+    assert answer.status_code == status
+    assert (answer.headers.get("access-control-allow-origin") == STUDIO["origin"]) == readable
+
+
 @pytest.mark.parametrize("name", ["langgraph.json", "oidc-auth.toml"])
 def test_it_never_takes_the_place_of_a_file(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}", "utf-8")
