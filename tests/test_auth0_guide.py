@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 from world.examples import AUTH0_DOMAIN, EXAMPLES, started
 
 from oidc_auth import ConfigError, OIDCAuth, TokenError
+from oidc_auth.cli.app import app
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
 
@@ -139,10 +141,18 @@ def test_the_pages_file_is_the_examples() -> None:
 def test_the_pages_token_is_accepted_and_gives_what_the_page_says(tenant: LocalIssuer) -> None:
     oidc = OIDCAuth.from_dict(document(), fetcher=tenant, clock=lambda: NOW)
     caller = asyncio.run(oidc.authenticate({"authorization": f"Bearer {token_of(tenant)}"}))
-    said = next(text for text in blocks("text") if text.startswith("identity"))
-    explained = str(oidc.explain(CLAIMS)).splitlines()
     assert caller.identity == CLAIMS["sub"]
-    assert [line for line in said.splitlines() if line not in explained] == []
+    assert {"threads:create", "threads:create_run", "store:get"} <= set(caller.permissions)
+
+
+def test_the_command_of_the_page_prints_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "oidc-auth.toml").write_text(TOML, "utf-8")
+    (tmp_path / "claims.json").write_text(TOKEN, "utf-8")
+    command = ["explain", str(tmp_path / "oidc-auth.toml"), "--claims", str(tmp_path / "claims.json")]
+    explained = CliRunner().invoke(app, command)
+    said = next(text for text in blocks("text") if text.startswith("identity"))
+    assert explained.exit_code == 0
+    assert [line for line in said.splitlines() if line not in explained.output.splitlines()] == []
 
 
 def test_what_an_administrator_without_an_organization_lacks_is_explained(tenant: LocalIssuer) -> None:

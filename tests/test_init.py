@@ -17,6 +17,7 @@ from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import running_dev_server
 from oidc_auth.config.providers import PRESETS
 from oidc_auth.testing import LocalIssuer
+from oidc_auth.tokens.diagnose import MAPPER_CURE
 
 GUID = "8d5f2a3e-0000-4000-8000-000000000001"
 AUDIENCE = ("--audience", "agents-api")
@@ -144,6 +145,19 @@ def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(t
     assert refused.headers["access-control-allow-origin"] == "http://localhost:3000"
     assert "WWW-Authenticate" in refused.headers["access-control-expose-headers"]
     assert refused.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_keycloaks_mapper_is_found_the_same_way_wherever_it_is_told(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    place = (
+        "Client scopes > the one that ends in -dedicated > Configure a new mapper (or Add mapper > By configuration) > "
+        "Audience"
+    )
+    steps = json.loads(init(tmp_path, "keycloak", "--json").output)["steps"]
+    guide = (root / "docs" / "providers" / "keycloak.md").read_text("utf-8").partition("## In your own realm")[2]
+    example = (root / "examples" / "keycloak" / "oidc-auth.toml").read_text("utf-8").replace("\n# ", " ")
+    for told in (" ".join(steps), " ".join(guide.partition("\n## ")[0].split()), example, MAPPER_CURE):
+        assert place in told
 
 
 STUDIO = {"origin": "https://smith.langchain.com", "x-auth-scheme": "langsmith"}
