@@ -130,6 +130,13 @@ def _reach(name: str, included: str) -> str:
 
 
 PROVIDER_NOTES: Mapping[str, tuple[str, ...]] = {
+    "cognito": (
+        "Its access tokens name no audience. `client_claim` names the clients; what binds a token to this API is a",
+        "scope of its resource server, by the `strip_prefix` of the grants on `scope`: a token without one is refused,",
+        "whatever its groups. Sign-in by the API (InitiateAuth) gives only `aws.cognito.signin.user.admin`: let a pre",
+        "token generation trigger add a scope. Your own `[issuer.require]` takes the place of the scope.",
+        "",
+    ),
     "zitadel": (
         "Roles are read below the project's own id. `urn:zitadel:iam:org:project:roles`, without it, holds those of",
         "the client's own project, and any client may ask for this API's audience: a grant on it is refused.",

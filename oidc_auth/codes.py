@@ -166,7 +166,8 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.REQUIREMENT_UNMET: Meaning(
         401,
         "the token does not meet this server's requirements",
-        "See the issuer's require table, and what its preset requires (docs/providers.md).",
+        "See the issuer's require table, and what its preset requires (docs/providers.md). Beside client_claim, a "
+        "token needs a scope with the strip_prefix of the grants on scope.",
     ),
     Code.IDENTITY_INVALID: Meaning(
         401,

@@ -15,7 +15,7 @@ from ..permissions.settings import EnforcementSettings
 from ..tokens.claim_path import parse_path, spell
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
-from .issuers import TENANT_CLAIM, exact_issuers
+from .issuers import TENANT_CLAIM, binding_scopes, exact_issuers
 from .providers import PRESETS
 
 if TYPE_CHECKING:
@@ -162,7 +162,11 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         token_type=table.token_type,
         strict_rfc9068=table.strict_rfc9068,
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
-        requirements=(*_requirements(table.require, _fixed_by_preset(table)), *own),
+        requirements=(
+            *_requirements(table.require, _fixed_by_preset(table)),
+            *_requirements(binding_scopes(table.model_dump()), {}),
+            *own,
+        ),
         tenant=None if table.tenant is None else TenantClaim(path=tuple(table.tenant.claim), keys=table.tenant.keys),
         header=table.header,
     )

@@ -6,8 +6,9 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
+from ..tokens.policy import is_scope
 from .presets import preset_of
-from .raw import strings_in, table_in, tables_in
+from .raw import path_in, strings_in, table_in, tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -80,14 +81,11 @@ def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
 
 def lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """An issuer signs for many: something must bind its tokens to this API."""
-    preset = preset_of(table)
-    fixed = None if preset is None else preset.settings.get("require")
-    # What a preset requires of every token of its provider tells nothing of whose token it is.
-    required = [name for name in table_in(table.get("require")) if fixed is None or name not in fixed.value]
+    required = _own_conditions(table)
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
         cure = "write this API's name; a provider without aud (Cognito, Clerk): client_claim with a scope prefix"
         yield Problem(f"{where}.audience", "is missing: any token of this issuer would do", cure)
-    if "client_claim" in table and not (required or _has_scope_prefix(table)):
+    if "client_claim" in table and not (required or _scope_prefixes(table)):
         cure = "add a grant on scope with strip_prefix, or a [issuer.require] table"
         yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
     for issuer in dict.fromkeys(exact.issuer for exact in issuers_of(table)):
@@ -113,10 +111,26 @@ def foreign_audiences(table: Table) -> list[str]:
     return audiences if known and not any(GUID.fullmatch(text) for text in audiences) else []
 
 
-def _has_scope_prefix(table: Table) -> bool:
-    scopes = [
-        grant
-        for _, grant in tables_in(table.get("grant"))
-        if grant.get("claim") in ("scope", "scp", ["scope"], ["scp"])
-    ]
-    return bool(scopes) and all(grant.get("strip_prefix") for grant in scopes)
+def binding_scopes(table: Table) -> dict[str, list[str]]:
+    """Return the scopes one of which must be there, by claim, where they and the client alone bind a token."""
+    bound = table.get("client_claim") is None or table.get("audience") or _own_conditions(table)
+    return (
+        {} if bound else {claim: [f"{start}*" for start in starts] for claim, starts in _scope_prefixes(table).items()}
+    )
+
+
+def _own_conditions(table: Table) -> list[str]:
+    """Return the claims that the operator requires: a preset's say only that a token is one of its provider's."""
+    preset = preset_of(table)
+    fixed = None if preset is None else preset.settings.get("require")
+    return [name for name in table_in(table.get("require")) if fixed is None or name not in fixed.value]
+
+
+def _scope_prefixes(table: Table) -> dict[str, list[str]]:
+    """Return what this API's scopes begin with, by claim; nothing where a grant reads any scope."""
+    found: dict[str, list[str]] = {}
+    for _, grant in tables_in(table.get("grant")):
+        path, prefix = path_in(grant.get("claim")), grant.get("strip_prefix")
+        if is_scope(path):
+            found.setdefault(path[0], []).append(prefix if isinstance(prefix, str) else "")
+    return found if all(all(prefixes) for prefixes in found.values()) else {}

@@ -41,7 +41,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "tenant": "The claim that names the tenant; { claim, keys = true } for an object of one key.",
         "display_name": "A claim with a name for people.",
         "claims": "Claims that handlers and graphs may see, under user.claims.",
-        "client_claim": "For providers without aud: { claim, values }, beside a scope prefix or require.",
+        "client_claim": "For providers without aud: { claim, values }, beside require or a scope prefix to be there.",
         "require": "Claims and the values one of which each must hold; all of them must.",
         "grant": "What gives rights; grants only add.",
     },

@@ -67,7 +67,7 @@ def cognito(
     """Return the mapping for an Amazon Cognito user pool.
 
     Its access tokens name no audience: give ``client_claim``, beside a grant on ``scope`` with ``strip_prefix``, the
-    resource server's identifier and a slash.
+    resource server's identifier and a slash. A token without such a scope is refused, whatever its groups.
     """
     return _filled("cognito", {"region": region, "user_pool": user_pool, "audience": audience}, grants, settings)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from ..tokens.checks import meets, named_identity, named_tenant
 from ..tokens.claim_path import MISSING, ClaimPath, find
-from ..tokens.policy import MAX_IDENTITY, has_control
+from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
 from .caller import Caller, Tenancy
 from .names import ACTIONS, NAMES, Reach, capped, closure, expand, spelled
 
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from ..tokens.policy import Requirement, TenantClaim, TokenPolicy
     from ..tokens.states import VerifiedToken
-
-SPACE_SEPARATED = ("scope", "scp")
-"""Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ class Grant:
     @property
     def on_scope(self) -> bool:
         """Whether the claim holds OAuth scopes, so that a client could ask the provider for more."""
-        return len(self.path) == 1 and self.path[0] in SPACE_SEPARATED
+        return is_scope(self.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from ..keys.jwk import check_signature
 from ..keys.keyset import fitting_keys, known_keys, the_only_key
 from . import bearer, jws
 from .claim_path import MISSING, find, spell
-from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, matches
+from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -269,7 +269,9 @@ def _demand(requirement: Requirement, claims: Mapping[str, object], code: Code) 
 
 
 def meets(value: object, requirement: Requirement) -> bool:
-    """Tell whether a claim's value, or one of its list, is one of those required; a missing claim meets nothing."""
+    """Tell whether a claim's value, or one of several, is one of those required; a missing claim meets nothing."""
+    if isinstance(value, str) and is_scope(requirement.path):
+        value = value.split(" ")
     # email_verified = true: a boolean is compared as JSON spells it.
     texts = [str(text).lower() if isinstance(text, bool) else text for text in _members(value)]
     return any(isinstance(text, str) and matches(pattern, text) for text in texts for pattern in requirement.values)

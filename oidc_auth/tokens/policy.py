@@ -16,6 +16,9 @@ MAX_IDENTITY = 255
 RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-user"})
 """Names that mean something to the servers: a wildcard of the store, their own objects, nobody, Studio."""
 
+SPACE_SEPARATED = ("scope", "scp")
+"""Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityClaim:
@@ -97,6 +100,11 @@ def has_control(text: str) -> bool:
     """Tell whether a text holds a control character (C0, DEL or C1): no name of anybody does."""
     # A printable text, nearly every one, is told in C.
     return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
+
+
+def is_scope(path: ClaimPath) -> bool:
+    """Tell whether a claim holds OAuth scopes."""
+    return len(path) == 1 and path[0] in SPACE_SEPARATED
 
 
 def matches(pattern: str, value: str) -> bool:

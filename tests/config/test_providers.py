@@ -722,6 +722,34 @@ def test_a_zitadel_project_may_have_another_name_than_the_audience() -> None:
     assert [str(problem.where) for problem in caught.value.problems] == ["issuer[0].project_id"]
 
 
+COGNITO_GROUPS = {"claim": "cognito:groups", "values": {"testers": ["threads:read"]}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "scope", "refused"),
+    [
+        ({}, "billing/read aws.cognito.signin.user.admin", True),
+        ({}, None, True),
+        ({}, "agents", True),
+        ({}, "billing/read agents/any", False),
+        ({"audience": "agents"}, "billing/read", False),
+        ({"require": {"cognito:groups": "testers"}}, "billing/read", False),
+        ({"require": {"token_use": "access"}}, "billing/read", True),
+    ],
+)
+def test_a_cognito_token_for_another_api_of_the_same_client_is_nobody(
+    settings: dict[str, Any], scope: str | None, *, refused: bool
+) -> None:
+    sample = SAMPLES["cognito"]
+    issuer = sample.issuer
+    oidc = configured(sample, issuer, grant=[*sample.table["grant"], COGNITO_GROUPS], **settings)
+    presented_one = presented(sample, issuer, scope=scope, aud=settings.get("audience"))
+    if refused:
+        assert refusal(oidc, presented_one).code is Code.REQUIREMENT_UNMET
+    else:
+        assert come_in(oidc, presented_one).permissions == READ
+
+
 def test_what_supabase_users_write_about_themselves_is_not_read() -> None:
     sample = SAMPLES["supabase"]
     issuer = sample.issuer

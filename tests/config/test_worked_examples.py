@@ -144,10 +144,12 @@ def test_example_5_takes_okta_groups(groups: object, permissions: list[str]) -> 
 @pytest.mark.parametrize(
     ("claims", "permissions"),
     [
-        ({"client_id": "web", "cognito:groups": ["users"]}, ["assistants:read", "assistants:search", *WRITE]),
+        (
+            {"client_id": "web", "cognito:groups": ["users"], "scope": "openid agents/use"},
+            ["assistants:read", "assistants:search", *WRITE],
+        ),
         ({"client_id": "nightly-batch", "scope": "agents/threads:create_run"}, ["threads:create_run", *READ]),
-        ({"client_id": "nightly-batch", "scope": "threads:create_run other/threads:create"}, []),
-        ({"client_id": "web", "scope": "aws.cognito.signin.user.admin"}, []),
+        ({"client_id": "web", "scope": "agents/use threads:create_run other/threads:create"}, []),
     ],
 )
 def test_example_6_takes_cognito_groups_and_machine_scopes(claims: dict[str, Any], permissions: list[str]) -> None:
@@ -162,9 +164,14 @@ def test_example_6_takes_cognito_groups_and_machine_scopes(claims: dict[str, Any
         ({"client_id": "OTHER"}, "client_refused"),
         ({}, "client_refused"),
         ({"client_id": "web", "token_use": "id"}, "token_kind_refused"),
+        ({"client_id": "web", "cognito:groups": ["users"]}, "requirement_unmet"),
+        ({"client_id": "web", "cognito:groups": ["users"], "scope": "billing/read"}, "requirement_unmet"),
+        ({"client_id": "web", "cognito:groups": ["users"], "scope": "billing/agents/use"}, "requirement_unmet"),
+        ({"client_id": "nightly-batch", "scope": "threads:create_run other/threads:create"}, "requirement_unmet"),
+        ({"client_id": "web", "scope": "aws.cognito.signin.user.admin"}, "requirement_unmet"),
     ],
 )
-def test_example_6_refuses_other_clients_and_id_tokens(claims: dict[str, Any], code: str) -> None:
+def test_example_6_refuses_other_clients_other_apis_and_id_tokens(claims: dict[str, Any], code: str) -> None:
     pool = provider(COGNITO)
     with pytest.raises(TokenError, match=code):
         bearer(example(6, pool), pool.token(audience=None, **{"token_use": "access", **claims}))

@@ -139,7 +139,7 @@ def cognito() -> Case:
         audience=AUDIENCE,
         document={"issuer": table},
         user="5f0c-alice",
-        asked=("", "agents/threads:create_run threads:write"),
+        asked=("agents/threads:create_run", "agents/threads:create_run threads:write"),
         accounts={"5f0c-alice": {"cognito:groups": ["users"]}},
         is_user=("5f0c-alice", None, WRITE),
         is_machine=("m2m", None, RUN),
