@@ -54,6 +54,13 @@ def test_without_a_terminal_there_is_plain_text(command: tuple[str, ...], issuer
     assert "\x1b" not in shown.output
 
 
+@pytest.mark.parametrize("command", [("check",), ("explain", "--claims", "-"), ("doctor",)])
+def test_no_line_ends_in_blanks(command: tuple[str, ...], issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        shown = run(command[0], str(QUICKSTART), *command[1:], given=json.dumps(ALICE), env={"OIDC_ISSUER": url})
+    assert [line for line in shown.output.splitlines() if line != line.rstrip()] == []
+
+
 def test_a_terminal_gets_colour() -> None:
     assert "\x1b[32mvalid" in run("check", str(QUICKSTART), env={"FORCE_COLOR": "1"}).output
 
@@ -245,6 +252,12 @@ def test_a_token_given_as_claims_is_not_printed(issuer: LocalIssuer) -> None:
 def test_claims_that_are_none_are_refused_with_a_reason(given: str, said: str) -> None:
     refused = run("label", str(QUICKSTART), "--claims", "-", given=given)
     assert (refused.exit_code, said in refused.output) == (1, True)
+
+
+def test_schema_as_json_is_the_same_on_one_line() -> None:
+    printed = run("schema", "--json")
+    assert (printed.exit_code, printed.output.count("\n")) == (0, 1)
+    assert json.loads(printed.output) == json.loads(run("schema").output)
 
 
 def test_schema_prints_a_json_schema_that_knows_every_preset() -> None:

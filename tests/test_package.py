@@ -156,6 +156,7 @@ def test_the_demo_plays_every_row_as_expected() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "39 of 39 as expected" in done.stdout
     assert "NO " not in done.stdout
+    assert (done.stderr, "for this demo only" in done.stdout) == ("", True)
 
 
 def test_the_command_line_says_what_to_install_when_its_extra_is_missing() -> None:

@@ -20,7 +20,7 @@ from rich.table import Table
 from ..keys.fetch import permitted_url
 from ..permissions.decide import CREATED_BY, OWNER, SYSTEM, TENANT
 from .inputs import json_option
-from .screen import console, print_json, say
+from .screen import console, print_json, say, show
 from .server_address import server_address
 
 if TYPE_CHECKING:
@@ -225,12 +225,12 @@ def _headers(stream: IO[str] | None) -> dict[str, str]:
 
 
 def _print(found: Found, *, write: bool) -> None:
-    table = Table(title="stamped" if write else "a dry run: nothing was written", title_justify="left")
+    table = Table()
     for heading in ("", "stamped" if write else "to be stamped", "owned already", "not in --map", "without a name"):
         table.add_column(heading)
     for kind, count in found.counts.items():
         table.add_row(kind, *(str(number) for number in count.values()))
-    console().print(table)
+    show(console(), "stamped" if write else "a dry run: nothing was written", table)
     if found.unmapped:
         beyond = len(found.unmapped) - SHOWN
         more = f" and {beyond} more (--json names them all)" if beyond > 0 else ""

@@ -15,7 +15,7 @@ from ..permissions.mapping import united
 from ..permissions.names import EVENTS, GROUPS, NAMES, capped, expand, spelled, split_reach
 from ..tokens.claim_path import spell
 from .inputs import file_argument, json_option, load
-from .screen import console, matrix, print_json
+from .screen import console, matrix, print_json, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -97,11 +97,11 @@ def _print(loaded: Loaded, roles: Columns, values: Columns) -> None:
     if values:
         matrix(screen, "What claim values give without a role", values)
     if wildcards := list(_wildcards(loaded.document)):
-        screen.print(_expansions(wildcards))
+        show(screen, "What wildcards stand for", _expansions(wildcards))
 
 
 def _expansions(wildcards: Iterable[str]) -> Table:
-    table = Table("wildcard", "stands for", title="What wildcards stand for", title_justify="left")
+    table = Table("wildcard", "stands for")
     for text in wildcards:
         covered = _covered(text)
         everything = f"every permission: all {len(EVENTS)} and the {len(GROUPS)} groups"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import tempfile
@@ -15,11 +16,13 @@ import httpx
 from rich.markup import escape
 from rich.table import Table
 
+from ..observe import logger
 from ..testing import LocalIssuer
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .people import PEOPLE, token_of
 from .scenario import Row, Scene, rows
 from .screen import console as wide_console
+from .screen import show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,12 +44,15 @@ def demo(*, keep: bool) -> None:
     signal.signal(signal.SIGTERM, _end)
     console = wide_console()
     started = time.monotonic()
+    # A LocalIssuer warns of itself in the log, which nobody reads here: the line about the server says it.
+    logger.addHandler(logging.NullHandler())
     issuer = LocalIssuer()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
         issuer_url = stack.enter_context(issuer.served())
         server = _start(console, stack, folder, issuer_url)
-        console.print(f"server {server.url}, provider {issuer_url}, ready after {time.monotonic() - started:.1f} s")
+        ready = f"ready after {time.monotonic() - started:.1f} s"
+        console.print(f"server {server.url}, provider {issuer_url} (it signs anything: for this demo only), {ready}")
         played = _play(console, server, issuer)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
@@ -75,12 +81,12 @@ def _play(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]
         for row in rows(Scene(client, issuer)):
             played.append(row)
             status.update(f"{len(played)}: {row.caller}: {row.request}")
-    console.print(_table(played))
+    show(console, "Who may do what", _table(played))
     return played
 
 
 def _table(played: Iterable[Row]) -> Table:
-    table = Table(title="Who may do what", title_justify="left")
+    table = Table()
     for name in ("", "caller", "request", "expected", "got", "reason"):
         table.add_column(name, overflow="fold")
     for row in played:

@@ -14,7 +14,7 @@ from ..config.raw import did_you_mean
 from ..permissions.caller import label_of
 from ..permissions.names import NAMES, includes, spelled, split_reach
 from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
-from .screen import console, matrix, print_json
+from .screen import console, matrix, print_json, show
 
 if TYPE_CHECKING:
     from ..auth import OIDCAuth
@@ -75,7 +75,7 @@ def _described(why: Explanation) -> dict[str, Any]:
 def _print(why: Explanation, *, claims_only: bool) -> None:
     screen = console()
     if any(check.outcome in COLOURS for check in why.checks):
-        screen.print(_checks(why))
+        show(screen, "What was checked", _checks(why))
     for heading, lines in (("issuer", [why.issuer or "-"]), ("identity", [why.identity or "-"]), *_facts(why)):
         for line in lines:
             screen.print(f"{heading:<10}{line}", markup=False, soft_wrap=True)
@@ -102,7 +102,7 @@ def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
 
 
 def _checks(why: Explanation) -> Table:
-    table = Table("check", "outcome", "detail", title="What was checked", title_justify="left")
+    table = Table("check", "outcome", "detail")
     for row in (check for check in why.checks if check.outcome in COLOURS):
         table.add_row(row.code, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.detail))
     return table

@@ -53,14 +53,20 @@ def matrix(screen: Console, title: str, columns: Mapping[str, Mapping[str, Reach
     for heading, names in columns.items():
         room -= (needed := max(cell_len(heading), NARROWEST) + PADDING)
         if part and room < 0:
-            screen.print(_matrix(title, part))
+            show(screen, title, _matrix(part))
             part, room = {}, screen.width - EVENT_WIDTH - needed
         part[heading] = names
-    screen.print(_matrix(title, part))
+    show(screen, title, _matrix(part))
 
 
-def _matrix(title: str, columns: Mapping[str, Mapping[str, Reach]]) -> Table:
-    table = Table(title=title, title_justify="left")
+def show(screen: Console, title: str, table: Table) -> None:
+    """Print a table below its title; a title of rich's own is filled up with blanks to the table's width."""
+    screen.print(title, style="italic")
+    screen.print(table)
+
+
+def _matrix(columns: Mapping[str, Mapping[str, Reach]]) -> Table:
+    table = Table()
     # The names of the permissions are never cut: without them no row says anything.
     table.add_column("", no_wrap=True, min_width=EVENT_WIDTH - PADDING - 1)
     for heading in columns:

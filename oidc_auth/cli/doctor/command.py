@@ -16,7 +16,7 @@ from ...config.load import FILE_NAME
 from ...observe import logger
 from ..inputs import TOKEN_VARIABLE, json_option, read_token, token_option
 from ..langgraph_json import LANGGRAPH_JSON
-from ..screen import console, print_json
+from ..screen import console, print_json, show
 from ..server_address import server_address
 from . import CHECKS
 from .check import Result, examine
@@ -59,7 +59,7 @@ def doctor(
     if as_json:
         print_json(_described(results))
     else:
-        screen.print(_table(results))
+        show(screen, "What surrounds it", _table(results))
         counts = Counter(result.status for result in results)
         screen.print(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]))
     raise SystemExit(1 if any(result.status == Severity.ERROR for result in results) else 0)
@@ -83,7 +83,7 @@ def _entry(result: Result) -> dict[str, Any]:
 
 
 def _table(results: Sequence[Result]) -> Table:
-    table = Table("check", "result", "what was found", title="What surrounds it", title_justify="left")
+    table = Table("check", "result", "what was found")
     for result in results:
         found = [finding.what + (f"\n-> {finding.cure}" if finding.cure else "") for finding in result.findings]
         text = "\n".join(found) or result.skipped or result.check.expects
