@@ -39,6 +39,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "kubernetes": ("--issuer", "https://kubernetes.default.svc", *AUDIENCE),
 }
 
+CLIENTS_ARE_AUDIENCES = ("entra", "authentik")
+
 
 WITHOUT = ("google", "google-iap", "github-actions", "kubernetes")
 """Providers that have no access tokens for an API of yours."""
@@ -62,7 +64,8 @@ def test_what_it_writes_is_a_valid_configuration(tmp_path: Path, provider: str) 
     written = init(tmp_path / "app", provider)
     assert written.exit_code == 0, written.output
     checked = json.loads(run("check", str(tmp_path / "app" / "oidc-auth.toml"), "--json").output)
-    assert (checked["valid"], checked["warnings"]) == (True, [])
+    assert (checked["valid"], len(checked["warnings"])) == (True, 1 if provider in CLIENTS_ARE_AUDIENCES else 0)
+    assert all("is a client id: an ID token" in warning for warning in checked["warnings"])
     assert checked["roles"] or checked["values"] or checked["accepted"]
 
 

@@ -22,6 +22,11 @@ CLIENT_ID = re.compile(r"[\w-]+\.apps\.googleusercontent\.com|0oa[0-9A-Za-z]{17}
 """What the client ids of Google and Okta look like."""
 ENTRA_V2 = re.compile(r"https://login\.microsoftonline\.com/[^/]+/v2\.0")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CLIENT_AUDIENCES = (
+    (re.compile(r"https://(login\.microsoftonline\.com|sts\.windows\.net)/"), GUID),
+    (re.compile(r".*/application/o/[^/]+/$"), re.compile(r".*")),
+)
+"""Issuers whose access tokens are for a client id, and what that looks like (Entra: a GUID; authentik: anything)."""
 
 PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
     "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
@@ -100,7 +105,10 @@ def client_audiences(table: Table) -> list[str]:
     """Return the audiences that are client ids: an ID token is for the same one, and nothing tells the two apart."""
     clients = {*strings_in(table.get("authorized_parties"))}
     clients |= {*strings_in(table_in(table.get("client_claim")).get("values"))}
-    return [text for text in strings_in(table.get("audience")) if text in clients or CLIENT_ID.fullmatch(text)]
+    issuers = [exact.issuer for exact in issuers_of(table)]
+    looks = [CLIENT_ID, *(look for of, look in CLIENT_AUDIENCES if any(map(of.match, issuers)))]
+    audiences = strings_in(table.get("audience"))
+    return [text for text in audiences if text in clients or any(look.fullmatch(text) for look in looks)]
 
 
 def foreign_audiences(table: Table) -> list[str]:

@@ -78,7 +78,7 @@ def warnings_of(document: Table) -> tuple[str, ...]:
     found += [
         f"issuer[{number}]: audience {text!r} is a client id: an ID token of that client has it too, and is accepted"
         for number, table in issuers
-        if table.get("token_type") != "id"
+        if table.get("token_type") != "id" and table.get("strict_rfc9068") is not True
         for text in client_audiences(table)
     ]
     found += [

@@ -176,7 +176,8 @@ PRESETS: Mapping[str, Preset] = {
         grants=Fixed(({"claim": ZITADEL_ROLES, "keys": True},), f"{ZITADEL_DOCS}: an object, its keys are the roles"),
         settings={
             "required_claims": Fixed(
-                [ZITADEL_ROLES], f"{ZITADEL_SCOPES}: any client may ask for an audience, of any project"
+                [ZITADEL_ROLES, "jti"],
+                f"{ZITADEL_SCOPES}: any client may ask for any audience; {ZITADEL_DOCS}: no ID token has jti",
             ),
             "tenant": Fixed("urn:zitadel:iam:user:resourceowner:id", f"{ZITADEL_DOCS}: the user's organization"),
         },

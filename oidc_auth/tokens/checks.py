@@ -34,6 +34,8 @@ OTHER_TYPES = ("Refresh", "Offline", "Logout")
 """How Keycloak's payload ``typ`` marks what is neither an access token nor, as ``ID``, an ID token."""
 PENDING = "pending"
 """How Clerk's ``sts`` marks the session of somebody who has not finished signing in; an active one has no ``sts``."""
+CODE_HASH = "c_hash"
+"""An ID token that came beside a code carries this claim (OpenID Connect Core §3.3.2.11); no access token does."""
 LOGOUT_EVENT = "events"
 """A logout or security event token (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2) carries this claim."""
 
@@ -104,14 +106,14 @@ def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) ->
     """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
     del now
     typ, token_use, status = claims.get("typ"), claims.get("token_use"), claims.get("sts")
-    is_id = typ == "ID" or token_use == "id"
+    is_id = typ == "ID" or token_use == "id" or CODE_HASH in claims
     is_other = typ in OTHER_TYPES or token_use == "refresh" or LOGOUT_EVENT in claims or status == PENDING
     unmarked = typ is None and token_use is None
     wanted = is_id or unmarked if policy.token_type == "id" else not is_id
     if is_other or not wanted:
         marks = {"typ": typ, "token_use": token_use, "sts": status}
         found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
-        found = LOGOUT_EVENT if LOGOUT_EVENT in claims else found
+        found = next((name for name in (LOGOUT_EVENT, CODE_HASH) if name in claims), found)
         raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found)
 
 

@@ -27,6 +27,7 @@ audience = "agents"
 claim = "roles"
 values = {{ user = ["threads:read"] }}
 """
+GUID = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
 
 
@@ -460,6 +461,9 @@ def test_a_skipped_audience_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
         {"audience": ["agents", "0oabskvc6442nkvQO0h7"]},
         {"audience": "spa", "authorized_parties": ["spa"]},
         {"audience": "spa", "client_claim": {"claim": "azp", "values": ["spa"]}, "require": {"org": "acme"}},
+        {"audience": ["api://agents", GUID], "issuer": f"https://login.microsoftonline.com/{GUID}/v2.0"},
+        {"audience": GUID, "issuer": f"https://sts.windows.net/{GUID}/"},
+        {"audience": "any", "issuer": "https://auth.acme.com/application/o/agents/"},
     ],
 )
 def test_an_audience_that_is_a_client_id_is_warned_of(
@@ -470,6 +474,7 @@ def test_an_audience_that_is_a_client_id_is_warned_of(
     assert "is a client id: an ID token of that client has it too" in caplog.text
     caplog.clear()
     configured(USERS, token_type="id", **settings)
+    configured(USERS, strict_rfc9068=True, **settings)
     assert caplog.records == []
 
 
@@ -496,6 +501,8 @@ def test_a_role_that_one_of_several_issuers_gives_is_used() -> None:
 
 def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, insecure_skip_audience=False)
+    configured(USERS, audience=GUID)
+    configured(USERS, audience="api://agents", issuer=f"https://login.microsoftonline.com/{GUID}/v2.0")
     assert caplog.records == []
 
 

@@ -244,7 +244,12 @@ SAMPLES: dict[str, Sample] = {
             "urn:zitadel:iam:user:resourceowner:id": "165617850692654600",
         },
         who=("165617850692654601", "165617850692654601", "165617850692654600"),
-        refusals=(OTHER_AUDIENCE, ({ROLES: None}, Code.CLAIM_MISSING)),
+        refusals=(
+            OTHER_AUDIENCE,
+            ({ROLES: None}, Code.CLAIM_MISSING),
+            # An ID token has the same audiences and roles.
+            ({"jti": None, "at_hash": "h", "nonce": "n"}, Code.CLAIM_MISSING),
+        ),
     ),
     "authentik": Sample(
         table=presets.authentik(

@@ -495,6 +495,8 @@ for kind in ("ID", "Refresh", "Offline", "Logout"):
     refused(Code.TOKEN_KIND_REFUSED, f"payload typ {kind}", with_claims(typ=kind))
 refused(Code.TOKEN_KIND_REFUSED, "token_use id", with_claims(token_use="id"))
 refused(Code.TOKEN_KIND_REFUSED, "token_use refresh", with_claims(token_use="refresh"))
+refused(Code.TOKEN_KIND_REFUSED, "an ID token that came beside a code", with_claims(c_hash="h"))
+refused(Code.TOKEN_KIND_REFUSED, "c_hash null, whatever typ says", with_claims(c_hash=None, typ="Bearer"))
 refused(Code.TOKEN_KIND_REFUSED, "a Bearer that is used as an ID token", with_claims(typ="Bearer", token_use="id"))
 refused(
     Code.TOKEN_KIND_REFUSED,
@@ -512,7 +514,7 @@ def as_id_token(**claims: Any) -> Callable[[Publisher], str]:
 
 for claims in ({"typ": "Bearer"}, {"typ": "Refresh"}, {"token_use": "access"}, {"typ": "ID", "events": {}}):
     refused(Code.TOKEN_KIND_REFUSED, f"{claims} where ID tokens are wanted", as_id_token(**claims), **ID_TOKENS)
-for claims in ({}, {"typ": "ID"}, {"token_use": "id"}):
+for claims in ({}, {"typ": "ID"}, {"token_use": "id"}, {"c_hash": "h"}):
     admitted(f"{claims} where ID tokens are wanted", as_id_token(**claims), **ID_TOKENS)
 admitted("payload typ Bearer", with_claims(typ="Bearer"))
 admitted("token_use access", with_claims(token_use="access"))
