@@ -40,6 +40,8 @@ PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
 
 Whoever asks such an issuer for a token also chooses the audience, so that it proves nothing alone.
 """
+PATHS = ("repository", "project_path")
+"""Which of them are paths, <owner>/<name>: all that is below one owner may be named, ``acme/*``."""
 
 
 class ExactIssuer(NamedTuple):
@@ -95,10 +97,25 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
     for issuer in dict.fromkeys(exact.issuer for exact in issuers_of(table)):
         telling = PUBLIC_ISSUERS.get(issuer, ())
-        if telling and not any(name in required for name in telling):
-            cure = f"add [issuer.require] with one of {', '.join(telling)}"
-            yield Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
+        named = [name for name in telling if name in required]
+        if telling and not any(_is_one_owners(name, table["require"][name]) for name in named):
+            yield _unbound(where, issuer, named, telling)
             break
+
+
+def _unbound(where: str, issuer: str, named: Sequence[str], telling: Sequence[str]) -> Problem:
+    """Return what is wrong with the conditions on an issuer that signs for anybody."""
+    if named:
+        cure = 'write it out, or for a path its owner and a slash: "acme/*"'
+        return Problem(f"{where}.require.{named[0]}", "a * here lets in others whose name begins so", cure)
+    cure = f"add [issuer.require] with one of {', '.join(telling)}"
+    return Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
+
+
+def _is_one_owners(name: str, values: object) -> bool:
+    """Tell whether a condition names an owner: no stranger's id or name begins like a value that is written out."""
+    patterns = [value for value in strings_in(values) if value.endswith("*")]
+    return all(name in PATHS and value.endswith("/*") for value in patterns)
 
 
 def client_audiences(table: Table) -> list[str]:

@@ -160,6 +160,24 @@ ONE_MISTAKE = [
     (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
     (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
     (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anybody", "namespace_id"),
+    *(
+        (
+            issuer(issuer=url, require={claim: value, "ref": "x"}),
+            f"issuer[0].require.{claim}",
+            "a * here lets in",
+            '"acme/*"',
+        )
+        for url, claim, value in [
+            (GITHUB, "repository", "acme*"),
+            (GITHUB, "repository", ["acme/agents", "acme/ag*"]),
+            (GITHUB, "repository_owner_id", "12*"),
+            ("https://accounts.google.com", "sub", "1*"),
+            ("https://accounts.google.com", "email", "alice@*"),
+            ("https://accounts.google.com", "hd", "acme.com*"),
+            ("https://gitlab.com", "project_path", "acme*"),
+            ("https://app.terraform.io", "terraform_organization_id", "org-*"),
+        ]
+    ),
     # claim paths and patterns
     (granting(accept="*", claim="a..b"), "issuer[0].grant[0].claim", "expected at position 3", ""),
     (granting(accept="*", claim="a b"), "issuer[0].grant[0].claim", "'.' is expected at position 2", ""),

@@ -499,6 +499,19 @@ def test_a_role_that_one_of_several_issuers_gives_is_used() -> None:
     assert load_mapping({**document, "roles": {"user": "*:read"}}).warnings == ()
 
 
+@pytest.mark.parametrize(
+    "require",
+    [
+        {"repository": "acme/*"},
+        {"repository": ["acme/agents", "acme/*"], "ref": "refs/*"},
+        {"repository_owner_id": "12345", "repository": "acme/agents-*"},
+    ],
+)
+def test_a_public_issuer_may_be_trusted_for_all_that_one_owner_has(require: dict[str, Any]) -> None:
+    github = "https://token.actions.githubusercontent.com"
+    assert configured(USERS, issuer=github, require=require).source == "mapping"
+
+
 def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, insecure_skip_audience=False)
     configured(USERS, audience=GUID)
