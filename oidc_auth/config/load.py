@@ -8,6 +8,7 @@ import json
 import os
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,17 +83,19 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     """Read a TOML file, or a JSON file with the same keys.
 
     Raises:
-        ConfigError: no such file, not TOML or JSON, or not a valid configuration.
+        ConfigError: no such file, not TOML or JSON, a key twice, or not a valid configuration.
     """
     source, raw = str(path), b""
     try:
         raw = Path(path).read_bytes()
-        parsed: object = json.loads(raw) if source.endswith(".json") else tomllib.loads(raw.decode("utf-8"))
+        parsed = _parsed_json(raw, source) if source.endswith(".json") else tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigError(
             [Problem("", f"cannot be read: {why}", f"the working directory is {Path.cwd()}")], source=source
         ) from None
+    except ConfigError:
+        raise
     except ValueError as error:
         raise ConfigError([_unparsed(raw, error)], source=source) from None
     if isinstance(parsed, dict) and "graphs" in parsed and "issuer" not in parsed:
@@ -107,6 +110,33 @@ def _unparsed(raw: bytes, error: ValueError) -> Problem:
     if raw.startswith(codecs.BOM_UTF8):
         return Problem("", "cannot be parsed: it begins with a byte order mark", "save it as UTF-8 without one")
     return Problem("", f"cannot be parsed: {error}")
+
+
+def _parsed_json(raw: bytes, source: str) -> object:
+    """Return a JSON document. The parser would keep the last of two members of one name; TOML's refuses them itself."""
+    repeated: list[tuple[object, str]] = []
+
+    def table_of(members: list[tuple[str, object]]) -> dict[str, object]:
+        table = dict(members)
+        repeated.extend((table, key) for key, times in Counter(key for key, _ in members).items() if times > 1)
+        return table
+
+    parsed: object = json.loads(raw, object_pairs_hook=table_of)
+    # One inside of a value that was dropped has no place; then the key of that value has.
+    places = [_below(where, key) for where, table in _tables_below(parsed, "") for at, key in repeated if at is table]
+    if places:
+        raise ConfigError([Problem(place, "stands twice", "keep one of them") for place in places], source=source)
+    return parsed
+
+
+def _tables_below(value: object, where: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        yield where, cast("object", value)
+        for key, member in cast("dict[str, object]", value).items():
+            yield from _tables_below(member, _below(where, key))
+    elif isinstance(value, list):
+        for number, member in enumerate(cast("list[object]", value)):
+            yield from _tables_below(member, f"{where}[{number}]")
 
 
 def load_mapping(

@@ -130,6 +130,25 @@ def test_a_configuration_in_json_may_begin_with_a_byte_order_mark(tmp_path: Path
     assert OIDCAuth.from_file(tmp_path / "a.json").source.endswith("a.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ('{"issuer": {"require": {"groups": "a"}, "require": {"email_verified": true}}}', ["issuer.require"]),
+        ('{"issuer": [{}, {"grant": [{"claim": "a", "claim": "a"}]}]}', ["issuer[1].grant[0].claim"]),
+        ('{"roles": {"a": [], "a": []}, "limits": {}, "limits": {}}', ["limits", "roles.a"]),
+        ('{"issuer": {"leeway": 1, "leeway": 2}, "issuer": {}}', ["issuer"]),
+    ],
+)
+def test_a_key_that_stands_twice_in_a_json_file_is_named_with_its_place(
+    text: str, places: list[str], tmp_path: Path
+) -> None:
+    error = refused(written(tmp_path, text, "auth.json"))
+    assert [(problem.where, problem.message) for problem in error.problems] == [
+        (place, "stands twice") for place in places
+    ]
+    assert str(tmp_path) in str(error)
+
+
 def test_a_date_of_toml_is_named_as_what_it_is(tmp_path: Path) -> None:
     (problem,) = refused(written(tmp_path, TOML.replace('audience = "agents"', "audience = 2026-11-24"))).problems
     assert problem.where == "issuer[0].audience"
