@@ -130,13 +130,13 @@ def _reach(name: str, included: str) -> str:
 
 
 ID_TOKENS_TOO = (
-    "An ID token for the same client id is accepted like an access token: nothing tells the two apart. Loading warns",
-    "of it. Let people sign in with another application than the one that stands for this API.",
+    "An ID token for the same client id is accepted like an access token: nothing tells the two apart. Let people",
+    "sign in with another application than the one that stands for this API.",
     "",
 )
 PROVIDER_NOTES: Mapping[str, tuple[str, ...]] = {
-    "entra": ("Where `audience` is a GUID:", *ID_TOKENS_TOO),
-    "authentik": ("`audience` is always a client id:", *ID_TOKENS_TOO),
+    "entra": ("`audience` is the API's own client id, a GUID:", *ID_TOKENS_TOO),
+    "authentik": ("`audience` is always a client id, which loading warns of:", *ID_TOKENS_TOO),
     "cognito": (
         "Its access tokens name no audience. `client_claim` names the clients; what binds a token to this API is a",
         "scope of its resource server, by the `strip_prefix` of the grants on `scope`: a token without one is refused,",

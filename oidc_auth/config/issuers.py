@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..tokens.policy import is_scope
 from .presets import preset_of
-from .raw import path_in, strings_in, table_in, tables_in
+from .raw import conditions_in, path_in, strings_in, table_in, tables_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .raw import Table
+    from .raw import Condition, Table
 
 TENANT = "{tenantid}"
 """Stands for a tenant's id in an issuer, as in the metadata of Entra's multi-tenant applications."""
@@ -22,11 +22,11 @@ CLIENT_ID = re.compile(r"[\w-]+\.apps\.googleusercontent\.com|0oa[0-9A-Za-z]{17}
 """What the client ids of Google and Okta look like."""
 ENTRA_V2 = re.compile(r"https://login\.microsoftonline\.com/[^/]+/v2\.0")
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-CLIENT_AUDIENCES = (
-    (re.compile(r"https://(login\.microsoftonline\.com|sts\.windows\.net)/"), GUID),
-    (re.compile(r".*/application/o/[^/]+/$"), re.compile(r".*")),
-)
-"""Issuers whose access tokens are for a client id, and what that looks like (Entra: a GUID; authentik: anything)."""
+CLIENT_AUDIENCES = ((re.compile(r".*/application/o/[^/]+/$"), re.compile(r".*")),)
+"""Issuers whose access tokens are for the client id that people sign in to, and what that looks like (authentik).
+
+Entra's are for a client id, too, but for the API's own, which nobody needs to sign in to.
+"""
 
 PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
     "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
@@ -97,25 +97,25 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
         yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
     for issuer in dict.fromkeys(exact.issuer for exact in issuers_of(table)):
         telling = PUBLIC_ISSUERS.get(issuer, ())
-        named = [name for name in telling if name in required]
-        if telling and not any(_is_one_owners(name, table["require"][name]) for name in named):
+        named = [condition for condition in required if condition.path in {(name,) for name in telling}]
+        if telling and not any(map(_is_one_owners, named)):
             yield _unbound(where, issuer, named, telling)
             break
 
 
-def _unbound(where: str, issuer: str, named: Sequence[str], telling: Sequence[str]) -> Problem:
+def _unbound(where: str, issuer: str, named: Sequence[Condition], telling: Sequence[str]) -> Problem:
     """Return what is wrong with the conditions on an issuer that signs for anybody."""
     if named:
         cure = 'write it out, or for a path its owner and a slash: "acme/*"'
-        return Problem(f"{where}.require.{named[0]}", "a * here lets in others whose name begins so", cure)
+        return Problem(f"{where}.require.{named[0].written}", "a * here lets in others whose name begins so", cure)
     cure = f"add [issuer.require] with one of {', '.join(telling)}"
     return Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
 
 
-def _is_one_owners(name: str, values: object) -> bool:
+def _is_one_owners(condition: Condition) -> bool:
     """Tell whether a condition names an owner: no stranger's id or name begins like a value that is written out."""
-    patterns = [value for value in strings_in(values) if value.endswith("*")]
-    return all(name in PATHS and value.endswith("/*") for value in patterns)
+    patterns = [value for value in condition.values if value.endswith("*")]
+    return all(condition.path[0] in PATHS and value.endswith("/*") for value in patterns)
 
 
 def client_audiences(table: Table) -> list[str]:
@@ -144,11 +144,12 @@ def binding_scopes(table: Table) -> dict[str, list[str]]:
     )
 
 
-def _own_conditions(table: Table) -> list[str]:
-    """Return the claims that the operator requires: a preset's say only that a token is one of its provider's."""
+def _own_conditions(table: Table) -> list[Condition]:
+    """Return what the operator requires: a preset's say only that a token is one of its provider's."""
     preset = preset_of(table)
     fixed = None if preset is None else preset.settings.get("require")
-    return [name for name in table_in(table.get("require")) if fixed is None or name not in fixed.value]
+    theirs = set[tuple[str, ...]]() if fixed is None else {path_in(name) for name in fixed.value}
+    return [condition for condition in conditions_in(table.get("require")) if condition.path not in theirs]
 
 
 def _scope_prefixes(table: Table) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ from ..tokens.claim_path import ClaimPathError, parse_path
 from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants
 from .presets import preset_of
 from .providers import PRESETS
-from .raw import did_you_mean, kind_of, strings_in, table_in, tables_in
+from .raw import conditions_in, did_you_mean, kind_of, path_in, strings_in, table_in, tables_in
 from .rights import lint_grants, lint_roles, pattern_faults, unused_roles
 from .schema import IssuerTable, LimitsTable
 
@@ -181,9 +181,10 @@ def _lint_files(table: Table, where: str) -> Iterator[Problem]:
 
 
 def _lint_identity(table: Table, where: str) -> Iterator[Problem]:
-    verified = table_in(table.get("require")).get("email_verified")
+    required = conditions_in(table.get("require"))
+    verified = any(each.path == ("email_verified",) and each.values == ["true"] for each in required)
     for number, source in tables_in(table.get("identity")):
-        if source.get("claim") in ("email", ["email"]) and verified != ["true"]:
+        if path_in(source.get("claim")) == ("email",) and not verified:
             cure = "add [issuer.require] email_verified = true, or name people by a claim that never changes, sub"
             yield Problem(f"{where}.identity[{number}]", "an e-mail address that nobody verified names anybody", cure)
     prefixes = [source.get("prefix", "") for _, source in tables_in(table.get("identity"))]

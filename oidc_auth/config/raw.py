@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from ..tokens.claim_path import ClaimPathError, parse_path
 
@@ -44,6 +44,19 @@ def tables_in(value: object) -> list[tuple[int, Table]]:
 def table_in(value: object) -> Table:
     """Return a table, or an empty one for anything else."""
     return cast("Table", value) if isinstance(value, dict) else {}
+
+
+class Condition(NamedTuple):
+    """One entry of ``require`` or ``when``: as it is written, which claim that is, and the values."""
+
+    written: str
+    path: tuple[str, ...]
+    values: list[str]
+
+
+def conditions_in(value: object) -> list[Condition]:
+    """Return the entries of a table of conditions."""
+    return [Condition(written, path_in(written), strings_in(values)) for written, values in table_in(value).items()]
 
 
 def strings_in(value: object) -> list[str]:

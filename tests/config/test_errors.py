@@ -23,6 +23,7 @@ B = "https://b.test"
 GUID = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
 ZITADEL_ROLES = "urn:zitadel:iam:org:project:1:roles"
 CLIENT = {"claim": "client_id", "values": ["WEB"]}
+PREFIXED = {"claim": "scope", "strip_prefix": "agents/", "accept": "*"}
 
 
 def problems(document: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -153,6 +154,28 @@ ONE_MISTAKE = [
         "is empty",
         "",
     ),
+    (
+        issuer(
+            issuer=...,
+            preset="cognito",
+            region="r",
+            user_pool="p",
+            audience=...,
+            client_claim=CLIENT,
+            jwks=...,
+            require={'"token_use"': "access"},
+        ),
+        "issuer[0].client_claim",
+        "does not bind",
+        "[issuer.require]",
+    ),
+    (
+        issuer(audience=..., client_claim=CLIENT, grant=[PREFIXED, {"claim": '"scope"', "accept": "*"}]),
+        "issuer[0].client_claim",
+        "does not bind",
+        "strip_prefix",
+    ),
+    (issuer(issuer=GITHUB, require={'"repository"': "acme*"}), 'issuer[0].require."repository"', "a * here", "acme/*"),
     (issuer(issuer=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
     (issuer(issuer=GITHUB, require={}), "issuer[0].require", "tokens for anybody", "repository"),
     (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anybody", "repository"),
@@ -197,6 +220,8 @@ ONE_MISTAKE = [
         "e-mail address that nobody verified",
         "sub",
     ),
+    (issuer(identity='"email"'), "issuer[0].identity[0]", "e-mail address that nobody verified", "sub"),
+    (issuer(identity=[{"claim": ["email"]}]), "issuer[0].identity[0]", "e-mail address that nobody verified", "sub"),
     (
         issuer(identity=["uid", "cid"]),
         "issuer[0].identity",

@@ -480,8 +480,6 @@ def test_a_skipped_audience_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
         {"audience": ["agents", "0oabskvc6442nkvQO0h7"]},
         {"audience": "spa", "authorized_parties": ["spa"]},
         {"audience": "spa", "client_claim": {"claim": "azp", "values": ["spa"]}, "require": {"org": "acme"}},
-        {"audience": ["api://agents", GUID], "issuer": f"https://login.microsoftonline.com/{GUID}/v2.0"},
-        {"audience": GUID, "issuer": f"https://sts.windows.net/{GUID}/"},
         {"audience": "any", "issuer": "https://auth.acme.com/application/o/agents/"},
     ],
 )
@@ -531,10 +529,19 @@ def test_a_public_issuer_may_be_trusted_for_all_that_one_owner_has(require: dict
     assert configured(USERS, issuer=github, require=require).source == "mapping"
 
 
+@pytest.mark.parametrize("path", ["repository_owner_id", '"repository_owner_id"'])
+def test_a_condition_says_the_same_however_its_claim_is_quoted(path: str) -> None:
+    github = "https://token.actions.githubusercontent.com"
+    require = {path: "12345", '"email_verified"': True}
+    oidc = configured(USERS, issuer=github, identity='"email"', require=require)
+    claims = {"iss": github, "email": "a@acme.com", "email_verified": True, "repository_owner_id": "12345"}
+    assert authenticated(oidc, **claims).identity == "a@acme.com"
+
+
 def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, insecure_skip_audience=False)
     configured(USERS, audience=GUID)
-    configured(USERS, audience="api://agents", issuer=f"https://login.microsoftonline.com/{GUID}/v2.0")
+    configured(USERS, audience=GUID, issuer=f"https://login.microsoftonline.com/{GUID}/v2.0")
     assert caplog.records == []
 
 
