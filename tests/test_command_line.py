@@ -195,6 +195,12 @@ def test_can_answers_by_its_exit_status(permission: str, code: int, said: str) -
     assert (answered.exit_code, said in answered.output) == (code, True)
 
 
+@pytest.mark.parametrize("names", [(), (str(QUICKSTART), "threads:read", "threads:write")])
+def test_can_asks_about_one_permission(names: tuple[str, ...]) -> None:
+    refused = run("can", *names, "--claims", "-", given="{}")
+    assert (refused.exit_code, "one permission is expected" in refused.output) == (2, True)
+
+
 def test_can_and_label_as_json_are_for_programs() -> None:
     given = json.dumps(ALICE)
     answered = run("can", str(QUICKSTART), "--claims", "-", "threads:delete@all", "--json", given=given)
@@ -378,6 +384,7 @@ def test_without_a_file_the_commands_look_where_the_server_looks(
     given = json.dumps({"sub": "a", "scope": "threads:read"})
     assert "issuer  https://x.test, audience agents" in run("check", env=FOUND[way]).output
     assert "identity  a" in run("explain", "--claims", "-", given=given, env=FOUND[way]).output
+    assert run("can", "--claims", "-", "threads:read", given=given, env=FOUND[way]).output == "yes\n"
     assert run("label", "--claims", "-", given=given, env=FOUND[way]).exit_code == 0
     checks = json.loads(run("doctor", "--json", env=FOUND[way]).output)["checks"]
     assert checks[0]["status"] == "ok"

@@ -109,18 +109,18 @@ def _checks(why: Explanation) -> Table:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("names", nargs=-1, metavar="[FILE] PERMISSION")
 @claims_option
 @token_option
-@click.argument("permission")
 @json_option
-def can(
-    file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, permission: str, *, as_json: bool
-) -> None:
+def can(names: tuple[str, ...], claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
     """Tell whether claims or a token give a permission, such as threads:delete or threads:read@tenant.
 
     A token is verified, as explain does it. Exit status 0 for yes, 1 for no.
     """
+    if not names or names[2:]:
+        raise click.UsageError("one permission is expected, and before it at most one file")
+    file, permission = Path(names[0]) if names[1:] else None, names[-1]
     _check_name(permission)
     why = _explained(file, claims_file, token_file)
     allowed = why.allows(permission)
