@@ -10,7 +10,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, cast
 
 import click
 import httpx
@@ -18,7 +18,10 @@ from rich.progress import Progress
 from rich.table import Table
 
 from ..keys.fetch import permitted_url
-from ..permissions.decide import CREATED_BY, OWNER, SYSTEM, TENANT
+from ..permissions.decide import CREATED_BY, OWNER, SYSTEM, TENANT, built_in_assistant
+from ..tokens.checks import identity_fault, named_tenant
+from ..tokens.claim_path import MISSING
+from ..tokens.policy import IdentityClaim, TenantClaim
 from .inputs import json_option
 from .screen import console, print_json, say, show
 from .server_address import server_address
@@ -32,6 +35,22 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "crons": ("/runs/crons", "cron_id"),
 }
 """What has an owner: the path below which it lies, and the name of its id."""
+COUNTED: Mapping[str, str] = {
+    "stamped": "stamped",
+    "owned": "owned already",
+    "tenantless": "owned, no tenant",
+    "unmapped": "not in --map",
+    "unknown": "unknown whose",
+    "forged": "of these forged",
+}
+"""What is counted, and its heading."""
+HINTS: Mapping[str, str] = {
+    "tenantless": f"What has an owner is left alone: --owner-from {OWNER} --tenant-from KEY adds the tenant to it.",
+    "forged": f"A user has marked what is forged as the server's own ({CREATED_BY}: {SYSTEM}), and everybody may see "
+    "such an assistant. The mark is taken away where the owner is known; delete the others.",
+}
+"""What to say about what was counted."""
+ANY_IDENTITY = IdentityClaim(path=(OWNER,))
 PAGE = 100
 TIMEOUT = 30.0
 """Seconds for one request."""
@@ -60,28 +79,34 @@ class Stamp:
     tenant_from: str | None
 
     def of(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return what to write, or None when these metadata do not tell whose it is."""
-        owner = self._identity(self.name_in(metadata))
-        if owner is None:
+        """Return what to write, or None when these metadata name nobody, or one that no token can be of."""
+        owner = self.identity_in(metadata)
+        if owner is None or identity_fault(ANY_IDENTITY, owner) is not None:
             return None
         if self.tenant_from is None:
             return {OWNER: owner}
-        tenant: object = metadata.get(self.tenant_from)
-        return {OWNER: owner, TENANT: tenant if isinstance(tenant, str) and tenant else None}
+        tenant = named_tenant(metadata, TenantClaim(path=(self.tenant_from,)))
+        return None if tenant is MISSING else {OWNER: owner, TENANT: tenant}
 
     def settled(self, metadata: Mapping[str, Any]) -> bool:
         """Tell whether an object has its owner: that is never overwritten, unless ``owner`` itself is what is read."""
         if OWNER not in metadata or self.owner_from != OWNER:
             return OWNER in metadata
         renamed = self.names is None or metadata[OWNER] in self.names.values()
-        return renamed and (self.tenant_from is None or TENANT in metadata)
+        return renamed and not self.lacks_tenant(metadata)
+
+    def lacks_tenant(self, metadata: Mapping[str, Any]) -> bool:
+        """Tell whether an object has no tenant yet, although one is asked for."""
+        return self.tenant_from is not None and TENANT not in metadata
 
     def name_in(self, metadata: Mapping[str, Any]) -> str:
         """Return the user's name, or ""."""
         name: object = metadata.get(self.owner_from)
         return name if isinstance(name, str) else ""
 
-    def _identity(self, name: str) -> str | None:
+    def identity_in(self, metadata: Mapping[str, Any]) -> str | None:
+        """Return the identity that the user's name stands for, or None: there is no name, or the map lacks it."""
+        name = self.name_in(metadata)
         if self.names is None or (self.owner_from == OWNER and name in self.names.values()):
             return name or None
         return self.names.get(name) if name else None
@@ -155,33 +180,58 @@ def _adopt_all(client: httpx.Client, stamp: Stamp, *, write: bool) -> Found:
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         for kind, (path, id_name) in KINDS.items():
             task = progress.add_task(kind, total=_answer(client, "POST", f"{path}/count", {}))
-            found_all.counts[kind] = count = Counter(stamped=0, owned=0, unmapped=0, unknown=0)
+            found_all.counts[kind] = count = Counter(dict.fromkeys(COUNTED, 0))
             for found in _all(client, path):
-                metadata: dict[str, Any] = found["metadata"] or {}
-                outcome = _adopt(client, f"{path}/{found[id_name]}", metadata, stamp, write=write)
-                count[outcome] += 1
-                if outcome == "unmapped":
-                    found_all.unmapped.add(stamp.name_in(metadata))
+                plan = _plan(found, stamp)
+                if write and plan.writes:
+                    _write(client, f"{path}/{found[id_name]}", plan.writes)
+                count.update({plan.outcome: 1, "forged": int(plan.forged)})
+                if plan.outcome == "unmapped":
+                    found_all.unmapped.add(stamp.name_in(found["metadata"]))
                 progress.advance(task)
     return found_all
 
 
-def _adopt(client: httpx.Client, path: str, metadata: Mapping[str, Any], stamp: Stamp, *, write: bool) -> str:
-    """Stamp one object; return what became of it.
+class Plan(NamedTuple):
+    """What becomes of one object.
 
-    ``owned`` already, ``stamped``, ``unmapped``: its name is not in the map, or ``unknown``: it has none.
+    Attributes:
+        outcome: ``stamped``, ``owned`` already, ``tenantless``: owned, without the tenant that is asked for,
+            ``unmapped``: its name is not in the map, or ``unknown``: it names nobody, or one that no token can be of.
+        writes: the metadata to write; empty: it is left alone.
+        forged: whether it bears the mark of the server's own assistants and is none of them.
     """
-    if stamp.settled(metadata) or metadata.get(CREATED_BY) == SYSTEM:
-        return "owned"
-    if (mine := stamp.of(metadata)) is None:
-        return "unmapped" if stamp.name_in(metadata) else "unknown"
-    if write:
-        stored = _answer(client, "PATCH", path, {"metadata": mine})["metadata"]
-        if any(stored.get(key) != text for key, text in mine.items()):
-            raise ValueError(
-                "it does not keep the owner: protect() is there already. Run this against the server without"
-            )
-    return "stamped"
+
+    outcome: str
+    writes: Mapping[str, Any]
+    forged: bool
+
+
+def _plan(found: Mapping[str, Any], stamp: Stamp) -> Plan:
+    metadata: Mapping[str, Any] = found["metadata"] or {}
+    marked = metadata.get(CREATED_BY) == SYSTEM
+    if marked and _built_in(found):
+        return Plan("owned", {}, forged=False)
+    mine = {} if stamp.settled(metadata) else stamp.of(metadata)
+    if mine is None:
+        unmapped = stamp.name_in(metadata) and stamp.identity_in(metadata) is None
+        return Plan("unmapped" if unmapped else "unknown", {}, forged=marked)
+    # Everybody may see what bears the mark. Metadata are merged: a key cannot be taken out, only emptied.
+    if writes := {**mine, **({CREATED_BY: None} if marked else {})}:
+        return Plan("stamped", writes, forged=marked)
+    return Plan("tenantless" if stamp.lacks_tenant(metadata) else "owned", {}, forged=False)
+
+
+def _built_in(found: Mapping[str, Any]) -> bool:
+    """Tell whether an object is an assistant that the server made itself: one for each graph, with an id of its own."""
+    graph: object = found.get("graph_id")
+    return isinstance(graph, str) and found.get("assistant_id") == built_in_assistant(graph)
+
+
+def _write(client: httpx.Client, path: str, metadata: Mapping[str, Any]) -> None:
+    stored = _answer(client, "PATCH", path, {"metadata": metadata})["metadata"]
+    if any(stored.get(key) != text for key, text in metadata.items()):
+        raise ValueError("it does not keep the owner: protect() is there already. Run this against the server without")
 
 
 def _all(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
@@ -226,16 +276,19 @@ def _headers(stream: IO[str] | None) -> dict[str, str]:
 
 def _print(found: Found, *, write: bool) -> None:
     table = Table()
-    for heading in ("", "stamped" if write else "to be stamped", "owned already", "not in --map", "without a name"):
-        table.add_column(heading)
+    for heading in ("", *COUNTED.values()):
+        table.add_column("to be stamped" if heading == "stamped" and not write else heading)
     for kind, count in found.counts.items():
-        table.add_row(kind, *(str(number) for number in count.values()))
+        table.add_row(kind, *(str(count[what]) for what in COUNTED))
     show(console(), "stamped" if write else "a dry run: nothing was written", table)
     if found.unmapped:
         beyond = len(found.unmapped) - SHOWN
         more = f" and {beyond} more (--json names them all)" if beyond > 0 else ""
         say("", f"not in --map: {', '.join(repr(name) for name in sorted(found.unmapped)[:SHOWN])}{more}")
-    if any(count["unmapped"] + count["unknown"] for count in found.counts.values()):
+    total = sum(found.counts.values(), Counter[str]())
+    if total["unmapped"] + total["unknown"]:
         console().print("What is unknown stays as it is, and will be seen with @all only.")
-    if not write and any(count["stamped"] for count in found.counts.values()):
+    for what in (what for what in HINTS if total[what]):
+        console().print(HINTS[what])
+    if not write and total["stamped"]:
         console().print("Write it with --write.")

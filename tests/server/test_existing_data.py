@@ -57,6 +57,9 @@ class OldServer:
         assert answer.is_success, answer.text
         return answer.json()
 
+    def delete(self, path: str) -> None:
+        assert self._town.server.ask("DELETE", path, None, x_api_key="old key").is_success
+
     def make(self, **metadata: Any) -> dict[str, str]:
         """Make one of each kind; return their paths."""
         sent = {"metadata": {"job": self.job, **metadata}}
@@ -187,6 +190,69 @@ def test_a_map_whose_second_run_would_go_astray_is_refused(old: OldServer) -> No
     assert (done.exit_code, "an identity is an old name too" in done.output) == (1, True)
 
 
+def test_what_was_written_without_its_tenant_is_counted_and_gets_it_when_asked(old: OldServer, town: Town) -> None:
+    made = old.make(user_id="alice", org_id="acme")
+    old.adopt("--owner-from", "user_id", "--write")
+    again = old.adopt(*BY_USER, "--write", "--json")
+    assert [count["tenantless"] >= 1 for count in counts_of(again)] == [True] * 3
+    assert all("tenant" not in one for one in old.metadata(made))
+    assert "--owner-from owner --tenant-from KEY adds the tenant" in old.adopt(*BY_USER).output
+    done = counts_of(old.adopt("--owner-from", "owner", "--tenant-from", "org_id", "--write", "--json"))
+    assert [count["stamped"] >= 1 for count in done] == [True] * 3
+    assert [(one["owner"], one["tenant"]) for one in old.metadata(made)] == [("alice", "acme")] * 3
+    town.enforce()
+    assert visible(town.person("alice", *EVENTS), made) == [200, 200, 200]
+
+
+def counts_of(done: Result) -> list[dict[str, int]]:
+    counted = json.loads(done.stdout)
+    return [counted[kind] for kind in ("threads", "assistants", "crons")]
+
+
+@pytest.mark.parametrize("owner", [{}, {"owner": "alice", "tenant": "acme"}], ids=["no owner", "an owner"])
+def test_what_a_user_marked_as_the_servers_own_is_its_users_alone(
+    old: OldServer, town: Town, owner: dict[str, str]
+) -> None:
+    made = old.make(user_id="alice", org_id="acme", created_by="system", **owner)
+    assert [count["forged"] for count in counts_of(old.adopt(*BY_USER, "--json"))] == [1, 1, 1]
+    assert [one["created_by"] for one in old.metadata(made)] == ["system"] * 3
+    assert "everybody may see" in old.adopt(*BY_USER, "--write").output
+    assert [count["forged"] for count in counts_of(old.adopt(*BY_USER, "--json"))] == [0, 0, 0]
+    town.enforce()
+    alice, bob = town.person("alice", *EVENTS), town.person("bob", *EVENTS)
+    assert [visible(alice, made), visible(bob, made)] == [[200, 200, 200], [404, 404, 404]]
+
+
+def test_a_mark_of_nobody_known_stays_and_is_counted_until_it_is_deleted(old: OldServer) -> None:
+    made = old.make(created_by="system")
+    for _ in range(2):
+        assert [count["forged"] for count in counts_of(old.adopt(*BY_USER, "--write", "--json"))] == [1, 1, 1]
+    assert [one["created_by"] for one in old.metadata(made)] == ["system"] * 3
+    for path, id_ in made.items():
+        old.delete(f"{path}/{id_}")
+
+
+@pytest.mark.parametrize("tenant", [{"id": "acme"}, 7, True, ["acme", 7], " ", "x" * 256])
+def test_a_tenant_that_no_token_can_name_is_not_taken_for_none(old: OldServer, tenant: object) -> None:
+    made = old.make(user_id="alice", org_id=tenant)
+    assert old.adopt(*BY_USER, "--write").exit_code == 0
+    assert all("owner" not in one and "tenant" not in one for one in old.metadata(made))
+
+
+@pytest.mark.parametrize(("tenant", "stamped"), [(["acme"], "acme"), ("", None), (None, None)])
+def test_a_tenant_is_read_as_a_token_s_is(old: OldServer, tenant: object, stamped: str | None) -> None:
+    made = old.make(user_id="alice", org_id=tenant)
+    old.adopt(*BY_USER, "--write")
+    assert [one["tenant"] for one in old.metadata(made)] == [stamped] * 3
+
+
+@pytest.mark.parametrize("name", ["system", "anonymous", "*", " ", "x" * 256, 7])
+def test_a_name_that_no_token_can_have_is_unknown(old: OldServer, name: object) -> None:
+    made = old.make(user_id=name)
+    old.adopt(*BY_USER, "--write")
+    assert all("owner" not in one for one in old.metadata(made))
+
+
 def test_the_servers_own_assistants_stay_its_own(old: OldServer) -> None:
     old.adopt("--owner-from", "created_by", "--write")
     built_in = old.ask("POST", "/assistants/search", {"metadata": {"created_by": "system"}})
@@ -274,5 +340,5 @@ def test_the_commands_of_the_page_are_commands_that_work(
     Path("names.json").write_text('{"alice@acme.com": "auth0|64f1"}', "utf-8")
     made = old.make(user_id="alice@acme.com", org_id="acme")
     commands = re.findall(r"oidc-auth adopt http://127.0.0.1:2024 (.*)", PAGE.read_text("utf-8"))
-    assert [old.adopt(*shlex.split(command)).exit_code for command in commands] == [0] * 4
+    assert [old.adopt(*shlex.split(command)).exit_code for command in commands] == [0] * 5
     assert [metadata["owner"] for metadata in old.metadata(made)] == ["auth0|64f1"] * 3
