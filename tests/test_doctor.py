@@ -222,6 +222,25 @@ def test_a_redirect_is_an_error_that_names_where_it_leads(tmp_path: Path, issuer
     assert f"{url}/keys redirects to https://elsewhere.test/keys" in text(checks["no-redirects"])
 
 
+class Keyed(LocalIssuer):
+    """A provider that wants a key of its own in the query."""
+
+    def answer(self, path: str) -> Any:
+        return super().answer(path.removesuffix("?key=s3cr3t"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"), [(Fault.REDIRECT, "redirects"), (None, "bytes of"), (Fault.ERROR, "-> 500")]
+)
+def test_a_key_in_the_query_of_an_address_is_not_shown(tmp_path: Path, fault: Fault | None, said: str) -> None:
+    issuer = Keyed(algorithm="ES256")
+    issuer.fault = fault
+    with issuer.served() as url:
+        more, limit = f'jwks_url = "{url}/keys?key=s3cr3t"', "[limits]\nkey_set_bytes = 300\n"
+        shown = run(str(configured(tmp_path, url, more, limits=limit)), "--json").output
+    assert (f"{url}/keys?..." in shown, said in shown, "s3cr3t" in shown) == (True, True, False)
+
+
 @pytest.mark.parametrize(("limit", "status"), [(100_000, "ok"), (300, "warning")])
 def test_an_answer_that_comes_near_the_limit_is_a_warning(
     tmp_path: Path, issuer: LocalIssuer, limit: int, status: str

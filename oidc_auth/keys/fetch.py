@@ -8,7 +8,7 @@ import socket
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
@@ -65,6 +65,16 @@ def permitted_url(url: str) -> str | None:
     if parts.scheme == "http":
         return None if _is_loopback(host) else "http is allowed for loopback only: use https"
     return f"scheme '{parts.scheme}' is not https"
+
+
+def shown_url(url: str) -> str:
+    """Return a URL as messages name it: without user name, query and fragment, which may hold a secret."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that is no URL"
+    plain = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return f"{plain}?..." if parts.query else plain
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

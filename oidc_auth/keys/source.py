@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from ..errors import Code, TokenError, UpstreamError
 from ..observe import KeysFetched, Observer, logger, tell
 from .discovery import key_set_url, metadata_url
-from .fetch import Fetcher, FetchError, permitted_url
+from .fetch import Fetcher, FetchError, permitted_url, shown_url
 from .jwk import Key, UnusableKeyError
 from .keyset import KeySet, read_key_set, select_key
 from .refresh import Ages, Refreshed
@@ -245,17 +245,19 @@ class RemoteKeys:
 
     async def _document(self, url: str) -> dict[str, object]:
         if (why := permitted_url(url)) is not None:
-            raise FetchError(f"{url} is not fetched: {why}")
+            raise FetchError(f"{shown_url(url)} is not fetched: {why}")
+        # A provider may want a key of its own in the query: it stands in no message.
+        asked = f"GET {shown_url(url)}"
         sent = {"accept": "application/json", **await self._authorization(url)}
         try:
             status, headers, body = await self._fetcher("GET", url, sent, None)
         except FetchError as error:
-            raise FetchError(f"GET {url}: {error}") from error
+            raise FetchError(f"{asked}: {error}") from error
         if status != 200:  # noqa: PLR2004 - OK
-            raise FetchError(f"GET {url} -> {status} {headers.get('content-type', '')}".rstrip())
+            raise FetchError(f"{asked} -> {status} {headers.get('content-type', '')}".rstrip())
         if len(body) > self._limits.key_set_bytes:
-            raise FetchError(f"GET {url}: the body is larger than {self._limits.key_set_bytes} bytes")
-        return _json_object(url, body)
+            raise FetchError(f"{asked}: the body is larger than {self._limits.key_set_bytes} bytes")
+        return _json_object(asked, body)
 
     async def _authorization(self, url: str) -> dict[str, str]:
         """Return the header with the token of ``bearer_file``: for the addresses that the operator wrote, no others."""
@@ -277,13 +279,13 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _json_object(url: str, body: bytes) -> dict[str, object]:
+def _json_object(asked: str, body: bytes) -> dict[str, object]:
     try:
         document: object = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise FetchError(f"GET {url}: the body is not JSON") from error
+        raise FetchError(f"{asked}: the body is not JSON") from error
     if not isinstance(document, dict):
-        raise FetchError(f"GET {url}: the body is not a JSON object")
+        raise FetchError(f"{asked}: the body is not a JSON object")
     return document  # pyright: ignore[reportUnknownVariableType] - the keys of a JSON object are strings
 
 

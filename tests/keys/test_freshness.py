@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import traceback
 from itertools import pairwise
-from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -321,7 +322,7 @@ def test_a_refusal_keeps_nothing_of_the_refusals_before_it() -> None:
         for _ in range(5):
             with pytest.raises(UpstreamError) as outage:
                 await door.admit(door.issuer.token())
-            frames.append(sum(1 for error in chain_of(outage.value) for _ in walk_tb(error.__traceback__)))
+            frames.append(sum(1 for error in chain_of(outage.value) for _ in traceback.walk_tb(error.__traceback__)))
         # The first waits for the attempt; all others are refused at once.
         assert len(set(frames[1:])) == 1
 
@@ -475,6 +476,38 @@ def test_keys_at_a_forbidden_address_are_never_fetched(url: str) -> None:
 def test_whatever_a_fetcher_does_is_an_outage_in_our_own_words(answer: Response | BaseException, why: str) -> None:
     outage = outage_of(Strange({DISCOVERY: answer}))
     assert outage.found == f"https://issuer.test: {why}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        FetchError("connection refused"),
+        Response(500, {}, b""),
+        Response(200, {}, b"no JSON"),
+        Response(200, {}, b"[]"),
+        Response(200, {}, b" " * 524_289),
+    ],
+)
+def test_a_key_in_the_query_of_an_address_stands_in_no_message(
+    caplog: pytest.LogCaptureFixture, answer: Response | BaseException
+) -> None:
+    secret = f"{KEYS}?apikey=s3cr3t"
+    table = {"preset": "generic", "issuer": "https://issuer.test", "audience": "agents", "jwks_url": secret}
+    oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=Strange({secret: answer}))
+    with pytest.raises(UpstreamError, match=re.escape(f"GET {KEYS}?...")) as outage:
+        asyncio.run(oidc.authenticate(bearer(LocalIssuer(algorithm="ES256").token())))
+    assert caplog.records
+    assert "s3cr3t" not in "".join(traceback.format_exception(outage.value)) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "url", ["https://u:s3cr3t@issuer.test/keys", "http://issuer.test/keys?s3cr3t", "http://[s3cr3t"]
+)
+def test_an_address_that_is_not_fetched_is_named_without_what_may_be_secret(url: str) -> None:
+    document = f'{{"issuer": "https://issuer.test", "jwks_uri": "{url}"}}'
+    outage = outage_of(Strange({DISCOVERY: Response(200, {}, document.encode())}))
+    assert "is not fetched" in outage.found
+    assert "s3cr3t" not in outage.report()
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...keys.fetch import shown_url
 from .check import Check
 from .finding import Finding, Severity
 
@@ -21,7 +22,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     answered, limit = surroundings.answered(), surroundings.valid().document.limits.key_set_bytes
     for exchange in (exchange for provider in answered for exchange in provider.exchanges):
         if (size := len(exchange.response.body)) > limit / 2:
-            yield Finding(f"{exchange.url}: {size} bytes of {limit}", "raise limits.key_set_bytes")
+            yield Finding(f"{shown_url(exchange.url)}: {size} bytes of {limit}", "raise limits.key_set_bytes")
     yield from surroundings.unanswered()
 
 

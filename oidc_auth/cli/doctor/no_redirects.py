@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...keys.fetch import shown_url
 from .check import Check
 from .finding import Finding, Severity, printable
 
@@ -23,8 +24,10 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
     for provider in surroundings.answered():
         for exchange in provider.exchanges:
             if exchange.response.status in REDIRECTS:
-                target = printable(exchange.response.headers.get("location", "nowhere"))
-                yield Finding(f"{exchange.url} redirects to {target}", "configure the address that answers by itself")
+                target = printable(shown_url(exchange.response.headers.get("location", "nowhere")))
+                yield Finding(
+                    f"{shown_url(exchange.url)} redirects to {target}", "configure the address that answers by itself"
+                )
     yield from surroundings.unanswered()
 
 
