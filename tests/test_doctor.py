@@ -21,7 +21,7 @@ from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 GOOD: dict[str, Any] = {
     "dependencies": [".", "langgraph-oidc-auth"],
@@ -567,17 +567,18 @@ def test_a_server_that_cannot_judge_a_token_is_an_error_and_no_difference(tmp_pa
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
-    """Serve a server that answers everybody the same, on loopback."""
+def answering(status: int, says: Callable[[str], str] = lambda _: "[]") -> Iterator[str]:
+    """Serve a server that answers everybody the same, or repeats of the credential what it likes, on loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             heard.append({name.lower(): value for name, value in self.headers.items()})
             self.rfile.read(int(self.headers["content-length"]))
+            said = says(heard[-1].get("authorization", "")).encode()
             self.send_response(status)
-            self.send_header("content-length", "2")
+            self.send_header("content-length", str(len(said)))
             self.end_headers()
-            self.wfile.write(b"[]")
+            self.wfile.write(said)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
             """Keep quiet."""
@@ -634,6 +635,51 @@ def test_a_token_is_never_sent_unencrypted_to_another_machine(tmp_path: Path) ->
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
     assert "http is allowed for loopback only" in checks["token-works"]["skipped"]
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        lambda field: f"unknown credential {field}",
+        lambda field: f"not understood: {field[7:40]}...",
+        lambda field: f"no such user: {field.split('.')[1] if '.' in field else ''}",
+        lambda field: f'{{"detail":"{field[-20:]}"}}',
+    ],
+    ids=["the field", "its beginning", "the claims", "its end"],
+)
+def test_a_server_that_repeats_the_token_is_shown_without_it(
+    tmp_path: Path, issuer: LocalIssuer, says: Callable[[str], str]
+) -> None:
+    key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
+    file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
+    token = issuer.token(roles=["editor"])
+    with answering(400, says) as url:
+        shown = run(str(file), "--url", url, "--json", token=token).output
+    assert "the server answers 400" in shown
+    assert not any(token[start : start + 12] in shown for start in range(len(token) - 12))
+
+
+def test_what_a_server_says_of_its_own_is_shown(tmp_path: Path, issuer: LocalIssuer) -> None:
+    key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
+    file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
+    with answering(400, lambda _: "request 8d5f2a3e-0000-4000-8000-000000000001 went astray") as url:
+        entry = examined(file, "--url", url, token=issuer.token(roles=["editor"]))["token-works"]
+    assert "(request 8d5f2a3e-0000-4000-8000-000000000001 went astray)" in text(entry)
+
+
+def test_a_token_that_cannot_be_sent_is_no_crash(tmp_path: Path) -> None:
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    with answering(200) as url:
+        entry = examined(file, "--url", url, token="t\u00f6ken")["token-works"]
+    assert "UnicodeEncodeError" in entry["skipped"]
+
+
+@pytest.mark.parametrize("url", ["https://admin:s3cr3t@server.invalid", "http://server.invalid/?s3cr3t", "s3cr3t"])
+def test_an_address_of_a_server_that_may_hold_a_secret_is_not_repeated(tmp_path: Path, url: str) -> None:
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    done = run(str(file), "--url", url, "--json", token="t")
+    assert (done.exit_code, "is expected, without a user name" in done.output) == (2, True), done.output
+    assert "s3cr3t" not in done.output
 
 
 def test_a_token_for_this_machine_never_travels_to_a_proxy(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx
 
 from ...keys.fetch import permitted_url
-from .finding import NotApplicableError
+from .finding import NotApplicableError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AUTHORIZATION = "authorization"
+PIECE = 12
+"""Characters of a token that a server's answer may repeat by chance; from so many on they are not shown."""
+LONGEST_ANSWER = 2_000
 TIMEOUT = 10.0
 """Seconds for one request."""
 SEARCHES: Mapping[str, tuple[str, Mapping[str, object]]] = {
@@ -40,7 +44,7 @@ class RunningServer:
             # Plain http leads to this machine where a token is sent: a proxy of the environment would read it.
             proxied = address.scheme == "https"
             return httpx.post(address, json=body, headers=headers, timeout=TIMEOUT, trust_env=proxied)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
             return f"no answer from {self.url}: {type(error).__name__}"
 
     def credential(self, field: str) -> dict[str, str]:
@@ -54,3 +58,12 @@ class RunningServer:
         if (why := permitted_url(self.url)) is not None:
             raise NotApplicableError(f"no token is sent to {self.url}: {why}")
         return {field: f"Bearer {self.token}" if field == AUTHORIZATION else self.token}
+
+    def said(self, answer: httpx.Response) -> str:
+        """Return the beginning of what an answer says, without what it repeats of the token."""
+        text = printable(answer.text, LONGEST_ANSWER)
+        return re.sub(rf"[\w.~+/=-]{{{PIECE},}}", self._masked, text)[:120]
+
+    def _masked(self, run: re.Match[str]) -> str:
+        pieces = (run[0][start : start + PIECE] for start in range(len(run[0]) - PIECE + 1))
+        return "(the token)" if any(piece in self.token for piece in pieces) else run[0]

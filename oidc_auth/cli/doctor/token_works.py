@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ...config.issuers import ExactIssuer
     from ...config.schema import IssuerTable
     from ...permissions.explain import Explanation
+    from .server import RunningServer
     from .surroundings import Surroundings
 
 SAYS = {200: True, 403: False}
@@ -47,9 +48,11 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
         if isinstance(answer, str):
             raise NotApplicableError(answer)
         if answer.status_code == UNAVAILABLE:
-            yield Finding(f"the server answers 503{_said(answer)}: what it gives cannot be compared", UNAVAILABLE_CURE)
+            yield Finding(
+                f"the server answers 503{_said(server, answer)}: what it gives cannot be compared", UNAVAILABLE_CURE
+            )
             return
-        yield from _compared(permission, answer, why)
+        yield from _compared(permission, server, answer, why)
     if not why.refusal:
         allowed = ", ".join(permission for permission in SEARCHES if why.allows(permission)) or "nothing"
         yield Finding(f"identity {printable(why.identity)}; may {allowed}", severity=Severity.INFO)
@@ -59,18 +62,19 @@ def _exact(table: IssuerTable) -> list[ExactIssuer]:
     return exact_issuers(table.issuer, table.aliases, table.tenants)
 
 
-def _compared(permission: str, answer: httpx.Response, why: Explanation) -> Iterator[Finding]:
+def _compared(permission: str, server: RunningServer, answer: httpx.Response, why: Explanation) -> Iterator[Finding]:
     given = why.allows(permission)
     if why.refusal and answer.status_code in (401, 403):
         return
     if SAYS.get(answer.status_code) is not given:
         expected = "allows" if given else "does not allow"
-        what = f"{permission}: the configuration {expected} it, the server answers {answer.status_code}{_said(answer)}"
+        said = _said(server, answer)
+        what = f"{permission}: the configuration {expected} it, the server answers {answer.status_code}{said}"
         yield Finding(what, "is it the configuration that the server was started with?")
 
 
-def _said(answer: httpx.Response) -> str:
-    return "" if answer.is_success else f" ({printable(answer.text, 120)})"
+def _said(server: RunningServer, answer: httpx.Response) -> str:
+    return "" if answer.is_success else f" ({server.said(answer)})"
 
 
 async def _explained(oidc: OIDCAuth, token: str) -> Explanation:
