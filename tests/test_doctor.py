@@ -270,6 +270,38 @@ def test_clocks_that_differ_by_more_than_the_leeway_are_an_error(
     assert said.partition(" s ")[2] in text(checks["clock-skew"])
 
 
+@pytest.mark.parametrize(
+    ("date", "age"),
+    [
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999", "0"),
+        ("yesterday", "0"),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", "old"),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", "inf"),
+        ("Mon, 01 Jan 2024 00:00:00 GMT", "nan"),
+    ],
+)
+def test_a_time_that_cannot_be_read_is_a_warning_and_no_crash(
+    tmp_path: Path, issuer: LocalIssuer, date: str, age: str
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            issuer.url = f"http://{self.headers['host']}"
+            status, _, body = issuer.answer(self.path)
+            self.send_response_only(status)
+            for name, value in {"date": date, "age": age, "content-length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            """Keep quiet."""
+
+    with serving(Handler) as url:
+        checks = examined(configured(tmp_path, url))
+    assert (checks["keys-reachable"]["status"], checks["clock-skew"]["status"]) == ("ok", "warning")
+    assert f"Date {date}; Age {age}" in text(checks["clock-skew"])
+
+
 class Publishing(LocalIssuer):
     """A provider that publishes exactly these keys."""
 
@@ -584,7 +616,13 @@ def answering(status: int, says: Callable[[str], str] = lambda _: "[]") -> Itera
             """Keep quiet."""
 
     heard.clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    with serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
