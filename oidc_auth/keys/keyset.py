@@ -16,6 +16,10 @@ MOST_MEMBERS = 200
 """Members of a key set that are read, usable or not: reading one holds the event loop for up to 0.3 ms."""
 
 
+LONGEST_KIDS = 500
+"""Characters of the known ids in a message: each token with another one would be refused with all of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeySet:
     """The keys of one issuer that may verify, and why the others may not."""
@@ -36,8 +40,9 @@ class KeySet:
         return kid in self.by_kid
 
     def kids(self) -> str:
-        """Return the known ids, for a message."""
-        return ", ".join(str(key.kid) for key in self.keys) or "none"
+        """Return the known ids, for a message: as many as one line bears."""
+        text = ", ".join(str(key.kid) for key in self.keys) or "none"
+        return text if len(text) <= LONGEST_KIDS else f"{text[:LONGEST_KIDS]} ..."
 
 
 def read_key_set(document: object) -> KeySet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.algorithms import RSAAlgorithm
 from world.tokens import Door, rsa_key, rsa_private
 
-from oidc_auth.errors import Code, ConfigError
+from oidc_auth.errors import Code, ConfigError, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.keyset import MOST_MEMBERS, KeySet, read_key_set
 from oidc_auth.testing.signing import SigningKey, encode_base64url
@@ -188,6 +189,14 @@ def test_one_key_published_twice_is_one_and_leaves_its_place_to_no_other() -> No
     key_set = read_key_set({"keys": [GOOD.jwk(), other.jwk(), GOOD.jwk()]})
     assert [key.kid for key in key_set.keys] == ["good", "other"]
     assert [len(keys) for keys in key_set.by_kid.values()] == [1, 1]
+
+
+def test_many_or_long_kids_fill_no_refusal() -> None:
+    door = Door()
+    door.issuer.published = [{**GOOD.jwk(), "kid": "x" * 1_000 + str(number)} for number in range(100)]
+    with pytest.raises(TokenError, match=r"a kid among x+ \.\.\. ") as refused:
+        asyncio.run(door.admit(door.issuer.token(key=GOOD)))
+    assert (refused.value.code, len(str(refused.value)) < 1_000) == (Code.KEY_UNKNOWN, True)
 
 
 def test_a_set_without_kids_names_none() -> None:
