@@ -39,8 +39,6 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "kubernetes": ("--issuer", "https://kubernetes.default.svc", *AUDIENCE),
 }
 
-CLIENTS_ARE_AUDIENCES = ("entra", "authentik")
-
 
 WITHOUT = ("google", "google-iap", "github-actions", "kubernetes")
 """Providers that have no access tokens for an API of yours."""
@@ -64,14 +62,14 @@ def test_what_it_writes_is_a_valid_configuration(tmp_path: Path, provider: str) 
     written = init(tmp_path / "app", provider)
     assert written.exit_code == 0, written.output
     checked = json.loads(run("check", str(tmp_path / "app" / "oidc-auth.toml"), "--json").output)
-    assert (checked["valid"], len(checked["warnings"])) == (True, 1 if provider in CLIENTS_ARE_AUDIENCES else 0)
+    assert (checked["valid"], len(checked["warnings"])) == (True, 1 if provider == "authentik" else 0)
     assert all("is a client id: an ID token" in warning for warning in checked["warnings"])
     assert checked["roles"] or checked["values"] or checked["accepted"]
 
 
 @pytest.mark.parametrize("provider", sorted(OPTIONS))
 def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> None:
-    said = json.loads(init(tmp_path, provider, "--json").output)
+    said = json.loads(init(tmp_path, provider, "--json").stdout)
     steps = " ".join(said["steps"])
     assert ("agents-api" in steps) == ("agents-api" in OPTIONS[provider])
     assert "{" not in steps.replace("{issuer}", "")
@@ -86,7 +84,7 @@ def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> N
 
 @pytest.mark.parametrize("provider", ["generic", "auth0", "keycloak", "entra", "okta", "cognito"])
 def test_it_says_that_an_api_is_registered_and_no_application(tmp_path: Path, provider: str) -> None:
-    said = json.loads(init(tmp_path, provider, "--json").output)
+    said = json.loads(init(tmp_path, provider, "--json").stdout)
     assert re.search(r"an API,? not an application", " ".join(said["steps"]))
 
 
@@ -119,7 +117,8 @@ def test_an_audience_that_no_token_of_entra_carries_is_warned_of(tmp_path: Path)
     assert "warning: issuer[0]: audience 'api://agents' is in no token of Entra's version 2.0" in result.stderr
     assert "api://api://" not in result.stdout
     assert "its Application (client) ID, a GUID, is the audience" in result.stdout
-    assert run("init", "entra", *OPTIONS["entra"], "--dir", str(tmp_path / "right")).stderr == ""
+    right = run("init", "entra", *OPTIONS["entra"], "--dir", str(tmp_path / "right"))
+    assert "is in no token" not in right.stderr
 
 
 def test_what_binds_a_token_to_this_api_is_written_down(tmp_path: Path) -> None:
