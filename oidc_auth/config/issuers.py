@@ -118,6 +118,24 @@ def _is_one_owners(condition: Condition) -> bool:
     return all(condition.path[0] in PATHS and value.endswith("/*") for value in patterns)
 
 
+def other_realms(table: Table) -> list[str]:
+    """Return the aliases that look like another provider, or another part of it, than the issuer itself."""
+    preset, issuer = preset_of(table), table.get("issuer")
+    known = None if preset is None else preset.settings.get("aliases")
+    theirs: list[str] = [] if known is None else known.value
+    tenants = strings_in(table.get("tenants"))
+    ours = {_realm(exact.issuer) for exact in exact_issuers(issuer if isinstance(issuer, str) else "", [], tenants)}
+    aliases = [alias for alias in strings_in(table.get("aliases")) if alias not in theirs]
+    return [alias for alias in aliases if any(_realm(e.issuer) not in ours for e in exact_issuers(alias, [], tenants))]
+
+
+def _realm(issuer: str) -> str:
+    """Return what tells the parts of a provider apart: a tenant's GUID, else the path, else the host."""
+    host, _, path = issuer.rpartition("://")[2].partition("/")
+    tenant = GUID.search(issuer)
+    return tenant[0] if tenant else path.rstrip("/") or host
+
+
 def client_audiences(table: Table) -> list[str]:
     """Return the audiences that are client ids: an ID token is for the same one, and nothing tells the two apart."""
     clients = {*strings_in(table.get("authorized_parties"))}
@@ -139,9 +157,8 @@ def foreign_audiences(table: Table) -> list[str]:
 def binding_scopes(table: Table) -> dict[str, list[str]]:
     """Return the scopes one of which must be there, by claim, where they and the client alone bind a token."""
     bound = table.get("client_claim") is None or table.get("audience") or _own_conditions(table)
-    return (
-        {} if bound else {claim: [f"{start}*" for start in starts] for claim, starts in _scope_prefixes(table).items()}
-    )
+    prefixes = {} if bound else _scope_prefixes(table)
+    return {claim: [f"{start}*" for start in starts] for claim, starts in prefixes.items()}
 
 
 def _own_conditions(table: Table) -> list[Condition]:

@@ -16,7 +16,7 @@ from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..tokens.claim_path import ClaimPathError, parse_path
-from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants
+from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants, other_realms
 from .presets import preset_of
 from .providers import PRESETS
 from .raw import conditions_in, did_you_mean, kind_of, path_in, strings_in, table_in, tables_in
@@ -86,6 +86,12 @@ def warnings_of(document: Table) -> tuple[str, ...]:
         "Application (client) ID, a GUID in lower case"
         for number, table in issuers
         for text in foreign_audiences(table)
+    ]
+    found += [
+        f"issuer[{number}]: {table.get('issuer')} and its alias {alias} share one space of names, as if they were one "
+        "provider; another one needs an [[issuer]] of its own"
+        for number, table in issuers
+        for alias in other_realms(table)
     ]
     odd = {number: _odd_address(table, must=False) for number, table in issuers}
     found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from world.mapping import ISSUER, NOW, URL, USERS, authenticated, bearer, configured, table, token
 
-from oidc_auth import ConfigError, OIDCAuth, UpstreamError
+from oidc_auth import ConfigError, OIDCAuth, UpstreamError, presets
 from oidc_auth.config.load import load_environment, load_file, load_mapping
 from oidc_auth.testing import Fault, LocalIssuer
 
@@ -536,6 +536,60 @@ def test_a_condition_says_the_same_however_its_claim_is_quoted(path: str) -> Non
     oidc = configured(USERS, issuer=github, identity='"email"', require=require)
     claims = {"iss": github, "email": "a@acme.com", "email_verified": True, "repository_owner_id": "12345"}
     assert authenticated(oidc, **claims).identity == "a@acme.com"
+
+
+REALM = "https://sso.acme.com/realms/a"
+TEMPLATE = "https://login.microsoftonline.com/{tenantid}/v2.0"
+OTHER_GUID = GUID.replace("0", "1")
+
+
+@pytest.mark.parametrize(
+    ("issuer", "aliases", "more", "other"),
+    [
+        (REALM, ["https://sso.acme.com/realms/b"], {}, "https://sso.acme.com/realms/b"),
+        (
+            REALM,
+            ["https://keycloak:8443/realms/a", "https://keycloak:8443/realms/b"],
+            {},
+            "https://keycloak:8443/realms/b",
+        ),
+        ("https://acme.eu.auth0.com/", ["https://evil.eu.auth0.com/"], {}, "https://evil.eu.auth0.com/"),
+        (
+            TEMPLATE,
+            [f"https://sts.windows.net/{OTHER_GUID}/"],
+            {"tenants": [GUID]},
+            f"https://sts.windows.net/{OTHER_GUID}/",
+        ),
+        (f"https://sts.windows.net/{GUID}/", [TEMPLATE], {"tenants": [OTHER_GUID]}, TEMPLATE),
+        (REALM, ["https://keycloak:8443/realms/a"], {}, None),
+        ("https://acme.eu.auth0.com/", ["https://acme.eu.auth0.com", "acme.eu.auth0.com"], {}, None),
+        (TEMPLATE, ["https://sts.windows.net/{tenantid}/"], {"tenants": [GUID]}, None),
+        (f"https://sts.windows.net/{GUID}/", [TEMPLATE], {"tenants": [GUID]}, None),
+    ],
+)
+def test_an_alias_that_is_another_realm_is_warned_of(
+    issuer: str, aliases: list[str], more: dict[str, Any], other: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    configured(USERS, issuer=issuer, aliases=aliases, **more)
+    said = f"{issuer} and its alias {other} share one space of names"
+    assert [said in record.message for record in caplog.records] == ([] if other is None else [True])
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        presets.google(
+            audience="1-a.apps.googleusercontent.com", require={"hd": "acme.com"}, grants={"hd": {"acme.com": "*"}}
+        ),
+        presets.workos("client_01", audience="agents"),
+        presets.cognito("eu-west-1", "p", audience="agents", grants={"cognito:groups": {"a": "*"}}),
+    ],
+)
+def test_the_other_names_that_a_preset_knows_are_not_warned_of(
+    table: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    OIDCAuth.from_dict({"issuer": table})
+    assert caplog.records == []
 
 
 def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
