@@ -135,6 +135,9 @@ def test_a_logout_token_is_refused_by_name(
 def test_a_user_without_a_mapped_role_is_403_and_the_log_names_what_was_read(
     guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture
 ) -> None:
+    values = {"agent-user": ["threads:write"], "agent-admin": ["*:read@all"]}
+    client_roles = {"claim": "resource_access.langgraph-api.roles", "accept": ["threads:*"]}
+    guarded.configure(grant=[{"claim": "realm_access.roles", "values": values}, client_roles])
     role = realm.admin("GET", "/roles/agent-user").json()
     mappings = f"{realm.person('bob')}/role-mappings/realm"
     realm.admin("DELETE", mappings, [role])
