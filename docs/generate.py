@@ -208,6 +208,7 @@ def doctor() -> str:
             "",
             "Every check is read-only. An error ends the command with exit status 1; warnings and notes do not. That a",
             "check finds nothing proves little: it looks at these files, this environment and these answers, now.",
+            "`skipped` says what could not be looked at, such as a provider that did not answer beside one that did.",
             "",
             "| check | severity | what holds when it finds nothing |",
             "|---|---|---|",
