@@ -35,7 +35,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "supabase": ("--project", "abcdefghijklmnop"),
     "clerk": ("--url", "https://clerk.acme.com", "--client", "https://app.acme.com", "--require", "sts=active"),
     "workos": ("--client-id", "client_01", *AUDIENCE),
-    "github-actions": (*AUDIENCE, "--require", "repository_owner_id=12345", "--require", "ref=refs/heads/main"),
+    "github-actions": (*AUDIENCE, "--require", "repository_owner_id=12345", "--require", "repository=acme/agents"),
     "kubernetes": ("--issuer", "https://kubernetes.default.svc", *AUDIENCE),
 }
 
@@ -128,7 +128,7 @@ def test_what_binds_a_token_to_this_api_is_written_down(tmp_path: Path) -> None:
         tomllib.loads((tmp_path / name / "oidc-auth.toml").read_text("utf-8"))["issuer"][0] for name in ("c", "g")
     )
     assert cognito["client_claim"] == {"claim": "client_id", "values": ["WEB", "BATCH"]}
-    assert github["require"] == {"repository_owner_id": "12345", "ref": "refs/heads/main"}
+    assert github["require"] == {"repository_owner_id": "12345", "repository": "acme/agents"}
 
 
 def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(tmp_path: Path) -> None:
@@ -293,6 +293,14 @@ def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
         (("cognito", "--region", "r", "--client", "WEB"), "cognito takes --region and --user-pool"),
         (("google", "--audience", "a"), "google takes --require: Google signs for everybody"),
         (("google", "--audience", "a", "--require", "hd"), "CLAIM=VALUE"),
+        (("github-actions", "--audience", "a"), "github-actions takes --require: GitHub signs for everybody"),
+        *(
+            (
+                ("github-actions", "--audience", "a", "--require", given),
+                "--require repository or repository_id, written out",
+            )
+            for given in ("repository_owner_id=12345", "repository=acme/*")
+        ),
         (("google", "--audience", "a", "--url", "https://x.test"), "google takes no address"),
         (("auth0", "--domain", "a.b.c", "--audience", "a", "--client", "x"), "auth0 takes no --client"),
     ],

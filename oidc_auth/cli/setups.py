@@ -22,6 +22,7 @@ class Setup:
         place: where its steps are taken.
         steps: what to do there, in order; ``{audience}`` stands for this API's name.
         wants: the options it cannot do without, and why.
+        binding: claims one of which ``--require`` must name, in full.
         client: the claim that names the client, for a provider whose tokens name no audience; else "".
     """
 
@@ -30,6 +31,7 @@ class Setup:
     place: str
     steps: list[str]
     wants: dict[str, str] = field(default_factory=dict[str, str])
+    binding: list[str] = field(default_factory=list[str])
     client: str = ""
     examples: dict[str, str] = field(default_factory=dict[str, str])
 

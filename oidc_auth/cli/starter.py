@@ -80,6 +80,9 @@ class Starter:
         for name, given in (("client", self.clients), ("require", self.conditions)):
             if name in setup.wants and not given:
                 yield f"--{name}: {setup.wants[name]}"
+        named = {condition.partition("=")[0] for condition in self.conditions if not condition.endswith("*")}
+        if self.conditions and setup.binding and named.isdisjoint(setup.binding):
+            yield f"--require {' or '.join(setup.binding)}, written out: {setup.wants['require']}"
         if self.clients and not setup.client:
             yield "no --client: its tokens name their audience"
         for condition in self.conditions:

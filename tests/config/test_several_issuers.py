@@ -202,6 +202,7 @@ def test_the_example_lets_people_work_and_deployments_deploy(
     ("changes", "code"),
     [
         ({"repository_owner_id": "666"}, Code.REQUIREMENT_UNMET),
+        ({"repository": "acme/scratch", "repository_id": "778"}, Code.REQUIREMENT_UNMET),
         ({"ref": "refs/heads/feature"}, Code.REQUIREMENT_UNMET),
         ({"aud": "api://agents"}, Code.AUDIENCE_MISMATCH),
         ({"iss": "https://acme.okta.com/oauth2/default"}, Code.SIGNATURE_INVALID),
