@@ -104,10 +104,10 @@ def test_it_says_where_the_steps_are_taken(tmp_path: Path, provider: str, place:
 
 def test_the_next_commands_are_ready_to_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    spaced = json.loads(init(Path("with space"), "generic", "--json").output)["next"]
+    spaced = json.loads(init(Path("with space"), "generic", "--json").stdout)["next"]
     assert spaced[2] == "cd 'with space' && langgraph dev"
     assert {shlex.split(line)[-1] for line in (*spaced[:2], spaced[3])} == {"with space/oidc-auth.toml"}
-    here = json.loads(init(Path(), "generic", "--json").output)["next"]
+    here = json.loads(init(Path(), "generic", "--json").stdout)["next"]
     assert here[2] == "langgraph dev"
 
 
@@ -155,7 +155,7 @@ def test_keycloaks_mapper_is_found_the_same_way_wherever_it_is_told(tmp_path: Pa
         "Client scopes > the one that ends in -dedicated > Configure a new mapper (or Add mapper > By configuration) > "
         "Audience"
     )
-    steps = json.loads(init(tmp_path, "keycloak", "--json").output)["steps"]
+    steps = json.loads(init(tmp_path, "keycloak", "--json").stdout)["steps"]
     guide = (root / "docs" / "providers" / "keycloak.md").read_text("utf-8").partition("## In your own realm")[2]
     example = (root / "examples" / "keycloak" / "oidc-auth.toml").read_text("utf-8").replace("\n# ", " ")
     for told in (" ".join(steps), " ".join(guide.partition("\n## ")[0].split()), example, MAPPER_CURE):
