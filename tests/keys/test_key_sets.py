@@ -14,6 +14,7 @@ from oidc_auth.errors import Code, ConfigError, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.keyset import MOST_MEMBERS, KeySet, read_key_set
 from oidc_auth.testing.signing import SigningKey, encode_base64url
+from oidc_auth.tokens.jws import decode_base64url
 
 GOOD = SigningKey.make("good", "ES256")
 
@@ -224,3 +225,46 @@ def test_of_inline_keys_that_fit_the_named_one_decides() -> None:
     assert len(door.issuer.key_set()["keys"]) == 2
     assert inline.knock(door.issuer.token()) is None
     assert inline.knock(door.issuer.token(header={"kid": None})) is Code.KEY_AMBIGUOUS
+
+
+def negated(jwk: dict[str, Any]) -> dict[str, Any]:
+    """Return the other point of the curve with the same x."""
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    return {**jwk, "y": number(prime - int.from_bytes(decode_base64url(jwk["y"].encode()), "big"))}
+
+
+EDWARDS = [SigningKey.make("key-1", "EdDSA").jwk() for _ in range(2)]
+CURVE = curve_jwk()
+ALIKE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "another modulus": (rsa_jwk(), rsa_jwk(2**2047 + 2**1000 + 1)),
+    "another exponent": (rsa_jwk(), rsa_jwk(exponent=3)),
+    "another x": (CURVE, curve_jwk()),
+    "another y": (CURVE, negated(CURVE)),
+    "another x, of Edwards's curve": (EDWARDS[0], EDWARDS[1]),
+}
+
+
+@pytest.mark.parametrize("pair", ALIKE.values(), ids=ALIKE.keys())
+def test_two_keys_under_one_id_are_two_keys(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+    assert len(read_key_set({"keys": [*pair, pair[0]]}).keys) == 2
+
+
+def test_a_key_that_takes_the_place_of_another_under_its_id_takes_its_tokens_along() -> None:
+    async def tell() -> list[Code | None]:
+        door = Door()
+        old = door.issuer.keys[0]
+        token = door.issuer.token(lifetime=7_200)
+        heard = [await door.hear(token), await door.hear(token)]
+        door.issuer.keys = [SigningKey.make(old.kid, "ES256")]
+        door.clock.move(3_601)
+        return [*heard, await door.hear(token), await door.hear(door.issuer.token())]
+
+    assert asyncio.run(tell()) == [None, None, Code.SIGNATURE_INVALID, None]
+
+
+def test_an_algorithm_that_fits_none_of_several_keys_is_said_beside_theirs() -> None:
+    door = Door()
+    door.issuer.published = [{**CURVE, "kid": "key-1"}, {**rsa_jwk(), "kid": "key-1", "alg": "PS256"}]
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(door.admit(door.issuer.token(header={"alg": "RS256"})))
+    assert (refused.value.expected, refused.value.found) == ("one of ES256, PS256", "RS256")
