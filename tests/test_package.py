@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -144,9 +145,9 @@ def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypa
     assert statuses == [401, 200]
 
 
-def test_the_demo_plays_every_row_as_expected() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "oidc_auth.cli", "demo"],
+def demo(*options: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "oidc_auth.cli", "demo", *options],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -154,9 +155,29 @@ def test_the_demo_plays_every_row_as_expected() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_demo_plays_every_row_as_expected() -> None:
+    done = demo()
     assert "39 of 39 as expected" in done.stdout
     assert "NO " not in done.stdout
     assert (done.stderr, "for this demo only" in done.stdout) == ("", True)
+
+
+def test_the_demo_tells_programs_each_row_and_people_beside() -> None:
+    done = demo("--json")
+    told = json.loads(done.stdout)
+    assert (set(told), told["passed"], len(told["rows"])) == ({"rows", "passed"}, True, 39)
+    assert {key for row in told["rows"] for key in row} == {
+        "caller",
+        "request",
+        "expected",
+        "got",
+        "reason",
+        "passed",
+    }
+    assert "39 of 39 as expected" in done.stderr
 
 
 def test_the_command_line_says_what_to_install_when_its_extra_is_missing() -> None:

@@ -19,10 +19,11 @@ from rich.table import Table
 from ..observe import logger
 from ..testing import LocalIssuer
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
+from .inputs import json_option
 from .people import PEOPLE, token_of
 from .scenario import Row, Scene, rows
 from .screen import console as wide_console
-from .screen import show
+from .screen import print_json, show
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,14 +36,16 @@ REQUEST_TIMEOUT = 20.0
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the server running afterwards, and print curl lines for it.")
-def demo(*, keep: bool) -> None:
+@json_option
+def demo(*, keep: bool, as_json: bool) -> None:
     """Start a local provider and a real LangGraph server, and show what is allowed and what is refused.
 
     Needs no network, no model and no key. Exit status 0 only if every row is as expected.
     """
     # As Ctrl-C does: the server is a child that must not outlive the demo, nor the folder with its tokens.
     signal.signal(signal.SIGTERM, _end)
-    console = wide_console()
+    # With --json the table goes where people look and programs do not.
+    console = wide_console(stderr=as_json)
     started = time.monotonic()
     # A LocalIssuer warns of itself in the log, which nobody reads here: the line about the server says it.
     logger.addHandler(logging.NullHandler())
@@ -56,6 +59,8 @@ def demo(*, keep: bool) -> None:
         played = _play(console, server, issuer)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
+        if as_json:
+            print_json({"rows": [_facts(row) for row in played], "passed": not failed})
         if keep:
             _keep(console, server, issuer, folder)
     sys.exit(1 if failed else 0)
@@ -94,6 +99,11 @@ def _table(played: Iterable[Row]) -> Table:
         cells = (row.caller, row.request, row.expected, row.got, row.reason)
         table.add_row(mark, *(escape(cell) for cell in cells))
     return table
+
+
+def _facts(row: Row) -> dict[str, object]:
+    names = ("caller", "request", "expected", "got", "reason", "passed")
+    return {name: getattr(row, name) for name in names}
 
 
 def _summary(console: Console, played: list[Row], failed: list[Row], seconds: float) -> None:
