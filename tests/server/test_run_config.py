@@ -56,7 +56,33 @@ def on_a_changed_assistant(mallory: Somebody, config: dict[str, Any]) -> Any:
     return mallory("POST", f"{path}/runs/wait", {**RUN, "assistant_id": made["assistant_id"]}).json()["answer"]
 
 
-@pytest.mark.parametrize("way", [on_a_thread, stateless, streamed, on_an_assistant, on_a_changed_assistant])
+def by_context(mallory: Somebody, config: dict[str, Any]) -> Any:
+    return mallory("POST", f"{mallory.thread()}/runs/wait", {**RUN, "context": config}).json()["answer"]
+
+
+def by_an_assistants_context(mallory: Somebody, config: dict[str, Any]) -> Any:
+    made = mallory("POST", "/assistants", {"graph_id": "agent", "context": config}).json()
+    path = mallory.thread()
+    return mallory("POST", f"{path}/runs/wait", {**RUN, "assistant_id": made["assistant_id"]}).json()["answer"]
+
+
+def by_an_assistants_configurable(mallory: Somebody, config: dict[str, Any]) -> Any:
+    return on_an_assistant(mallory, {"configurable": config})
+
+
+WAYS = [
+    on_a_thread,
+    stateless,
+    streamed,
+    on_an_assistant,
+    on_a_changed_assistant,
+    by_context,
+    by_an_assistants_context,
+    by_an_assistants_configurable,
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_no_key_of_a_config_makes_a_run_anothers_or_moves_it_to_anothers_thread(
     bob: Somebody, mallory: Somebody, way: Callable[[Somebody, dict[str, Any]], Any]
 ) -> None:
