@@ -13,7 +13,9 @@ from world.mapping import authenticated, configured
 
 from oidc_auth import Caller, Explanation, OIDCAuth, OIDCAuthError
 from oidc_auth.permissions.decide import Ask, NoRestriction, decide
+from oidc_auth.permissions.mapping import holds, rights_for, rights_of, values_of
 from oidc_auth.permissions.names import EVENTS, NAMES, Reach, split_reach
+from oidc_auth.tokens.claim_path import find
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -207,3 +209,17 @@ def test_a_signed_token_with_any_claims_is_a_caller_or_our_error(claims: dict[st
 def test_a_choice_of_two_tenants_is_none_so_that_one_of_them_less_may_give_one(org: list[str | None]) -> None:
     tenancies = [rules().explain({"sub": "alice", "org": members}).tenancy for members in (org, org[:1])]
     assert [tenancy and tenancy.tenant for tenancy in tenancies] == [None, "acme"]
+
+
+@quick
+@given(claims=claims_)
+def test_what_explain_says_of_each_value_is_what_all_values_give_together(claims: dict[str, Any]) -> None:
+    (mapping,) = rules()._settings.mapping.values()
+    each = [
+        right
+        for grant in mapping.grants
+        if holds(grant.when, claims)
+        for value in values_of(find(claims, grant.path), grant)
+        for right in rights_for(value, grant)
+    ]
+    assert set(map(id, each)) == set(map(id, rights_of(claims, mapping.grants)))
