@@ -106,7 +106,7 @@ def closure(name: str, reach: Reach) -> dict[str, Reach]:
     """Return every name a right implies, itself among them, and how far each reaches.
 
     Within its resource a right keeps its reach; what it needs of another resource is given for own objects only:
-    ``crons:read@all`` must not open everybody's threads. The store knows own and all (DESIGN: no tenant label).
+    ``crons:read@all`` must not open everybody's threads. The store knows own and all: no label names a tenant alone.
     """
     implied: dict[str, Reach] = {}
     resource = name.partition(":")[0]

@@ -29,7 +29,7 @@ PEOPLE = [
 
 
 def digest(tenant: str | None, identity: str) -> str:
-    """Compute the label as DESIGN words it: length in 8 big-endian bytes and UTF-8 bytes, tenant first."""
+    """Compute the label as `label_of` words it: length in 8 big-endian bytes and UTF-8 bytes, tenant first."""
     bytes_ = b"".join(
         struct.pack(">Q", 2**64 - 1)
         if part is None
