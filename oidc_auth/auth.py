@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from dataclasses import dataclass, replace
@@ -143,15 +142,14 @@ class OIDCAuth:
 
     async def _genuine(self, presented: Presented, now: float) -> tuple[_Seen, bool]:
         """Return the verified token, and whether it was seen before under the same keys, or verified now."""
-        admitted = self._verifier.admit(presented, now)
-        key = hashlib.sha256(admitted.segments.text).digest()
-        seen = self._seen.get(key, now)
-        if seen is not None and await self._still_signed(seen, now):
-            return seen, True
-        self._seen.forget(key)
-        token = await self._verifier.verify(admitted, now)
+        seen = self._seen.get(presented.token, now)
+        if seen is not None:
+            if await self._still_signed(seen, now):
+                return seen, True
+            self._seen.forget(presented.token)
+        token = await self._verifier.verify(self._verifier.admit(presented, now), now)
         seen = _Seen(token.remembered(), self._caller(token))
-        self._seen.put(key, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
+        self._seen.put(presented.token, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
         return seen, False
 
     async def _still_signed(self, seen: _Seen, now: float) -> bool:

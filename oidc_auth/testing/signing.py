@@ -60,7 +60,8 @@ def compact(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | byte
 
 
 def _segment(part: Mapping[str, Any] | bytes) -> str:
-    return encode_base64url(part if isinstance(part, bytes) else json.dumps(part).encode())
+    # Without spaces, as providers write it.
+    return encode_base64url(part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode())
 
 
 def encode_base64url(raw: bytes) -> str:

@@ -89,7 +89,7 @@ def diagnose(
     return _with_cure(error, cure)
 
 
-def diagnose_algorithm(error: TokenError, header: Mapping[str, object], payload: bytes, max_depth: int) -> TokenError:
+def diagnose_algorithm(error: TokenError, header: Mapping[str, object], payload: str, max_depth: int) -> TokenError:
     """Return the refusal of an algorithm with the cure that fits, where the provider signed with a secret of its own.
 
     Only then is the payload looked at, and nothing in it decides.
@@ -108,14 +108,14 @@ def diagnose_text(error: TokenError, token: str) -> TokenError:
     # A million dots must not become a million strings.
     parts = token.split(".", JWE_PARTS)
     if len(parts) == JWE_PARTS and error.code is Code.SEGMENTS_WRONG:
-        header = _readable(parts[0].encode(), MAX_HEADER_DEPTH)
+        header = _readable(parts[0], MAX_HEADER_DEPTH)
         known = ", ".join(f"{name}={shown(header[name])}" for name in ("enc", "iss") if name in header)
         kind = f"JWE, {known}" if known else "JWE"
         return _with_cure(error, f"An encrypted token ({kind}), which only its provider can read. {ENCRYPTED_CURE}")
     return error
 
 
-def _readable(segment: bytes, max_depth: int) -> Mapping[str, object]:
+def _readable(segment: str, max_depth: int) -> Mapping[str, object]:
     try:
         return parse_object(decode_base64url(segment), max_depth)
     except TokenError:

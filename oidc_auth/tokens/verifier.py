@@ -71,7 +71,7 @@ class Verifier:
             TokenError: it is not three parts, or its header can be no configured issuer's.
         """
         segments = _segments(presented.token)
-        read = _read_header if len(segments.header) <= SHORT_HEADER else _read_header.__wrapped__
+        read = _read_header if segments.first <= SHORT_HEADER else _read_header.__wrapped__
         header = read(segments.header, self._max_depth)
         try:
             check_algorithm(header, self._algorithms)
@@ -123,7 +123,7 @@ def _segments(token: str) -> Segments:
 
 
 @lru_cache(maxsize=256)
-def _read_header(segment: bytes, max_depth: int) -> Mapping[str, object]:
+def _read_header(segment: str, max_depth: int) -> Mapping[str, object]:
     """Return a header's members. An issuer signs all its tokens under a few headers: each is parsed once."""
     return parse_object(decode_base64url(segment), max_depth)
 

@@ -230,7 +230,7 @@ def test_of_inline_keys_that_fit_the_named_one_decides() -> None:
 def negated(jwk: dict[str, Any]) -> dict[str, Any]:
     """Return the other point of the curve with the same x."""
     prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
-    return {**jwk, "y": number(prime - int.from_bytes(decode_base64url(jwk["y"].encode()), "big"))}
+    return {**jwk, "y": number(prime - int.from_bytes(decode_base64url(jwk["y"]), "big"))}
 
 
 EDWARDS = [SigningKey.make("key-1", "EdDSA").jwk() for _ in range(2)]

@@ -87,13 +87,13 @@ def test_nothing_is_remembered_where_no_entry_is_allowed() -> None:
 def test_the_least_recently_used_value_makes_room() -> None:
     seen: SeenBefore[str] = SeenBefore(2)
     for name in "ab":
-        seen.put(name.encode(), name, until=10)
-    assert seen.get(b"a", 0) == "a"
-    seen.put(b"c", "c", until=10)
-    assert [seen.get(name, 0) for name in (b"a", b"b", b"c")] == ["a", None, "c"]
-    seen.forget(b"a")
-    seen.forget(b"never there")
-    assert [seen.get(b"a", 0), seen.get(b"c", 9.9), seen.get(b"c", 10)] == [None, "c", None]
+        seen.put(name, name, until=10)
+    assert seen.get("a", 0) == "a"
+    seen.put("c", "c", until=10)
+    assert [seen.get(name, 0) for name in "abc"] == ["a", None, "c"]
+    seen.forget("a")
+    seen.forget("never there")
+    assert [seen.get("a", 0), seen.get("c", 9.9), seen.get("c", 10)] == [None, "c", None]
 
 
 def test_tokens_that_differ_in_their_signature_only_never_share_an_entry() -> None:
