@@ -9,11 +9,13 @@ import pytest
 from world.tokens import NOON, Door, Internet, bearer, claims_of, header_of
 
 from oidc_auth import OIDCAuth
-from oidc_auth.errors import MEANINGS, Code, TokenError
-from oidc_auth.testing import LocalIssuer
+from oidc_auth.errors import MEANINGS, Code, OIDCAuthError, TokenError
+from oidc_auth.observe import pseudonym
+from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact
 from oidc_auth.tokens.claim_path import ClaimPathError, parse_path
 from oidc_auth.tokens.diagnose import OTHER_HOST_CURE
+from oidc_auth.tokens.jws import split_token
 from oidc_auth.tokens.states import VerifiedToken
 
 LEEWAY = "leeway 30 s"
@@ -347,3 +349,33 @@ def test_a_diagnosis_keeps_what_was_found() -> None:
 @pytest.mark.parametrize("jti", ["trltcc:a:b", "trltcc:"])
 def test_a_lightweight_token_is_known_by_what_stands_before_the_first_colon(jti: str) -> None:
     assert "has lightweight access tokens" in cure_of(Door(), audience=None, azp="web", jti=jti)
+
+
+@pytest.mark.parametrize("fault", [None, Fault.DOWN])
+def test_a_refusal_says_whose_token_it_was_by_a_pseudonym(fault: Fault | None) -> None:
+    door = Door(audience="others", identity_prefix="acme:")
+    door.issuer.fault = fault
+    with pytest.raises(OIDCAuthError) as refusal:
+        asyncio.run(door.admit(door.issuer.token("alice")))
+    assert refusal.value.code is (Code.AUDIENCE_MISMATCH if fault is None else Code.KEYS_UNAVAILABLE)
+    assert refusal.value.issuer == door.issuer.url
+    assert refusal.value.user == pseudonym("acme:alice")
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [("'a.b.c'", "quotes around it"), ("a.b.c d", "characters that no token has"), ("a.b.c\t", None), (" a.b.c", None)],
+)
+def test_a_header_that_holds_a_token_and_nothing_else_says_so(sent: str, found: str | None) -> None:
+    door = Door(header="x-token")
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(door.oidc.authenticate({"x-token": sent}))
+    said = refusal.value
+    if found is None:
+        assert said.code is not Code.HEADER_MALFORMED
+    else:
+        assert (said.code, said.expected, said.found) == (Code.HEADER_MALFORMED, "a token and nothing else", found)
+
+
+def test_a_token_in_its_parts_is_called_what_it_is() -> None:
+    assert repr(split_token("a.b.c")) == "Segments(...)"
