@@ -112,6 +112,14 @@ def test_a_payload_with_one_broken_value_is_refused(broken: str, spaces: bytes) 
     assert listener.knock(fine[:-1] + b',"extra":' + spaces + BROKEN[broken] + b"}") is Code.JSON_INVALID
 
 
+@pytest.mark.parametrize("space", [" ", "\t", "\n", "\r", "\v", "\f", "\x1c", "\x85", "\xa0", "\u2003", "\ufeff"])
+def test_only_the_four_spaces_of_json_may_stand_around_a_payload(space: str) -> None:
+    listener = Listener()
+    fine = json.dumps(claims_of(listener.door.issuer)).encode()
+    expected = None if space in " \t\n\r" else Code.JSON_INVALID
+    assert [listener.knock(space.encode() + fine), listener.knock(fine + space.encode())] == [expected] * 2
+
+
 @pytest.mark.parametrize("depth", [254, 255])
 def test_a_payload_may_be_as_deep_as_the_configuration_says(depth: int) -> None:
     # Deeper than the faster of the two parsers writes.
