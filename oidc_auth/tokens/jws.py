@@ -76,8 +76,8 @@ def decode_base64url(segment: str) -> bytes:
 
 
 def _decoded(segment: str) -> bytes:
-    # Nothing for whatever is wrong, and no chained error: it would hold the segment.
-    # It also reads padding and the standard alphabet.
+    # Nothing for whatever is wrong, and no chained error: it would hold the segment. What is used below also reads
+    # padding and the standard alphabet: one token would have several spellings.
     if "=" in segment or "+" in segment or "/" in segment:
         return b""
     try:
