@@ -10,7 +10,7 @@ from world.tokens import NOON, Door, Internet, bearer, claims_of, header_of
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import MEANINGS, Code, OIDCAuthError, TokenError
-from oidc_auth.observe import pseudonym
+from oidc_auth.observe import KeysFetched, pseudonym
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact
 from oidc_auth.tokens.claim_path import ClaimPathError, parse_path
@@ -360,6 +360,7 @@ def test_a_refusal_says_whose_token_it_was_by_a_pseudonym(fault: Fault | None) -
     assert refusal.value.code is (Code.AUDIENCE_MISMATCH if fault is None else Code.KEYS_UNAVAILABLE)
     assert refusal.value.issuer == door.issuer.url
     assert refusal.value.user == pseudonym("acme:alice")
+    assert [event.issuer for event in door.events if isinstance(event, KeysFetched)] == [door.issuer.url]
 
 
 @pytest.mark.parametrize(
