@@ -18,6 +18,7 @@ from .permissions.mapping import map_caller
 from .tokens.bearer import check_place, present
 from .tokens.cache import SeenBefore
 from .tokens.checks import shown
+from .tokens.turns import Turns
 from .tokens.verifier import Verifier
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class OIDCAuth:
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
         self._fields = frozenset(self._headers.values())
         self._seen: SeenBefore[_Seen] = SeenBefore(self._settings.cache_entries)
+        self._turns = Turns()
         self._clock = clock
         self._mapper = mapper
         self.observer = observer
@@ -125,6 +127,8 @@ class OIDCAuth:
             TokenError: 401; its ``code`` says which check refused.
             UpstreamError: 503; the provider's keys cannot be had.
         """
+        if self._turns.full:
+            await self._turns.wait()
         now = self._clock()
         try:
             presented = present(
@@ -147,6 +151,7 @@ class OIDCAuth:
             if await self._still_signed(seen, now):
                 return seen, True
             self._seen.forget(presented.token)
+        self._turns.begin()
         token = await self._verifier.verify(self._verifier.admit(presented, now), now)
         seen = _Seen(token.remembered(), self._caller(token))
         self._seen.put(presented.token, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))

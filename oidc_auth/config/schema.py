@@ -159,7 +159,7 @@ class LimitsTable(_Table):
     json_depth: int = Field(default=32, ge=1, le=256)
     key_set_bytes: int = Field(default=524_288, ge=1)
     fetch_timeout: float = Field(default=5, gt=0)
-    refresh_after: Seconds = 600
+    refresh_after: Seconds = 90
     wait_after: Seconds = 3_600
     max_stale: Seconds = 86_400
     retry_after_failure: Seconds = 10

@@ -33,7 +33,7 @@ class Ages:
         retry_when_empty: the same while none is known.
     """
 
-    refresh_after: float = 600
+    refresh_after: float = 90
     wait_after: float = 3600
     max_stale: float = 86_400
     retry_after_failure: float = 10

@@ -365,7 +365,7 @@ ONE_MISTAKE = [
     ({**issuer(), "langgraph": {"studio": "yes"}}, "langgraph.studio", "'deny', 'own' or 'all'", ""),
     ({**issuer(), "langgraph": {"cron_max_age": 0}}, "langgraph.cron_max_age", "greater than 0", ""),
     ({**issuer(), "langgraph": {"cron_max_age": float("inf")}}, "langgraph.cron_max_age", "finite", ""),
-    ({**issuer(), "limits": {"wait_after": 300}}, "limits.wait_after", "less than refresh_after", "at least 600"),
+    ({**issuer(), "limits": {"wait_after": 60}}, "limits.wait_after", "less than refresh_after", "at least 90"),
     ({**issuer(), "limits": {"max_stale": 600}}, "limits.max_stale", "less than wait_after", "at least 3600"),
     ({**issuer(), "limits": {"token_bytes": 1.5}}, "limits.token_bytes", "a whole number; found a number", ""),
     ({**issuer(), "limits": {"fetch_timeout": 0}}, "limits.fetch_timeout", "greater than 0", ""),

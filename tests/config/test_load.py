@@ -387,7 +387,7 @@ def test_the_defaults_are_the_products() -> None:
         "json_depth": 32,
         "key_set_bytes": 524_288,
         "fetch_timeout": 5,
-        "refresh_after": 600,
+        "refresh_after": 90,
         "wait_after": 3_600,
         "max_stale": 86_400,
         "retry_after_failure": 10,
