@@ -204,6 +204,45 @@ def test_during_an_outage_nobody_waits_for_the_attempt_that_another_makes() -> N
     story(tell)
 
 
+@pytest.mark.parametrize(("age", "waits"), [(3_599, False), (3_600, False), (3_601, True)])
+def test_after_a_failure_one_request_waits_for_keys_that_are_older_than_an_hour(age: float, *, waits: bool) -> None:
+    async def tell(door: Door) -> None:
+        await greet(door)
+        door.issuer.fault = Fault.DOWN
+        door.clock.move(age - 10)
+        assert await greet(door) is None
+        await turns()
+        door.clock.move(10)
+        door.issuer.fault = Fault.STALL
+        request = asyncio.create_task(greet(door))
+        await turns()
+        assert request.done() is not waits
+        door.issuer.release.set()
+        assert await request is None
+
+    story(tell)
+
+
+@pytest.mark.parametrize(("age", "wait"), [(DAY - 1, False), (DAY, False), (DAY + 1, True)])
+def test_beside_an_attempt_all_others_wait_once_the_keys_are_older_than_a_day(age: float, *, wait: bool) -> None:
+    async def tell(door: Door) -> None:
+        await greet(door)
+        door.issuer.fault = Fault.DOWN
+        door.clock.move(age - 10)
+        assert await greet(door) is None
+        door.clock.move(10)
+        door.issuer.fault = Fault.STALL
+        first = asyncio.create_task(greet(door))
+        await turns()
+        others = [asyncio.create_task(greet(door)) for _ in range(3)]
+        await turns()
+        assert [other.done() for other in others] == [not wait] * 3
+        door.issuer.release.set()
+        assert await asyncio.gather(first, *others) == [None] * 4
+
+    story(tell)
+
+
 def test_for_a_day_no_valid_token_is_refused_and_after_it_none_is_accepted() -> None:
     async def tell(door: Door) -> None:
         await greet(door)

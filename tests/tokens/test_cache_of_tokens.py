@@ -9,12 +9,13 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from world.tokens import Door, turns
+from world.tokens import Door, claims_of, text_of, turns
 
 from oidc_auth.errors import Code, OIDCAuthError, TokenError
 from oidc_auth.permissions.caller import Caller
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
+from oidc_auth.tokens import verifier
 from oidc_auth.tokens.bearer import present
 from oidc_auth.tokens.cache import SeenBefore
 from oidc_auth.tokens.jws import split_token
@@ -254,6 +255,19 @@ def test_nothing_that_lives_on_holds_the_token_s_text() -> None:
     assert holders({"token": token}, *parts) == [token] * 3
     assert holders((door.oidc, door.events, caller), token, *parts) == []
     assert not any(part.encode() in pickle.dumps(caller) for part in parts)
+
+
+@pytest.mark.parametrize(("length", "remembered"), [(384, True), (385, False)])
+def test_a_header_is_remembered_up_to_512_characters(length: int, *, remembered: bool) -> None:
+    door = Door()
+    # 36 bytes stand around the x.
+    header = {"alg": "ES256", "kid": "key-1", "x": "x" * (length - 36)}
+    token = compact(header, text_of(claims_of(door.issuer)), door.issuer.keys[0])
+    assert door.knock(token) is None
+    segment = token.split(".")[0]
+    assert (len(segment) <= 512) is remembered
+    # A stranger chooses their headers: what lives on after a request is bounded in number and in length.
+    assert bool(holders(vars(verifier), segment)) is remembered
 
 
 def test_no_repr_shows_a_token_or_its_claims() -> None:
