@@ -36,6 +36,11 @@ CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"sub": 42}, {}, "a string in sub", "a int"),
     ({"org": 1}, {"tenant": "org"}, "a string in org", "1"),
     ({"org": "x"}, {"require": {"org": ["acme", ""]}}, "org in '', acme", "'x'"),
+    ({}, {"require": {"org": "acme"}}, "org in acme", "none"),
+    ({"org": None}, {"require": {"org": "acme"}}, "org in acme", "none"),
+    # Scopes stand between single spaces (RFC 6749 §3.3), and only scope and scp hold them.
+    ({"scope": "a\tagents"}, {"require": {"scope": "agents"}}, "scope in agents", "'a\\tagents'"),
+    ({"scope": {"of": "a agents"}}, {"require": {"scope.of": "agents"}}, "scope.of in agents", "'a agents'"),
     (
         {"client_id": "x", "org": "acme"},
         {"client_claim": {"claim": "client_id", "values": "web"}, "require": {"org": "acme"}},
@@ -60,6 +65,21 @@ def test_a_refused_claim_is_said_beside_what_would_do(
     door = Door(**settings)
     token = compact(header_of(door.issuer), claims_of(door.issuer, **claims), door.issuer.keys[0])
     assert heard(door, token) == (expected, found)
+
+
+@pytest.mark.parametrize("scope", ["agents", "a agents", ["a", "agents"]])
+def test_one_of_several_scopes_meets_a_requirement(scope: object) -> None:
+    door = Door(require={"scope": "agents"})
+    token = compact(header_of(door.issuer), claims_of(door.issuer, scope=scope), door.issuer.keys[0])
+    assert door.knock(token) is None
+
+
+def test_what_a_preset_requires_is_said_to_be_the_preset_s() -> None:
+    url = "https://acme.supabase.co/auth/v1"
+    grant = {"accept": "*", "claim": "scope"}
+    door = Door(url=url, preset="supabase", audience="agents", grant=grant, jwks_url=f"{url}/keys")
+    cure = "Preset 'supabase' requires role = 'authenticated' of every token (docs/providers.md)."
+    assert cure_of(door, role="anon") == cure
 
 
 @pytest.mark.parametrize(
@@ -208,6 +228,13 @@ NO_BASE64URL = "nothing, a character outside the alphabet, an impossible length,
 )
 def test_a_text_that_is_no_token_is_said_beside_what_one_is(text: str, expected: str, found: str) -> None:
     assert heard(Door(), text) == (expected, found)
+
+
+@pytest.mark.parametrize("text", ["opaque", "a.b", "a.b.c.d", "a.b.c.d.e.f", "YQ.YQ.YQ"])
+def test_a_text_of_another_number_of_parts_is_not_taken_for_an_encrypted_token(text: str) -> None:
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(Door().admit(text))
+    assert refusal.value.cure == MEANINGS[refusal.value.code].cure
 
 
 @pytest.mark.parametrize(
@@ -380,3 +407,12 @@ def test_a_header_that_holds_a_token_and_nothing_else_says_so(sent: str, found: 
 
 def test_a_token_in_its_parts_is_called_what_it_is() -> None:
     assert repr(split_token("a.b.c")) == "Segments(...)"
+
+
+@pytest.mark.parametrize(
+    ("around", "code"),
+    [("{}", None), (" \t{}\t ", None), ("\x0b{}", Code.BASE64URL_INVALID), ("Bearer {}", Code.HEADER_MALFORMED)],
+)
+def test_a_bare_token_stands_between_spaces_and_tabs_and_nothing_else(around: str, code: Code | None) -> None:
+    door = Door(header="x-assertion")
+    assert door.knock({"x-assertion": around.format(door.issuer.token())}) is code
