@@ -127,8 +127,6 @@ class OIDCAuth:
             TokenError: 401; its ``code`` says which check refused.
             UpstreamError: 503; the provider's keys cannot be had.
         """
-        if self._turns.full:
-            await self._turns.wait()
         now = self._clock()
         try:
             presented = present(
@@ -151,7 +149,10 @@ class OIDCAuth:
             if await self._still_signed(seen, now):
                 return seen, True
             self._seen.forget(presented.token)
-        self._turns.begin()
+        # Only who is not known by now waits for a turn: what strangers send holds up none of those who are.
+        if (turn := self._turns.join()) is not None:
+            await turn
+            now = self._clock()
         token = await self._verifier.verify(self._verifier.admit(presented, now), now)
         seen = _Seen(token.remembered(), self._caller(token))
         self._seen.put(presented.token, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))

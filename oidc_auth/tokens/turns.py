@@ -3,71 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from dataclasses import dataclass, field
 
 from ..keys.refresh import SLICE
 
 
-class Turns:
-    """Lets about 32 tokens be verified in one turn of the event loop; requests after them wait for a later turn.
+class Turns(threading.local):
+    """Spreads a crowd over turns of the event loop: 32 newcomers go on in each, the others wait.
 
-    Half of each turn is for those who wait, in their order, and half for newcomers: a thousand made-up tokens do not
-    hold up the genuine one that comes after them.
+    Beside the newcomers, 16 of those who wait go on in each turn, or an eighth of them if that is more: in the order
+    they came, and the faster the more they are. So a thousand made-up tokens do not stop the loop, hardly hold up the
+    genuine one that comes after them, and never pile up, however long a turn takes for other reasons.
+
+    One for all event loops: each thread has a count of its own.
     """
 
     def __init__(self) -> None:
         self._crowd: _Crowd | None = None
 
-    @property
-    def full(self) -> bool:
-        """Whether this turn has had its share."""
-        return self._crowd is not None and self._crowd.begun >= SLICE
-
-    def begin(self) -> None:
-        """Count one verification in this turn."""
-        self._here().count()
-
-    async def wait(self) -> None:
-        """Return in a later turn, or at once if this one is not full."""
-        crowd = self._here()
-        if crowd.begun >= SLICE:
-            await crowd.join()
-
-    def _here(self) -> _Crowd:
-        loop = asyncio.get_running_loop()
-        # A crowd of another loop goes on there, or has ended with it.
-        if self._crowd is None or self._crowd.loop is not loop:
-            self._crowd = _Crowd(loop)
-        return self._crowd
+    def join(self) -> asyncio.Future[None] | None:
+        """Return None to whoever may go on at once, else what to wait for."""
+        loop, crowd = asyncio.get_running_loop(), self._crowd
+        # A loop that ended took its crowd with it.
+        if crowd is None or crowd.loop is not loop:
+            self._crowd = crowd = _Crowd(loop)
+        return crowd.join()
 
 
 @dataclass(slots=True)
 class _Crowd:
     loop: asyncio.AbstractEventLoop
-    begun: int = 0
-    ends: bool = False
+    newcomers: int = 0
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque[asyncio.Future[None]])
+    turns: bool = False
 
-    def count(self) -> None:
-        self.begun += 1
-        if not self.ends:
-            self.ends = True
-            self.loop.call_soon(self.end_turn)
-
-    def join(self) -> asyncio.Future[None]:
-        waiter = self.loop.create_future()
+    def join(self) -> asyncio.Future[None] | None:
+        if not self.turns:
+            self.turns = True
+            self.loop.call_soon(self.next_turn)
+        self.newcomers += 1
+        if self.newcomers <= SLICE:
+            return None
+        waiter: asyncio.Future[None] = self.loop.create_future()
         self.waiting.append(waiter)
         return waiter
 
-    def end_turn(self) -> None:
-        """Begin the next turn with half a slice of those who wait; with none left, nothing more is to be done."""
-        self.begun = 0
-        going = [self.waiting.popleft() for _ in range(min(SLICE // 2, len(self.waiting)))]
-        for waiter in going:
+    def next_turn(self) -> None:
+        self.newcomers, self.turns = 0, bool(self.waiting)
+        if self.turns:
+            # Before anything that may fail: nobody must be left waiting.
+            self.loop.call_soon(self.next_turn)
+        for _ in range(min(len(self.waiting), max(SLICE // 2, len(self.waiting) // 8))):
+            waiter = self.waiting.popleft()
             # A cancelled request leaves its future behind.
             if not waiter.done():
                 waiter.set_result(None)
-        self.ends = bool(going)
-        if going:
-            self.loop.call_soon(self.end_turn)
