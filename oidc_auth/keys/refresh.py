@@ -176,7 +176,13 @@ class Refreshed(Generic[T]):
 
 async def _release(waiters: deque[asyncio.Future[None]]) -> None:
     while waiters:
-        for waiter in [waiters.popleft() for _ in range(min(SLICE, len(waiters)))]:
-            if not waiter.done():
-                waiter.set_result(None)
+        let_go(waiters, SLICE)
         await asyncio.sleep(0)
+
+
+def let_go(waiters: deque[asyncio.Future[None]], count: int) -> None:
+    """Let the first ``count`` of those who wait go on; a cancelled request has left its future behind."""
+    for _ in range(min(count, len(waiters))):
+        waiter = waiters.popleft()
+        if not waiter.done():
+            waiter.set_result(None)

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
-from ..keys.refresh import SLICE
+from ..keys.refresh import SLICE, let_go
 
 
 class Turns(threading.local):
@@ -55,8 +55,4 @@ class _Crowd:
         if self.turns:
             # Before anything that may fail: nobody must be left waiting.
             self.loop.call_soon(self.next_turn)
-        for _ in range(min(len(self.waiting), max(SLICE // 2, len(self.waiting) // 8))):
-            waiter = self.waiting.popleft()
-            # A cancelled request leaves its future behind.
-            if not waiter.done():
-                waiter.set_result(None)
+        let_go(self.waiting, max(SLICE // 2, len(self.waiting) // 8))
