@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt.algorithms import get_default_algorithms
 
 from ..errors import Code, TokenError
+from ..json_values import is_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +27,13 @@ ASYMMETRIC = frozenset(
 """Every algorithm we verify: no HS*, whose key would have to be shared, and no ``none``."""
 
 _RSA = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
-_BY_CURVE: Mapping[object, frozenset[str]] = {
-    "P-256": frozenset({"ES256"}),
-    "P-384": frozenset({"ES384"}),
-    "P-521": frozenset({"ES512"}),
+_BY_CURVE: Mapping[str, frozenset[str]] = {
+    "EC P-256": frozenset({"ES256"}),
+    "EC P-384": frozenset({"ES384"}),
+    "EC P-521": frozenset({"ES512"}),
     # One algorithm, two names: EdDSA (RFC 8037) and Ed25519 (RFC 9864).
-    "Ed25519": frozenset({"EdDSA", "Ed25519"}),
-    "Ed448": frozenset({"EdDSA"}),
+    "OKP Ed25519": frozenset({"EdDSA", "Ed25519"}),
+    "OKP Ed448": frozenset({"EdDSA"}),
 }
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -75,12 +76,14 @@ def check_signature(key: Key, algorithm: str, signing_input: bytes, signature: b
         raise TokenError(Code.SIGNATURE_INVALID, expected=f"a signature of key {key.kid!r}")
 
 
-def read_key(jwk: Mapping[str, object]) -> Key:
+def read_key(jwk: object) -> Key:
     """Return the key that a JWK describes (RFC 7517 §4).
 
     Raises:
-        UnusableKeyError: a symmetric or private key, not for signatures, too weak, or broken.
+        UnusableKeyError: no object, a symmetric or private key, not for signatures, too weak, or broken.
     """
+    if not is_object(jwk):
+        raise UnusableKeyError("it is not an object")
     algorithms = _algorithms(jwk)
     _check_purpose(jwk)
     public = _public_key(jwk, algorithms)
@@ -90,7 +93,7 @@ def read_key(jwk: Mapping[str, object]) -> Key:
 
 
 def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
-    possible = _RSA if jwk.get("kty") == "RSA" else _by_curve(jwk)
+    possible = _RSA if jwk.get("kty") == "RSA" else _BY_CURVE.get(f"{jwk.get('kty')} {jwk.get('crv')}")
     if not possible:
         raise UnusableKeyError(f"kty {jwk.get('kty')!r} with crv {jwk.get('crv')!r} is not for signatures we verify")
     named = jwk.get("alg")
@@ -100,12 +103,6 @@ def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
         raise UnusableKeyError(f"alg {named!r} does not fit kty {jwk.get('kty')!r}")
     # A key named EdDSA also verifies tokens that say Ed25519: the same algorithm.
     return possible if jwk.get("kty") == "OKP" else frozenset({named})
-
-
-def _by_curve(jwk: Mapping[str, object]) -> frozenset[str]:
-    curve = jwk.get("crv")
-    kty = {"P": "EC", "E": "OKP"}.get(curve[:1]) if isinstance(curve, str) else None
-    return _BY_CURVE.get(curve, frozenset()) if kty and jwk.get("kty") == kty else frozenset()
 
 
 def _check_purpose(jwk: Mapping[str, object]) -> None:
@@ -128,7 +125,7 @@ def _key_id(jwk: Mapping[str, object]) -> str | None:
 def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> object:
     algorithm = min(algorithms - {"Ed25519"})
     try:
-        return cast("object", jwt.PyJWK(dict(jwk), algorithm=algorithm).key)
+        return jwt.PyJWK(dict(jwk), algorithm=algorithm).key
     except Exception as error:
         # Whatever one broken member makes the parser do, it must not hurt its neighbours.
         raise UnusableKeyError(f"it cannot be read ({type(error).__name__})") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..errors import Code, TokenError
+from ..json_values import is_list, is_object
 from .jwk import Key, UnusableKeyError, read_key
 
 if TYPE_CHECKING:
@@ -53,32 +54,27 @@ def read_key_set(document: object) -> KeySet:
     Raises:
         UnusableKeyError: not a JWK Set, or not one usable key in it.
     """
-    members = cast("Mapping[str, object]", document).get("keys") if isinstance(document, dict) else None
-    if not isinstance(members, list):
+    members = document.get("keys") if is_object(document) else None
+    if not is_list(members):
         raise UnusableKeyError("it is not a JWK Set: no array 'keys'")
-    keys, skipped = _sort(cast("list[object]", members))
+    keys, skipped = _sort(members)
     if not keys:
         raise UnusableKeyError(f"it holds no usable key ({'; '.join(skipped) or 'it is empty'})")
     return KeySet(keys, skipped)
 
 
 def _sort(members: Sequence[object]) -> tuple[tuple[Key, ...], tuple[str, ...]]:
-    keys: dict[Key, None] = {}
+    keys: list[Key] = []
     skipped: list[str] = []
     for position, member in enumerate(members[:MOST_MEMBERS]):
         try:
-            keys[read_key(_object(member))] = None
+            keys.append(read_key(member))
         except UnusableKeyError as reason:
             skipped.append(f"key {position}: {reason}")
     if (more := len(members) - MOST_MEMBERS) > 0:
         skipped.append(f"{more} more: only the first {MOST_MEMBERS} are read")
-    return tuple(keys), tuple(skipped)
-
-
-def _object(member: object) -> Mapping[str, object]:
-    if not isinstance(member, dict):
-        raise UnusableKeyError("it is not an object")
-    return cast("Mapping[str, object]", member)
+    # The same key twice is one.
+    return tuple(dict.fromkeys(keys)), tuple(skipped)
 
 
 def select_key(key_set: KeySet, algorithm: str, kid: str | None) -> Key:
@@ -96,7 +92,7 @@ def known_keys(key_set: KeySet, kid: str | None) -> tuple[Key, ...]:
     Raises:
         TokenError: ``key_unknown``.
     """
-    known = key_set.keys if kid is None else key_set.by_kid.get(kid, ())
+    known = key_set.keys if kid is None else key_set.by_kid.get(kid)
     if not known:
         raise TokenError(Code.KEY_UNKNOWN, expected=f"a kid among {key_set.kids()}", found=repr(kid)[:80])
     return known

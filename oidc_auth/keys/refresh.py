@@ -21,6 +21,10 @@ SLICE = 32
 """How many waiters go on in one turn of the loop: a thousand signatures in a row would stop it for 50 ms."""
 
 
+NOTHING = "nothing was loaded"
+"""The failure of a value that nobody has tried to load to the end: the server was stopped meanwhile."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ages:
     """When a value is young, old and too old. All in seconds.
@@ -73,7 +77,7 @@ class Refreshed(Generic[T]):
         self.failed_at: float | None = None
         # What the last failed attempt said, not the exception: raised again and again, it would keep the frames of
         # every request that it refused, with their tokens.
-        self.failure = ""
+        self.failure = NOTHING
         self.loads = 0
 
     def young(self, now: float) -> T | None:
@@ -138,7 +142,7 @@ class Refreshed(Generic[T]):
 
     def _usable(self, now: float) -> T:
         if self.value is None or self.loaded_at is None or now - self.loaded_at > self._ages.max_stale:
-            raise LookupError(self.failure or "nothing was loaded")
+            raise LookupError(self.failure)
         return self.value
 
     def flying(self) -> bool:
@@ -168,7 +172,7 @@ class Refreshed(Generic[T]):
         else:
             self.value, self.loaded_at = value, now
             self.loads += 1
-            self.failed_at, self.failure = None, ""
+            self.failed_at, self.failure = None, NOTHING
         finally:
             self._flight = None if self._flight is flight else self._flight
             await _release(flight.waiters)

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from cachetools import LRUCache
 
 from ..errors import Code, TokenError, UpstreamError
+from ..json_values import is_object
 from ..observe import KeysFetched, Observer, logger, tell
 from .discovery import key_set_url, metadata_url
 from .fetch import Fetcher, FetchError, permitted_url, shown_url
@@ -116,7 +117,7 @@ class RemoteKeys:
         fetcher: brings the documents.
         limits: the bounds.
         observer: hears of each attempt.
-        allowance: for the fetches that unknown kids cause, where several issuers of one provider share it.
+        allowance: for the fetches that unknown kids cause; several issuers of one provider share it.
     """
 
     def __init__(
@@ -127,8 +128,8 @@ class RemoteKeys:
         fetcher: Fetcher,
         limits: KeyLimits,
         observer: Observer,
+        allowance: Bucket,
         bearer_file: str | None = None,
-        allowance: Bucket | None = None,
     ) -> None:
         self._issuer = issuer
         self._bearer_file = bearer_file
@@ -139,7 +140,7 @@ class RemoteKeys:
         self._observer = observer
         self._generation = 0
         self._keys: Refreshed[KeySet] = Refreshed(self._load, limits.ages)
-        self._bucket = allowance or Bucket(limits.unknown_kid_fetches, limits.unknown_kid_window)
+        self._bucket = allowance
         self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
         self._warned_at: float | None = None
 
@@ -179,7 +180,8 @@ class RemoteKeys:
         return TokenError(error.code, expected=expected, found=error.found)
 
     def _known_absent(self, kid: str, now: float) -> bool:
-        return 0 <= now - self._absent.get(kid, float("-inf")) < self._limits.unknown_kid_window
+        asked_at = self._absent.get(kid)
+        return asked_at is not None and 0 <= now - asked_at < self._limits.unknown_kid_window
 
     async def _ask_again(self, key_set: KeySet, kid: str, now: float) -> KeySet:
         """Fetch for an unknown kid: a key just rotated in is accepted at once, a flood of made-up kids costs two."""
@@ -220,7 +222,7 @@ class RemoteKeys:
 
     def _why(self) -> str:
         """Return the failure, bounded: a provider chooses parts of it."""
-        return (self._keys.failure or "nothing was loaded")[:LONGEST_FAILURE]
+        return self._keys.failure[:LONGEST_FAILURE]
 
     async def _load(self) -> KeySet:
         """Fetch a new key set. Only one that is good replaces the old one; whatever goes wrong is a FetchError."""
@@ -284,9 +286,9 @@ def _json_object(asked: str, body: bytes) -> dict[str, object]:
         document: object = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise FetchError(f"{asked}: the body is not JSON") from error
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise FetchError(f"{asked}: the body is not a JSON object")
-    return document  # pyright: ignore[reportUnknownVariableType] - the keys of a JSON object are strings
+    return document
 
 
 def _failure(error: Exception, timeout: float) -> FetchError:

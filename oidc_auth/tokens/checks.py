@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 from ..errors import Code, TokenError
+from ..json_values import is_list, is_object
 from ..keys.jwk import check_signature
 from ..keys.keyset import fitting_keys, known_keys, the_only_key
 from . import bearer, jws
@@ -228,8 +229,8 @@ def named_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
     without a choice.
     """
     value = find(claims, rule.path)
-    if rule.keys and isinstance(value, dict):
-        value = list(cast("dict[str, object]", value))
+    if rule.keys and is_object(value):
+        value = list(value)
     names = [] if value in (None, MISSING, "") else _members(value)
     if len(names) != 1:
         return None if all(isinstance(name, str) for name in names) else MISSING
@@ -280,7 +281,7 @@ def meets(value: object, requirement: Requirement) -> bool:
 
 
 def _members(value: object) -> list[object]:
-    return cast("list[object]", value) if isinstance(value, list) else [value]
+    return value if is_list(value) else [value]
 
 
 def _time(claims: Mapping[str, object], name: str, code: Code) -> float | None:

@@ -10,6 +10,7 @@ import orjson
 from pydantic_core import CoreConfig, SchemaValidator, ValidationError, core_schema
 
 from ..errors import Code, TokenError
+from ..json_values import is_object
 
 # Its base64 is strict about alphabet, length and unused bits, and compiled. Not through pydantic itself: a plugin for
 # tracing would be shown each token.
@@ -90,9 +91,9 @@ def _decoded(segment: str) -> bytes:
 def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
     """Return the JSON object in ``raw``. Raises TokenError ``json_invalid`` (RFC 7519 §4, RFC 8725 §2.4)."""
     parsed = _strictly_parsed(raw, max_depth)
-    if not isinstance(parsed, dict):
+    if not is_object(parsed):
         raise TokenError(Code.JSON_INVALID, expected="one JSON object in UTF-8, no name twice")
-    return cast("dict[str, object]", parsed)
+    return parsed
 
 
 def _strictly_parsed(raw: bytes, max_depth: int) -> object:

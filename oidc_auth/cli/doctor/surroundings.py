@@ -18,7 +18,7 @@ from ...config.raw import table_in
 from ...errors import ConfigError, UpstreamError
 from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, permitted_url
-from ...keys.source import KeyLimits, RemoteKeys
+from ...keys.source import Bucket, KeyLimits, RemoteKeys
 from ...observe import silent
 from ..inputs import load
 from ..langgraph_json import LANGGRAPH_JSON
@@ -226,6 +226,8 @@ async def _ask(provider: Provider, limits: LimitsTable) -> Provider:
         limits=KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes),
         observer=silent,
         bearer_file=table.bearer_file,
+        # No token is looked at here, so that no kid is unknown.
+        allowance=Bucket(0, 0),
     )
     try:
         await keys.current(time.time())
