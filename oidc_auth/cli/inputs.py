@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 import click
 
 from ..auth import OIDCAuth
 from ..config.load import FILE_NAME, Loaded, load_environment, load_file
 from ..errors import ConfigError
+from ..json_values import is_object
 from .langgraph_json import LANGGRAPH_JSON, environment_of
 
 TOKEN_VARIABLE = "OIDC_AUTH_TOKEN"
@@ -65,9 +66,9 @@ def read_claims(stream: IO[str]) -> dict[str, object]:
         raise click.ClickException(
             "--claims: not JSON: the decoded claims are expected; a token: --token-file"
         ) from None
-    if not isinstance(claims, dict):
+    if not is_object(claims):
         raise click.ClickException("--claims: a JSON object of claims is expected")
-    return cast("dict[str, object]", claims)
+    return claims
 
 
 def read_token(stream: IO[str] | None) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
+from ..json_values import is_list, is_object
 from ..tokens.checks import shown
 from .lint import consequences, lint, warnings_of
 from .presets import expanded
@@ -130,12 +131,12 @@ def _parsed_json(raw: bytes, source: str) -> object:
 
 
 def _tables_below(value: object, where: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        yield where, cast("object", value)
-        for key, member in cast("dict[str, object]", value).items():
+    if is_object(value):
+        yield where, value
+        for key, member in value.items():
             yield from _tables_below(member, _below(where, key))
-    elif isinstance(value, list):
-        for number, member in enumerate(cast("list[object]", value)):
+    elif is_list(value):
+        for number, member in enumerate(value):
             yield from _tables_below(member, f"{where}[{number}]")
 
 
@@ -163,11 +164,10 @@ def load_mapping(
 
 
 def _expanded(document: dict[str, Any]) -> dict[str, Any]:
-    tables = cast("object", document.get("issuer"))
-    if not isinstance(tables, list):
+    tables = document.get("issuer")
+    if not is_list(tables):
         return document
-    members = cast("list[object]", tables)
-    filled = [expanded(cast("dict[str, Any]", table)) if isinstance(table, dict) else table for table in members]
+    filled = [expanded(table) if is_object(table) else table for table in tables]
     return normalised({**document, "issuer": filled})
 
 
@@ -229,9 +229,8 @@ def _resolved(
         odd = [key for key in members if not isinstance(key, str)]
         problems.extend(Problem(_below(where, str(key)), "the key is no string", "quote it") for key in odd)
         return {str(k): _resolved(v, _below(where, str(k)), environ, problems, places) for k, v in members.items()}
-    if isinstance(value, list):
-        listed = cast("list[object]", value)
-        return [_resolved(v, f"{where}[{n}]", environ, problems, places) for n, v in enumerate(listed)]
+    if is_list(value):
+        return [_resolved(v, f"{where}[{n}]", environ, problems, places) for n, v in enumerate(value)]
     if not isinstance(value, str):
         return value
     problems.extend(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from ..json_values import is_list
 from .providers import PRESETS
 from .raw import strings_in
 
@@ -226,8 +227,8 @@ def _fill(filled: dict[str, Any], name: str, value: object) -> None:
 
 def _with(value: object, known: Mapping[str, str], parameters: tuple[str, ...]) -> object:
     """Return a value with its parameters filled in; None where one is not known: the issuer was given instead."""
-    if isinstance(value, list):
-        members = [_with(member, known, parameters) for member in cast("list[object]", value)]
+    if is_list(value):
+        members = [_with(member, known, parameters) for member in value]
         return None if None in members else members
     if not isinstance(value, str):
         return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from ..json_values import is_list
 from ..tokens.claim_path import ClaimPathError, parse_path
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def path_in(claim: object) -> tuple[str, ...]:
 
 def tables_in(value: object) -> list[tuple[int, Table]]:
     """Return the tables of a list, each with its place in it."""
-    members = cast("list[object]", value) if isinstance(value, list) else []
+    members = value if is_list(value) else []
     return [(number, cast("Table", table)) for number, table in enumerate(members) if isinstance(table, dict)]
 
 
@@ -61,4 +62,4 @@ def conditions_in(value: object) -> list[Condition]:
 
 def strings_in(value: object) -> list[str]:
     """Return the strings of a list; nothing for anything else."""
-    return [text for text in cast("list[object]", value) if isinstance(text, str)] if isinstance(value, list) else []
+    return [text for text in value if isinstance(text, str)] if is_list(value) else []

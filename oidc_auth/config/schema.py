@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from ..json_values import is_list
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, MAX_LEEWAY
@@ -227,7 +228,7 @@ def _conditions(values: object) -> object:
 
 
 def _each(change: Callable[[object], object], values: object) -> object:
-    return [change(value) for value in cast("list[object]", values)] if isinstance(values, list) else values
+    return [change(value) for value in values] if is_list(values) else values
 
 
 def _role(raw: object) -> object:

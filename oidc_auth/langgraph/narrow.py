@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ..errors import Code, DeniedError
+from ..json_values import is_list, is_object
 from ..permissions.decide import Filter, NoRestriction, Restriction
 from .replies import from_handler
 from .stamp import Kept
@@ -50,37 +51,34 @@ def valid_filter(answer: object) -> dict[str, Any]:
 
     Equality, ``$eq``, ``$contains``, and one level of ``$or`` or ``$and`` over at least two.
     """
-    if not isinstance(answer, dict) or not answer:
+    if not is_object(answer) or not answer:
         raise FilterError("a filter is a non-empty dict")
-    filter_ = cast("dict[str, Any]", answer)
-    for key, condition in filter_.items():
+    for key, condition in answer.items():
         if key in ("$or", "$and"):
             _check_branches(condition)
         else:
             _check_condition(key, condition)
-    return filter_
+    return answer
 
 
 def _check_branches(branches: object) -> None:
-    many = cast("list[object]", branches) if isinstance(branches, list) else []
-    if len(many) < 2:  # noqa: PLR2004 - the servers fail on a lone branch
+    if not is_list(branches) or len(branches) < 2:  # noqa: PLR2004 - the servers fail on a lone branch
         raise FilterError("$or and $and take a list of at least two filters")
-    for branch in many:
-        if not isinstance(branch, dict) or not branch:
+    for branch in branches:
+        if not is_object(branch) or not branch:
             raise FilterError("an empty branch would match everything")
-        for key, condition in cast("dict[str, object]", branch).items():
+        for key, condition in branch.items():
             _check_condition(key, condition)
 
 
 def _check_condition(key: object, condition: object) -> None:
     if not isinstance(key, str) or key.startswith("$"):
         raise FilterError(f"unknown operator {key!r}")
-    if isinstance(condition, dict):
-        operators = cast("dict[str, object]", condition)
-        if len(operators) != 1 or not set(operators) <= {"$eq", "$contains"}:
+    if is_object(condition):
+        if len(condition) != 1 or not set(condition) <= {"$eq", "$contains"}:
             raise FilterError(f"{key}: one of $eq and $contains is expected")
-        (condition,) = operators.values()
-        members = cast("list[object]", condition) if isinstance(condition, list) else [condition]
+        (value,) = condition.values()
+        members = value if is_list(value) else [value]
         if members and all(isinstance(member, _SCALARS) for member in members):
             return
     elif isinstance(condition, _SCALARS):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from ..json_values import is_list, is_object
 from .names import NAMES, NameUnknownError, Reach, spelled, split_reach
 
 if TYPE_CHECKING:
@@ -132,10 +133,10 @@ def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
 
 def _copied(value: object) -> object:
     """Return a JSON value made of new containers."""
-    if isinstance(value, dict):
-        return {key: _copied(member) for key, member in cast("dict[str, object]", value).items()}
-    if isinstance(value, list):
-        return [_copied(member) for member in cast("list[object]", value)]
+    if is_object(value):
+        return {key: _copied(member) for key, member in value.items()}
+    if is_list(value):
+        return [_copied(member) for member in value]
     return value
 
 
@@ -173,9 +174,8 @@ def store_label(user: object) -> str:
     """
     if isinstance(user, Caller):
         return _label_of_fields(user.identity, user.tenancy and user.tenancy.tenant)
-    if isinstance(user, dict):
-        fields = cast("dict[str, object]", user)
-        return _label_of_fields(fields.get("identity"), fields.get("tenant"))
+    if is_object(user):
+        return _label_of_fields(user.get("identity"), user.get("tenant"))
     return _label_of_fields(getattr(user, "identity", None), getattr(user, "tenant", None))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import MEANINGS, Code, TokenError
+from ..json_values import is_list, is_object
 from ..tokens.checks import CHECKS, CLAIM_CHECKS, shown
 from ..tokens.claim_path import MISSING, find, spell
 from ..tokens.diagnose import diagnose
@@ -205,8 +206,8 @@ def _notes(claims: Mapping[str, object], grant: Grant, tenancy: Tenancy | None) 
 
 
 def _ignored(claim: object, grant: Grant) -> Iterator[str]:
-    if isinstance(claim, list):
-        odd = [shown(member) for member in cast("list[object]", claim) if not isinstance(member, str)]
+    if is_list(claim):
+        odd = [shown(member) for member in claim if not isinstance(member, str)]
         yield from (f"{member} is no string: ignored" for member in odd)
     elif isinstance(claim, dict) and not grant.keys:
         yield "an object: its keys grant only with keys = true"
@@ -253,7 +254,7 @@ def _unmapped(claims: Mapping[str, object], rules: MappingRules) -> Iterator[str
 def _leaves(value: object, path: ClaimPath) -> Iterator[tuple[ClaimPath, object]]:
     """Yield each claim that is no table of further claims, or an authority's table, or lies too deep."""
     ends = _is_authority(path) or len(path) == DEEPEST
-    members = cast("dict[str, object]", value) if isinstance(value, dict) and not ends else None
+    members = value if is_object(value) and not ends else None
     if members is None:
         yield path, value
         return
@@ -302,8 +303,7 @@ def _why_nothing(claims: Mapping[str, object], grant: Grant, tenancy: Tenancy | 
 
 def _names_permissions(value: object) -> bool:
     words = value.split(" ") if isinstance(value, str) else value
-    listed = cast("list[object]", words) if isinstance(words, list) else []
-    return any(isinstance(word, str) and word in NAMES for word in listed)
+    return is_list(words) and any(isinstance(word, str) and word in NAMES for word in words)
 
 
 def _is_overage(claims: Mapping[str, object]) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from ..json_values import is_list, is_object
 from ..tokens.checks import meets, named_identity, named_tenant
 from ..tokens.claim_path import MISSING, ClaimPath, find
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
@@ -169,7 +170,7 @@ def _given(claim: object, grant: Grant) -> Iterator[Right]:
 
 def _distinct(claim: object, grant: Grant) -> frozenset[object]:
     """Return a claim's values; a list's others than strings match nothing, but some of them cannot stand in a set."""
-    values = cast("list[object]", claim) if isinstance(claim, list) else values_of(claim, grant)
+    values = claim if is_list(claim) else values_of(claim, grant)
     try:
         return frozenset(values)
     except TypeError:
@@ -186,10 +187,10 @@ def values_of(claim: object, grant: Grant) -> list[str]:
     if isinstance(claim, str):
         separator = grant.split or (" " if grant.on_scope else None)
         return [text for text in claim.split(separator) if text] if separator else [claim]
-    if isinstance(claim, list):
-        return [text for text in cast("list[object]", claim) if isinstance(text, str)]
+    if is_list(claim):
+        return [text for text in claim if isinstance(text, str)]
     # An object grants its keys only where the operator said so: its values may be anything.
-    return list(cast("dict[str, object]", claim)) if grant.keys and isinstance(claim, dict) else []
+    return list(claim) if grant.keys and is_object(claim) else []
 
 
 def rights_for(value: str, grant: Grant) -> tuple[Right, ...]:

@@ -8,9 +8,10 @@ Of a key set the first 200 members are read.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ...config.raw import table_in
+from ...json_values import is_list
 from ...keys.jwk import Key, UnusableKeyError, read_key
 from ...keys.keyset import MOST_MEMBERS
 from .check import Check
@@ -37,8 +38,8 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
 
 
 def _members(provider: Provider) -> list[object]:
-    keys: object = provider.document(discovery=False).get("keys")
-    return cast("list[object]", keys) if isinstance(keys, list) else []
+    keys = provider.document(discovery=False).get("keys")
+    return keys if is_list(keys) else []
 
 
 def _of(members: list[object]) -> Iterator[tuple[str, str, Severity | None]]:
