@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
@@ -19,7 +20,7 @@ from .issuers import TENANT_CLAIM, binding_scopes, exact_issuers
 from .providers import PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..keys.source import KeySource
     from ..observe import Observer
@@ -63,15 +64,21 @@ class Settings:
 def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) -> Settings:
     """Return the settings that a document stands for."""
     limits = document.limits
-    fetches = fetcher or HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout)
+    # Made only where keys are fetched at all.
+    shared = cache(lambda: HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout))
+    fetchers: list[Fetcher] = []
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
-    fetchers = [fetcher or _own_fetcher(table, limits) or fetches for table in document.issuer]
     issuers: list[TrustedIssuer] = []
+    sources: Sequence[KeySource]
     mapping: dict[str, MappingRules] = {}
-    for table, own_fetcher in zip(document.issuer, fetchers, strict=True):
+    for table in document.issuer:
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
         policies = [_policy(table, each, prefixes) for each in exact]
-        sources = _sources(table, [each.issuer for each in exact], limits, own_fetcher, observer)
+        if table.jwks is None:
+            fetchers.append(fetcher or _own_fetcher(table, limits) or shared())
+            sources = _remote(table, [each.issuer for each in exact], limits, fetchers[-1], observer)
+        else:
+            sources = [StaticKeys(read_key_set(table.jwks))] * len(exact)
         issuers += [TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)]
         mapping |= {policy.issuer: _mapping(table, policy, document.roles) for policy in policies}
     return Settings(
@@ -84,7 +91,7 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
         json_depth=limits.json_depth,
         cache_entries=limits.token_cache_entries,
         cache_seconds=limits.token_cache_seconds,
-        fetchers=(fetches, *fetchers),
+        fetchers=tuple(fetchers),
     )
 
 
@@ -96,12 +103,10 @@ def _own_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
     return HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls)
 
 
-def _sources(
+def _remote(
     table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, observer: Observer
 ) -> list[KeySource]:
     """Return the keys of each exact issuer: one set for all where its place is written down, else each its own."""
-    if table.jwks is not None:
-        return [StaticKeys(read_key_set(table.jwks))] * len(issuers)
     bounds = _bounds(limits)
     # Made-up kids of a hundred tenants ask one provider: together they are allowed what one of them is.
     allowance = Bucket(bounds.unknown_kid_fetches, bounds.unknown_kid_window)

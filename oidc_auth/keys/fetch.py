@@ -141,8 +141,10 @@ class HttpFetcher:
     """
 
     def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
+        import httpx  # noqa: PLC0415 - 0.1 s for who makes one, at the start: not for `import oidc_auth` or a request
+
         self._max_bytes = max_bytes
-        self._timeout = timeout
+        self._timeout = httpx.Timeout(timeout)
         self._tls = tls
         # A client belongs to the loop it was first used in: its connections cannot be shared with another one.
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -154,7 +156,7 @@ class HttpFetcher:
             FetchError: no connection, a compressed or an oversized body.
         """
         client = await self._client()
-        import httpx  # noqa: PLC0415 - 0.1 s that neither `import oidc_auth` nor the event loop pays: see _build
+        import httpx  # noqa: PLC0415 - see __init__
 
         # A compressed body could unfold to any size: none is asked for, and none is read.
         asked = {"accept-encoding": "identity", "user-agent": USER_AGENT, **headers}
@@ -173,7 +175,7 @@ class HttpFetcher:
     async def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            # Importing httpx takes 0.1 s, and the TLS context reads the trust store from disk: not on the event loop.
+            # The TLS context reads the trust store from disk: not on the event loop.
             client = await asyncio.to_thread(self._build)
             if loop in self._clients:
                 await client.aclose()
@@ -182,7 +184,7 @@ class HttpFetcher:
         return self._clients[loop]
 
     def _build(self) -> httpx.AsyncClient:
-        import httpx  # noqa: PLC0415 - in a thread, see _client
+        import httpx  # noqa: PLC0415 - see __init__
 
         direct = {"http://": None}
         context = self._context() or True
