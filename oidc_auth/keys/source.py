@@ -44,6 +44,11 @@ class Found(NamedTuple):
 class KeySource(Protocol):
     """The keys of one issuer. ``now`` is wall time in seconds, read once per request."""
 
+    @property
+    def known(self) -> bool:
+        """Whether there are keys at all, however old."""
+        ...
+
     async def current(self, now: float) -> int:
         """Bring the keys up to the freshness that is due; return a number that changes when a key comes or goes.
 
@@ -71,6 +76,11 @@ class StaticKeys:
     """Keys that the configuration holds itself: no network, and no change without a restart."""
 
     key_set: KeySet
+
+    @property
+    def known(self) -> bool:
+        """Always: they were read with the configuration."""
+        return True
 
     async def current(self, now: float) -> int:
         """Return the one generation there is."""
@@ -143,6 +153,11 @@ class RemoteKeys:
         self._bucket = allowance
         self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
         self._warned_at: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether any keys were ever loaded."""
+        return self._keys.value is not None
 
     async def current(self, now: float) -> int:
         """Bring the keys up to the freshness that is due, and return the generation."""

@@ -94,17 +94,31 @@ class Verifier:
             UpstreamError: the issuer's keys cannot be had.
         """
         segments, header, kid = admitted
-        claims = UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
-        policy = None
+        claims, policy = self._read(segments), None
         try:
             issuer = select_issuer(claims, self._issuers)
             policy = issuer.policy
-            return await _verify_as(issuer, header, kid, claims, segments, now)
+            algorithm = check_algorithm(header, policy.algorithms)
+            check_type(header, policy)
+            if not issuer.keys.known:
+                # A thousand requests may wait for the first keys: what their tokens say would fill 12 MB meanwhile.
+                claims = UnverifiedClaims({})
+            try:
+                key, generation = await issuer.keys.find(algorithm, kid, now)
+            finally:
+                claims = claims or self._read(segments)
+            for rule in _CLAIM_RULES:
+                rule(claims, policy, now)
+            check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
+            return _verified(claims, policy, generation)
         except TokenError as error:
             raise attribute(diagnose(error, header, claims, self._issuers), claims, policy) from None
         except UpstreamError as error:
             attribute(error, claims, policy)
             raise
+
+    def _read(self, segments: Segments) -> UnverifiedClaims:
+        return UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
 
     def _refuse_hopeless(self, kid: str | None, now: float) -> None:
         if kid is None:
@@ -126,23 +140,6 @@ def _segments(token: str) -> Segments:
 def _read_header(segment: str, max_depth: int) -> Mapping[str, object]:
     """Return a header's members. An issuer signs all its tokens under a few headers: each is parsed once."""
     return parse_object(decode_base64url(segment), max_depth)
-
-
-async def _verify_as(
-    issuer: TrustedIssuer,
-    header: Mapping[str, object],
-    kid: str | None,
-    claims: UnverifiedClaims,
-    segments: Segments,
-    now: float,
-) -> VerifiedToken:
-    algorithm = check_algorithm(header, issuer.policy.algorithms)
-    check_type(header, issuer.policy)
-    key, generation = await issuer.keys.find(algorithm, kid, now)
-    for rule in _CLAIM_RULES:
-        rule(claims, issuer.policy, now)
-    check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
-    return _verified(claims, issuer.policy, generation)
 
 
 def _verified(claims: UnverifiedClaims, policy: TokenPolicy, generation: int) -> VerifiedToken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 import traceback
@@ -14,6 +15,7 @@ from world.tokens import DAY, HOUR, NOON, Door, Internet, bearer, turns
 
 from oidc_auth import OIDCAuth, presets
 from oidc_auth.errors import Code, OIDCAuthError, TokenError, UpstreamError
+from oidc_auth.json_values import is_object
 from oidc_auth.keys.fetch import FetchError, Response
 from oidc_auth.keys.refresh import SLICE, Ages, Refreshed
 from oidc_auth.testing import Fault, LocalIssuer
@@ -154,6 +156,23 @@ def test_the_ages_are_the_configuration_s() -> None:
 
 
 # An outage ------------------------------------------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_the_first_keys_holds_nothing_that_the_token_says() -> None:
+    def held() -> list[object]:
+        return [one for one in gc.get_objects() if is_object(one) and one.get("marker") == "held"]
+
+    async def tell(door: Door) -> None:
+        door.issuer.fault = Fault.STALL
+        crowd = [asyncio.create_task(door.admit(door.issuer.token(marker="held", groups=["a"]))) for _ in range(20)]
+        await turns()
+        assert held() == []
+        assert not any(task.done() for task in crowd)
+        door.issuer.release.set()
+        assert [caller.identity for caller in await asyncio.gather(*crowd)] == ["alice"] * 20
+        assert fetched(door) == 1
+
+    story(tell)
 
 
 def test_after_a_failed_attempt_the_next_is_the_first_request_ten_seconds_later() -> None:
