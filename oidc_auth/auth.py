@@ -144,23 +144,28 @@ class OIDCAuth:
 
     async def _genuine(self, presented: Presented, now: float) -> tuple[_Seen, bool]:
         """Return the verified token, and whether it was seen before under the same keys, or verified now."""
-        seen = self._seen.get(presented.token, now)
-        if seen is not None:
-            if await self._still_signed(seen, now):
-                return seen, True
-            self._seen.forget(presented.token)
+        if (seen := await self._known(presented, now)) is not None:
+            return seen, True
         # Only who is not known by now waits for a turn: what strangers send holds up none of those who are.
         if (turn := self._turns.join()) is not None:
             await turn
             now = self._clock()
+            # Another request may have brought the same token meanwhile.
+            if (seen := await self._known(presented, now)) is not None:
+                return seen, True
         token = await self._verifier.verify(self._verifier.admit(presented, now), now)
         seen = _Seen(token.remembered(), self._caller(token))
         self._seen.put(presented.token, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
         return seen, False
 
-    async def _still_signed(self, seen: _Seen, now: float) -> bool:
-        """Tell whether the issuer's keys are those of the verification: a withdrawn key takes its tokens along."""
-        return seen.token.key_generation == await self._keys[seen.token.issuer].current(now)
+    async def _known(self, presented: Presented, now: float) -> _Seen | None:
+        """Return a token seen before, if its issuer's keys are still those that it was verified with."""
+        seen = self._seen.get(presented.token, now)
+        if seen is None or seen.token.key_generation == await self._keys[seen.token.issuer].current(now):
+            return seen
+        # A withdrawn key takes its tokens along.
+        self._seen.forget(presented.token)
+        return None
 
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]

@@ -15,7 +15,8 @@ class Turns(threading.local):
 
     Beside the newcomers, 16 of those who wait go on in each turn, or an eighth of them if that is more: in the order
     they came, and the faster the more they are. So a thousand made-up tokens do not stop the loop, hardly hold up the
-    genuine one that comes after them, and never pile up, however long a turn takes for other reasons.
+    genuine one that comes after them, and never pile up, however long a turn takes for other reasons. The loop stands
+    still for an eighth of a crowd at most, after its first 32.
 
     One for all event loops: each thread has a count of its own.
     """
@@ -41,8 +42,8 @@ class _Crowd:
 
     def join(self) -> asyncio.Future[None] | None:
         if not self.turns:
-            self.turns = True
             self.loop.call_soon(self.next_turn)
+            self.turns = True
         self.newcomers += 1
         if self.newcomers <= SLICE:
             return None
@@ -51,8 +52,9 @@ class _Crowd:
         return waiter
 
     def next_turn(self) -> None:
-        self.newcomers, self.turns = 0, bool(self.waiting)
-        if self.turns:
+        self.newcomers, self.turns = 0, False
+        if self.waiting:
             # Before anything that may fail: nobody must be left waiting.
             self.loop.call_soon(self.next_turn)
+            self.turns = True
         let_go(self.waiting, max(SLICE // 2, len(self.waiting) // 8))

@@ -1,4 +1,4 @@
-"""A crowd never stops the event loop: 32 tokens are verified in a turn of it, and nobody is forgotten."""
+"""A crowd is spread over turns of the event loop, 32 and an eighth in each, and nobody is forgotten."""
 
 from __future__ import annotations
 
@@ -146,6 +146,18 @@ def test_tokens_seen_before_neither_wait_for_a_turn_nor_take_one() -> None:
         assert known.done()
         assert sum(task.done() for task in crowd) == 32
         await asyncio.gather(*crowd)
+
+    asyncio.run(story())
+
+
+def test_a_token_that_another_request_brought_meanwhile_is_not_verified_again() -> None:
+    async def story() -> None:
+        door = Door()
+        await warm(door)
+        one = door.issuer.token("alice", scope="threads:read")
+        callers = await asyncio.gather(*(door.admit(token) for token in [*fresh(door, 32), *[one] * 100]))
+        assert door.cached == [False] * 33 + [True] * 99
+        assert {caller.identity for caller in callers} == {"alice"}
 
     asyncio.run(story())
 
