@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from keys.test_key_sets import curve_jwk, private_jwk, rsa_jwk
-from world.tokens import Door, claims_of, header_of, rsa_key, turns
+from world.tokens import Door, bearer, claims_of, header_of, rsa_key, turns
 
-from oidc_auth.errors import Code, TokenError
+from oidc_auth import OIDCAuth
+from oidc_auth.errors import Code, TokenError, UpstreamError
 from oidc_auth.keys.discovery import key_set_url
-from oidc_auth.keys.fetch import FetchError
+from oidc_auth.keys.fetch import FetchError, Response
 from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.keyset import read_key_set
-from oidc_auth.testing import Fault
+from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+    from pathlib import Path
 
 UNUSABLE: list[tuple[Any, str]] = [
     ("key", "it is not an object"),
@@ -172,3 +175,35 @@ def test_a_discovery_document_of_another_issuer_is_told_apart(configured: str, n
         f"the document at {address} is of issuer {named!r}, configured is {configured!r}{difference}: "
         "configure the issuer exactly as the document spells it, or give jwks_url"
     )
+
+
+def test_keys_are_asked_for_as_json_and_read_up_to_the_bound(tmp_path: Path) -> None:
+    issuer = LocalIssuer(algorithm="ES256")
+    secret = tmp_path / "bearer"
+    secret.write_text("for-the-provider\n", "utf-8")
+    asked: list[tuple[str, str, Mapping[str, str], bytes | None]] = []
+
+    async def fetch(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        asked.append((method, url, headers, body))
+        return Response(200, {}, json.dumps({"keys": [issuer.keys[0].jwk()]}).encode().ljust(2_000))
+
+    def heard(most: int, *, gone: bool = False) -> Code | None:
+        table = {"preset": "generic", "issuer": issuer.url, "audience": "agents", "jwks_url": f"{issuer.url}/keys"}
+        limits = {"key_set_bytes": most}
+        oidc = OIDCAuth.from_dict({"issuer": {**table, "bearer_file": str(secret)}, "limits": limits}, fetcher=fetch)
+        if gone:
+            secret.unlink()
+        try:
+            asyncio.run(oidc.authenticate(bearer(issuer.token())))
+        except UpstreamError as outage:
+            said.append(outage.report())
+            return outage.code
+        return None
+
+    said: list[str] = []
+    answers = [heard(2_000), heard(1_999), heard(2_000, gone=True)]
+    assert answers == [None, Code.KEYS_UNAVAILABLE, Code.KEYS_UNAVAILABLE]
+    assert "the body is larger than 1999 bytes" in said[0]
+    assert f"bearer_file {secret} cannot be read: FileNotFoundError" in said[1]
+    sent = {"accept": "application/json", "authorization": "Bearer for-the-provider"}
+    assert asked == [("GET", f"{issuer.url}/keys", sent, None)] * 2
