@@ -13,7 +13,7 @@ from world.tokens import Door, bearer, claims_of, header_of, rsa_key, turns
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import Code, TokenError, UpstreamError
 from oidc_auth.keys.discovery import key_set_url
-from oidc_auth.keys.fetch import FetchError, Response
+from oidc_auth.keys.fetch import FetchError, Response, permitted_url
 from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.keyset import read_key_set
 from oidc_auth.testing import Fault, LocalIssuer
@@ -207,3 +207,22 @@ def test_keys_are_asked_for_as_json_and_read_up_to_the_bound(tmp_path: Path) -> 
     assert f"bearer_file {secret} cannot be read: FileNotFoundError" in said[1]
     sent = {"accept": "application/json", "authorization": "Bearer for-the-provider"}
     assert asked == [("GET", f"{issuer.url}/keys", sent, None)] * 2
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("https://issuer.test/keys", None),
+        ("https://[", "it is not a URL"),
+        (
+            "https://issuer.test./keys",
+            "its host must be written plainly: in ASCII (xn--...), without % and without a dot at its end",
+        ),
+        ("https://a:b@issuer.test", "it must be a plain https URL: a host, no user name, no fragment"),
+        ("https://169.254.169.254/keys", "link-local addresses are never fetched"),
+        ("http://issuer.test/keys", "http is allowed for loopback only: use https"),
+        ("ftp://issuer.test/keys", "scheme 'ftp' is not https"),
+    ],
+)
+def test_an_address_that_is_not_fetched_is_told_why(url: str, why: str | None) -> None:
+    assert permitted_url(url) == why

@@ -416,3 +416,26 @@ def test_a_token_in_its_parts_is_called_what_it_is() -> None:
 def test_a_bare_token_stands_between_spaces_and_tabs_and_nothing_else(around: str, code: Code | None) -> None:
     door = Door(header="x-assertion")
     assert door.knock({"x-assertion": around.format(door.issuer.token())}) is code
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected", "found"),
+    [
+        ("Basic YTpi", "the scheme Bearer", "another scheme, or none"),
+        ("Bearer Bearer a.b.c", "", "the scheme twice: 'Bearer Bearer ...'"),
+        ("bearer BEARER a.b.c", "", "the scheme twice: 'Bearer Bearer ...'"),
+    ],
+)
+def test_a_wrong_scheme_is_said_beside_the_right_one(sent: str, expected: str, found: str) -> None:
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(Door().oidc.authenticate({"authorization": sent}))
+    assert (refusal.value.code, refusal.value.expected, refusal.value.found) == (
+        Code.HEADER_MALFORMED,
+        expected,
+        found,
+    )
+
+
+@pytest.mark.parametrize("text", ["ab..cd.ef", "ab.cd..ef", ".ab.cd", "ab.cd.", "ab..cd", "..", "ab.cd.ef.gh"])
+def test_dots_beside_each_other_make_another_number_of_parts(text: str) -> None:
+    assert heard(Door(), text) == ("three parts", "another number, or an empty one")
