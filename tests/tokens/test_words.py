@@ -439,3 +439,10 @@ def test_a_wrong_scheme_is_said_beside_the_right_one(sent: str, expected: str, f
 @pytest.mark.parametrize("text", ["ab..cd.ef", "ab.cd..ef", ".ab.cd", "ab.cd.", "ab..cd", "..", "ab.cd.ef.gh"])
 def test_dots_beside_each_other_make_another_number_of_parts(text: str) -> None:
     assert heard(Door(), text) == ("three parts", "another number, or an empty one")
+
+
+@pytest.mark.parametrize("kid", ["k", "k" * 256])
+def test_a_key_id_may_be_as_short_as_one_character_and_as_long_as_256(kid: str) -> None:
+    door = Door()
+    door.issuer.keys = [SigningKey.make(kid, "ES256")]
+    assert door.knock(door.issuer.token()) is None
