@@ -155,9 +155,6 @@ def test_the_ages_are_the_configuration_s() -> None:
     story(tell, limits={"refresh_after": 0, "wait_after": 1, "max_stale": 5, "retry_after_failure": 0})
 
 
-# An outage ------------------------------------------------------------------------------------------------------------
-
-
 def test_whoever_waits_for_the_first_keys_holds_nothing_that_the_token_says() -> None:
     def held() -> list[object]:
         return [one for one in gc.get_objects() if is_object(one) and one.get("marker") == "held"]
@@ -173,6 +170,9 @@ def test_whoever_waits_for_the_first_keys_holds_nothing_that_the_token_says() ->
         assert fetched(door) == 1
 
     story(tell)
+
+
+# An outage ------------------------------------------------------------------------------------------------------------
 
 
 def test_after_a_failed_attempt_the_next_is_the_first_request_ten_seconds_later() -> None:
@@ -223,16 +223,21 @@ def test_during_an_outage_nobody_waits_for_the_attempt_that_another_makes() -> N
     story(tell)
 
 
+async def fail_before(door: Door, age: float) -> None:
+    """Bring the keys, let them become so old, with an attempt that failed just before; the next one stalls."""
+    await greet(door)
+    door.issuer.fault = Fault.DOWN
+    door.clock.move(age - 10)
+    assert await greet(door) is None
+    await turns()
+    door.clock.move(10)
+    door.issuer.fault = Fault.STALL
+
+
 @pytest.mark.parametrize(("age", "waits"), [(3_599, False), (3_600, False), (3_601, True)])
 def test_after_a_failure_one_request_waits_for_keys_that_are_older_than_an_hour(age: float, *, waits: bool) -> None:
     async def tell(door: Door) -> None:
-        await greet(door)
-        door.issuer.fault = Fault.DOWN
-        door.clock.move(age - 10)
-        assert await greet(door) is None
-        await turns()
-        door.clock.move(10)
-        door.issuer.fault = Fault.STALL
+        await fail_before(door, age)
         request = asyncio.create_task(greet(door))
         await turns()
         assert request.done() is not waits
@@ -245,12 +250,7 @@ def test_after_a_failure_one_request_waits_for_keys_that_are_older_than_an_hour(
 @pytest.mark.parametrize(("age", "wait"), [(DAY - 1, False), (DAY, False), (DAY + 1, True)])
 def test_beside_an_attempt_all_others_wait_once_the_keys_are_older_than_a_day(age: float, *, wait: bool) -> None:
     async def tell(door: Door) -> None:
-        await greet(door)
-        door.issuer.fault = Fault.DOWN
-        door.clock.move(age - 10)
-        assert await greet(door) is None
-        door.clock.move(10)
-        door.issuer.fault = Fault.STALL
+        await fail_before(door, age)
         first = asyncio.create_task(greet(door))
         await turns()
         others = [asyncio.create_task(greet(door)) for _ in range(3)]
