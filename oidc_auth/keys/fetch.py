@@ -141,7 +141,10 @@ class HttpFetcher:
     """
 
     def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
-        import httpx  # noqa: PLC0415 - 0.1 s for who makes one, at the start: not for `import oidc_auth` or a request
+        # 0.1 s for who makes one, at the start: not for `import oidc_auth`, and not while the first requests wait, when
+        # httpx would load httpcore, and that anyio and h11.
+        import httpcore  # noqa: F401, PLC0415 - see above
+        import httpx  # noqa: PLC0415 - see above
 
         self._max_bytes = max_bytes
         self._timeout = httpx.Timeout(timeout)
@@ -203,9 +206,14 @@ class HttpFetcher:
     async def _read(self, answer: httpx.Response) -> bytes:
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise FetchError("the body is compressed although none was asked for")
+        # What is announced need not be read to be refused; h11 takes at most twenty digits.
+        self._check_size(int(answer.headers.get("content-length", 0)))
         body = bytearray()
         async for chunk in answer.aiter_raw():
             body += chunk
-            if len(body) > self._max_bytes:
-                raise FetchError(f"the body is larger than {self._max_bytes} bytes")
+            self._check_size(len(body))
         return bytes(body)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._max_bytes:
+            raise FetchError(f"the body is larger than {self._max_bytes} bytes")

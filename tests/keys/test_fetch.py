@@ -204,6 +204,19 @@ def test_a_body_over_the_limit_is_an_error(site: Site, size: int) -> None:
         fetch(f"{site.url}/x")
 
 
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for(site: Site) -> None:
+    site.answers["/x"] = Response(200, {"content-length": str(LIMIT + 1)}, b"")
+    with pytest.raises(FetchError, match=r"^the body is larger than 1000 bytes$"):
+        fetch(f"{site.url}/x")
+
+
+@pytest.mark.parametrize("length", ["9" * 5_000, "-1", "1e3", ""])
+def test_a_length_that_is_no_length_is_an_error(site: Site, length: str) -> None:
+    site.answers["/x"] = Response(200, {"content-length": length, "connection": "close"}, b"x")
+    with pytest.raises(FetchError, match="RemoteProtocolError"):
+        fetch(f"{site.url}/x")
+
+
 def test_a_compressed_body_is_an_error_although_it_is_small(site: Site) -> None:
     site.answers["/x"] = Response(200, {"content-encoding": "gzip"}, gzip.compress(b"0" * 1_000_000)[:900])
     with pytest.raises(FetchError, match=r"^the body is compressed although none was asked for$"):
