@@ -9,8 +9,9 @@ from cachetools import LRUCache
 
 V = TypeVar("V")
 
+BEGIN = 128
 END = 43
-"""Characters at the end of a text by which its entry is found: 256 bits in base64, the last of a signature."""
+"""Characters of a text by which its entry is found: a header with its key id, and the last 256 bits of a signature."""
 
 
 class _Entry(NamedTuple, Generic[V]):
@@ -22,7 +23,8 @@ class _Entry(NamedTuple, Generic[V]):
 class SeenBefore(Generic[V]):
     """Values by text, each until its own time; the least recently used makes room. Of a text only a digest is kept.
 
-    A hash of its end finds the entry, and the digest of the whole decides: what strangers send is hardly ever digested.
+    A hash of its two ends finds the entry, and the digest of the whole decides: what strangers send is hardly ever
+    digested, not even under a signature that is known.
 
     Args:
         entries: how many are kept; 0 keeps none.
@@ -34,7 +36,7 @@ class SeenBefore(Generic[V]):
 
     def get(self, text: str, now: float) -> V | None:
         """Return the value, unless its time has come."""
-        place = hash(text[-END:])
+        place = _place(text)
         entry = self._entries.get(place)
         if entry is None or entry.digest != _digest(text):
             return None
@@ -46,11 +48,15 @@ class SeenBefore(Generic[V]):
     def put(self, text: str, value: V, until: float) -> None:
         """Keep a value until a time (seconds since the epoch)."""
         if self._keeps:
-            self._entries[hash(text[-END:])] = _Entry(_digest(text), until, value)
+            self._entries[_place(text)] = _Entry(_digest(text), until, value)
 
     def forget(self, text: str) -> None:
         """Drop a value that is no longer true."""
-        self._entries.pop(hash(text[-END:]), None)
+        self._entries.pop(_place(text), None)
+
+
+def _place(text: str) -> int:
+    return hash(text[:BEGIN] + text[-END:])
 
 
 def _digest(text: str) -> bytes:

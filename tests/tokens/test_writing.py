@@ -15,7 +15,7 @@ from world.tokens import Door, claims_of, header_of
 
 from oidc_auth.errors import Code, TokenError
 from oidc_auth.testing.signing import encode_base64url
-from oidc_auth.tokens.cache import END, SeenBefore
+from oidc_auth.tokens.cache import BEGIN, END, SeenBefore
 from oidc_auth.tokens.jws import decode_base64url
 
 if TYPE_CHECKING:
@@ -157,10 +157,19 @@ def test_base64url_gives_back_any_bytes(raw: bytes) -> None:
     assert decode_base64url(encode_base64url(raw)) == raw
 
 
-def test_texts_that_end_alike_are_two_texts() -> None:
+def test_texts_that_begin_and_end_alike_are_two_texts() -> None:
     seen: SeenBefore[str] = SeenBefore(2)
-    end = "e" * END
-    seen.put(f"a{end}", "a", until=10)
-    assert [seen.get(f"{start}{end}", 0) for start in ("a", "b", "")] == ["a", None, None]
-    seen.put(f"b{end}", "b", until=10)
-    assert [seen.get(f"{start}{end}", 0) for start in "ab"] == [None, "b"]
+    begin, end = "b" * BEGIN, "e" * END
+    seen.put(f"{begin}1{end}", "1", until=10)
+    assert [seen.get(f"{begin}{middle}{end}", 0) for middle in ("1", "2", "")] == ["1", None, None]
+    seen.put(f"{begin}2{end}", "2", until=10)
+    assert [seen.get(f"{begin}{middle}{end}", 0) for middle in "12"] == [None, "2"]
+
+
+def test_texts_that_begin_or_end_otherwise_are_kept_beside_each_other() -> None:
+    seen: SeenBefore[str] = SeenBefore(3)
+    begin, end = "b" * BEGIN, "e" * END
+    texts = [f"{begin}-{end}", f"c{begin[1:]}-{end}", f"{begin}-{end[1:]}f"]
+    for text in texts:
+        seen.put(text, text, until=10)
+    assert [seen.get(text, 0) for text in texts] == texts
