@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..errors import OIDCAuthError
+    from .jws import Segments
     from .policy import TokenPolicy
 
 JWE_PARTS = 5
@@ -89,14 +90,16 @@ def diagnose(
     return _with_cure(error, cure)
 
 
-def diagnose_algorithm(error: TokenError, header: Mapping[str, object], payload: str, max_depth: int) -> TokenError:
+def diagnose_algorithm(
+    error: TokenError, header: Mapping[str, object], segments: Segments, max_depth: int
+) -> TokenError:
     """Return the refusal of an algorithm with the cure that fits, where the provider signed with a secret of its own.
 
     Only then is the payload looked at, and nothing in it decides.
     """
-    if not str(header.get("alg")).startswith("HS") or len(payload) > LONGEST_EXPLAINED:
+    if not str(header.get("alg")).startswith("HS") or segments.second - segments.first - 1 > LONGEST_EXPLAINED:
         return error
-    claims = _readable(payload, max_depth)
+    claims = _readable(segments.payload, max_depth)
     kind = claims.get("typ")
     if kind in OTHER_TYPES:
         return _with_cure(error, OTHER_KIND_CURE.format(kind=shown(kind)))

@@ -129,24 +129,23 @@ def _read_closely(text: str) -> object:
 
 
 def _check_depth(raw: bytes, max_depth: int) -> None:
+    # One pass leaves the brackets, those of lists as those of objects, and whatever a string may hide them with.
+    structure = raw.translate(_ALIKE, _BESIDES_STRUCTURE)
     # Cheapest first: most tokens have fewer brackets than levels, and nearly all have none inside their strings.
-    if raw.count(b"{") + raw.count(b"[") <= max_depth:
+    if structure.count(b"{") <= max_depth:
         return
-    brackets = _structure(raw)
-    if b'"' in brackets or b"\\" in brackets:
-        brackets = _structure(_STRINGS.sub(b"", raw))
+    brackets = structure.replace(b'""', b"")
+    if brackets.strip(b"{}"):
+        brackets = _STRINGS.sub(b"", raw).translate(_ALIKE, _BESIDES_STRUCTURE)
     if b"{" * (max_depth + 1) in brackets:
         raise ValueError
     # Each turn takes one level off; what is then left is deeper, or no JSON.
     for _ in range(max_depth):
+        if not brackets:
+            return
         brackets = brackets.replace(b"{}", b"")
     if brackets:
         raise ValueError
-
-
-def _structure(raw: bytes) -> bytes:
-    """Return the brackets, those of lists as those of objects, and whatever a string may hide them with."""
-    return raw.translate(_ALIKE, _BESIDES_STRUCTURE).replace(b'""', b"")
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -76,7 +76,7 @@ class Verifier:
         try:
             check_algorithm(header, self._algorithms)
         except TokenError as error:
-            raise diagnose_algorithm(error, header, segments.payload, self._max_depth) from None
+            raise diagnose_algorithm(error, header, segments, self._max_depth) from None
         check_critical(header)
         kid = check_key_id(header)
         self._refuse_hopeless(kid, now)
