@@ -86,6 +86,24 @@ print(caller.identity, [name for name in ("httpx", "langgraph_sdk", "starlette")
     assert run(code).strip() == "alice []"
 
 
+def test_no_package_is_loaded_while_the_first_request_waits_for_the_keys() -> None:
+    code = """
+import asyncio, sys, threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from oidc_auth.keys.fetch import HttpFetcher
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *said): pass
+server = HTTPServer(("127.0.0.1", 0), Handler)
+threading.Thread(target=server.handle_request).start()
+fetcher = HttpFetcher(max_bytes=9_999, timeout=5)
+before = set(sys.modules)
+answer = asyncio.run(fetcher("GET", f"http://127.0.0.1:{server.server_port}/", {}, None))
+print(answer.status, sorted(set(sys.modules) - before - {"concurrent.futures.thread"}))
+server.server_close()
+"""
+    assert run(code).strip() == "501 []"
+
+
 def test_without_starlette_the_sdks_exception_carries_the_refusal() -> None:
     code = """
 import sys

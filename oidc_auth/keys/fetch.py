@@ -6,7 +6,9 @@ import asyncio
 import ipaddress
 import socket
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
@@ -22,6 +24,10 @@ METADATA_IPV6 = ipaddress.ip_address("fd00:ec2::254")
 """The metadata service of AWS, which over IPv6 has no link-local address."""
 USER_AGENT = "langgraph-oidc-auth"
 """Some firewalls in front of providers refuse requests without a User-Agent."""
+
+
+LOADED_LATE = ("httpcore", "anyio._backends._asyncio")
+"""What httpx loads at its first request, which would hold the event loop up meanwhile; a name it has not is no harm."""
 
 
 class Response(NamedTuple):
@@ -141,11 +147,11 @@ class HttpFetcher:
     """
 
     def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
-        # 0.1 s for who makes one, at the start: not for `import oidc_auth`, and not while the first requests wait, when
-        # httpx would load httpcore, and that anyio and h11.
-        import httpcore  # noqa: F401, PLC0415 - see above
-        import httpx  # noqa: PLC0415 - see above
+        import httpx  # noqa: PLC0415 - 0.1 s for who makes one, at the start: not for `import oidc_auth` or a request
 
+        for name in LOADED_LATE:
+            with suppress(ImportError):
+                import_module(name)
         self._max_bytes = max_bytes
         self._timeout = httpx.Timeout(timeout)
         self._tls = tls
