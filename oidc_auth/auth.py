@@ -153,7 +153,11 @@ class OIDCAuth:
             # Another request may have brought the same token meanwhile.
             if (seen := await self._known(presented, now)) is not None:
                 return seen, True
-        token = await self._verifier.verify(self._verifier.admit(presented, now), now)
+        admitted = self._verifier.admit(presented, now)
+        while (token := await self._verifier.verify(admitted, now)) is None:
+            now = self._clock()
+            if (seen := await self._known(presented, now)) is not None:
+                return seen, True
         seen = _Seen(token.remembered(), self._caller(token))
         self._seen.put(presented.token, seen, min(seen.token.valid_until, now + self._settings.cache_seconds))
         return seen, False
@@ -212,7 +216,8 @@ class OIDCAuth:
             headers = [("authorization", f"Bearer {token}")]
             presented = present(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
             admitted = self._verifier.admit(presented, now)
-            verified = await self._verifier.verify(admitted, now)
+            while (verified := await self._verifier.verify(admitted, now)) is None:
+                now = self._clock()
         except (TokenError, UpstreamError) as refusal:
             checks = road_of_token(refusal, admitted=admitted is not None)
             issuer = refusal.issuer if refusal.issuer in self._keys else ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ..errors import TokenError, UpstreamError
+from ..errors import OIDCAuthError, TokenError, UpstreamError
 from ..keys.jwk import check_signature
 from ..keys.source import refuse_unknown_kid
 from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
@@ -82,8 +82,10 @@ class Verifier:
         self._refuse_hopeless(kid, now)
         return Admitted(segments, header, kid)
 
-    async def verify(self, admitted: Admitted, now: float) -> VerifiedToken:
-        """Return what a genuine token says.
+    async def verify(self, admitted: Admitted, now: float) -> VerifiedToken | None:
+        """Return what a genuine token says; None after a wait for its issuer's first keys: ask again.
+
+        A thousand requests may have waited with it, many of them with the same token: the first may verify it for all.
 
         Args:
             admitted: the token, as ``admit`` returned it.
@@ -101,12 +103,15 @@ class Verifier:
             algorithm = check_algorithm(header, policy.algorithms)
             check_type(header, policy)
             if not issuer.keys.known:
-                # A thousand requests may wait for the first keys: what their tokens say would fill 12 MB meanwhile.
+                # What a thousand tokens say would fill 12 MB meanwhile.
                 claims = UnverifiedClaims({})
             try:
                 key, generation = await issuer.keys.find(algorithm, kid, now)
-            finally:
+            except OIDCAuthError:
                 claims = claims or self._read(segments)
+                raise
+            if not claims:
+                return None
             for rule in _CLAIM_RULES:
                 rule(claims, policy, now)
             check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))

@@ -172,6 +172,28 @@ def test_whoever_waits_for_the_first_keys_holds_nothing_that_the_token_says() ->
     story(tell)
 
 
+def test_of_those_who_wait_for_the_first_keys_with_one_token_the_first_verifies_it_for_all() -> None:
+    async def tell(door: Door) -> None:
+        one, another = door.issuer.token(), door.issuer.token("bob")
+        callers = await asyncio.gather(*(door.admit(token) for token in [*[one] * 50, another, *[one] * 50]))
+        assert [caller.identity for caller in callers] == [*["alice"] * 50, "bob", *["alice"] * 50]
+        assert sorted(door.cached) == [False] * 2 + [True] * 99
+
+    story(tell)
+
+
+def test_a_token_that_expires_while_the_first_keys_are_awaited_is_refused() -> None:
+    async def tell(door: Door) -> None:
+        door.issuer.fault = Fault.STALL
+        crowd = [asyncio.create_task(door.hear(door.issuer.token())) for _ in range(2)]
+        await turns()
+        door.clock.move(300 + 30)
+        door.issuer.release.set()
+        assert await asyncio.gather(*crowd) == [Code.EXPIRED] * 2
+
+    story(tell)
+
+
 # An outage ------------------------------------------------------------------------------------------------------------
 
 
