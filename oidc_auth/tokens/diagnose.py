@@ -26,7 +26,7 @@ MAX_HEADER_DEPTH = 4
 JTI_MARKS = 6
 """Characters before the colon of a jti of Keycloak 26."""
 LONGEST_EXPLAINED = 4_096
-"""Bytes of a payload that is read for the log's sake only: Keycloak's have two thousand, a flood's are longer."""
+"""Bytes before the signature that are read for the log's sake only: Keycloak's are two thousand, a flood's more."""
 ENCRYPTED_CURE = (
     "Auth0: the client did not send audience=<your API id>, or the API has JSON Web Encryption turned on; authentik: "
     "clear the provider's encryption key."
@@ -97,7 +97,7 @@ def diagnose_algorithm(
 
     Only then is the payload looked at, and nothing in it decides.
     """
-    if not str(header.get("alg")).startswith("HS") or segments.second - segments.first - 1 > LONGEST_EXPLAINED:
+    if not str(header.get("alg")).startswith("HS") or segments.second > LONGEST_EXPLAINED:
         return error
     claims = _readable(segments.payload, max_depth)
     kind = claims.get("typ")

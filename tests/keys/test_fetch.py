@@ -210,6 +210,32 @@ def test_a_body_that_is_announced_as_too_large_is_not_waited_for(site: Site) -> 
         fetch(f"{site.url}/x")
 
 
+def test_a_body_of_no_announced_length_is_read_up_to_the_limit() -> None:
+    async def story(sent: bytes) -> Response:
+        async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + sent)
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+            try:
+                return await fetcher("GET", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", {}, None)
+            finally:
+                await fetcher.aclose()
+
+    assert asyncio.run(story(b"x" * LIMIT)).body == b"x" * LIMIT
+    with pytest.raises(FetchError, match=r"^the body is larger than 1000 bytes$"):
+        asyncio.run(story(b"x" * (LIMIT + 1)))
+
+
+def test_a_part_that_another_httpx_does_not_have_is_no_harm(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oidc_auth.keys.fetch.LOADED_LATE", ("httpcore.no_such_part",))
+    site.answers["/x"] = Response(200, {}, b"{}")
+    assert fetch(f"{site.url}/x").body == b"{}"
+
+
 @pytest.mark.parametrize("length", ["9" * 5_000, "-1", "1e3", ""])
 def test_a_length_that_is_no_length_is_an_error(site: Site, length: str) -> None:
     site.answers["/x"] = Response(200, {"content-length": length, "connection": "close"}, b"x")

@@ -157,6 +157,17 @@ def test_a_token_that_a_secret_signed_is_explained(algorithm: object, claims: di
     assert cure in error.cure
 
 
+@pytest.mark.parametrize(("length", "explained"), [(4_096, True), (4_097, False)])
+def test_a_token_that_a_secret_signed_is_read_up_to_a_bound(length: int, *, explained: bool) -> None:
+    header = encode_base64url(b'{"alg":"HS256"}')
+    room = (length - len(header) - 1) * 3 // 4
+    payload = encode_base64url(b'{"typ":"Refresh"}'.ljust(room))
+    assert len(f"{header}.{payload}") == length
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(Door().admit(f"{header}.{payload}.c2ln"))
+    assert ("'Refresh' token" in refused.value.cure) is explained
+
+
 @pytest.mark.parametrize("payload", [b"no json", b"[]", b'{"typ": "Refresh"'])
 def test_a_token_that_a_secret_signed_is_refused_whatever_its_payload_is(payload: bytes) -> None:
     header = encode_base64url(b'{"alg": "HS256"}')
@@ -177,6 +188,13 @@ def test_a_token_in_another_header_is_named_without_its_value(name: str) -> None
     assert refused.value.found == f"a header {name}, which is not read"
     assert "s3cr3t" not in refused.value.report()
     assert refused.value.challenge().error is None
+
+
+def test_only_headers_that_hold_something_and_look_like_a_tokens_place_are_named() -> None:
+    sent = {"host": "agents.example", "X-Auth-Token": "", "x-api-key": "s3cr3t", "Authentication": "s3cr3t"}
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(Door().oidc.authenticate(sent))
+    assert refused.value.found == "a header authentication, x-api-key, which is not read"
 
 
 def test_an_encrypted_token_is_named_as_such() -> None:

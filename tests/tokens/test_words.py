@@ -424,9 +424,10 @@ def test_a_bare_token_stands_between_spaces_and_tabs_and_nothing_else(around: st
         ("Basic YTpi", "the scheme Bearer", "another scheme, or none"),
         ("Bearer Bearer a.b.c", "", "the scheme twice: 'Bearer Bearer ...'"),
         ("bearer BEARER a.b.c", "", "the scheme twice: 'Bearer Bearer ...'"),
+        ("Bearer a.b.c, d", "one token after 'Bearer '", "characters that no token has"),
     ],
 )
-def test_a_wrong_scheme_is_said_beside_the_right_one(sent: str, expected: str, found: str) -> None:
+def test_what_is_no_bearer_token_is_said_beside_what_one_is(sent: str, expected: str, found: str) -> None:
     with pytest.raises(TokenError) as refusal:
         asyncio.run(Door().oidc.authenticate({"authorization": sent}))
     assert (refusal.value.code, refusal.value.expected, refusal.value.found) == (
@@ -434,6 +435,13 @@ def test_a_wrong_scheme_is_said_beside_the_right_one(sent: str, expected: str, f
         expected,
         found,
     )
+
+
+def test_a_token_that_is_too_long_is_said_beside_the_bound() -> None:
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(Door(limits={"token_bytes": 2_000}).admit("x" * 2_001))
+    assert refusal.value.code is Code.TOKEN_TOO_LONG
+    assert (refusal.value.expected, refusal.value.found) == ("at most 2000 bytes", "2001")
 
 
 @pytest.mark.parametrize("text", ["ab..cd.ef", "ab.cd..ef", ".ab.cd", "ab.cd.", "ab..cd", "..", "ab.cd.ef.gh"])
