@@ -437,6 +437,39 @@ def test_what_is_no_bearer_token_is_said_beside_what_one_is(sent: str, expected:
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "sent", "expected", "found"),
+    [
+        ("authorization", {}, "", ""),
+        ("authorization", {"host": "agents.example"}, "", ""),
+        ("authorization", {"x-api-key": "s"}, "", "a header x-api-key, which is not read"),
+        (
+            "x-token",
+            {"authorization": "s", "x-api-key": "s"},
+            "a header x-token",
+            "a header authorization, x-api-key, w",
+        ),
+        ("x-api-key", {"x-api-key": " "}, "a header x-api-key", ""),
+    ],
+)
+def test_a_token_that_is_missing_is_said_beside_where_it_is_looked_for(
+    header: str, sent: dict[str, str], expected: str, found: str
+) -> None:
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(Door(header=header).oidc.authenticate(sent))
+    assert refusal.value.code is Code.TOKEN_MISSING
+    assert refusal.value.expected == expected
+    assert refusal.value.found.startswith(found)
+    assert bool(refusal.value.found) is bool(found)
+
+
+def test_a_token_that_is_missing_may_stand_in_the_header_of_each_issuer() -> None:
+    oidc, _, _ = two_doors()
+    with pytest.raises(TokenError) as refusal:
+        asyncio.run(oidc.authenticate({"host": "agents.example"}))
+    assert refusal.value.expected == "a header authorization or x-proxy-jwt"
+
+
 def test_a_token_that_is_too_long_is_said_beside_the_bound() -> None:
     with pytest.raises(TokenError) as refusal:
         asyncio.run(Door(limits={"token_bytes": 2_000}).admit("x" * 2_001))
