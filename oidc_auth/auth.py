@@ -155,7 +155,6 @@ class OIDCAuth:
                 return seen, True
         admitted = self._verifier.admit(presented, now)
         while (token := await self._verifier.verify(admitted, now)) is None:
-            now = self._clock()
             if (seen := await self._known(presented, now)) is not None:
                 return seen, True
         seen = _Seen(token.remembered(), self._caller(token))
@@ -216,8 +215,9 @@ class OIDCAuth:
             headers = [("authorization", f"Bearer {token}")]
             presented = present(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
             admitted = self._verifier.admit(presented, now)
-            while (verified := await self._verifier.verify(admitted, now)) is None:
-                now = self._clock()
+            verified = None
+            while verified is None:
+                verified = await self._verifier.verify(admitted, now)
         except (TokenError, UpstreamError) as refusal:
             checks = road_of_token(refusal, admitted=admitted is not None)
             issuer = refusal.issuer if refusal.issuer in self._keys else ""

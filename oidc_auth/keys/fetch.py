@@ -147,7 +147,7 @@ class HttpFetcher:
     """
 
     def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
-        import httpx  # noqa: PLC0415 - 0.1 s for who makes one, at the start: not for `import oidc_auth` or a request
+        import httpx  # noqa: PLC0415 - 0.2 s for who makes one, at the start: not for `import oidc_auth` or a request
 
         for name in LOADED_LATE:
             with suppress(ImportError):
@@ -212,7 +212,7 @@ class HttpFetcher:
     async def _read(self, answer: httpx.Response) -> bytes:
         if answer.headers.get("content-encoding", "identity") != "identity":
             raise FetchError("the body is compressed although none was asked for")
-        # What is announced need not be read to be refused; h11 takes at most twenty digits.
+        # What is announced need not be read to be refused. That it is a number, the HTTP client has checked.
         self._check_size(int(answer.headers.get("content-length", 0)))
         body = bytearray()
         async for chunk in answer.aiter_raw():

@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 BEGIN = 128
 END = 43
-"""Characters of a text by which its entry is found: a header with its key id, and the last 256 bits of a signature."""
+"""Characters of a text by which its entry is found: of a header, and the last 256 bits of a signature."""
 
 
 class _Entry(NamedTuple, Generic[V]):
@@ -24,7 +24,7 @@ class SeenBefore(Generic[V]):
     """Values by text, each until its own time; the least recently used makes room. Of a text only a digest is kept.
 
     A hash of its two ends finds the entry, and the digest of the whole decides: what strangers send is hardly ever
-    digested, not even under a signature that is known.
+    digested, unless they copy both.
 
     Args:
         entries: how many are kept; 0 keeps none.

@@ -294,6 +294,7 @@ STRICT_JSON: dict[str, Callable[[bytes], bytes]] = {
     "lists and objects in turn, as deep as may be": with_member(in_turn(31)),
     "many brackets side by side": with_member(f'"x": [{", ".join(["[]"] * 100)}]'),
     "many brackets side by side, and more in a string": with_member(f'"s": "]{{[", "x": [{", ".join(["[]"] * 100)}]'),
+    "an escape before a string full of brackets": with_member(f'"s": "\\n", "x": ["{"{" * 40}", [[]]]'),
     "brackets in strings": with_member(f'"x": "{"[{" * 100}"'),
     "brackets behind an escaped quote": with_member(f'"x": "\\"{"[" * 100}\\\\"'),
     "a surrogate pair": with_member('"x": "\\ud83d\\ude00"'),
