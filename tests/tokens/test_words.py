@@ -13,10 +13,11 @@ from oidc_auth.errors import MEANINGS, Code, OIDCAuthError, TokenError
 from oidc_auth.observe import KeysFetched, pseudonym
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact
+from oidc_auth.tokens.bearer import present
 from oidc_auth.tokens.claim_path import ClaimPathError, parse_path
 from oidc_auth.tokens.diagnose import OTHER_HOST_CURE
 from oidc_auth.tokens.jws import split_token
-from oidc_auth.tokens.states import VerifiedToken
+from oidc_auth.tokens.states import Presented, VerifiedToken
 
 LEEWAY = "leeway 30 s"
 CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
@@ -343,6 +344,7 @@ def test_two_headers_with_a_credential_are_one_too_many_also_from_an_iterator() 
         with pytest.raises(TokenError) as refused:
             asyncio.run(oidc.authenticate(headers))
         assert refused.value.code is Code.HEADER_REPEATED
+        assert (refused.value.expected, refused.value.found) == ("one field with a credential", "2")
 
 
 def test_what_a_later_request_may_ask_of_a_token_is_remembered() -> None:
@@ -403,6 +405,11 @@ def test_a_header_that_holds_a_token_and_nothing_else_says_so(sent: str, found: 
         assert said.code is not Code.HEADER_MALFORMED
     else:
         assert (said.code, said.expected, said.found) == (Code.HEADER_MALFORMED, "a token and nothing else", found)
+
+
+def test_a_token_is_presented_with_what_a_proof_of_possession_will_need() -> None:
+    presented = present({"Authorization": b"BEARER a.b.c"}, method="GET", url="https://agents.test/x", max_bytes=99)
+    assert presented == Presented("bearer", "a.b.c", "GET", "https://agents.test/x", None, "authorization")
 
 
 def test_a_token_in_its_parts_is_called_what_it_is() -> None:
