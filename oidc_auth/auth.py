@@ -155,6 +155,7 @@ class OIDCAuth:
                 return seen, True
         admitted = self._verifier.admit(presented, now)
         while (token := await self._verifier.verify(admitted, now)) is None:
+            # It waited for the issuer's first keys, perhaps beside others with the same token.
             if (seen := await self._known(presented, now)) is not None:
                 return seen, True
         seen = _Seen(token.remembered(), self._caller(token))
