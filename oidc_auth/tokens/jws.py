@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 from pydantic_core import CoreConfig, SchemaValidator, ValidationError, core_schema
@@ -12,9 +12,14 @@ from pydantic_core import CoreConfig, SchemaValidator, ValidationError, core_sch
 from ..errors import Code, TokenError
 from ..json_values import is_object
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 # Its base64 is strict about alphabet, length and unused bits, and compiled. Not through pydantic itself: a plugin for
 # tracing would be shown each token.
 _BASE64 = SchemaValidator(core_schema.bytes_schema(), CoreConfig(val_json_bytes="base64"))
+# Its signature knows of dictionaries of strings only.
+_read_base64 = cast("Callable[[str], bytes]", _BASE64.validate_strings)
 _ALIKE = bytes.maketrans(b"[]", b"{}")
 _BESIDES_STRUCTURE = bytes(octet for octet in range(256) if octet not in b'{}[]"\\')
 # Also matches a string that never ends: a pattern that fails there would be tried again at each of its quotes.
@@ -82,8 +87,7 @@ def _decoded(segment: str) -> bytes:
     if "=" in segment or "+" in segment or "/" in segment:
         return b""
     try:
-        # Its signature knows of dictionaries of strings only.
-        return cast("bytes", _BASE64.validate_strings(cast("Any", segment)))
+        return _read_base64(segment)
     except ValidationError:
         return b""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OIDCAuthError, TokenError, UpstreamError
 from ..keys.jwk import check_signature
@@ -149,12 +149,9 @@ def _read_header(segment: str, max_depth: int) -> Mapping[str, object]:
 
 def _verified(claims: UnverifiedClaims, policy: TokenPolicy, generation: int) -> VerifiedToken:
     """Seal the claims: everything above has passed, among it that ``exp`` and ``iat`` are numbers."""
-    expires_at = cast("float", claims["exp"])
-    aged_out = expires_at if policy.max_age is None else cast("float", claims["iat"]) + policy.max_age
-    return VerifiedToken(
-        issuer=policy.issuer,
-        claims=claims,
-        expires_at=expires_at,
-        valid_until=min(expires_at, aged_out),
-        key_generation=generation,
-    )
+    expires_at: Any = claims["exp"]
+    valid_until = expires_at
+    if policy.max_age is not None:
+        issued_at: Any = claims["iat"]
+        valid_until = min(expires_at, issued_at + policy.max_age)
+    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, generation)
