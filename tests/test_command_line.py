@@ -176,6 +176,7 @@ def test_a_refused_token_says_expected_found_and_cure(issuer: LocalIssuer) -> No
     assert explained.exit_code == 1
     assert "audience_mismatch" in explained.output
     assert "expected agents; found 'billing'" in explained.output
+    assert "\nidentity " not in explained.output, "a line for what is not known"
 
 
 @pytest.mark.parametrize(

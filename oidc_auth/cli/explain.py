@@ -76,8 +76,9 @@ def _print(why: Explanation, *, claims_only: bool) -> None:
     screen = console()
     if any(check.outcome in COLOURS for check in why.checks):
         show(screen, "What was checked", _checks(why))
-    for heading, lines in (("issuer", [why.issuer or "-"]), ("identity", [why.identity or "-"]), *_facts(why)):
-        for line in lines:
+    for heading, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
+        # Of a refused token neither may be known.
+        for line in filter(None, lines):
             screen.print(f"{heading:<10}{line}", markup=False, soft_wrap=True)
     if why.refusal:
         screen.print(f"[bold red]REFUSED[/]   {escape(why.refusal)}", soft_wrap=True)
