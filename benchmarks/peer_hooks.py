@@ -117,6 +117,8 @@ HOOKS: dict[str, Callable[[str, str], Hook]] = {
     "PyJWT": pyjwt,
     "PyJWT in a thread": pyjwt_in_a_thread,
 }
+MODULES = {"ryjwt": "ryjwt", "fastmcp": "fastmcp", "jwks-client": "jwks_client", "auth-jwks": "auth_jwks"}
+"""What must be installed for a hook; PyJWT is, with us."""
 
 
 class Host:
@@ -180,11 +182,7 @@ def main() -> None:
     logging.disable(logging.CRITICAL)
     name, issuer, keys = sys.argv[1:]
     Moved.install()
-    try:
-        hook = HOOKS[name](issuer, keys)
-    except ImportError:
-        sys.exit(f"{name} is not installed")
-    asyncio.run(serve(Host(hook)))
+    asyncio.run(serve(Host(HOOKS[name](issuer, keys))))
 
 
 if __name__ == "__main__":

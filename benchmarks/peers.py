@@ -15,10 +15,11 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from peer_hooks import HOOKS
+from peer_hooks import HOOKS, MODULES
 from verify import CLAIMS, segment
 
 from oidc_auth.testing import LocalIssuer
@@ -186,10 +187,21 @@ def measured(name: str) -> dict[tuple[str, str], float]:
     return figures
 
 
+def chosen() -> list[str]:
+    """Return the libraries that were named, or all; those that are not installed are left out, and said."""
+    named = sys.argv[1:] or list(HOOKS)
+    if unknown := [name for name in named if name not in HOOKS]:
+        sys.exit(f"unknown: {', '.join(unknown)}; one of {', '.join(HOOKS)}")
+    missing = [name for name in named if name in MODULES and find_spec(MODULES[name]) is None]
+    if missing:
+        print(f"left out, since it is not installed: {', '.join(missing)}", file=sys.stderr)
+    return [name for name in named if name not in missing]
+
+
 def main() -> None:
     """Print a table."""
     logging.disable(logging.CRITICAL)
-    names = sys.argv[1:] or list(HOOKS)
+    names = chosen()
     columns = {name: measured(name) for name in names}
     print(f"medians of {RUNS} runs\n\n{'':54}" + "".join(f"{name:>18}" for name in names))
     for title, what in columns[names[0]]:

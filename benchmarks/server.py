@@ -27,7 +27,7 @@ from oidc_auth.cli.dev_server import quickstart_folder, running_dev_server
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 ROUNDS = 150
@@ -101,7 +101,8 @@ class Client:
 
     def median(self, kind: str) -> float:
         """Return the median of some requests in microseconds, without the first fifth, which warms all caches again."""
-        call, seen = getattr(self, kind), []
+        call: Callable[[], None] = getattr(self, kind)
+        seen: list[float] = []
         # The server closes a connection that was idle for some seconds; the next request opens another.
         self._connection.close()
         for _ in range(REQUESTS):
@@ -157,7 +158,7 @@ def main() -> None:
         known = {"table": table(issuer), "keys": f"{issuer.url}/keys", "audience": AUDIENCE, "issuer": issuer.url}
         token = issuer.token(lifetime=86_400, **CLAIMS)
         folder = Path(open_.enter_context(TemporaryDirectory()))
-        clients = {}
+        clients: dict[str, Client] = {}
         for number, (name, hook) in enumerate(VARIANTS.items()):
             print(f"starting a server: {name}", file=sys.stderr)
             place = folder / str(number)
