@@ -1,4 +1,4 @@
-"""The libraries that ``peers.py`` compares, each behind one function, in a process of its own.
+"""The libraries that ``keys.py`` compares, each behind one function, in a process of its own.
 
 Every one is used as its documentation shows, with its defaults. Each is imported after the clocks were replaced.
 """
@@ -178,7 +178,7 @@ async def serve(host: Host) -> None:
 
 
 def main() -> None:
-    """Host one library: ``python peer_hooks.py NAME ISSUER KEYS_URL``."""
+    """Host one library: ``python key_hooks.py NAME ISSUER KEYS_URL``."""
     logging.disable(logging.CRITICAL)
     name, issuer, keys = sys.argv[1:]
     Moved.install()
