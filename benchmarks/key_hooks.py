@@ -42,7 +42,7 @@ class Moved:
 
 def ours(issuer: str, keys: str) -> Hook:
     """Return our authenticator: it also reads the request's headers, maps claims to permissions and remembers."""
-    grant = {"claim": "scope", "values": {"threads:write": ["threads:write"]}}
+    grant = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
     named = {"issuer": issuer, "audience": AUDIENCE, "algorithms": [ALGORITHM], "jwks_url": keys, "grant": grant}
     oidc = import_module("oidc_auth").OIDCAuth.from_dict({"issuer": named})
 

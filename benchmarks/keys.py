@@ -195,7 +195,7 @@ def chosen() -> list[str]:
     missing = [name for name in named if name in MODULES and find_spec(MODULES[name]) is None]
     if missing:
         print(f"left out, since it is not installed: {', '.join(missing)}", file=sys.stderr)
-    return [name for name in named if name not in missing]
+    return [name for name in named if name not in missing] or sys.exit("nothing is left to measure")
 
 
 def main() -> None:

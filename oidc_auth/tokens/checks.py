@@ -37,10 +37,11 @@ PENDING = "pending"
 """How Clerk's ``sts`` marks the session of somebody who has not finished signing in; an active one has no ``sts``."""
 CODE_HASH = "c_hash"
 """An ID token that came beside a code carries this claim (OpenID Connect Core §3.3.2.11); no access token does."""
-_ONLY_TEXT: frozenset[type] = frozenset({str})
-_EXTENSIONS = frozenset({"crit", "b64", "zip"})
 LOGOUT_EVENT = "events"
 """A logout or security event token (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2) carries this claim."""
+
+_ONLY_TEXT: frozenset[type] = frozenset({str})
+_EXTENSIONS = frozenset({"crit", "b64", "zip"})
 
 
 class Stage(StrEnum):
