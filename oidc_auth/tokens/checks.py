@@ -14,6 +14,7 @@ from ..errors import Code, TokenError
 from ..json_values import is_list, is_object
 from ..keys.jwk import check_signature
 from ..keys.keyset import fitting_keys, known_keys, the_only_key
+from ..providers.lookup import ID_MARKS, KIND_CLAIMS, OTHER_MARKS
 from . import bearer, jws
 from .claim_path import MISSING, find, spell
 from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches
@@ -31,10 +32,6 @@ LATEST = 253_402_300_799
 
 ACCESS_TYPES = frozenset({"at+jwt", "jwt", ""})
 ID_TYPES = frozenset({"jwt", ""})
-OTHER_TYPES = ("Refresh", "Offline", "Logout")
-"""How Keycloak's payload ``typ`` marks what is neither an access token nor, as ``ID``, an ID token."""
-PENDING = "pending"
-"""How Clerk's ``sts`` marks the session of somebody who has not finished signing in; an active one has no ``sts``."""
 CODE_HASH = "c_hash"
 """An ID token that came beside a code carries this claim (OpenID Connect Core §3.3.2.11); no access token does."""
 LOGOUT_EVENT = "events"
@@ -109,16 +106,21 @@ def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
 def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
     del now
-    typ, token_use, status = claims.get("typ"), claims.get("token_use"), claims.get("sts")
-    is_id = typ == "ID" or token_use == "id" or CODE_HASH in claims
-    is_other = typ in OTHER_TYPES or token_use == "refresh" or LOGOUT_EVENT in claims or status == PENDING
-    unmarked = typ is None and token_use is None
+    is_id = CODE_HASH in claims or _is_marked(claims, ID_MARKS)
+    is_other = LOGOUT_EVENT in claims or _is_marked(claims, OTHER_MARKS)
+    # An ID token needs no mark. A token with another mark, such as typ "Bearer", is not one.
+    unmarked = all(claims.get(name) is None for name in ID_MARKS)
     wanted = is_id or unmarked if policy.token_type == "id" else not is_id
     if is_other or not wanted:
-        marks = {"typ": typ, "token_use": token_use, "sts": status}
+        marks = {name: claims.get(name) for name in KIND_CLAIMS}
         found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
         found = next((name for name in (LOGOUT_EVENT, CODE_HASH) if name in claims), found)
         raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found)
+
+
+def _is_marked(claims: Mapping[str, object], marks: Mapping[str, frozenset[str]]) -> bool:
+    # A list or an object is not hashable, and is no mark of any provider.
+    return any(isinstance(value := claims.get(name), str) and value in values for name, values in marks.items())
 
 
 def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
@@ -133,7 +135,7 @@ def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float
 
 
 def check_client(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token of a client that is not listed, where the provider sends no ``aud`` (Cognito, Clerk)."""
+    """Refuse a token of a client that is not listed, where the provider sends no ``aud``."""
     del now
     if policy.client is not None:
         _demand(policy.client, claims, Code.CLIENT_REFUSED)
