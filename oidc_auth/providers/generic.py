@@ -1,4 +1,4 @@
-"""Any OpenID provider that has no record of its own."""
+"""Any OpenID provider without its own record."""
 
 from __future__ import annotations
 

@@ -30,18 +30,10 @@ PUBLIC_ISSUERS: Mapping[str, PublicIssuer] = {
 """Issuers that sign tokens for any customer. The requester also chooses the audience, so it proves nothing."""
 
 
-def _marks(*, of_id_tokens: bool) -> dict[str, frozenset[str]]:
-    kinds = [kind for provider in PROVIDERS.values() for kind in provider.tokens.kinds]
-    chosen = [kind for kind in kinds if (kind.kind == "id") is of_id_tokens]
-    return {kind.claim: frozenset(each.value for each in chosen if each.claim == kind.claim) for kind in chosen}
-
-
-ID_MARKS = _marks(of_id_tokens=True)
-"""Claims and their values that mark an ID token."""
-OTHER_MARKS = _marks(of_id_tokens=False)
-"""Claims and their values that mark a token that no API accepts: refresh, offline, logout, pending."""
-KIND_CLAIMS = tuple(dict.fromkeys((*ID_MARKS, *OTHER_MARKS)))
-"""The claims that mark the kind of a token."""
+TOKEN_KINDS: dict[str, dict[str, str]] = {}
+"""Claim to value to kind: the marks of tokens that are not access tokens."""
+for _kind in (kind for each in PROVIDERS.values() for kind in each.tokens.kinds):
+    TOKEN_KINDS.setdefault(_kind.claim, {})[_kind.value] = _kind.kind
 
 
 def _first_template() -> TenantTemplate:

@@ -32,7 +32,7 @@ PROVIDER = Provider(
         ),
         recognized=r"https://[^/]+\.(okta|oktapreview|okta-emea)\.com(/|$)",
         pattern=r"/oauth2/[^/]+$",
-        mismatch="is the issuer of Okta's org authorization server, whose tokens only Okta can check",
+        mismatch="is the issuer of Okta's org authorization server; only Okta can check its tokens",
         hint="use a custom authorization server: https://<org>.okta.com/oauth2/default",
         certain=True,
     ),

@@ -58,10 +58,10 @@ class IssuerForm:
     """How a provider spells its issuer.
 
     Attributes:
-        template: The issuer; ``{name}`` stands for a parameter.
+        template: The issuer; ``{name}`` is replaced by a parameter.
         source: The document that states it.
         parameters: The keys that replace ``issuer``.
-        defaults: Optional parameters, and the key whose single value each one defaults to.
+        defaults: Optional parameters, and the key with the single value that each one defaults to.
         recognized: A regular expression for issuers that only this provider has, or "".
         pattern: A regular expression for every issuer of this provider, or "".
         mismatch: What an issuer that does not match ``pattern`` means.
@@ -127,7 +127,7 @@ class PublicIssuer:
     Attributes:
         issuers: The exact issuers.
         owners: Claims that name the customer; ``require`` must name one of them.
-        paths: Those whose values are paths, ``<owner>/<name>``.
+        paths: Those with paths as values, ``<owner>/<name>``.
     """
 
     issuers: tuple[str, ...]
@@ -140,7 +140,7 @@ class TenantTemplate:
     """How one configuration trusts several tenants by name.
 
     Attributes:
-        placeholder: Stands for the tenant's id in an issuer.
+        placeholder: The text in an issuer that each tenant's id replaces.
         claim: The claim that must repeat the id.
         pattern: A regular expression for ids.
         hint: What to do about a token without the claim.
@@ -199,7 +199,7 @@ class TokenRules:
         grants: The claims that carry permission names, for the default permission maps.
         kinds: Marks of tokens that are not access tokens.
         client_claim: The claim that names the client, for tokens without ``aud``; else "".
-        client_id: A regular expression for client ids that are no audience of an API, or "".
+        client_id: A regular expression for client ids, which are not the audience of an API, or "".
         audience: What ``aud`` looks like.
         public: Set for a provider that signs for any customer.
         tenants: Set for a provider with issuers per tenant.
@@ -248,7 +248,7 @@ class Mistake:
         code: The refusal that it causes.
         matches: A pure function that recognizes it.
         hint: What to do. ``{client}``, ``{the_client}``, ``{audience}``, ``{kind}`` and ``{issuer}`` are filled in.
-        own_issuer: Only tokens whose issuer is known to be this provider's can show it.
+        own_issuer: Only tokens of an issuer that is known to be this provider's can show it.
     """
 
     code: Code
@@ -281,7 +281,7 @@ class Setup:
     Attributes:
         address: What the address is, for the comment next to it in the file.
         place: Where the steps are done.
-        steps: What to do there, in order; ``{audience}`` stands for this API's name.
+        steps: What to do there, in order; ``{audience}`` is replaced by this API's name.
         permission_map: The TOML after the issuer's own keys: permission maps, and the roles they name.
         required: Options that must be given.
         access_tokens: The provider issues access tokens for this API, so that its ID tokens must not be sent.

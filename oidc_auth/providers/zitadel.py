@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DOCS = "https://zitadel.com/docs/apis/openidoauth/claims"
 SCOPES_DOCS = "https://zitadel.com/docs/apis/openidoauth/scopes"
-# Without the project's id, the claim holds the roles of the requesting client's project, whichever that is.
+# Without the project's id, the claim holds the roles of the requesting client's project, which can be any project.
 PROJECT_ROLES = ["urn:zitadel:iam:org:project:{project_id}:roles"]
 PROJECT = "166801539137011969"
 
@@ -55,7 +55,7 @@ PROVIDER = Provider(
         grants=Sourced(({"claim": PROJECT_ROLES, "keys": True},), f"{DOCS}: an object, its keys are the roles"),
         roles=RoleClaim(
             pattern=r"urn:zitadel:iam:org:project(:[^:]+)?:roles",
-            unqualified="holds the roles of the project of whichever client asked",
+            unqualified="holds the roles of the requesting client's project, which can be any project",
             unqualified_hint="write urn:zitadel:iam:org:project:<the project's id>:roles",
             tenant="another organization can have given the role: @tenant would not be its own",
             tenant_hint="write @all, for a role that no other organization may give; or no reach",

@@ -49,6 +49,7 @@ NO_CLIENT_CURE = (
     "The token has no claim {missing}: name the claim that holds the client in client_claim, or set audience."
 )
 
+_HINTED = HINTED_CODES | {Code.AUDIENCE_MISMATCH, Code.CLIENT_REFUSED}
 _PLACEHOLDER = re.compile(r"\{(the_client|client|audience|kind|issuer)\}")
 
 
@@ -77,9 +78,9 @@ def diagnose(
     if error.code is Code.ISSUER_UNKNOWN:
         return _with_cure(error, _issuer_cure(claims, issuers))
     # An expired token is the usual refusal: it costs no look at the providers.
-    if error.code not in HINTED_CODES and error.code is not Code.CLIENT_REFUSED:
+    if policy is None or error.code not in _HINTED:
         return error
-    provider = identify_provider(policy.preset if policy else "", policy.issuer if policy else claims.get("iss"))
+    provider = identify_provider(policy.preset, policy.issuer)
     token = RefusedToken(header=header, claims=claims, missing=_missing(error.code, claims, policy))
     if provider is None:
         hint = _general_hint(error.code, token) or find_hint(error.code, token, None)
@@ -118,8 +119,6 @@ def diagnose_algorithm(
 
 def diagnose_text(error: TokenError, token: str, providers: Iterable[Provider] = ()) -> TokenError:
     """Return the refusal of a text that is not a signed JWT with the hint that fits: encrypted and opaque tokens."""
-    if error.code is not Code.SEGMENTS_WRONG:
-        return error
     # A bound, so that a million dots do not become a million strings.
     parts = token.split(".", JWE_PARTS)
     if len(parts) != JWE_PARTS:
@@ -163,10 +162,8 @@ def _appended(code: Code, causes: str) -> str:
     return f"{MEANINGS[code].cure} {causes}" if causes else ""
 
 
-def _missing(code: Code, claims: Mapping[str, object], policy: TokenPolicy | None) -> str:
+def _missing(code: Code, claims: Mapping[str, object], policy: TokenPolicy) -> str:
     """Return the path of the claim that a refusal is about, if the token does not have it."""
-    if policy is None:
-        return ""
     client = () if policy.client is None else (policy.client.path,)
     paths = {Code.CLAIM_MISSING: policy.required_claims, Code.CLIENT_REFUSED: client}.get(code, ())
     return next((spell(path) for path in paths if find(claims, path) in (MISSING, None)), "")

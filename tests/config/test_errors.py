@@ -264,13 +264,13 @@ ONE_MISTAKE = [
     (
         granting(claim="urn:zitadel:iam:org:project:roles", keys=True, values={"admin": "*:read@all"}),
         "issuer[0].grant[0].claim",
-        "of whichever client asked",
+        "which can be any project",
         "urn:zitadel:iam:org:project:<the project's id>:roles",
     ),
     (
         granting(claim='"urn:zitadel:iam:org:project:roles"', keys=True, accept="*"),
         "issuer[0].grant[0].claim",
-        "of whichever client asked",
+        "which can be any project",
         "",
     ),
     (
