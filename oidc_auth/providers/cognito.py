@@ -124,8 +124,8 @@ values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
     notes=(
         "Its access tokens have no audience. `client_claim` names the clients. What binds a token to this API is a",
         "scope of its resource server, by the `strip_prefix` of the grants on `scope`: a token without one is refused,",
-        "even if it has groups. Sign-in by the API (InitiateAuth) gives only `aws.cognito.signin.user.admin`: let a pre",
-        "token generation trigger add a scope. Your own `[issuer.require]` replaces the scope.",
+        "even if it has groups. Sign-in by the API (InitiateAuth) gives only `aws.cognito.signin.user.admin`: let a",
+        "Pre token generation trigger add a scope. Your own `[issuer.require]` replaces the scope.",
         "",
     ),
 )
