@@ -334,7 +334,7 @@ def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
         (("keycloak", "--url", "https://x.test/realms/a"), "--audience"),
         (("keycloak", "--url", "sso.acme.com/a", "--audience", "a"), "--url https://sso.acme.com/a"),
         (("keycloack", "--audience", "a"), "no provider 'keycloack': did you mean 'keycloak'?"),
-        (("qqq", "--audience", "a"), "no provider 'qqq': auth0, authentik, "),
+        (("qqq", "--audience", "a"), f"no provider 'qqq': {', '.join(sorted(PROVIDERS))}"),
         (("cognito", "--region", "r", "--user-pool", "p"), "--client: Access tokens have no audience"),
         (("cognito", "--region", "r", "--client", "WEB"), "cognito needs --user-pool"),
         (("google", "--audience", "a"), "--require: Without it, any Google account could log in."),
