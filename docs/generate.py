@@ -144,6 +144,12 @@ PROVIDER_NOTES: Mapping[str, tuple[str, ...]] = {
         "token generation trigger add a scope. Your own `[issuer.require]` takes the place of the scope.",
         "",
     ),
+    "google": (
+        "An Android or iOS app has its own client id, which Google writes into `azp`. If the app requests tokens for",
+        "your web client (`audience`), list the app's client id in `authorized_parties`, and the web client's too if",
+        "the web client also calls this server.",
+        "",
+    ),
     "zitadel": (
         "Roles are read below the project's own id. `urn:zitadel:iam:org:project:roles`, without it, holds those of",
         "the client's own project, and any client may ask for this API's audience: a grant on it is refused.",

@@ -32,6 +32,7 @@ class Code(StrEnum):
     KEY_AMBIGUOUS = "key_ambiguous"
     TOKEN_KIND_REFUSED = "token_kind_refused"
     AUDIENCE_MISMATCH = "audience_mismatch"
+    AZP_NOT_ALLOWED = "azp_not_allowed"
     CLIENT_REFUSED = "client_refused"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -138,6 +139,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "the token is for another audience",
         "Let the client ask for this API's audience (Keycloak: add an Audience mapper to the client; Auth0: "
         "audience=<your API id>).",
+    ),
+    Code.AZP_NOT_ALLOWED: Meaning(
+        401,
+        "the ID token was issued to another client",
+        "Sign in with a client of the issuer's audience, or list the client of azp in authorized_parties.",
     ),
     Code.CLIENT_REFUSED: Meaning(
         401,
