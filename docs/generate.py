@@ -150,6 +150,12 @@ PROVIDER_NOTES: Mapping[str, tuple[str, ...]] = {
         "the web client also calls this server.",
         "",
     ),
+    "google-iap": (
+        "IAP adds the token to every request with the user's cookie, also to requests of other websites. Only pages of",
+        "this server's own origin are accepted. Add others with `allowed_origins`:",
+        "[behind a proxy](recipes.md#behind-a-proxy-that-signs).",
+        "",
+    ),
     "zitadel": (
         "Roles are read below the project's own id. `urn:zitadel:iam:org:project:roles`, without it, holds those of",
         "the client's own project, and any client may ask for this API's audience: a grant on it is refused.",

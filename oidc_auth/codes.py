@@ -45,6 +45,7 @@ class Code(StrEnum):
     IDENTITY_INVALID = "identity_invalid"
     TENANT_INVALID = "tenant_invalid"
     SIGNATURE_INVALID = "signature_invalid"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
 
     NO_PERMISSION_MAPS = "no_permission_maps"
     PERMISSION_MISSING = "permission_missing"
@@ -189,6 +190,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         401,
         "the token's signature is wrong",
         "The token was changed on its way, or another key with the same kid signed it.",
+    ),
+    Code.ORIGIN_NOT_ALLOWED: Meaning(
+        403,
+        "pages of this origin may not use this server",
+        "Add the page's origin to the issuer's allowed_origins, for example allowed_origins = "
+        '["https://app.acme.com"]. For WebSockets, and for old browsers, add the server\'s own origin too.',
     ),
     Code.NO_PERMISSION_MAPS: Meaning(
         403,

@@ -4,7 +4,7 @@ One tree, three faults::
 
     OIDCAuthError
     ├── ConfigError    the operator's: the configuration does not say what it should (at start)
-    ├── TokenError     the caller's: this token does not authenticate anybody (401)
+    ├── TokenError     the caller's: this token does not authenticate anybody (401), or not in this request (403)
     ├── DeniedError    the caller's: known, but not allowed to do this (403)
     └── UpstreamError  the provider's: its keys cannot be had just now (503, Retry-After)
 
@@ -102,12 +102,14 @@ class OIDCAuthError(Exception):
 
 
 class TokenError(OIDCAuthError):
-    """The token does not authenticate anybody: 401 (RFC 6750 §3.1)."""
+    """The token does not authenticate this request: 401 (RFC 6750 §3.1), or 403 where a new token would not help."""
 
     def challenge(self) -> Challenge:
         """Return what the client hears: no ``error`` when no token was sent (RFC 6750 §3.1)."""
-        error = None if self.code is Code.TOKEN_MISSING else "invalid_token"
-        return Challenge(status=UNAUTHENTICATED, detail=f"{self.code}: {self.says}", error=error)
+        status = MEANINGS[self.code].status
+        is_invalid = status == UNAUTHENTICATED and self.code is not Code.TOKEN_MISSING
+        error = "invalid_token" if is_invalid else None
+        return Challenge(status=status, detail=f"{self.code}: {self.says}", error=error)
 
 
 class DeniedError(OIDCAuthError):

@@ -36,6 +36,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "token_type": "access; or id, for providers that only have ID tokens.",
         "strict_rfc9068": "Accept header typ at+jwt only.",
         "header": "The request header with the token: another one than Authorization carries it bare (Google IAP).",
+        "allowed_origins": "Web origins whose pages may use a token that a proxy adds; only the server's own if empty.",
         "identity": "The claim that names the caller; or a list of { claim, prefix }, the first present counts.",
         "identity_prefix": "Stands before every identity. Mandatory with two issuers.",
         "tenant": "The claim that names the tenant; { claim, keys = true } for an object of one key.",
