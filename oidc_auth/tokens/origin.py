@@ -20,13 +20,13 @@ OWN_PAGE = (["same-origin"], ["none"])
 def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: frozenset[str] | None) -> None:
     """Refuse a request that a page of a foreign origin sent.
 
-    A proxy adds the user's token to each request with the user's cookie, whichever page sent it: cross-site request
+    A proxy adds the user's token to each request that has the user's cookie, from any page: cross-site request
     forgery. The browser sets ``Origin`` (RFC 6454 §7) and ``Sec-Fetch-Site`` (Fetch Metadata), and no script can.
 
     Args:
         pairs: the request's header fields.
         issuer: the issuer of the token, for the log.
-        allowed: the origins whose pages may use its tokens; None: any, because the client itself adds the token.
+        allowed: origins of pages that may use its tokens. None means any, because the client itself adds the token.
 
     Raises:
         TokenError: ``origin_not_allowed``, with status 403.

@@ -78,7 +78,7 @@ class TokenPolicy:
         requirements: all of these must hold.
         tenant: the claim that names the tenant, or None where the issuer knows no tenants.
         header: the request header that carries its tokens, lower case.
-        allowed_origins: the origins whose pages may use its tokens; None: any.
+        allowed_origins: origins of web pages that may use its tokens. None: any.
     """
 
     issuer: str

@@ -1,12 +1,12 @@
 """`http.configurable_headers` and `http.logging_headers` copy request headers into run records and log lines.
 
-A header that carries a token or a session cookie must not be among them: whoever reads the thread, the traces or the
-log could use it. The server copies a header if a pattern of `includes` matches it and no pattern of `excludes` does
-(`include` and `exclude` are other names for the same lists). `*` stands for any characters, and patterns are
-case-sensitive while header names are in lower case: `X-*` matches nothing. Without `includes`, nothing is copied.
+A header with a token or a session cookie must not be among them: anyone who reads the thread, the traces or the log
+could use it. The server copies a header if a pattern of `includes` matches it and no pattern of `excludes` does
+(`include` and `exclude` are other names for the same lists). `*` matches any characters. Patterns are case-sensitive,
+and header names are in lower case, so `X-*` matches nothing. Without `includes`, nothing is copied.
 
-Looked for are the `header` of each issuer, `authorization`, `proxy-authorization` and `cookie`. langgraph-api 0.10.3 to
-0.16.7 leave out `authorization` by themselves; exclude it all the same, for other servers.
+This check covers the `header` of each issuer, `authorization`, `proxy-authorization` and `cookie`. langgraph-api 0.10.3
+and 0.16.7 never copy `authorization`. Exclude it anyway: another server may copy it.
 """
 
 from __future__ import annotations
