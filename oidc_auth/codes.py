@@ -63,6 +63,7 @@ class Code(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
 
     CONFIG_INVALID = "config_invalid"
+    SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
 
 
 class Meaning(NamedTuple):
@@ -244,4 +245,7 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Check that this host reaches the issuer's discovery document and key set.",
     ),
     Code.CONFIG_INVALID: Meaning(500, "the configuration is not valid", "See the list of problems."),
+    Code.SERVER_VERSION_NOT_SUPPORTED: Meaning(
+        500, "this version of langgraph-api is not supported", "Install a newer langgraph-api."
+    ),
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..errors import FORBIDDEN, MEANINGS, Challenge, Code, TokenError, UpstreamError
 from ..observe import logger, trace
 from .replies import from_authenticate
+from .server_version import check_installed_server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 
 def hook(oidc: OIDCAuth) -> Authenticate:
-    """Return the ``authenticate`` function; langgraph-api gives its arguments by name, Aegra the headers alone."""
+    """Return the ``authenticate`` function; langgraph-api gives its arguments by name, Aegra the headers alone.
+
+    Raises:
+        ServerNotSupportedError: the installed langgraph-api is too old.
+    """
+    check_installed_server()
 
     async def authenticate(
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
