@@ -65,6 +65,8 @@ class Code(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
 
     CONFIG_INVALID = "config_invalid"
+    SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
+    SERVER_NOT_COMPATIBLE = "server_not_compatible"
 
 
 class Meaning(NamedTuple):
@@ -257,4 +259,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Check that this host reaches the issuer's discovery document and key set.",
     ),
     Code.CONFIG_INVALID: Meaning(500, "the configuration is not valid", "See the list of problems."),
+    Code.SERVER_VERSION_NOT_SUPPORTED: Meaning(
+        500, "this version of langgraph-api is not supported", "Install a newer langgraph-api."
+    ),
+    Code.SERVER_NOT_COMPATIBLE: Meaning(
+        500,
+        "this langgraph-api could mix the users of one connection",
+        "Update langgraph-oidc-auth, or install a tested langgraph-api (docs/enforcement.md lists them).",
+    ),
 }

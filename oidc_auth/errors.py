@@ -1,9 +1,10 @@
 """Every refusal: its stable code, what the client may hear, and the cure for the operator.
 
-One tree, three faults::
+One tree, four faults::
 
     OIDCAuthError
     ├── ConfigError    the operator's: the configuration does not say what it should (at start)
+    ├── ServerNotSupportedError    the operator's: the LangGraph server is too old or too new (at start)
     ├── TokenError     the caller's: this token does not authenticate anybody (401), or not in this request (403)
     ├── DeniedError    the caller's: known, but not allowed to do this (403)
     └── UpstreamError  the provider's: its keys cannot be had just now (503, Retry-After)
@@ -185,6 +186,10 @@ class ConfigError(OIDCAuthError, ValueError):
         return "\n".join([head, *(f"  - {problem}" for problem in self.problems)])
 
 
+class ServerNotSupportedError(OIDCAuthError):
+    """The LangGraph server of this process cannot be protected: too old, or without a name that we rely on."""
+
+
 __all__ = [
     "FORBIDDEN",
     "MEANINGS",
@@ -197,6 +202,7 @@ __all__ = [
     "Meaning",
     "OIDCAuthError",
     "Problem",
+    "ServerNotSupportedError",
     "TokenError",
     "UpstreamError",
 ]

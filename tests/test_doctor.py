@@ -533,6 +533,11 @@ def test_a_langgraph_json_that_is_none_is_an_error(tmp_path: Path, content: str)
         ("langgraph_checkpoint_postgres", "3.1.0", "error"),
         ("langgraph_checkpoint_sqlite", "3.1.1", "ok"),
         ("pyjwt", "2.9.0", "error"),
+        ("langgraph_api", "0.7.32", "error"),
+        ("langgraph_api", "0.10.2", "error"),
+        ("langgraph_api", "0.10.3", "ok"),
+        ("langgraph_api", "0.18.0.dev12", "ok"),
+        ("langgraph_api", "unreadable", "error"),
     ],
 )
 def test_an_installed_package_with_a_known_hole_is_an_error(
