@@ -11,7 +11,7 @@ from ..errors import Code, DeniedError
 from ..observe import Decided, log_refusal, logger, pseudonym, silent, tell, trace
 from ..permissions.decide import Decision, Filter, NoRestriction, Restriction, deny, own
 from ..permissions.names import Reach
-from .crons import authorize, clean_payload, payload_of, renew
+from .crons import authorize, clean_payload, payload_of, renew, write_run_user
 from .judge import is_copy, judge, refused_by_settings
 from .narrow import narrowed
 from .replies import HTTP_EXCEPTIONS, from_handler
@@ -74,6 +74,8 @@ def enforce(user: object, event: str, value: Value, settings: EnforcementSetting
         return Decision(event=event, allowed=True, filter=NoRestriction())
     if action == "create_run":
         stamp_run(value, decision.stamp)
+        if caller is None:
+            write_run_user(value, decision.stamp)
     elif action == "create" and not is_copy(event, value):
         return _create(event, value, decision, settings, now)
     elif action == "update" and caller is not None and value.get("action") is None:
