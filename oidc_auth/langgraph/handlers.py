@@ -15,6 +15,7 @@ from .crons import authorize, clean_payload, payload_of, renew, write_run_user
 from .judge import is_copy, judge, refused_by_settings
 from .narrow import narrowed
 from .replies import HTTP_EXCEPTIONS, from_handler
+from .sockets import refuse_expired
 from .stamp import claims_system, clean_config, refuse_change, stamp_new, stamp_run
 from .store import scope_namespace
 
@@ -37,7 +38,9 @@ def handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
         try:
-            decision = enforce(ctx.user, event, value, settings, clock())
+            now = clock()
+            decision = refuse_expired(ctx.user, event, now, oidc.leeway_of)
+            decision = decision or enforce(ctx.user, event, value, settings, now)
             allowed = decision.filter
             if decision.allowed and also is not None:
                 allowed = await narrowed(also, ctx, value, allowed)

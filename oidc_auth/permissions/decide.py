@@ -87,6 +87,8 @@ class Decision(NamedTuple):
         cure: what would help, for the operator.
         filter: which objects it may touch.
         stamp: the metadata that a new object gets, whatever the client sent.
+        expected: what would have been right, for the operator.
+        found: what was there instead, for the operator.
     """
 
     event: str
@@ -96,10 +98,13 @@ class Decision(NamedTuple):
     cure: str = ""
     filter: Filter = NOTHING
     stamp: Mapping[str, Any] = MappingProxyType({})
+    expected: str = ""
+    found: str = ""
 
     def denied(self) -> DeniedError:
         """Return the error for a denial."""
-        return DeniedError(self.code or Code.PERMISSION_MISSING, says=self.says, cure=self.cure)
+        code = self.code or Code.PERMISSION_MISSING
+        return DeniedError(code, expected=self.expected, found=self.found, says=self.says, cure=self.cure)
 
 
 def decide(caller: Caller, ask: Ask) -> Decision:
@@ -115,9 +120,10 @@ def decide(caller: Caller, ask: Ask) -> Decision:
     return Decision(event=ask.event, allowed=True, filter=allowed, stamp=_stamp_for(caller, ask.event))
 
 
-def deny(event: str, code: Code, says: str = "") -> Decision:
+def deny(event: str, code: Code, says: str = "", *, expected: str = "", found: str = "") -> Decision:
     """Return a denial with the code's own sentence, or a more exact one."""
-    return Decision(event=event, allowed=False, code=code, says=says or MEANINGS[code].says, cure=MEANINGS[code].cure)
+    says, cure = says or MEANINGS[code].says, MEANINGS[code].cure
+    return Decision(event=event, allowed=False, code=code, says=says, cure=cure, expected=expected, found=found)
 
 
 def missing(event: str, needed: str = "") -> Decision:

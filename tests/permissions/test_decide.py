@@ -9,7 +9,7 @@ import pytest
 
 from oidc_auth import Caller, Code, Decision, DeniedError
 from oidc_auth.permissions.caller import Tenancy
-from oidc_auth.permissions.decide import Ask, NoRestriction, Restriction, decide
+from oidc_auth.permissions.decide import Ask, NoRestriction, Restriction, decide, deny
 from oidc_auth.permissions.mapping import Right, united
 from oidc_auth.permissions.names import EVENTS, split_reach
 
@@ -223,6 +223,14 @@ def test_a_denial_becomes_the_error_a_server_can_raise() -> None:
     assert error.code is Code.PERMISSION_MISSING
     assert error.challenge().status == 403
     assert error.challenge().detail == "missing permission threads:create (threads:write includes it)"
+
+
+def test_a_denial_for_an_expired_token_is_401() -> None:
+    error = deny("threads:read", Code.EXPIRED, expected="leeway 30 s", found="31.0 s past expires_at").denied()
+    assert (error.expected, error.found) == ("leeway 30 s", "31.0 s past expires_at")
+    challenge = error.challenge()
+    assert (challenge.status, challenge.error) == (401, "invalid_token")
+    assert challenge.detail.startswith("expired: ")
 
 
 @pytest.mark.parametrize("event", EVENTS)
