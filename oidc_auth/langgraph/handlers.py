@@ -69,8 +69,8 @@ def enforce(user: object, event: str, value: Value, settings: EnforcementSetting
     decision, caller = judge(user, event, value, settings, now)
     if not decision.allowed:
         return decision
-    if (code := refused_by_settings(event, value, settings)) is not None:
-        return deny(event, code)
+    if (refusal := refused_by_settings(event, value, settings)) is not None:
+        return refusal
     resource, _, action = event.partition(":")
     if resource == "store" and caller is not None:
         scope_namespace(value, caller, caller.rights.get(event, Reach.OWN))

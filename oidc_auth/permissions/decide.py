@@ -64,6 +64,8 @@ class Ask(NamedTuple):
         for_cron: a ``threads:read`` that is the second half of creating a cron on a thread.
         edits_payload: a ``crons:update`` that changes what runs, not only when.
         assistant: the graph or assistant id that a run or cron names, or the graph of an assistant that is made.
+        metadata_graphs: the graphs and assistant ids that metadata name: the server runs those of a thread.
+        changes_state: a ``threads:update`` that changes the state of a thread: it runs a part of the thread's graph.
     """
 
     event: str
@@ -74,6 +76,8 @@ class Ask(NamedTuple):
     for_cron: bool = False
     edits_payload: bool = False
     assistant: str | None = None
+    metadata_graphs: tuple[str, ...] = ()
+    changes_state: bool = False
 
 
 class Decision(NamedTuple):
@@ -143,7 +147,16 @@ def _filter_for(caller: Caller, ask: Ask) -> Filter | None:
     if ask.event in ("threads:create", "assistants:create", "crons:create") or ask.for_cron or ask.edits_payload:
         # What is created, scheduled or rewritten is one's own, however far one may otherwise reach.
         return own(caller)
-    return within(caller, reach, shared_too=ask.event in ("assistants:read", "assistants:search"))
+    allowed = within(caller, reach, shared_too=ask.event in ("assistants:read", "assistants:search"))
+    return allowed if caller.graphs is None or not ask.changes_state else _of_graphs(allowed, caller.graphs)
+
+
+def _of_graphs(allowed: Filter, graphs: frozenset[str]) -> Restriction:
+    """Return the filter for threads of these graphs or assistants: the server notes both in a thread's metadata."""
+    if not graphs:
+        return NOTHING
+    branches = [{key: name} for name in sorted(graphs) for key in ("graph_id", "assistant_id")]
+    return Restriction({**(allowed.where if isinstance(allowed, Restriction) else {}), "$or": branches})
 
 
 def _covered(caller: Caller, ask: Ask) -> Filter | None:
@@ -164,7 +177,8 @@ def _objection(caller: Caller, ask: Ask) -> Code | None:
     schedules = ask.event == "crons:create" or ask.edits_payload
     if schedules and "threads:create_run" not in caller.rights:
         return Code.PERMISSION_MISSING
-    return None if ask.assistant is None or may_start(caller.graphs, ask.assistant) else Code.GRAPH_REFUSED
+    named = ask.metadata_graphs if ask.assistant is None else (ask.assistant, *ask.metadata_graphs)
+    return None if all(may_start(caller.graphs, name) for name in named) else Code.GRAPH_REFUSED
 
 
 def may_start(graphs: frozenset[str] | None, assistant: str) -> bool:

@@ -13,7 +13,6 @@ from langgraph_sdk.auth.types import StudioUser
 
 from oidc_auth.langgraph.sockets import is_from_websocket, refuse_expired
 from oidc_auth.observe import Decided
-from oidc_auth.permissions.names import EVENTS
 from oidc_auth.testing import Clock
 
 if TYPE_CHECKING:
