@@ -28,7 +28,10 @@ def is_from_websocket() -> bool:
     if module is None:
         return False
     variable = getattr(module, "worker_config", None)
-    return variable is None or (variable.get() or {}).get("method") == "WEBSOCKET"
+    if variable is None:
+        return True
+    note: dict[str, object] = variable.get() or {}
+    return note.get("method") == "WEBSOCKET"
 
 
 def refuse_expired(user: object, event: str, now: float, leeway_of: Callable[[object], float]) -> Decision | None:

@@ -130,6 +130,16 @@ def refuse_change(value: Value, caller: Caller, *, own_only: bool) -> Code | Non
     return None
 
 
+def _payload_metadata(value: Value) -> Metadata | None:
+    payload: object = value.get("payload")
+    metadata: object = cast("Value", payload).get("metadata") if isinstance(payload, dict) else None
+    return cast("Metadata", metadata) if isinstance(metadata, dict) else None
+
+
+def _reserved_in(metadata: Metadata | None) -> Metadata:
+    return {key: metadata[key] for key in RESERVED if key in metadata} if metadata else {}
+
+
 def _replace_run_user(configurable: Value, user: Value) -> None:
     for key in RUN_USER:
         configurable.pop(key, None)
@@ -143,7 +153,8 @@ class Kept:
         metadata: object = value.get("metadata")
         self._had = isinstance(metadata, dict)
         self._metadata = cast("Metadata", metadata) if isinstance(metadata, dict) else {}
-        self._reserved = {key: self._metadata[key] for key in RESERVED if key in self._metadata}
+        self._reserved = _reserved_in(self._metadata)
+        self._payload_reserved = _reserved_in(_payload_metadata(value))
         self._was_system = claims_system(self._metadata)
         self._configurable = _configurable_in(value.get("kwargs"))
         self._run_user = {key: self._configurable[key] for key in RUN_USER if key in self._configurable}
@@ -157,6 +168,10 @@ class Kept:
         clean_config(value.get("kwargs"))
         clean_config(value.get("payload"))
         self._restore_run_user(value)
+        # What stands in a cron's payload wins over the cron's own metadata at each fire, the tenant too.
+        if (payload_metadata := _payload_metadata(value)) is not None:
+            clean(payload_metadata)
+            payload_metadata.update(self._payload_reserved)
         if self._had:
             metadata = value.get("metadata")
             if not isinstance(metadata, dict):

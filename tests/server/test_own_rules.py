@@ -140,6 +140,18 @@ def test_a_rule_does_not_write_a_crons_user(town: Town) -> None:
     assert (stored["colour"], stored.get("langgraph_auth_user")) == ("blue", None)
 
 
+def test_a_rule_does_not_move_a_cron_to_another_tenant(town: Town) -> None:
+    async def rule(ctx: Any, value: Any) -> None:
+        value["payload"]["metadata"] = {"tenant": "globex", "title": "plans"}
+
+    town.enforce(also={"crons:create": rule, "crons:update": rule})
+    alice = town.person("alice", "editor")
+    made = alice("POST", "/runs/crons", {"assistant_id": "agent", "schedule": "0 0 1 1 *"}).json()
+    assert made["payload"]["metadata"] == {"title": "plans"}
+    changed = alice("PATCH", f"/runs/crons/{made['cron_id']}", {"metadata": {"title": "ideas"}}).json()
+    assert set(changed["payload"]["metadata"]) == {"title", "authorized_until"}
+
+
 def test_a_rules_edits_stay_but_not_those_of_reserved_keys(town: Town) -> None:
     async def edit(ctx: Any, value: Any) -> None:
         value["metadata"].update(
