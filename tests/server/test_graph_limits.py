@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oidc_auth.langgraph.judge import read_ask
 from oidc_auth.observe import Decided
 from oidc_auth.permissions.decide import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
@@ -132,3 +133,20 @@ def test_a_rule_beside_ours_narrows_the_limit(town: Town, unlimited: Somebody) -
     paths = unlimited.thread(graph_id="agent", title="plans"), unlimited.thread(graph_id="agent")
     ann = limit(town, "agent", also={"threads:update": rule})
     assert [ann("POST", f"{path}/state", STATE).status_code for path in paths] == [200, 403]
+
+
+@pytest.mark.parametrize(
+    ("event", "metadata", "named"),
+    [
+        ("threads:create", {"assistant_id": "agent"}, ("agent",)),
+        ("threads:update", {"assistant_id": "agent"}, ("",)),
+        ("threads:update", {"graph_id": "agent", "assistant_id": "agent"}, ("agent", "")),
+        ("threads:search", {"graph_id": "agent"}, ()),
+        ("threads:read", {"graph_id": "agent"}, ()),
+    ],
+)
+def test_the_assistant_of_a_thread_is_the_servers_to_write(
+    event: str, metadata: dict[str, Any], named: tuple[str, ...]
+) -> None:
+    """It would let a thread of another graph pass for one of an assistant that the caller may start."""
+    assert read_ask(event, {"metadata": metadata}).metadata_graphs == named
