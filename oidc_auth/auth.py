@@ -230,6 +230,11 @@ class OIDCAuth:
         explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
         return replace(explained, checks=road_of_token(None, admitted=True))
 
+    def leeway_of(self, issuer: object) -> float:
+        """Return the seconds by which an issuer's clock may differ; 0 for an issuer that is not configured."""
+        rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
+        return 0 if rules is None else rules.policy.leeway
+
     def scopes_that_yield(self, issuer: object, event: str) -> str:
         """Return the provider's scopes with which a caller of ``issuer`` would hold ``event``, or ""."""
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None

@@ -53,6 +53,7 @@ class Code(StrEnum):
     COPY_REFUSED = "copy_refused"
     GRAPH_REFUSED = "graph_refused"
     WEBHOOK_REFUSED = "webhook_refused"
+    DELAY_NOT_ALLOWED = "delay_not_allowed"
     CRONS_DISABLED = "crons_disabled"
     CRON_EXPIRED = "cron_expired"
     SCHEDULER_REFUSED = "scheduler_refused"
@@ -224,6 +225,11 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.WEBHOOK_REFUSED: Meaning(
         403, "this webhook is not allowed", "See langgraph.webhooks: https (default), any or deny."
+    ),
+    Code.DELAY_NOT_ALLOWED: Meaning(
+        403,
+        "after_seconds is not allowed",
+        "Start the run sooner, or raise langgraph.max_delay (seconds; 0 forbids delayed runs).",
     ),
     Code.CRONS_DISABLED: Meaning(
         403, "crons are disabled on this server", "See langgraph.crons: allow (default) or deny."

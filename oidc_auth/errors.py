@@ -114,18 +114,22 @@ class TokenError(OIDCAuthError):
 
 
 class DeniedError(OIDCAuthError):
-    """The caller is known but may not do this: 403.
+    """The caller is known but may not do this: 403; or 401 where a socket outlived its token.
 
     Args:
         scope: the provider's scopes that would cure it, when a grant on a scope claim would yield the permission.
     """
 
-    def __init__(self, code: Code, *, says: str = "", cure: str = "", scope: str = "") -> None:
-        super().__init__(code, says=says, cure=cure)
+    def __init__(
+        self, code: Code, *, expected: str = "", found: str = "", cure: str = "", says: str = "", scope: str = ""
+    ) -> None:
+        super().__init__(code, expected=expected, found=found, cure=cure, says=says)
         self.scope = scope
 
     def challenge(self) -> Challenge:
         """Return what the client hears; ``insufficient_scope`` only where a scope would help."""
+        if MEANINGS[self.code].status == UNAUTHENTICATED:
+            return Challenge(status=UNAUTHENTICATED, detail=f"{self.code}: {self.says}", error="invalid_token")
         error = "insufficient_scope" if self.scope else None
         return Challenge(status=FORBIDDEN, detail=self.says, error=error, scope=self.scope)
 

@@ -63,6 +63,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "studio": "What LangGraph Studio may do, where the server lets it in.",
         "crons": "Whether anybody may schedule runs.",
         "cron_max_age": "Seconds a cron runs without its owner renewing it.",
+        "max_delay": "The longest after_seconds of a run, in seconds; 0 forbids delayed runs.",
         "webhooks": "Where a run may report to; never a relative address.",
     },
     "LimitsTable": {

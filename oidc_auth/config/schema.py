@@ -151,6 +151,7 @@ class LangGraphTable(_Table):
     studio: Literal["deny", "own", "all"] = "deny"
     crons: Literal["allow", "deny"] = "allow"
     cron_max_age: float = Field(default=90 * 86_400, gt=0)
+    max_delay: Seconds = 3_600
     webhooks: Literal["https", "any", "deny"] = "https"
 
 
