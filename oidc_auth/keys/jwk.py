@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import get_default_algorithms
 
 from ..errors import Code, TokenError
@@ -18,6 +20,8 @@ from .edwards import refused_point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 RSA_MIN_BITS = 2048
 RSA_MAX_BITS = 16_384
@@ -42,6 +46,7 @@ _BY_CURVE: Mapping[str, frozenset[str]] = {
     "OKP Ed448": frozenset({"EdDSA"}),
 }
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_VALUE_MEMBERS = ("kty", "crv", "n", "e", "x", "y")
 
 # PyJWT knows Ed25519 by its older name only.
 _VERIFIERS = get_default_algorithms()
@@ -59,11 +64,13 @@ class Key:
     Attributes:
         kid: its id, or None.
         algorithms: the algorithms it may verify: those of its type and curve, or the one its ``alg`` names.
-        thumbprint: its RFC 7638-like fingerprint: two keys are the same key when these are equal.
+        names_algorithm: whether the JWK has ``alg``, so that the key is limited to it.
+        thumbprint: the SHA-256 of its value: two keys are the same key when these are equal.
     """
 
     kid: str | None
     algorithms: frozenset[str]
+    names_algorithm: bool
     thumbprint: str
     _public: Any = field(repr=False, compare=False)
 
@@ -94,7 +101,17 @@ def read_key(jwk: object) -> Key:
     _check_purpose(jwk)
     public = _public_key(jwk, algorithms)
     _check_strength(public)
-    return Key(_key_id(jwk), algorithms, _thumbprint(jwk), public)
+    return Key(_key_id(jwk), algorithms, jwk.get("alg") is not None, _thumbprint(public), public)
+
+
+def exposed_thumbprint(jwk: object) -> str | None:
+    """Return the thumbprint of a private key that was published, or None."""
+    if not is_object(jwk) or not _PRIVATE_MEMBERS.intersection(jwk):
+        return None
+    try:
+        return read_key({name: jwk[name] for name in _VALUE_MEMBERS if name in jwk}).thumbprint
+    except UnusableKeyError:
+        return None
 
 
 def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
@@ -127,13 +144,14 @@ def _key_id(jwk: Mapping[str, object]) -> str | None:
     return kid
 
 
-def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> object:
+def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> PublicKeyTypes:
     algorithm = min(algorithms - {"Ed25519"})
     try:
-        return jwt.PyJWK(dict(jwk), algorithm=algorithm).key
+        public: PublicKeyTypes = jwt.PyJWK(dict(jwk), algorithm=algorithm).key
     except Exception as error:
         # Whatever one broken member makes the parser do, it must not hurt its neighbours.
         raise UnusableKeyError(f"it cannot be read ({type(error).__name__})") from error
+    return public
 
 
 def _check_strength(public: object) -> None:
@@ -164,5 +182,6 @@ def _check_rsa_strength(key: RSAPublicKey) -> None:
         raise UnusableKeyError("RSA with a modulus that is easy to factor")
 
 
-def _thumbprint(jwk: Mapping[str, object]) -> str:
-    return "|".join(f"{name}={jwk[name]}" for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk)
+def _thumbprint(public: PublicKeyTypes) -> str:
+    """Return the SHA-256 of a key's value, however the JWK spells it (leading zeros, padding, other members)."""
+    return sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()
