@@ -21,6 +21,10 @@ LONGEST_KIDS = 500
 """Characters of the known ids in a message: each token with another one would be refused with all of them."""
 
 
+class NoUsableKeyError(UnusableKeyError):
+    """The document is a JWK Set, but no key of it can be used: the provider has withdrawn the keys it had."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeySet:
     """The keys of one issuer that may verify, and why the others may not.
@@ -64,14 +68,15 @@ def read_key_set(document: object) -> KeySet:
     So are those after the first ``MOST_MEMBERS``.
 
     Raises:
-        UnusableKeyError: not a JWK Set, or not one usable key in it.
+        NoUsableKeyError: a JWK Set (an object with an array ``keys``) without one usable key.
+        UnusableKeyError: not a JWK Set.
     """
     members = document.get("keys") if is_object(document) else None
     if not is_list(members):
         raise UnusableKeyError("it is not a JWK Set: no array 'keys'")
     keys, skipped = _sort(members)
     if not keys:
-        raise UnusableKeyError(f"it holds no usable key ({'; '.join(skipped) or 'it is empty'})")
+        raise NoUsableKeyError(f"it holds no usable key ({'; '.join(skipped) or 'it is empty'})")
     return KeySet(keys, skipped)
 
 
