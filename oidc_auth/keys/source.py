@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 KNOWN_ABSENT = 1024
 """How many kids that the last key set lacked are remembered; more only push the oldest out."""
+MOST_SOUGHT = 8
+"""Unknown kids whose requests wait for one fetch: a rotation brings one or two, a flood a thousand."""
 WARN_EVERY = 60
 """Seconds between two warnings about a provider that stays away."""
 
@@ -160,7 +162,7 @@ class RemoteKeys:
         self._keys: Refreshed[KeySet] = Refreshed(self._load, limits.ages)
         self._bucket = allowance
         self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
-        self._sought: str | None = None
+        self._sought: set[str] = set()
         self._warned_at: float | None = None
 
     @property
@@ -180,7 +182,7 @@ class RemoteKeys:
         if known is None or known.holds(kid):
             return True
         if self._keys.flying():
-            return True
+            return self._may_join(kid)
         return self._bucket.has(now) and not self._known_absent(kid, now)
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
@@ -209,20 +211,22 @@ class RemoteKeys:
         asked_at = self._absent.get(kid)
         return asked_at is not None and 0 <= now - asked_at < self._limits.unknown_kid_pause
 
+    def _may_join(self, kid: str) -> bool:
+        return kid in self._sought or len(self._sought) < MOST_SOUGHT
+
     async def _ask_again(self, key_set: KeySet, kid: str, now: float) -> KeySet:
-        """Fetch for an unknown kid, or join the fetch under way.
+        """Fetch for an unknown kid, or wait for the fetch under way, which costs nothing.
 
         Two budgets bound this. One kid causes one fetch in each ``unknown_kid_pause``, so that a client with an old
         token leaves a fetch to the others. All kids together share the allowance. Both end after one pause, so that
         nobody who sends made-up kids, or guesses the next one, delays a new key for longer.
         """
         joins = self._keys.flying()
-        if not joins:
-            if self._known_absent(kid, now):
-                return key_set
-            if not self._bucket.take(now):
-                return self._unless_out(key_set, now)
-            self._sought = kid
+        if not joins and self._known_absent(kid, now):
+            return key_set
+        if not (self._may_join(kid) if joins else self._bucket.take(now)):
+            return self._unless_out(key_set, now)
+        self._sought.add(kid)
         key_set = self._unless_out(await self._key_set(self._keys.renew, now), now)
         # A fetch that was under way already may have been answered before the key came: that says nothing.
         if not joins and not key_set.holds(kid):
@@ -274,6 +278,8 @@ class RemoteKeys:
             self._discovered_url = None
             tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
             raise self._failed(error) from error
+        finally:
+            self._sought = set()
         if self._keys.value is None or self._keys.value.keys != key_set.keys:
             self._generation += 1
         tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
@@ -286,11 +292,10 @@ class RemoteKeys:
         return error if isinstance(error, FetchError) else _failure(error, self._limits.fetch_timeout)
 
     async def _fetch(self, now: float) -> KeySet:
-        """Fetch the key set from where it lies now; if it lacks the kid that is sought, look whether it has moved."""
-        sought, self._sought = self._sought, None
+        """Fetch the key set from where it lies now; if it lacks a kid that is sought, look whether it has moved."""
         url = await self._address(now, self._limits.ages.wait_after)
         key_set = read_key_set(await self._document(url))
-        if sought is None or key_set.holds(sought):
+        if all(map(key_set.holds, self._sought)):
             return key_set
         moved = await self._address(now, self._limits.unknown_kid_pause)
         return key_set if moved == url else read_key_set(await self._document(moved))

@@ -335,6 +335,30 @@ def test_a_rotated_key_is_accepted_for_all_callers_at_once(allowance: int) -> No
     story(tell, limits={"unknown_kid_fetches": allowance})
 
 
+def test_few_unknown_kids_wait_for_one_fetch() -> None:
+    async def tell(door: Door) -> None:
+        await greet(door)
+        door.issuer.fault = Fault.STALL
+        requests = [asyncio.create_task(greet(door, header={"kid": f"made-up-{number}"})) for number in range(30)]
+        again = asyncio.create_task(greet(door, header={"kid": "made-up-0"}))
+        await turns()
+        assert [request.done() for request in [*requests, again]] == [*[False] * 8, *[True] * 22, False]
+        door.issuer.release.set()
+        assert set(await asyncio.gather(*requests, again)) == {Code.KEY_UNKNOWN}
+        assert door.issuer.fetched.count(KEYS) == 2
+        # The next fetch begins with none, also one that no unknown kid causes.
+        door.clock.move(91)
+        door.issuer.release.clear()
+        assert await greet(door) is None
+        door.issuer.rotate("ES256")
+        late = asyncio.create_task(greet(door))
+        await turns()
+        door.issuer.release.set()
+        assert await late is None
+
+    story(tell)
+
+
 def accepted_after(door: Door, attack: Callable[[int], str | None]) -> Callable[[], Any]:
     """Return how many seconds a key rotated in at second 1 waits while an attack goes on each second."""
 
