@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from ..keys.budget import Bucket
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.keyset import read_key_set
 from ..keys.refresh import Ages
-from ..keys.source import Bucket, KeyLimits, RemoteKeys, StaticKeys
+from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
 from ..permissions.mapping import Grant, MappingRules, Right
 from ..permissions.names import expand, spelled, split_reach
 from ..permissions.settings import EnforcementSettings

@@ -75,7 +75,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "wait_after": "Seconds: older keys are refreshed first.",
         "max_stale": "Seconds: older keys are never used, not even in an outage.",
         "retry_after_failure": "Seconds between attempts while the provider is away.",
-        "unknown_kid_fetches": "Fetches that unknown key ids may cause in one window.",
+        "unknown_kid_fetches": "Fetches that unknown key ids may cause at once, and on average in one window.",
         "unknown_kid_window": "The length of that window, in seconds.",
         "token_cache_entries": "How many verified tokens are remembered.",
         "token_cache_seconds": "For so many seconds at most.",
