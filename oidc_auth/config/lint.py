@@ -19,6 +19,7 @@ from ..providers.lookup import resolve_name
 from ..tokens.claim_path import ClaimPathError, parse_path
 from .expand_presets import preset_of
 from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants, other_realms
+from .origins import lint_origins
 from .raw import conditions_in, did_you_mean, kind_of, path_in, strings_in, table_in, tables_in
 from .rights import lint_grants, lint_roles, pattern_faults, unused_roles
 from .schema import IssuerTable, LimitsTable
@@ -44,6 +45,7 @@ def lint(document: Table) -> Iterator[Problem]:
         yield from lint_binding(table, where)
         yield from lint_tenants(table, where)
         yield from _lint_keys(table, where)
+        yield from lint_origins(table, where)
         yield from _lint_paths(table, where)
         yield from _lint_identity(table, where)
         yield from lint_grants(table, where, roles)

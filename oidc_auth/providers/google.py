@@ -58,6 +58,12 @@ PROVIDER = Provider(
             "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q",
         }
     ),
+    notes=(
+        "An Android or iOS app has its own client id, which Google writes into `azp`. If the app requests tokens for",
+        "your web client (`audience`), list the app's client id in `authorized_parties`, and the web client's too if",
+        "the web client also calls this server.",
+        "",
+    ),
 )
 
 

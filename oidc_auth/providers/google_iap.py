@@ -52,6 +52,12 @@ PROVIDER = Provider(
             "hd": "acme.com",
         }
     ),
+    notes=(
+        "IAP adds the token to every request with the user's cookie, also to requests of other websites. Only pages of",
+        "this server's own origin are accepted. Add others with `allowed_origins`:",
+        "[behind a proxy](recipes.md#behind-a-proxy-that-signs).",
+        "",
+    ),
 )
 
 
