@@ -25,6 +25,8 @@ from oidc_auth.tokens.checks import CHECKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from world.routes import Change, Row
+
     from oidc_auth.cli.doctor.check import Check as DoctorCheck
     from oidc_auth.providers.record import Provider
 
@@ -335,7 +337,15 @@ def _routes() -> str:
     for row in ROWS:
         others = {need: row.lacking(need) for need in row.needs if row.lacking(need) is not Sees.FORBIDDEN}
         lines += [f"- {_route(row.route, row.variant)} without {need}: {sees}" for need, sees in others.items()]
+    lines += ["", "Newer servers answer differently here:", ""]
+    lines += [_changed(row, change) for row in ROWS for change in row.changes]
     return "\n".join(lines)
+
+
+def _changed(row: Row, change: Change) -> str:
+    answers = {"a stranger sees": change.stranger, "without the permission": change.without}
+    told = "; ".join(f"{who}: {sees}" for who, sees in answers.items() if sees)
+    return f"- {_route(row.route, row.variant)}, langgraph-api {change.since} and newer: {told}"
 
 
 def _route(route: str, variant: str = "") -> str:

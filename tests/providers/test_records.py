@@ -23,7 +23,7 @@ ALLOWED = {
     # The JSON Schema lists the presets, generated from the records.
     "config/oidc-auth.schema.json",
     # The demo's files are copied from examples/ into the wheel.
-    "cli/quickstart",
+    "quickstart",
 }
 GUID = "8d5f2a3e-0000-4000-8000-000000000001"
 
