@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kit.server import Server, running_server
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
-from world.server import Server, running_server
 
 from oidc_auth import OIDCAuth
 from oidc_auth.testing import LocalIssuer

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from oidc_auth.config.build import build
 from oidc_auth.config.load import load_file, load_mapping
-from oidc_auth.observe import silent
-from oidc_auth.permissions.mapping import map_caller
+from oidc_auth.observability import ignore_event
+from oidc_auth.permissions.permission_maps import map_caller
 from oidc_auth.tokens.states import VerifiedToken
 
 if TYPE_CHECKING:
@@ -35,15 +35,15 @@ TOML = """
 preset = "keycloak"
 url = "https://sso.acme.com/realms/acme"
 audience = "langgraph-api"
-tenant = { claim = "organization", keys = true }
+tenant = { claim = "organization", object_keys = true }
 claims = ["email"]
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "realm_access.roles"
 values = { agent-user = ["user"], agent-admin = ["admin"] }
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "resource_access.langgraph-api.roles"
 accept = ["threads:*", "assistants:*", "crons:*", "store:*"]
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "groups"
 values = { "/department-7/team" = ["user"], "/department-1*" = ["assistants:read"], "/admins" = ["admin"] }
 [roles]
@@ -81,7 +81,7 @@ def microseconds(call: Callable[[], object], times: int) -> tuple[float, float]:
 def mapped() -> Callable[[], object]:
     """Return what maps the token."""
     loaded = load_mapping(_document())
-    rules = build(loaded.document, fetcher=None, observer=silent).mapping[ISSUER]
+    rules = build(loaded.document, fetcher=None, observer=ignore_event).mapping[ISSUER]
     token = VerifiedToken(issuer=ISSUER, claims=CLAIMS, expires_at=1, valid_until=1, key_generation=1)
     assert {"threads:write", "assistants:search"} < set(map_caller(token, rules).rights)
     return lambda: map_caller(token, rules)

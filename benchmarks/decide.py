@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from langgraph_sdk import Auth
 
 from oidc_auth import OIDCAuth
-from oidc_auth.langgraph.handlers import handler
-from oidc_auth.langgraph.judge import read_ask
+from oidc_auth.langgraph.authorize import read_access_request
+from oidc_auth.langgraph.handlers import build_handler
 from oidc_auth.permissions.caller import Caller
-from oidc_auth.permissions.decide import decide
+from oidc_auth.permissions.decision import decide
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def of_handler(rule: Callable[..., Awaitable[object]], user: object, value
 
 def of_decision(caller: Caller, event: str, value: dict[str, Any]) -> float:
     """Return microseconds for the decision alone."""
-    ask = read_ask(event, value)
+    ask = read_access_request(event, value)
     start = time.perf_counter()
     for _ in range(CALLS):
         decide(caller, ask)
@@ -75,13 +75,13 @@ async def main() -> None:
     """Print the table."""
     logging.disable(logging.CRITICAL)
     issuer = LocalIssuer()
-    grant = {"claim": "scope", "accept": ["threads:*", "assistants:*", "crons:*", "store:*"]}
-    table = {"issuer": {"issuer": issuer.url, "audience": "agents", "tenant": "org", "grant": grant}}
+    permission_map = {"claim": "scope", "accept": ["threads:*", "assistants:*", "crons:*", "store:*"]}
+    table = {"issuer": {"issuer": issuer.url, "audience": "agents", "tenant": "org", "permission_map": permission_map}}
     oidc = OIDCAuth.from_dict(table, fetcher=issuer)
     sent = {"authorization": f"Bearer {issuer.token('alice', org='acme', scope=SCOPES)}"}
     user = SimpleNamespace(**(await oidc.authenticate(sent)).user())
     caller = Caller.from_user(user)
-    rules = {event: handler(event, oidc) for event in VALUES}
+    rules = {event: build_handler(event, oidc) for event in VALUES}
     rounds = [
         {
             event: (

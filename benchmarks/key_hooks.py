@@ -43,7 +43,13 @@ class Moved:
 def ours(issuer: str, keys: str) -> Hook:
     """Return our authenticator: it also reads the request's headers, maps claims to permissions and remembers."""
     grant = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
-    named = {"issuer": issuer, "audience": AUDIENCE, "algorithms": [ALGORITHM], "jwks_url": keys, "grant": grant}
+    named = {
+        "issuer": issuer,
+        "audience": AUDIENCE,
+        "algorithms": [ALGORITHM],
+        "jwks_uri": keys,
+        "permission_map": grant,
+    }
     oidc = import_module("oidc_auth").OIDCAuth.from_dict({"issuer": named})
 
     async def verify(token: str) -> object:
@@ -134,7 +140,7 @@ class Host:
         except Exception:  # noqa: BLE001 - each library has errors of its own
             return False
 
-    async def crowd(self, tokens: list[str], beside: list[str]) -> dict[str, Any]:
+    async def concurrent(self, tokens: list[str], beside: list[str]) -> dict[str, Any]:
         """Let ``tokens`` come at once, and ``beside`` one after another; milliseconds."""
         gc.collect()
         waits = asyncio.ensure_future(self._one_by_one(beside))
@@ -173,7 +179,7 @@ async def serve(host: Host) -> None:
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         asked = json.loads(line)
         Moved.seconds += asked["later"]
-        answer = await host.crowd(asked["tokens"], asked["beside"])
+        answer = await host.concurrent(asked["tokens"], asked["beside"])
         print(json.dumps(answer), flush=True)
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from oidc_auth.keys.fetch import Response
 
 RUNS = 5
-CROWD = 1_000
+CONCURRENT = 1_000
 SOME = 20
 LATENCY = 0.05
 """Seconds that the provider takes for each answer to a crowd; while the clocks are moved it answers at once."""
@@ -67,7 +67,7 @@ class Peer:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def ask(self, tokens: list[str], *, beside: list[str] | None = None, later: float = 0) -> dict[str, Any]:
+    def request(self, tokens: list[str], *, beside: list[str] | None = None, later: float = 0) -> dict[str, Any]:
         """Let ``later`` seconds pass, then send ``tokens`` at once."""
         assert self.process.stdin
         assert self.process.stdout
@@ -82,12 +82,12 @@ class Peer:
 
     def warm(self) -> None:
         """Let the library fetch the keys."""
-        assert self.ask(self.valid(1))["accepted"] == 1
+        assert self.request(self.valid(1))["accepted"] == 1
 
     def until(self, token: str, *, accepted: bool, step: float) -> float:
         """Return after how many seconds a token is accepted, or refused."""
         passed = 0.0
-        while bool(self.ask([token], later=step if passed else 0)["accepted"]) is not accepted and passed < LONGEST:
+        while bool(self.request([token], later=step if passed else 0)["accepted"]) is not accepted and passed < LONGEST:
             passed += step
             # A refresh behind the scenes gets its turn, before the clock moves on.
             time.sleep(PAUSE)
@@ -107,10 +107,10 @@ def asked(name: str) -> Generator[Peer]:
             peer.process.communicate()
 
 
-def cold(peer: Peer) -> dict[str, float]:
+def first_requests(peer: Peer) -> dict[str, float]:
     """Let a thousand callers come while no key is known."""
     peer.provider.latency = LATENCY
-    answer = peer.ask(peer.valid(CROWD))
+    answer = peer.request(peer.valid(CONCURRENT))
     return {
         "fetches": len(peer.provider.fetched),
         "longest block, ms": answer["block"],
@@ -119,16 +119,16 @@ def cold(peer: Peer) -> dict[str, float]:
     }
 
 
-def flood(peer: Peer) -> dict[str, float]:
+def unknown_kids(peer: Peer) -> dict[str, float]:
     """Let made-up key ids come: a thousand at once beside valid tokens, a thousand again, a hundred in turn."""
     peer.warm()
     rest = peer.valid(1)[0].partition(".")[2]
-    made_up = [f"{segment({'alg': 'RS256', 'kid': f'made-up-{n}'})}.{rest}" for n in range(2 * CROWD + 100)]
+    made_up = [f"{segment({'alg': 'RS256', 'kid': f'made-up-{n}'})}.{rest}" for n in range(2 * CONCURRENT + 100)]
     known, peer.provider.latency = len(peer.provider.fetched), LATENCY
     # By then no library still counts the first fetch as one that a key id caused.
-    first = peer.ask(made_up[:CROWD], beside=peer.valid(SOME), later=31)
-    accepted = first["accepted"] + peer.ask(made_up[CROWD : 2 * CROWD])["accepted"]
-    accepted += sum(peer.ask([token])["accepted"] for token in made_up[2 * CROWD :])
+    first = peer.request(made_up[:CONCURRENT], beside=peer.valid(SOME), later=31)
+    accepted = first["accepted"] + peer.request(made_up[CONCURRENT : 2 * CONCURRENT])["accepted"]
+    accepted += sum(peer.request([token])["accepted"] for token in made_up[2 * CONCURRENT :])
     assert accepted == 0
     return {
         "fetches": len(peer.provider.fetched) - known,
@@ -141,7 +141,7 @@ def flood(peer: Peer) -> dict[str, float]:
 def rotation(peer: Peer) -> dict[str, float]:
     """Sign with a new key, published beside the old one."""
     peer.warm()
-    peer.ask(peer.valid(1), later=5)
+    peer.request(peer.valid(1), later=5)
     peer.provider.rotate()
     return {"accepted after, s": peer.until(peer.valid(1)[0], accepted=True, step=1)}
 
@@ -149,7 +149,7 @@ def rotation(peer: Peer) -> dict[str, float]:
 def withdrawal(peer: Peer) -> dict[str, float]:
     """Withdraw the key of a token that was seen."""
     token = peer.valid(1)[0]
-    assert peer.ask([token])["accepted"] == 1
+    assert peer.request([token])["accepted"] == 1
     peer.provider.rotate(keep_old=False)
     return {"refused after, s": peer.until(token, accepted=False, step=5)}
 
@@ -158,7 +158,7 @@ def outage(peer: Peer) -> dict[str, float]:
     """Let the provider answer 500 when the keys' lifetime is over."""
     peer.warm()
     peer.provider.fault = Fault.ERROR
-    answer = peer.ask(peer.valid(SOME), later=PAST_LIFETIMES)
+    answer = peer.request(peer.valid(SOME), later=PAST_LIFETIMES)
     return {
         f"accepted of {SOME}": answer["accepted"],
         "all answered, ms": answer["answered"],
@@ -166,8 +166,8 @@ def outage(peer: Peer) -> dict[str, float]:
 
 
 SEQUENCES: Mapping[str, Callable[[Peer], Mapping[str, float]]] = {
-    "1,000 callers, no keys yet": cold,
-    "2,100 made-up key ids": flood,
+    "1,000 callers, no keys yet": first_requests,
+    "2,100 made-up key ids": unknown_kids,
     "a new key": rotation,
     "a withdrawn key": withdrawal,
     "an outage, keys too old": outage,

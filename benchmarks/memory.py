@@ -31,8 +31,8 @@ async def main() -> None:
     """Print the growth after each tenth."""
     logging.disable(logging.CRITICAL)
     issuer = LocalIssuer(algorithm="EdDSA")
-    grant = {"claim": "scope", "accept": ["threads:*"]}
-    table = {"issuer": {"issuer": issuer.url, "audience": "agents", "grant": grant}}
+    permission_map = {"claim": "scope", "accept": ["threads:*"]}
+    table = {"issuer": {"issuer": issuer.url, "audience": "agents", "permission_map": permission_map}}
     oidc = OIDCAuth.from_dict(table, fetcher=issuer)
 
     async def admit(number: int) -> None:

@@ -47,10 +47,10 @@ OURS = """
 import json, os
 from langgraph_sdk import Auth
 from oidc_auth import OIDCAuth
-from oidc_auth.langgraph import authenticator, protect
+from oidc_auth.langgraph import authenticate_hook, protect
 oidc = OIDCAuth.from_dict(json.loads(os.environ["BENCHMARK"])["table"])
 """
-HOOK = f"{OURS}\nauth = Auth()\nauth.authenticate(authenticator(oidc))\n"
+HOOK = f"{OURS}\nauth = Auth()\nauth.authenticate(authenticate_hook(oidc))\n"
 PROTECT = f"{OURS}\nauth = protect(oidc)\n"
 PYJWT = """
 import asyncio, json, os, jwt
@@ -80,9 +80,9 @@ class Client:
     def __init__(self, url: str, token: str) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc)
         self._headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-        self.thread = json.loads(self.ask("POST", "/threads", "{}"))["thread_id"]
+        self.thread = json.loads(self.request("POST", "/threads", "{}"))["thread_id"]
 
-    def ask(self, method: str, path: str, body: str | None = None) -> bytes:
+    def request(self, method: str, path: str, body: str | None = None) -> bytes:
         """Return the body of an answer that must be 200."""
         self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
@@ -93,11 +93,11 @@ class Client:
 
     def get(self) -> None:
         """Get the thread."""
-        self.ask("GET", f"/threads/{self.thread}")
+        self.request("GET", f"/threads/{self.thread}")
 
     def search(self) -> None:
         """Search threads."""
-        self.ask("POST", "/threads/search", '{"limit": 10}')
+        self.request("POST", "/threads/search", '{"limit": 10}')
 
     def median(self, kind: str) -> float:
         """Return the median of some requests in microseconds, without the first fifth, which warms all caches again."""

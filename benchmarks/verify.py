@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from oidc_auth import OIDCAuth, TokenError
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
-from oidc_auth.tokens.states import Presented
+from oidc_auth.tokens.states import PresentedToken
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,9 +49,9 @@ CLAIMS: dict[str, Any] = {
 
 
 def table(issuer: LocalIssuer) -> dict[str, Any]:
-    """Return a configuration with one grant."""
-    grant = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
-    return {"issuer": {"issuer": issuer.url, "audience": AUDIENCE, "grant": grant}}
+    """Return a configuration with one permission map."""
+    permission_map = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
+    return {"issuer": {"issuer": issuer.url, "audience": AUDIENCE, "permission_map": permission_map}}
 
 
 def headers(token: str) -> list[tuple[bytes, bytes]]:
@@ -114,14 +114,14 @@ class Bench:
         """Verify with PyJWT and the key at hand."""
         jwt.decode(token, self.key, algorithms=["RS256"], audience=AUDIENCE, issuer=self.issuer.url)
 
-    async def verification(self, presented: Presented) -> None:
+    async def verification(self, presented: PresentedToken) -> None:
         """Verify one token: what comes between its text and its claims, in our library."""
         now, verifier = time.time(), self.oidc._verifier  # noqa: SLF001 - a part of the public call, by itself
         await verifier.verify(verifier.admit(presented, now), now)
 
-    async def memory(self, presented: Presented) -> None:
+    async def memory(self, presented: PresentedToken) -> None:
         """Find a token among those seen before, its keys unchanged."""
-        await self.oidc._genuine(presented, time.time())  # noqa: SLF001 - as above
+        await self.oidc._authenticate_token(presented, time.time())  # noqa: SLF001 - as above
 
     async def refusal(self, sent: list[tuple[bytes, bytes]]) -> None:
         """Authenticate, and be refused."""
@@ -130,7 +130,7 @@ class Bench:
     async def round(self) -> dict[str, float]:
         """Measure everything once."""
         tokens = self.fresh()
-        presented = [Presented(scheme="bearer", token=token) for token in tokens]
+        presented = [PresentedToken(scheme="bearer", token=token) for token in tokens]
         _, payload, signature = tokens[0].split(".")
         for n in range(3):
             # Afterwards no fetch is allowed for unknown kids.

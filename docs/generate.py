@@ -16,7 +16,7 @@ from click.testing import CliRunner
 
 from oidc_auth.cli.app import app
 from oidc_auth.cli.doctor import CHECKS as DOCTOR
-from oidc_auth.errors import MEANINGS, Code
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
 from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
 from oidc_auth.providers import PROVIDERS
 from oidc_auth.testing import LocalIssuer, assert_matrix
@@ -25,7 +25,7 @@ from oidc_auth.tokens.checks import CHECKS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from world.routes import Change, Row
+    from kit.routes import Change, Row
 
     from oidc_auth.cli.doctor.check import Check as DoctorCheck
     from oidc_auth.providers.record import Provider
@@ -35,10 +35,10 @@ FOLDER = Path(__file__).parent
 sys.path.append(str(FOLDER.parent / "tests"))
 
 
-def refusals() -> str:
+def error_codes() -> str:
     """Return the page of all refusals."""
-    checks = [_refusal(check.code, check.stage, check.source) for check in CHECKS]
-    others = [_refusal(code, "", "") for code in Code if code not in {check.code for check in CHECKS}]
+    checks = [_error_code(check.code, check.stage, check.source) for check in CHECKS]
+    others = [_error_code(code, "", "") for code in ErrorCode if code not in {check.code for check in CHECKS}]
     return "\n".join(
         [
             "# Refusals",
@@ -46,17 +46,17 @@ def refusals() -> str:
             "Generated from the code by `python docs/generate.py`.",
             "",
             "A client hears one sentence, and with 401 and 503 the code; the server's log also says what was expected,",
-            "what was found and the cure. Codes never change their meaning.",
+            "what was found and the hint. Codes never change their meaning.",
             "",
             "## A token's checks, in the order of its road",
             "",
-            "| code | stage | source | the client hears | cure |",
+            "| code | stage | source | the client hears | hint |",
             "|---|---|---|---|---|",
             *checks,
             "",
             "## All other refusals",
             "",
-            "| code | status | the client hears | cure |",
+            "| code | status | the client hears | hint |",
             "|---|---|---|---|",
             *others,
             "",
@@ -64,10 +64,10 @@ def refusals() -> str:
     )
 
 
-def _refusal(code: Code, stage: str, source: str) -> str:
-    meaning = MEANINGS[code]
+def _error_code(code: ErrorCode, stage: str, source: str) -> str:
+    meaning = ERROR_DETAILS[code]
     where = f"{stage} | {source}" if stage else str(meaning.status)
-    return f"| `{code}` | {where} | {meaning.says} | {meaning.cure} |"
+    return f"| `{code}` | {where} | {meaning.client_message} | {meaning.hint} |"
 
 
 def permissions() -> str:
@@ -156,12 +156,12 @@ def _provider(provider: Provider) -> list[str]:
     form, tokens = provider.issuer, provider.tokens
     keys = ", ".join(f"`{key}`" for key in form.keys if key != "issuer")
     claims = ", ".join(
-        f"`{'.'.join(_keys(grant['claim']))}`{', its keys' if grant.get('keys') else ''}"
-        for grant in tokens.grants.value
+        f"`{'.'.join(_keys(permission_map['claim']))}`{', its keys' if permission_map.get('object_keys') else ''}"
+        for permission_map in tokens.permission_maps.value
     )
     rows = [("`issuer`", f"`{form.template}`", form.source)]
     rows += [(f"`{key}`", f"`{fixed.value}`", fixed.source) for key, fixed in tokens.settings.items()]
-    rows += [("default grant", claims or "none: write your own", tokens.grants.source)]
+    rows += [("default permission map", claims or "none: write your own", tokens.permission_maps.source)]
     hints = [_hint(code, hint) for code, hint in _hints(provider)]
     aliases = ", ".join(f"`{alias}`" for alias in provider.aliases)
     return [
@@ -179,14 +179,14 @@ def _provider(provider: Provider) -> list[str]:
     ]
 
 
-def _hints(provider: Provider) -> Iterator[tuple[Code, str]]:
+def _hints(provider: Provider) -> Iterator[tuple[ErrorCode, str]]:
     yield from ((mistake.code, mistake.hint) for mistake in provider.mistakes)
     # A usual cause can also be the hint of a mistake.
     known = {mistake.hint for mistake in provider.mistakes}
     yield from ((code, hint) for code, hint in provider.hints.items() if hint not in known)
 
 
-def _hint(code: Code, hint: str) -> str:
+def _hint(code: ErrorCode, hint: str) -> str:
     texts = {"{the_client}": "the client", "{client}": "`<client>`", "{audience}": "`<audience>`"}
     texts |= {"{kind}": "refresh, offline or logout", "{issuer}": "the token's `iss`"}
     for placeholder, text in texts.items():
@@ -221,9 +221,9 @@ def _section(check: DoctorCheck) -> list[str]:
     return [f"## {check.id}", "", text.strip(), ""]
 
 
-def odd_claims() -> str:
+def malformed_claims() -> str:
     """Return the page of what missing, empty and mistyped claims do."""
-    table = json.loads((FOLDER / "odd_claims.json").read_text("utf-8"))
+    table = json.loads((FOLDER / "malformed-claims.json").read_text("utf-8"))
     columns = [
         "missing",
         *(name if value is None else f"{name} `{json.dumps(value)}`" for name, value in table["values"].items()),
@@ -235,10 +235,10 @@ def odd_claims() -> str:
         [
             "# Odd claims",
             "",
-            "Generated by `python docs/generate.py` from `odd_claims.json`, every cell of which is a test.",
+            "Generated by `python docs/generate.py` from `malformed-claims.json`, every cell of which is a test.",
             "",
             "What becomes of a token that is right but for one claim, which is missing, null, empty or of the wrong",
-            'type. A code is a [refusal](refusals.md); "gives nothing" means that the other grants still count. None',
+            'type. A code is a [refusal](error-codes.md); "gives nothing" means that all others still count. None',
             "is ever more than what the right claim gives. The claims' names are examples, their roles are not.",
             "",
             f"| claim | as | {' | '.join(columns)} |",
@@ -254,7 +254,7 @@ def odd_claims() -> str:
 
 
 def _cell(said: str) -> str:
-    return f"`{said}`" if "_" in said or said == "expired" else said
+    return f"`{said}`" if "_" in said else said
 
 
 # --- screens: what the commands print, put into pages that are written by hand ----------------------------------------
@@ -312,7 +312,7 @@ SCREENS: Mapping[str, Callable[[], str]] = {
     "explain": lambda: _ran(f"oidc-auth explain {QUICKSTART} --claims -", ALICE),
     "can": lambda: _ran(f"oidc-auth can {QUICKSTART} --claims - threads:delete", ALICE),
     "can-json": lambda: _ran(f"oidc-auth can {QUICKSTART} --claims - threads:read@tenant --json", ALICE),
-    "label": lambda: _ran(f"oidc-auth label {QUICKSTART} --claims -", ALICE),
+    "store-label": lambda: _ran(f"oidc-auth store-label {QUICKSTART} --claims -", ALICE),
     "doctor": _doctor,
     "matrix": _matrix,
 }
@@ -326,13 +326,13 @@ def with_screens(page: str) -> str:
 
 
 def _routes() -> str:
-    from world.routes import ROWS, Sees  # noqa: PLC0415 - found once the path above is set
+    from kit.routes import ROWS, Sees  # noqa: PLC0415 - found once the path above is set
 
     lines = ["| route | events | permission | it may touch | a stranger sees |", "|---|---|---|---|---|"]
     for row in ROWS:
         asked = ", ".join([*row.events, *(f"({event})" for event in row.worker)])
         needs = ", ".join(need.replace(" or ", "` or `").join("``") for need in row.needs)
-        lines.append(f"| {_route(row.route, row.variant)} | {asked} | {needs} | {row.filter} | {row.stranger} |")
+        lines.append(f"| {_route(row.route, row.variant)} | {asked} | {needs} | {row.filter} | {row.other_user} |")
     lines += ["", "Who lacks the permission gets 403, also for what is their own, except here:", ""]
     for row in ROWS:
         others = {need: row.lacking(need) for need in row.needs if row.lacking(need) is not Sees.FORBIDDEN}
@@ -343,7 +343,7 @@ def _routes() -> str:
 
 
 def _changed(row: Row, change: Change) -> str:
-    answers = {"a stranger sees": change.stranger, "without the permission": change.without}
+    answers = {"a stranger sees": change.other_user, "without the permission": change.without}
     told = "; ".join(f"{who}: {sees}" for who, sees in answers.items() if sees)
     return f"- {_route(row.route, row.variant)}, langgraph-api {change.since} and newer: {told}"
 
@@ -353,7 +353,7 @@ def _route(route: str, variant: str = "") -> str:
 
 
 def _unfiltered(name: str) -> str:
-    from world import routes  # noqa: PLC0415 - found once the path above is set
+    from kit import routes  # noqa: PLC0415 - found once the path above is set
 
     found: Mapping[str, str] = getattr(routes, name)
     return "\n".join(
@@ -377,12 +377,12 @@ def with_tables(page: str) -> str:
 
 
 PAGES: Mapping[str, Callable[[], str]] = {
-    "refusals.md": refusals,
+    "error-codes.md": error_codes,
     "permissions.md": permissions,
     "providers.md": providers,
     "doctor.md": doctor,
     "enforcement.md": lambda: with_tables("enforcement.md"),
-    "odd_claims.md": odd_claims,
+    "malformed-claims.md": malformed_claims,
     "command-line.md": lambda: with_screens("command-line.md"),
     "testing.md": lambda: with_screens("testing.md"),
 }

@@ -45,7 +45,7 @@ with atheris.instrument_imports(include=["oidc_auth", "jwt"]):
     from oidc_auth import OIDCAuth, TokenError, UpstreamError
     from oidc_auth.keys.fetch import Response
     from oidc_auth.keys.jwk import ASYMMETRIC, UnusableKeyError
-    from oidc_auth.keys.keyset import read_key_set
+    from oidc_auth.keys.key_set import read_key_set
     from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
 
 ISSUER = "https://issuer.test"
@@ -61,7 +61,7 @@ HEADER: dict[str, Any] = {"alg": "EdDSA", "kid": "key-1", "typ": "at+jwt"}
 CLAIMS: dict[str, Any] = {"iss": ISSUER, "sub": "alice", "aud": AUDIENCE, "exp": LATE}
 TOKEN = compact(HEADER, CLAIMS, KEY)
 LIMITS = {"token_cache_entries": 0}
-FRESH = {**LIMITS, "refresh_after": 0, "wait_after": 0, "max_stale": 0, "retry_after_failure": 0}
+FRESH = {**LIMITS, "jwks_refresh_after": 0, "jwks_max_age": 0, "jwks_max_stale": 0, "retry_after_failure": 0}
 
 # RFC 9864's name, which PyJWT knows by its older one only; it must judge tokens that say either.
 jwt.register_algorithm("Ed25519", OKPAlgorithm())
@@ -131,7 +131,7 @@ AT_REST = OIDCAuth.from_dict(
     {"issuer": {**TABLE, "jwks": {"keys": [KEY.jwk()]}}, "limits": LIMITS}, mapper=ACCEPTED, fetcher=PUBLISHER
 )
 FETCHING = OIDCAuth.from_dict(
-    {"issuer": {**TABLE, "jwks_url": f"{ISSUER}/keys"}, "limits": FRESH},
+    {"issuer": {**TABLE, "jwks_uri": f"{ISSUER}/keys"}, "limits": FRESH},
     mapper=ACCEPTED,
     fetcher=PUBLISHER,
     clock=Ticking(),

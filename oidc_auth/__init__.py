@@ -9,12 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .auth import OIDCAuth
-    from .errors import Code, ConfigError, DeniedError, OIDCAuthError, TokenError, UpstreamError
+    from .authentication import OIDCAuth
+    from .errors import ConfigError, DeniedError, ErrorCode, OIDCAuthError, TokenError, UpstreamError
     from .keys.fetch import Fetcher
-    from .observe import Observer
+    from .observability import Observer
     from .permissions.caller import Caller, store_label
-    from .permissions.decide import Decision
+    from .permissions.decision import Decision
     from .permissions.explain import Explanation
     from .providers import presets
 
@@ -22,10 +22,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Caller",
-    "Code",
     "ConfigError",
     "Decision",
     "DeniedError",
+    "ErrorCode",
     "Explanation",
     "Fetcher",
     "OIDCAuth",
@@ -38,17 +38,17 @@ __all__ = [
     "store_label",
 ]
 
-_HOMES = {
+_MODULES = {
     "Caller": ".permissions.caller",
-    "Code": ".errors",
+    "ErrorCode": ".errors",
     "ConfigError": ".errors",
-    "Decision": ".permissions.decide",
+    "Decision": ".permissions.decision",
     "DeniedError": ".errors",
     "Explanation": ".permissions.explain",
     "Fetcher": ".keys.fetch",
-    "OIDCAuth": ".auth",
+    "OIDCAuth": ".authentication",
     "OIDCAuthError": ".errors",
-    "Observer": ".observe",
+    "Observer": ".observability",
     "TokenError": ".errors",
     "UpstreamError": ".errors",
     "presets": ".providers.presets",
@@ -57,10 +57,10 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = import_module(_HOMES[name], __name__)
-    loaded = home if name == "presets" else getattr(home, name)
+    module = import_module(_MODULES[name], __name__)
+    loaded = module if name == "presets" else getattr(module, name)
     globals()[name] = loaded
     return loaded
 

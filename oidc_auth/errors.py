@@ -1,4 +1,4 @@
-"""Every refusal: its stable code, what the client may hear, and the cure for the operator.
+"""Every refusal: its stable code, what the client may hear, and the hint for the operator.
 
 One tree, four faults::
 
@@ -10,7 +10,7 @@ One tree, four faults::
     └── UpstreamError  the provider's: its keys cannot be had just now (503, Retry-After)
 
 The client hears the code and one harmless sentence. The operator's log also gets what was expected,
-what was found and the cure. Nobody sees the token.
+what was found and the hint. Nobody sees the token.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .codes import MEANINGS, Code, Meaning
+from .error_codes import ERROR_DETAILS, ErrorCode, ErrorDetails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,8 +72,8 @@ class OIDCAuthError(Exception):
         code: the stable code.
         expected: what would have been right, for the operator.
         found: what was there instead, for the operator; never a token, never a whole claim set.
-        cure: what to do about it; the code's own cure when left out.
-        says: the client's sentence; the code's own sentence when left out.
+        hint: what to do about it; the code's own hint when left out.
+        client_message: the client's sentence; the code's own sentence when left out.
 
     Attributes:
         issuer: the issuer that is spoken of, for the operator, or "".
@@ -83,13 +83,15 @@ class OIDCAuthError(Exception):
     issuer: str = ""
     user: str = ""
 
-    def __init__(self, code: Code, *, expected: str = "", found: str = "", cure: str = "", says: str = "") -> None:
-        meaning = MEANINGS[code]
+    def __init__(
+        self, code: ErrorCode, *, expected: str = "", found: str = "", hint: str = "", client_message: str = ""
+    ) -> None:
+        details = ERROR_DETAILS[code]
         self.code = code
         self.expected = expected
         self.found = found
-        self.says = says or meaning.says
-        self.cure = cure or meaning.cure
+        self.client_message = client_message or details.client_message
+        self.hint = hint or details.hint
         super().__init__()
 
     def __str__(self) -> str:
@@ -97,9 +99,9 @@ class OIDCAuthError(Exception):
         return self.report()
 
     def report(self) -> str:
-        """Return the operator's line: code, sentence, expected, found, cure."""
+        """Return the operator's line: code, sentence, expected, found, hint."""
         facts = [f"{name} {fact}" for name, fact in (("expected", self.expected), ("found", self.found)) if fact]
-        return " ".join([f"{self.code}: {self.says};", *(f"{fact};" for fact in facts), self.cure])
+        return " ".join([f"{self.code}: {self.client_message};", *(f"{fact};" for fact in facts), self.hint])
 
 
 class TokenError(OIDCAuthError):
@@ -107,31 +109,40 @@ class TokenError(OIDCAuthError):
 
     def challenge(self) -> Challenge:
         """Return what the client hears: no ``error`` when no token was sent (RFC 6750 §3.1)."""
-        status = MEANINGS[self.code].status
-        is_invalid = status == UNAUTHENTICATED and self.code is not Code.TOKEN_MISSING
+        status = ERROR_DETAILS[self.code].status
+        is_invalid = status == UNAUTHENTICATED and self.code is not ErrorCode.TOKEN_MISSING
         error = "invalid_token" if is_invalid else None
-        return Challenge(status=status, detail=f"{self.code}: {self.says}", error=error)
+        return Challenge(status=status, detail=f"{self.code}: {self.client_message}", error=error)
 
 
 class DeniedError(OIDCAuthError):
     """The caller is known but may not do this: 403; or 401 where a socket outlived its token.
 
     Args:
-        scope: the provider's scopes that would cure it, when a grant on a scope claim would yield the permission.
+        scope: the provider's scopes that would help, when a permission map on a scope claim would yield the permission.
     """
 
     def __init__(
-        self, code: Code, *, expected: str = "", found: str = "", cure: str = "", says: str = "", scope: str = ""
+        self,
+        code: ErrorCode,
+        *,
+        expected: str = "",
+        found: str = "",
+        hint: str = "",
+        client_message: str = "",
+        scope: str = "",
     ) -> None:
-        super().__init__(code, expected=expected, found=found, cure=cure, says=says)
+        super().__init__(code, expected=expected, found=found, hint=hint, client_message=client_message)
         self.scope = scope
 
     def challenge(self) -> Challenge:
         """Return what the client hears; ``insufficient_scope`` only where a scope would help."""
-        if MEANINGS[self.code].status == UNAUTHENTICATED:
-            return Challenge(status=UNAUTHENTICATED, detail=f"{self.code}: {self.says}", error="invalid_token")
+        if ERROR_DETAILS[self.code].status == UNAUTHENTICATED:
+            return Challenge(
+                status=UNAUTHENTICATED, detail=f"{self.code}: {self.client_message}", error="invalid_token"
+            )
         error = "insufficient_scope" if self.scope else None
-        return Challenge(status=FORBIDDEN, detail=self.says, error=error, scope=self.scope)
+        return Challenge(status=FORBIDDEN, detail=self.client_message, error=error, scope=self.scope)
 
 
 class UpstreamError(OIDCAuthError):
@@ -141,13 +152,13 @@ class UpstreamError(OIDCAuthError):
         retry_after: seconds until the next attempt.
     """
 
-    def __init__(self, *, found: str = "", cure: str = "", retry_after: float = 1) -> None:
-        super().__init__(Code.KEYS_UNAVAILABLE, found=found, cure=cure)
+    def __init__(self, *, found: str = "", hint: str = "", retry_after: float = 1) -> None:
+        super().__init__(ErrorCode.KEYS_UNAVAILABLE, found=found, hint=hint)
         self.retry_after = max(1, round(retry_after))
 
     def challenge(self) -> Challenge:
         """Return what the client hears."""
-        return Challenge(status=UNAVAILABLE, detail=f"{self.code}: {self.says}", retry_after=self.retry_after)
+        return Challenge(status=UNAVAILABLE, detail=f"{self.code}: {self.client_message}", retry_after=self.retry_after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,19 +166,19 @@ class Problem:
     """One thing that is wrong with a configuration.
 
     Attributes:
-        where: the key path, such as ``issuer[0].grant[1].values``.
+        where: the key path, such as ``issuer[0].permission_map[1].values``.
         message: what is wrong: expected and found.
-        cure: what to write instead, such as ``did you mean 'audience'?``.
+        hint: what to write instead, such as ``did you mean 'audience'?``.
     """
 
     where: str
     message: str
-    cure: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
         """Return the problem on one line."""
         line = f"{self.where}: {self.message}" if self.where else self.message
-        return f"{line} ({self.cure})" if self.cure else line
+        return f"{line} ({self.hint})" if self.hint else line
 
 
 class ConfigError(OIDCAuthError, ValueError):
@@ -181,7 +192,7 @@ class ConfigError(OIDCAuthError, ValueError):
     def __init__(self, problems: Iterable[Problem], *, source: str = "") -> None:
         self.problems = tuple(problems)
         self.source = source
-        super().__init__(Code.CONFIG_INVALID)
+        super().__init__(ErrorCode.CONFIG_INVALID)
 
     def report(self) -> str:
         """Return the whole report: one line a problem."""
@@ -195,15 +206,15 @@ class ServerNotSupportedError(OIDCAuthError):
 
 
 __all__ = [
+    "ERROR_DETAILS",
     "FORBIDDEN",
-    "MEANINGS",
     "UNAUTHENTICATED",
     "UNAVAILABLE",
     "Challenge",
-    "Code",
     "ConfigError",
     "DeniedError",
-    "Meaning",
+    "ErrorCode",
+    "ErrorDetails",
     "OIDCAuthError",
     "Problem",
     "ServerNotSupportedError",

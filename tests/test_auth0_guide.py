@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from world.examples import AUTH0_DOMAIN, EXAMPLES, started
+from kit.examples import AUTH0_DOMAIN, EXAMPLES, started
 
 from oidc_auth import ConfigError, OIDCAuth, TokenError
 from oidc_auth.cli.app import app
@@ -107,13 +107,13 @@ REFUSED: dict[str, dict[str, Any]] = {
 }
 
 
-def test_each_mistake_of_the_page_is_made_here() -> None:
+def test_every_documented_mistake_is_tested() -> None:
     assert set(MISTAKES) == {*MADE, *REFUSED}
     assert [*(mistake for mistake in MISTAKES if mistake in MADE)] == [*MADE]
 
 
 @pytest.mark.parametrize("mistake", MADE)
-def test_the_log_says_what_the_page_says(mistake: str, tenant: LocalIssuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_matches_documented_text(mistake: str, tenant: LocalIssuer, caplog: pytest.LogCaptureFixture) -> None:
     tokens, configuration = MADE[mistake]
     oidc = OIDCAuth.from_dict(configuration, fetcher=tenant, clock=lambda: NOW)
     for make, said in zip(tokens, MISTAKES[mistake], strict=True):
@@ -130,26 +130,26 @@ def test_the_log_says_what_the_page_says(mistake: str, tenant: LocalIssuer, capl
 
 
 @pytest.mark.parametrize("mistake", REFUSED)
-def test_a_file_that_stops_the_server_does_so_with_the_pages_words(mistake: str) -> None:
+def test_file_that_stops_server_does_so_with_pages_words(mistake: str) -> None:
     with pytest.raises(ConfigError) as stopped:
         OIDCAuth.from_dict(REFUSED[mistake])
     (said,) = MISTAKES[mistake]
     assert [str(problem) for problem in stopped.value.problems] == [" ".join(said.split())]
 
 
-def test_the_pages_file_is_the_examples() -> None:
+def test_documented_file_matches_example() -> None:
     example = (EXAMPLES / "auth0" / "oidc-auth.toml").read_text("utf-8")
     assert tomllib.loads(example.replace(AUTH0_DOMAIN, 'domain = "acme.eu.auth0.com"')) == document()
 
 
-def test_the_pages_token_is_accepted_and_gives_what_the_page_says(tenant: LocalIssuer) -> None:
+def test_documented_token_gives_documented_permissions(tenant: LocalIssuer) -> None:
     oidc = OIDCAuth.from_dict(document(), fetcher=tenant, clock=lambda: NOW)
     caller = asyncio.run(oidc.authenticate({"authorization": f"Bearer {token_of(tenant)}"}))
     assert caller.identity == CLAIMS["sub"]
     assert {"threads:create", "threads:create_run", "store:get"} <= set(caller.permissions)
 
 
-def test_the_command_of_the_page_prints_its_lines(tmp_path: Path) -> None:
+def test_documented_command_prints_documented_lines(tmp_path: Path) -> None:
     (tmp_path / "oidc-auth.toml").write_text(TOML, "utf-8")
     (tmp_path / "claims.json").write_text(TOKEN, "utf-8")
     command = ["explain", str(tmp_path / "oidc-auth.toml"), "--claims", str(tmp_path / "claims.json")]
@@ -159,14 +159,14 @@ def test_the_command_of_the_page_prints_its_lines(tmp_path: Path) -> None:
     assert [line for line in said.splitlines() if line not in explained.output.splitlines()] == []
 
 
-def test_what_an_administrator_without_an_organization_lacks_is_explained(tenant: LocalIssuer) -> None:
+def test_administrator_without_organization_is_explained(tenant: LocalIssuer) -> None:
     claims = {**CLAIMS, "org_id": None, "permissions": [], "https://acme.com/roles": ["Agent Admin"]}
     why = OIDCAuth.from_dict(document(), clock=lambda: NOW).explain(claims)
     assert "vanish without a tenant" in str(why)
     assert not why.allows("threads:read")
 
 
-def test_the_pages_requests_are_answered_as_it_says(tmp_path: Path) -> None:
+def test_documented_requests_are_answered_as_documented(tmp_path: Path) -> None:
     curl = shutil.which("curl")
     if curl is None:
         pytest.skip("curl is not installed: apt-get install curl")

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 
 from oidc_auth import store_label
 from oidc_auth.cli.app import app
-from oidc_auth.cli.langgraph_json import environment_of
+from oidc_auth.cli.langgraph_json import read_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ def run(*arguments: str, given: str | None = None, env: Mapping[str, str] | None
     return CliRunner().invoke(app, arguments, input=given, env=environ)
 
 
-def test_check_shows_what_each_role_gives() -> None:
+def test_check_shows_permissions_of_each_role() -> None:
     shown = run("check", str(QUICKSTART))
     assert shown.exit_code == 0
     lines = {line.split("│")[1].strip(): line for line in shown.output.splitlines() if line.count("│") > 2}
@@ -37,7 +37,7 @@ def test_check_shows_what_each_role_gives() -> None:
     assert "issuer  https://issuer.test, audience agents" in shown.output
 
 
-def test_check_names_each_exact_issuer(tmp_path: Path) -> None:
+def test_check_lists_exact_issuers(tmp_path: Path) -> None:
     file = tmp_path / "entra.toml"
     tenant = "8d5f2a3e-0000-4000-8000-000000000001"
     file.write_text(f'[[issuer]]\npreset = "entra"\ntenants = "{tenant}"\naudience = "a"\n', "utf-8")
@@ -47,7 +47,7 @@ def test_check_names_each_exact_issuer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", [("check",), ("explain", "--claims", "-"), ("doctor",)])
-def test_without_a_terminal_there_is_plain_text(command: tuple[str, ...], issuer: LocalIssuer) -> None:
+def test_output_without_terminal_is_plain(command: tuple[str, ...], issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         shown = run(command[0], str(QUICKSTART), *command[1:], given=json.dumps(ALICE), env={"OIDC_ISSUER": url})
     assert len(shown.output) > 100
@@ -55,23 +55,25 @@ def test_without_a_terminal_there_is_plain_text(command: tuple[str, ...], issuer
 
 
 @pytest.mark.parametrize("command", [("check",), ("explain", "--claims", "-"), ("doctor",)])
-def test_no_line_ends_in_blanks(command: tuple[str, ...], issuer: LocalIssuer) -> None:
+def test_lines_have_no_trailing_spaces(command: tuple[str, ...], issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         shown = run(command[0], str(QUICKSTART), *command[1:], given=json.dumps(ALICE), env={"OIDC_ISSUER": url})
     assert [line for line in shown.output.splitlines() if line != line.rstrip()] == []
 
 
-def test_a_terminal_gets_colour() -> None:
+def test_terminal_output_is_coloured() -> None:
     assert "\x1b[32mvalid" in run("check", str(QUICKSTART), env={"FORCE_COLOR": "1"}).output
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_however_many_roles_there_are_each_permission_keeps_its_name(tmp_path: Path, columns: int) -> None:
+def test_wide_table_keeps_permission_names(tmp_path: Path, columns: int) -> None:
     roles = [f"a-role-with-a-long-name-{number}" for number in range(10)]
     file = tmp_path / "oidc-auth.toml"
-    grants = f'[[issuer.grant]]\nclaim = "roles"\nvalues = {{ all = {json.dumps(roles)} }}\n'
+    permission_maps = f'[[issuer.permission_map]]\nclaim = "roles"\nvalues = {{ all = {json.dumps(roles)} }}\n'
     given = "".join(f'{role} = ["threads:{"read" if role.endswith("3") else "write"}"]\n' for role in roles)
-    file.write_text(f'[[issuer]]\nissuer = "https://x.test"\naudience = "a"\n{grants}[roles]\n{given}', "utf-8")
+    file.write_text(
+        f'[[issuer]]\nissuer = "https://x.test"\naudience = "a"\n{permission_maps}[roles]\n{given}', "utf-8"
+    )
     lines = run("check", str(file), env={"COLUMNS": str(columns)}).output.splitlines()
     cells = [cell.strip() for line in lines if line.startswith("│ threads:create ") for cell in line.split("│")[2:-1]]
     headings = [cell.strip() for line in lines if line.startswith("┃") for cell in line.split("┃")[2:-1]]
@@ -79,11 +81,11 @@ def test_however_many_roles_there_are_each_permission_keeps_its_name(tmp_path: P
     assert max(len(line) for line in lines if line.startswith("│")) <= columns
 
 
-def test_a_wildcard_in_a_role_is_shown_with_what_it_stands_for() -> None:
+def test_wildcard_is_shown_with_expansion() -> None:
     assert "every permission: all 21" in run("check", str(QUICKSTART)).output
 
 
-def test_names_in_square_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_bracketed_names_are_shown_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "[bold]oidc.toml"
     issuer = '[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\naudience = "[/a]"\n'
     file.write_text(f'{issuer}[roles]\n"[/x]" = ["threads:read"]\n', "utf-8")
@@ -92,20 +94,20 @@ def test_names_in_square_brackets_are_shown_as_they_are(tmp_path: Path) -> None:
     assert all(name in shown.output for name in (file.name, "audience [/a]", "[/x]"))
 
 
-def test_check_as_json_is_for_programs() -> None:
+def test_check_prints_json() -> None:
     described = json.loads(run("check", str(QUICKSTART), "--json").output)
     assert (described["valid"], described["issuers"]) == (True, ["https://issuer.test"])
     assert described["roles"]["robot"] == ["threads:create_run", "threads:read", "threads:search"]
 
 
-def test_check_says_what_wildcards_accepted_names_and_graph_limits_come_to(tmp_path: Path) -> None:
+def test_check_shows_wildcards_accepted_names_and_graphs(tmp_path: Path) -> None:
     file = tmp_path / "wild.toml"
-    grants = (
-        '[[issuer.grant]]\nclaim = "scope"\naccept = ["threads:*"]\n'
-        '[[issuer.grant]]\nclaim = "groups"\nvalues = { ops = ["*:read@all"], docs = ["docs"] }\n'
+    permission_maps = (
+        '[[issuer.permission_map]]\nclaim = "scope"\naccept = ["threads:*"]\n'
+        '[[issuer.permission_map]]\nclaim = "groups"\nvalues = { ops = ["*:read@all"], docs = ["docs"] }\n'
     )
-    roles = '[roles]\ndocs = { allow = ["threads:create_run"], graphs = ["faq"] }\n'
-    file.write_text(f'[[issuer]]\nissuer = "https://x.test"\naudience = "a"\n{grants}{roles}', "utf-8")
+    roles = '[roles]\ndocs = { permissions = ["threads:create_run"], graphs = ["faq"] }\n'
+    file.write_text(f'[[issuer]]\nissuer = "https://x.test"\naudience = "a"\n{permission_maps}{roles}', "utf-8")
     described = json.loads(run("check", str(file), "--json").output)
     assert described["accepted"] == {"scope": ["threads:*"]}
     assert described["graphs"] == {"docs": ["faq"]}
@@ -117,17 +119,17 @@ def test_check_says_what_wildcards_accepted_names_and_graph_limits_come_to(tmp_p
     assert all(text in shown for text in ("accepts scope: threads:*", "starts faq only", "groups = ops", "*:read@all"))
 
 
-def test_check_of_a_wrong_file_reports_all_and_ends_with_one(tmp_path: Path) -> None:
+def test_check_of_invalid_file_exits_with_one(tmp_path: Path) -> None:
     wrong = tmp_path / "oidc-auth.toml"
     wrong.write_text('[[issuer]]\nisuer = "https://x.test"\naudiance = "a"\n', "utf-8")
     refused = run("check", str(wrong))
     assert refused.exit_code == 1
     assert "issuer[0].audiance: unknown key (did you mean 'audience'?)" in refused.output
     problems = json.loads(run("check", str(wrong), "--json").output)["problems"]
-    assert {"where": "issuer[0].isuer", "message": "unknown key", "cure": "did you mean 'issuer'?"} in problems
+    assert {"where": "issuer[0].isuer", "message": "unknown key", "hint": "did you mean 'issuer'?"} in problems
 
 
-def test_check_warns_of_what_is_dangerous(tmp_path: Path) -> None:
+def test_check_warns_of_dangerous_settings(tmp_path: Path) -> None:
     file = tmp_path / "open.toml"
     text = '[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\ninsecure_skip_audience = true\n'
     file.write_text(text, "utf-8")
@@ -138,24 +140,24 @@ def test_check_warns_of_what_is_dangerous(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("claims", "code"), [(ALICE, 0), ({**ALICE, "roles": ["Editor"]}, 1), ({"roles": ["editor"]}, 1)]
 )
-def test_explain_says_why_and_ends_with_one_when_nothing_is_given(claims: dict[str, Any], code: int) -> None:
+def test_explain_without_permissions_exits_with_one(claims: dict[str, Any], code: int) -> None:
     explained = run("explain", str(QUICKSTART), "--claims", "-", given=json.dumps(claims))
     assert explained.exit_code == code
     assert ("REFUSED" in explained.output) == bool(code)
     assert "claims only" in explained.output
 
 
-def test_explain_as_json_is_for_programs() -> None:
+def test_explain_prints_json() -> None:
     explained = run("explain", str(QUICKSTART), "--claims", "-", "--json", given=json.dumps(ALICE))
     described = json.loads(explained.output)
     assert (described["identity"], described["tenant"], described["graphs"]) == ("alice", "acme", None)
     assert "threads:write" in described["permissions"]
-    assert {"code": "token_kind_refused", "outcome": "passed", "detail": ""} in described["checks"]
+    assert {"code": "token_use_not_allowed", "outcome": "passed", "detail": ""} in described["checks"]
     assert {"code": "signature_invalid", "outcome": "not reached", "detail": ""} in described["checks"]
 
 
 @pytest.mark.parametrize("way", ["file", "stdin", "variable"])
-def test_explain_verifies_a_token_and_never_prints_it(tmp_path: Path, issuer: LocalIssuer, way: str) -> None:
+def test_explain_verifies_token_without_printing_it(tmp_path: Path, issuer: LocalIssuer, way: str) -> None:
     with issuer.served() as url:
         token = issuer.token(roles=["editor"], org="acme")
         (tmp_path / "token").write_text(f"Bearer {token}\n", "utf-8")
@@ -169,7 +171,7 @@ def test_explain_verifies_a_token_and_never_prints_it(tmp_path: Path, issuer: Lo
     assert not any(part in explained.output for part in token.split("."))
 
 
-def test_a_refused_token_says_expected_found_and_cure(issuer: LocalIssuer) -> None:
+def test_rejected_token_shows_expected_found_and_hint(issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         token = issuer.token(audience="billing")
         explained = run("explain", str(QUICKSTART), "--token-file", "-", given=token, env={"OIDC_ISSUER": url})
@@ -191,83 +193,83 @@ def test_a_refused_token_says_expected_found_and_cure(issuer: LocalIssuer) -> No
         ("threads:read@qqq", 2, "unknown reach '@qqq'"),
     ],
 )
-def test_can_answers_by_its_exit_status(permission: str, code: int, said: str) -> None:
+def test_can_answers_by_exit_status(permission: str, code: int, said: str) -> None:
     answered = run("can", str(QUICKSTART), "--claims", "-", permission, given=json.dumps(ALICE))
     assert (answered.exit_code, said in answered.output) == (code, True)
 
 
 @pytest.mark.parametrize("names", [(), (str(QUICKSTART), "threads:read", "threads:write")])
-def test_can_asks_about_one_permission(names: tuple[str, ...]) -> None:
+def test_can_accepts_one_permission(names: tuple[str, ...]) -> None:
     refused = run("can", *names, "--claims", "-", given="{}")
     assert (refused.exit_code, "one permission is expected" in refused.output) == (2, True)
 
 
-def test_can_and_label_as_json_are_for_programs() -> None:
+def test_can_and_store_label_print_json() -> None:
     given = json.dumps(ALICE)
     answered = run("can", str(QUICKSTART), "--claims", "-", "threads:delete@all", "--json", given=given)
     said = {"permission": "threads:delete@all", "allowed": False, "reason": "threads:delete reaches less far"}
     assert (answered.exit_code, json.loads(answered.output)) == (1, said)
-    printed = json.loads(run("label", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
+    printed = json.loads(run("store-label", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
     assert printed == {"identity": "alice", "label": store_label({"identity": "alice", "tenant": "acme"})}
 
 
 @pytest.mark.parametrize("way", ["file", "variable"])
-def test_can_and_label_verify_a_token_as_explain_does(issuer: LocalIssuer, way: str) -> None:
+def test_can_and_store_label_verify_token(issuer: LocalIssuer, way: str) -> None:
     with issuer.served() as url:
         good, bad = issuer.token(roles=["editor"], org="acme"), issuer.token(roles=["editor"], audience="billing")
         said: list[tuple[int, str]] = []
         for token in (good, bad):
             options = ["--token-file", "-"] if way == "file" else []
             environ = {"OIDC_ISSUER": url, "OIDC_AUTH_TOKEN": token if way == "variable" else ""}
-            for command in (["can", str(QUICKSTART), "threads:delete"], ["label", str(QUICKSTART)]):
+            for command in (["can", str(QUICKSTART), "threads:delete"], ["store-label", str(QUICKSTART)]):
                 done = run(*command, *options, given=token, env=environ)
                 said.append((done.exit_code, done.output.strip()))
     assert said[:2] == [(0, "yes"), (0, store_label({"identity": "alice", "tenant": "acme"}))]
     assert [(code, "audience_mismatch" in text) for code, text in said[2:]] == [(1, True), (1, True)]
 
 
-def test_can_says_why_nothing_is_given() -> None:
+def test_can_shows_reason() -> None:
     answered = run("can", str(QUICKSTART), "--claims", "-", "threads:read", given='{"sub": "x"}')
-    assert (answered.exit_code, answered.output[:23]) == (1, "no: no_permission_maps:")
+    assert (answered.exit_code, answered.output[:19]) == (1, "no: no_permissions:")
 
 
-def test_label_prints_the_label_that_the_store_uses() -> None:
-    printed = run("label", str(QUICKSTART), "--claims", "-", given=json.dumps(ALICE))
+def test_store_label_matches_store() -> None:
+    printed = run("store-label", str(QUICKSTART), "--claims", "-", given=json.dumps(ALICE))
     assert printed.output.strip() == store_label({"identity": "alice", "tenant": "acme"})
-    assert run("label", str(QUICKSTART), "--claims", "-", given="{}").exit_code == 1
+    assert run("store-label", str(QUICKSTART), "--claims", "-", given="{}").exit_code == 1
 
 
-def test_explain_names_what_no_grant_reads() -> None:
+def test_explain_lists_unread_claims() -> None:
     given = json.dumps({**ALICE, "groups": ["admins"]})
     explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
-    assert "unmapped  groups: ['admins']: no grant reads it" in explained.output
+    assert "unmapped  groups: ['admins']: no permission map reads it" in explained.output
 
 
-def test_claims_and_a_token_at_once_are_a_usage_error() -> None:
+def test_claims_with_token_is_usage_error() -> None:
     refused = run("explain", str(QUICKSTART), "--claims", "-", "--token-file", "-", given="{}")
     assert (refused.exit_code, "not both" in refused.output) == (2, True)
 
 
-def test_a_token_given_as_claims_is_not_printed(issuer: LocalIssuer) -> None:
+def test_token_given_as_claims_is_hidden(issuer: LocalIssuer) -> None:
     token = issuer.token()
-    refused = run("label", str(QUICKSTART), "--claims", "-", given=token)
+    refused = run("store-label", str(QUICKSTART), "--claims", "-", given=token)
     assert refused.exit_code == 1
     assert not any(part in refused.output for part in token.split("."))
 
 
 @pytest.mark.parametrize(("given", "said"), [("no json", "not JSON"), ("[]", "a JSON object"), ("", "not JSON")])
-def test_claims_that_are_none_are_refused_with_a_reason(given: str, said: str) -> None:
-    refused = run("label", str(QUICKSTART), "--claims", "-", given=given)
+def test_invalid_claims_are_rejected_with_reason(given: str, said: str) -> None:
+    refused = run("store-label", str(QUICKSTART), "--claims", "-", given=given)
     assert (refused.exit_code, said in refused.output) == (1, True)
 
 
-def test_schema_as_json_is_the_same_on_one_line() -> None:
+def test_schema_json_is_one_line() -> None:
     printed = run("schema", "--json")
     assert (printed.exit_code, printed.output.count("\n")) == (0, 1)
     assert json.loads(printed.output) == json.loads(run("schema").output)
 
 
-def test_schema_prints_a_json_schema_that_knows_every_preset() -> None:
+def test_schema_knows_every_preset() -> None:
     printed = run("schema")
     schema = json.loads(printed.output)
     assert (printed.exit_code, schema["$schema"]) == (0, "https://json-schema.org/draft/2020-12/schema")
@@ -276,13 +278,13 @@ def test_schema_prints_a_json_schema_that_knows_every_preset() -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["init", "check", "explain", "can", "label", "doctor", "schema", "demo"])
-def test_every_command_explains_itself_and_its_exit_status(command: str) -> None:
+@pytest.mark.parametrize("command", ["init", "check", "explain", "can", "store-label", "doctor", "schema", "demo"])
+def test_every_command_documents_exit_status(command: str) -> None:
     shown = run(command, "--help")
     assert (shown.exit_code, "xit status" in " ".join(shown.output.split())) == (0, True)
 
 
-def test_every_command_has_a_row_and_a_section_in_the_documentation() -> None:
+def test_every_command_is_documented() -> None:
     page = (QUICKSTART.parents[2] / "docs" / "command-line.md").read_text("utf-8")
     assert set(app.commands) == set(re.findall(r"^## (\S+)$", page, re.MULTILINE))
     assert set(app.commands) == {row.split()[0] for row in re.findall(r"^\| `([^`]+)`.*\?", page, re.MULTILINE)}
@@ -297,7 +299,7 @@ def keys_in(document: object) -> set[str]:
     return {*document, *(key for name in ("checks", "findings", "problems") for key in keys_in(document.get(name)))}
 
 
-def test_the_documentation_names_every_key_of_every_answer(tmp_path: Path) -> None:
+def test_every_json_key_is_documented(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[[issuer]]\n", "utf-8")
     claims = (str(QUICKSTART), "--claims", "-", "--json")
@@ -307,7 +309,7 @@ def test_the_documentation_names_every_key_of_every_answer(tmp_path: Path) -> No
         ("check", str(wrong), "--json"),
         ("explain", *claims),
         ("can", *claims, "threads:read"),
-        ("label", *claims),
+        ("store-label", *claims),
         ("doctor", str(wrong), "--json"),
         ("init", *options),
     ]
@@ -344,7 +346,7 @@ def project(folder: Path, env: object) -> Path:
 
 
 @pytest.mark.parametrize("env", [".env", {"OIDC_ISSUER": "https://sso.acme.test", "AUDIENCE": "agents"}])
-def test_what_langgraph_json_sets_counts_as_it_does_in_the_server(tmp_path: Path, env: object) -> None:
+def test_langgraph_json_environment_is_used(tmp_path: Path, env: object) -> None:
     file = project(tmp_path, env)
     assert "issuer  https://sso.acme.test, audience agents" in run("check", str(file)).output
     claims = json.dumps({"sub": "a", "scope": "threads:read"})
@@ -353,15 +355,15 @@ def test_what_langgraph_json_sets_counts_as_it_does_in_the_server(tmp_path: Path
     assert checks[0] == {"id": "configuration", "status": "ok", "skipped": "", "findings": []}
 
 
-def test_an_env_file_is_read_as_the_server_reads_it(tmp_path: Path) -> None:
+def test_env_file_is_read_like_server(tmp_path: Path) -> None:
     project(tmp_path, ".env")
-    read = environment_of(tmp_path / "langgraph.json")
+    read = read_environment(tmp_path / "langgraph.json")
     assert read == dotenv_values(tmp_path / ".env") | {"KEY": read["KEY"]}
     assert read["KEY"].startswith("-----BEGIN\nOIDC_ISSUER")
 
 
 @pytest.mark.parametrize("env", [None, "missing.env", ["x"]])
-def test_without_what_it_sets_the_variable_is_missing(tmp_path: Path, env: object) -> None:
+def test_missing_env_leaves_variable_unset(tmp_path: Path, env: object) -> None:
     refused = run("check", str(project(tmp_path, env)))
     assert (refused.exit_code, "the environment has no variable AUDIENCE" in refused.output) == (1, True)
 
@@ -374,9 +376,7 @@ FOUND: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("way", sorted(FOUND))
-def test_without_a_file_the_commands_look_where_the_server_looks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+def test_commands_find_file_like_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     monkeypatch.chdir(tmp_path)
     for name in {"named": ["acme.toml"], "local": ["oidc-auth.toml"]}.get(way, []):
         Path(name).write_text(
@@ -386,40 +386,40 @@ def test_without_a_file_the_commands_look_where_the_server_looks(
     assert "issuer  https://x.test, audience agents" in run("check", env=FOUND[way]).output
     assert "identity  a" in run("explain", "--claims", "-", given=given, env=FOUND[way]).output
     assert run("can", "--claims", "-", "threads:read", given=given, env=FOUND[way]).output == "yes\n"
-    assert run("label", "--claims", "-", given=given, env=FOUND[way]).exit_code == 0
+    assert run("store-label", "--claims", "-", given=given, env=FOUND[way]).exit_code == 0
     checks = json.loads(run("doctor", "--json", env=FOUND[way]).output)["checks"]
     assert checks[0]["status"] == "ok"
 
 
-def test_without_a_file_and_without_a_configuration_that_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_configuration_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     refused = run("check")
     assert (refused.exit_code, "no configuration: neither $OIDC_AUTH_CONFIG" in refused.output) == (1, True)
     assert json.loads(run("doctor", "--json").output)["checks"][0]["status"] == "error"
 
 
-@pytest.mark.parametrize("command", [("adopt", "127.0.0.1:9", "--owner-from", "a"), ("doctor", "--url", "127.0.0.1:9")])
-def test_an_address_without_its_scheme_is_a_usage_error(command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command", [("assign-owners", "127.0.0.1:9", "--owner-from", "a"), ("doctor", "--url", "127.0.0.1:9")]
+)
+def test_url_without_scheme_is_usage_error(command: tuple[str, ...]) -> None:
     refused = run(*command)
     assert (refused.exit_code, "http:// for this machine" in " ".join(refused.output.split())) == (2, True)
 
 
-def test_no_token_at_all_is_said() -> None:
+def test_missing_token_is_reported() -> None:
     refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
     assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output, "--claims" in refused.output) == (1, True, True)
 
 
-def test_a_wrong_configuration_ends_every_command_with_its_report(tmp_path: Path) -> None:
+def test_invalid_configuration_fails_every_command(tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[[issuer]]\n", "utf-8")
-    for command in (["explain"], ["label"], ["can", "threads:read"]):
+    for command in (["explain"], ["store-label"], ["can", "threads:read"]):
         refused = run(command[0], str(wrong), "--claims", "-", *command[1:], given="{}")
-        assert (refused.exit_code, "no grant" in refused.output) == (1, True)
+        assert (refused.exit_code, "no permission map" in refused.output) == (1, True)
 
 
-def test_a_name_between_colons_is_shown_as_it_is(tmp_path: Path) -> None:
+def test_name_between_colons_is_shown_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "oidc-auth.toml"
     file.write_text('[[issuer]]\npreset = "generic"\nissuer = "https://x.test"\naudience = "urn:id:agents"\n', "utf-8")
     claims = json.dumps({"sub": "a:smile:b", "aud": "urn:id:agents", "groups": ["x:id:y"]})

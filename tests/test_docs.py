@@ -22,19 +22,19 @@ def generator() -> Any:
 
 
 @pytest.mark.parametrize("page", generator().PAGES)
-def test_a_generated_page_is_current(page: str) -> None:
+def test_generated_page_is_current(page: str) -> None:
     written = (ROOT / "docs" / page).read_text("utf-8")
     assert written == generator().PAGES[page](), "run python docs/generate.py"
 
 
-def test_the_page_of_what_is_enforced_keeps_its_sections() -> None:
+def test_enforcement_page_keeps_sections() -> None:
     """Its tables are put between two marks: a mark that is missing would take the text after it along."""
     page = (ROOT / "docs" / "enforcement.md").read_text("utf-8")
     assert page.count("<!-- table: ") == page.count("<!-- end -->") == len(generator().TABLES)
     assert [page.count(f"<!-- table: {name} -->") for name in generator().TABLES] == [1, 1, 1, 1]
 
 
-def test_the_commands_of_the_readme_are_the_ones_that_ci_runs() -> None:
+def test_readme_commands_match_ci() -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     commands = re.findall(r"```bash\n(.*?)\n```", readme, re.DOTALL)
     assert commands == ['pip install -e ".[demo]" && oidc-auth demo', 'pip install -e ".[test]" && pytest']
@@ -42,11 +42,11 @@ def test_the_commands_of_the_readme_are_the_ones_that_ci_runs() -> None:
     assert all(command in ci for command in commands)
 
 
-def test_every_relative_link_of_the_documentation_leads_somewhere() -> None:
+def test_every_relative_link_resolves() -> None:
     for page in [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text("utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_readme_is_short_enough_to_be_read() -> None:
+def test_readme_is_short() -> None:
     assert 120 <= len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 200

@@ -39,7 +39,7 @@ GOOD: dict[str, Any] = {
         "mount_prefix": "/agents",
     },
 }
-GRANT = '[[issuer.grant]]\nclaim = "roles"\nvalues = { editor = ["threads:write"] }\n'
+GRANT = '[[issuer.permission_map]]\nclaim = "roles"\nvalues = { editor = ["threads:write"] }\n'
 
 
 @pytest.fixture
@@ -67,30 +67,30 @@ def examined(file: Path, *options: str, token: str = "") -> dict[str, dict[str, 
 
 
 def text(entry: dict[str, Any]) -> str:
-    return " ".join(f"{found['what']} -> {found['cure']}" for found in entry["findings"])
+    return " ".join(f"{found['what']} -> {found['hint']}" for found in entry["findings"])
 
 
 # --- the provider ----------------------------------------------------------------------------------------------------
 
 
-def test_nothing_is_wrong_with_a_healthy_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_healthy_provider_has_no_findings(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url))
     names = [
         "keys-reachable",
-        "issuer-spelling",
+        "issuer-match",
         "no-redirects",
-        "answer-size",
+        "response-size",
         "clock-skew",
         "key-quality",
-        "keys-fit",
+        "key-algorithms",
     ]
     assert {name: checks[name]["status"] for name in ["configuration", *names]} == dict.fromkeys(
         ["configuration", *names], "ok"
     )
 
 
-def test_a_wrong_configuration_is_reported_and_nothing_is_fetched(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_invalid_configuration_fetches_nothing(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, "audiance = 'x'"))
     assert (checks["configuration"]["status"], issuer.fetched) == ("error", [])
@@ -98,7 +98,7 @@ def test_a_wrong_configuration_is_reported_and_nothing_is_fetched(tmp_path: Path
     assert checks["keys-reachable"]["skipped"] == "the configuration is wrong"
 
 
-def test_a_dangerous_switch_is_a_warning_and_no_error(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_dangerous_setting_is_warning(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, "insecure_skip_audience = true"))
     assert (checks["configuration"]["status"], "insecure_skip_audience" in text(checks["configuration"])) == (
@@ -107,36 +107,32 @@ def test_a_dangerous_switch_is_a_warning_and_no_error(tmp_path: Path, issuer: Lo
     )
 
 
-def test_a_file_that_is_not_there_is_an_error_of_the_configuration(tmp_path: Path) -> None:
+def test_missing_file_is_configuration_error(tmp_path: Path) -> None:
     assert "cannot be read" in text(examined(tmp_path / "none.toml")["configuration"])
 
 
 @pytest.mark.parametrize(
     ("fault", "said"), [(Fault.ERROR, "500"), (Fault.HTML, "not JSON"), (Fault.DOWN, "RemoteProtocolError")]
 )
-def test_a_provider_without_keys_is_an_error_with_its_reason(
-    tmp_path: Path, issuer: LocalIssuer, fault: Fault, said: str
-) -> None:
+def test_provider_without_keys_is_error(tmp_path: Path, issuer: LocalIssuer, fault: Fault, said: str) -> None:
     issuer.fault = fault
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url))
     assert (checks["keys-reachable"]["status"], said in text(checks["keys-reachable"])) == ("error", True)
 
 
-def test_where_nobody_answers_what_needs_an_answer_is_skipped(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_unreachable_provider_skips_checks(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.DOWN
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url))
-    for name in ("no-redirects", "answer-size", "clock-skew", "issuer-spelling", "key-quality", "keys-fit"):
+    for name in ("no-redirects", "response-size", "clock-skew", "issuer-match", "key-quality", "key-algorithms"):
         assert checks[name]["status"] == "skipped"
 
 
 @pytest.mark.parametrize(
-    "check", ["issuer-spelling", "no-redirects", "answer-size", "clock-skew", "key-quality", "keys-fit"]
+    "check", ["issuer-match", "no-redirects", "response-size", "clock-skew", "key-quality", "key-algorithms"]
 )
-def test_a_provider_that_did_not_answer_beside_one_that_did_is_named_as_not_looked_at(
-    tmp_path: Path, issuer: LocalIssuer, check: str
-) -> None:
+def test_unreachable_provider_beside_reachable_is_named(tmp_path: Path, issuer: LocalIssuer, check: str) -> None:
     with LocalIssuer(algorithm="ES256").served() as gone:
         pass
     other = f'[[issuer]]\nname = "b"\nidentity_prefix = "b:"\nissuer = "{gone}"\naudience = "agents"\n{GRANT}'
@@ -146,11 +142,11 @@ def test_a_provider_that_did_not_answer_beside_one_that_did_is_named_as_not_look
     assert url not in text(entry)
 
 
-def test_keys_in_the_configuration_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_inline_keys_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     checks = examined(configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}"))
     assert "nothing is fetched" in checks["keys-reachable"]["skipped"]
-    assert (checks["key-quality"]["status"], checks["keys-fit"]["status"]) == ("ok", "ok")
+    assert (checks["key-quality"]["status"], checks["key-algorithms"]["status"]) == ("ok", "ok")
 
 
 @pytest.mark.parametrize(
@@ -161,15 +157,13 @@ def test_keys_in_the_configuration_need_no_provider(tmp_path: Path, issuer: Loca
         ("/Realms/a", "/realms/a", "upper and lower case differ"),
     ],
 )
-def test_another_spelling_of_the_issuer_is_named_with_what_to_write(
-    tmp_path: Path, path: str, configured_path: str, said: str
-) -> None:
+def test_issuer_mismatch_shows_correct_value(tmp_path: Path, path: str, configured_path: str, said: str) -> None:
     issuer = AnyCase(algorithm="ES256")
     with issuer.served(path=path) as url:
         file = configured(tmp_path, url.removesuffix(path) + configured_path)
         checks = examined(file)
-    assert (checks["issuer-spelling"]["status"], said in text(checks["issuer-spelling"])) == ("error", True)
-    assert f"write issuer = '{url}'" in text(checks["issuer-spelling"])
+    assert (checks["issuer-match"]["status"], said in text(checks["issuer-match"])) == ("error", True)
+    assert f"write issuer = '{url}'" in text(checks["issuer-match"])
 
 
 class AnyCase(LocalIssuer):
@@ -179,47 +173,47 @@ class AnyCase(LocalIssuer):
         return super().answer(path.replace("/realms/", "/Realms/"))
 
 
-def test_the_spelling_is_also_looked_at_where_the_keys_have_an_address_of_their_own(tmp_path: Path) -> None:
+def test_issuer_is_compared_with_own_jwks_uri(tmp_path: Path) -> None:
     issuer = LocalIssuer(algorithm="ES256")
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, f"{url}/", f'jwks_url = "{url}/keys"'))
-    assert (checks["keys-reachable"]["status"], checks["issuer-spelling"]["status"]) == ("ok", "error")
+        checks = examined(configured(tmp_path, f"{url}/", f'jwks_uri = "{url}/keys"'))
+    assert (checks["keys-reachable"]["status"], checks["issuer-match"]["status"]) == ("ok", "error")
 
 
 TENANTS = ("8d5f2a3e-0000-4000-8000-000000000001", "8d5f2a3e-0000-4000-8000-000000000002")
 
 
-def test_each_tenant_of_an_issuer_is_looked_at(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_each_tenant_is_checked(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served(path=f"/{TENANTS[0]}/v2.0") as url:
         template = url.replace(TENANTS[0], "{tenantid}")
         one = examined(configured(tmp_path, template, f"tenants = ['{TENANTS[0]}']"))
         both = examined(configured(tmp_path, template, f"tenants = {list(TENANTS)}\ntenant = 'tid'"))
-    assert (one["keys-reachable"]["status"], one["issuer-spelling"]["status"]) == ("ok", "ok")
+    assert (one["keys-reachable"]["status"], one["issuer-match"]["status"]) == ("ok", "ok")
     assert [found["what"].partition("/v2.0")[0][-36:] for found in both["keys-reachable"]["findings"]] == [TENANTS[1]]
 
 
-def test_another_spelling_that_nobody_serves_is_a_warning_only(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_unserved_issuer_mismatch_is_warning(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, f"aliases = ['{url}/other']"))
     assert (checks["keys-reachable"]["status"], "/other" in text(checks["keys-reachable"])) == ("warning", True)
 
 
-def test_a_provider_that_never_answers_is_given_up_on(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_silent_provider_times_out(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.STALL
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, limits="[limits]\nfetch_timeout = 0.3\n"))
     assert checks["keys-reachable"]["status"] == "error"
 
 
-def test_an_authority_that_is_no_certificate_is_an_error_and_no_crash(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_invalid_ca_file_is_error(tmp_path: Path, issuer: LocalIssuer) -> None:
     (tmp_path / "ca.pem").write_text("no certificate", "utf-8")
     with issuer.served() as url:
-        more = f'jwks_url = "{url}/keys"\nca_file = "{tmp_path}/ca.pem"'
+        more = f'jwks_uri = "{url}/keys"\nca_file = "{tmp_path}/ca.pem"'
         checks = examined(configured(tmp_path, url, more))
     assert checks["keys-reachable"]["status"] == "error"
 
 
-def test_a_redirect_is_an_error_that_names_where_it_leads(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_redirect_is_error_with_target(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.REDIRECT
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url))
@@ -237,22 +231,20 @@ class Keyed(LocalIssuer):
 @pytest.mark.parametrize(
     ("fault", "said"), [(Fault.REDIRECT, "redirects"), (None, "bytes of"), (Fault.ERROR, "-> 500")]
 )
-def test_a_key_in_the_query_of_an_address_is_not_shown(tmp_path: Path, fault: Fault | None, said: str) -> None:
+def test_query_secret_is_hidden(tmp_path: Path, fault: Fault | None, said: str) -> None:
     issuer = Keyed(algorithm="ES256")
     issuer.fault = fault
     with issuer.served() as url:
-        more, limit = f'jwks_url = "{url}/keys?key=s3cr3t"', "[limits]\nkey_set_bytes = 300\n"
+        more, limit = f'jwks_uri = "{url}/keys?key=s3cr3t"', "[limits]\nkey_set_bytes = 300\n"
         shown = run(str(configured(tmp_path, url, more, limits=limit)), "--json").output
     assert (f"{url}/keys?..." in shown, said in shown, "s3cr3t" in shown) == (True, True, False)
 
 
 @pytest.mark.parametrize(("limit", "status"), [(100_000, "ok"), (300, "warning")])
-def test_an_answer_that_comes_near_the_limit_is_a_warning(
-    tmp_path: Path, issuer: LocalIssuer, limit: int, status: str
-) -> None:
+def test_response_near_limit_is_warning(tmp_path: Path, issuer: LocalIssuer, limit: int, status: str) -> None:
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, limits=f"[limits]\nkey_set_bytes = {limit}\n"))
-    assert checks["answer-size"]["status"] == status
+    assert checks["response-size"]["status"] == status
 
 
 @pytest.mark.parametrize(
@@ -264,9 +256,7 @@ def test_an_answer_that_comes_near_the_limit_is_a_warning(
         (45, 60, "ok", ""),
     ],
 )
-def test_clocks_that_differ_by_more_than_the_leeway_are_an_error(
-    tmp_path: Path, offset: float, leeway: int, status: str, said: str
-) -> None:
+def test_clock_skew_over_leeway_is_error(tmp_path: Path, offset: float, leeway: int, status: str, said: str) -> None:
     issuer = LocalIssuer(algorithm="ES256", clock=lambda: time.time() + offset)
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, f"leeway = {leeway}"))
@@ -285,9 +275,7 @@ def test_clocks_that_differ_by_more_than_the_leeway_are_an_error(
         ("Mon, 01 Jan 2024 00:00:00 GMT", "nan"),
     ],
 )
-def test_a_time_that_cannot_be_read_is_a_warning_and_no_crash(
-    tmp_path: Path, issuer: LocalIssuer, date: str, age: str
-) -> None:
+def test_unreadable_time_is_warning(tmp_path: Path, issuer: LocalIssuer, date: str, age: str) -> None:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             issuer.url = f"http://{self.headers['host']}"
@@ -340,9 +328,7 @@ WEAK = SigningKey.make("weak", "RS256", bits=1024).jwk()
         ((RSA,) * 200, "warning", "201 keys: only the first 200 are read"),
     ],
 )
-def test_keys_that_verify_nothing_are_named(
-    tmp_path: Path, keys: tuple[dict[str, Any], ...], status: str, said: str
-) -> None:
+def test_unusable_keys_are_named(tmp_path: Path, keys: tuple[dict[str, Any], ...], status: str, said: str) -> None:
     with Publishing(*keys).served() as url:
         checks = examined(configured(tmp_path, url))
     assert (checks["key-quality"]["status"], said in text(checks["key-quality"])) == (status, True)
@@ -350,15 +336,15 @@ def test_keys_that_verify_nothing_are_named(
 
 
 @pytest.mark.parametrize(("algorithms", "status"), [('["ES256"]', "ok"), ('["RS256"]', "error")])
-def test_keys_of_no_allowed_algorithm_are_an_error(
+def test_keys_without_allowed_algorithm_are_error(
     tmp_path: Path, issuer: LocalIssuer, algorithms: str, status: str
 ) -> None:
     with issuer.served() as url:
         checks = examined(configured(tmp_path, url, f"algorithms = {algorithms}"))
-    assert checks["keys-fit"]["status"] == status
+    assert checks["key-algorithms"]["status"] == status
 
 
-class Painting(LocalIssuer):
+class EscapeSequences(LocalIssuer):
     """A provider whose document would paint the operator's terminal."""
 
     def answer(self, path: str) -> Any:
@@ -366,10 +352,10 @@ class Painting(LocalIssuer):
         return answer._replace(body=answer.body.replace(b'"http', b'"\\u001b[31m[bold]http', 1))
 
 
-def test_what_a_stranger_answers_is_shown_as_plain_text(tmp_path: Path) -> None:
-    with Painting(algorithm="ES256").served() as url:
+def test_foreign_response_is_shown_as_plain_text(tmp_path: Path) -> None:
+    with EscapeSequences(algorithm="ES256").served() as url:
         file = configured(tmp_path, url)
-        shown, entry = run(str(file)).output, examined(file)["issuer-spelling"]
+        shown, entry = run(str(file)).output, examined(file)["issuer-match"]
     assert entry["status"] == "error"
     assert "[31m[bold]http" in "".join(shown.split())
     assert "\x1b" not in shown + text(entry)
@@ -385,20 +371,20 @@ def deployment(folder: Path, document: object) -> dict[str, dict[str, Any]]:
 
 JWK = json.dumps(RSA).replace('": ', '" = ')
 OF_DEPLOYMENT = [
-    "hook-named",
+    "auth-hook-configured",
     "studio-disabled",
     "langsmith-keys",
     "mount-prefix",
     "custom-routes",
     "token-not-copied",
     "configuration-found",
-    "configuration-shipped",
-    "library-shipped",
+    "configuration-included",
+    "library-included",
     "challenge-exposed",
 ]
 
 
-def test_nothing_is_wrong_with_a_careful_langgraph_json(tmp_path: Path) -> None:
+def test_safe_langgraph_json_has_no_findings(tmp_path: Path) -> None:
     checks = deployment(tmp_path, GOOD)
     assert {checks[name]["status"] for name in OF_DEPLOYMENT} == {"ok"}
 
@@ -421,14 +407,14 @@ def test_nothing_is_wrong_with_a_careful_langgraph_json(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("setting", ["configurable_headers", "logging_headers"])
-def test_an_issuers_header_must_not_be_copied(tmp_path: Path, setting: str, patterns: object, status: str) -> None:
+def test_issuers_header_must_not_be_copied(tmp_path: Path, setting: str, patterns: object, status: str) -> None:
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "http": {setting: patterns}}), "utf-8")
     more = f"header = 'x-proxy-token'\njwks = {{ keys = [{JWK}] }}"
     entry = examined(configured(tmp_path, "https://unknown.invalid", more))["token-not-copied"]
     assert (entry["status"], "x-proxy-token" in text(entry)) == (status, status == "error")
 
 
-def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) -> None:
+def test_missing_langgraph_json_is_skipped(tmp_path: Path) -> None:
     checks = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
     assert {checks[name]["status"] for name in OF_DEPLOYMENT} == {"skipped"}
 
@@ -436,8 +422,8 @@ def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("check", "change", "status", "said"),
     [
-        ("hook-named", {"auth": {}}, "error", "every request is let in"),
-        ("hook-named", {"auth": {"path": "./mine.py:auth"}}, "info", "a module of your own"),
+        ("auth-hook-configured", {"auth": {}}, "error", "every request is let in"),
+        ("auth-hook-configured", {"auth": {"path": "./mine.py:auth"}}, "info", "a module of your own"),
         ("studio-disabled", {"auth": {"path": "x"}}, "warning", "disable_studio_auth is not true"),
         ("studio-disabled", {"auth": {"disable_studio_auth": "true"}}, "warning", "is not true"),
         ("langsmith-keys", {"auth": {"allow_langsmith_api_keys": True}}, "error", "take it out"),
@@ -458,12 +444,12 @@ def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) ->
         ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "other.toml"}}, "error", "two configurations"),
         ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "./oidc-auth.toml"}}, "ok", ""),
         ("configuration-found", {"env": ".env"}, "ok", ""),
-        ("configuration-shipped", {"dependencies": ["./src", "langchain"]}, "warning", "lies in none of"),
-        ("configuration-shipped", {"dependencies": []}, "warning", "(none)"),
-        ("library-shipped", {"dependencies": ["."]}, "warning", "no dependency names langgraph-oidc-auth"),
-        ("library-shipped", {"dependencies": [".", "./langgraph_oidc_auth-0.1.0-py3-none-any.whl"]}, "ok", ""),
+        ("configuration-included", {"dependencies": ["./src", "langchain"]}, "warning", "lies in none of"),
+        ("configuration-included", {"dependencies": []}, "warning", "(none)"),
+        ("library-included", {"dependencies": ["."]}, "warning", "no dependency names langgraph-oidc-auth"),
+        ("library-included", {"dependencies": [".", "./langgraph_oidc_auth-0.1.0-py3-none-any.whl"]}, "ok", ""),
         (
-            "library-shipped",
+            "library-included",
             {"dependencies": ["."], "dockerfile_lines": ["RUN pip install langgraph-oidc-auth"]},
             "ok",
             "",
@@ -472,7 +458,7 @@ def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) ->
         ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "info", "lacks WWW-Authenticate"),
     ],
 )
-def test_a_trap_in_langgraph_json_is_named(
+def test_langgraph_json_mistake_is_named(
     tmp_path: Path, check: str, change: dict[str, Any], status: str, said: str
 ) -> None:
     entry = deployment(tmp_path, {**GOOD, **change})[check]
@@ -481,10 +467,10 @@ def test_a_trap_in_langgraph_json_is_named(
 
 @pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "setup.cfg", "setup.py"])
 @pytest.mark.parametrize("library", ["langgraph-oidc-auth[redis]>=0.1", "Langgraph_OIDC_Auth", "langgraph-auth"])
-def test_the_library_is_looked_for_where_a_folder_says_what_it_needs(tmp_path: Path, name: str, library: str) -> None:
+def test_library_is_found_in_folder_requirements(tmp_path: Path, name: str, library: str) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / name).write_text(f"httpx\n{library}\n", "utf-8")
-    entry = deployment(tmp_path, {**GOOD, "dependencies": [".", "./src"]})["library-shipped"]
+    entry = deployment(tmp_path, {**GOOD, "dependencies": [".", "./src"]})["library-included"]
     assert entry["status"] == ("warning" if library == "langgraph-auth" else "ok")
 
 
@@ -498,9 +484,7 @@ def test_the_library_is_looked_for_where_a_folder_says_what_it_needs(tmp_path: P
         ("", "warning"),
     ],
 )
-def test_a_configuration_of_another_name_is_found_only_where_env_names_it(
-    tmp_path: Path, env_file: str, status: str
-) -> None:
+def test_renamed_configuration_needs_env(tmp_path: Path, env_file: str, status: str) -> None:
     (tmp_path / ".env").write_text(env_file, "utf-8")
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "env": ".env"}), "utf-8")
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}").rename(
@@ -509,21 +493,21 @@ def test_a_configuration_of_another_name_is_found_only_where_env_names_it(
     assert examined(file)["configuration-found"]["status"] == status
 
 
-def test_a_configuration_in_the_environment_needs_no_file(tmp_path: Path) -> None:
+def test_configuration_in_environment_needs_no_file(tmp_path: Path) -> None:
     settings = {"OIDC_AUTH_ISSUER": "http://127.0.0.1:9", "OIDC_AUTH_AUDIENCE": "agents"}
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "env": settings}), "utf-8")
     done = run("--langgraph-json", str(tmp_path / "langgraph.json"), "--json")
     checks = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}
-    names = ("configuration", "configuration-found", "configuration-shipped")
+    names = ("configuration", "configuration-found", "configuration-included")
     assert [checks[name] for name in names] == ["ok", "skipped", "skipped"]
 
 
 @pytest.mark.parametrize("content", ["no json", "[]"])
-def test_a_langgraph_json_that_is_none_is_an_error(tmp_path: Path, content: str) -> None:
+def test_invalid_langgraph_json_is_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "other.json").write_text(content, "utf-8")
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--langgraph-json", str(tmp_path / "other.json"))
-    assert (checks["hook-named"]["status"], checks["mount-prefix"]["status"]) == ("error", "skipped")
+    assert (checks["auth-hook-configured"]["status"], checks["mount-prefix"]["status"]) == ("error", "skipped")
 
 
 # --- what is installed -----------------------------------------------------------------------------------------------
@@ -545,14 +529,16 @@ def test_a_langgraph_json_that_is_none_is_an_error(tmp_path: Path, content: str)
         ("langgraph_api", "unreadable", "error"),
     ],
 )
-def test_an_installed_package_with_a_known_hole_is_an_error(
+def test_vulnerable_package_is_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, version: str, status: str
 ) -> None:
     metadata = tmp_path / "site" / f"{package}-{version}.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    entry = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))["known-holes"]
+    entry = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))[
+        "known-vulnerabilities"
+    ]
     assert (entry["status"], f"{version}:" in text(entry)) == (status, status == "error")
 
 
@@ -593,7 +579,7 @@ def examined_in(site: Path, file: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("before_ours", [True, False], ids=["installed first", "installed last"])
 @pytest.mark.parametrize("declares", ["top_level.txt", "RECORD"])
-def test_a_second_owner_of_our_import_name_is_an_error(
+def test_second_owner_of_our_import_name_is_error(
     environment: Path, tmp_path: Path, *, before_ours: bool, declares: str
 ) -> None:
     install_drf_oidc_auth(environment, before_ours=before_ours, declares=declares)
@@ -611,7 +597,7 @@ def test_this_library_alone_owns_its_import_name(environment: Path, tmp_path: Pa
 
 # --- a running server ------------------------------------------------------------------------------------------------
 
-OF_SERVER = ["anonymous-refused", "studio-refused", "token-works"]
+OF_SERVER = ["anonymous-denied", "studio-denied", "token-accepted"]
 
 
 @pytest.fixture(scope="module")
@@ -631,68 +617,64 @@ def quickstart(monkeypatch: pytest.MonkeyPatch, issuer: LocalIssuer) -> Path:
     return quickstart_folder() / "oidc-auth.toml"
 
 
-def test_a_real_server_with_this_library_passes_and_a_token_does_what_the_file_says(
-    world: tuple[LocalIssuer, str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_real_server_passes_with_token(world: tuple[LocalIssuer, str], monkeypatch: pytest.MonkeyPatch) -> None:
     issuer, url = world
     token = issuer.token(roles=["viewer"], org="acme")
     checks = examined(quickstart(monkeypatch, issuer), "--url", url, token=token)
     assert {name: checks[name]["status"] for name in OF_SERVER} == {
-        "anonymous-refused": "ok",
-        "studio-refused": "ok",
-        "token-works": "info",
+        "anonymous-denied": "ok",
+        "studio-denied": "ok",
+        "token-accepted": "info",
     }
     said = "identity alice; may threads:search, assistants:search, store:list_namespaces"
-    assert text(checks["token-works"]) == f"{said} -> "
+    assert text(checks["token-accepted"]) == f"{said} -> "
 
 
-def test_a_server_with_another_configuration_is_found_out_by_a_token(
-    world: tuple[LocalIssuer, str], tmp_path: Path
-) -> None:
+def test_other_server_configuration_is_detected(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
     issuer, url = world
     token = issuer.token(roles=["editor"], org="acme")
-    entry = examined(configured(tmp_path, issuer.url), "--url", url, token=token)["token-works"]
+    entry = examined(configured(tmp_path, issuer.url), "--url", url, token=token)["token-accepted"]
     assert entry["status"] == "error"
     assert "store:list_namespaces: the configuration does not allow it, the server answers 200" in text(entry)
     assert "threads:search" not in text(entry).partition("identity")[0]
 
 
-def test_a_token_that_is_refused_on_both_sides_says_why_and_is_not_printed(
+def test_token_rejected_on_both_sides_is_explained(
     world: tuple[LocalIssuer, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issuer, url = world
     token = issuer.token(audience="billing")
     file = quickstart(monkeypatch, issuer)
-    entry = examined(file, "--url", url, token=token)["token-works"]
+    entry = examined(file, "--url", url, token=token)["token-accepted"]
     assert entry["status"] == "error"
     assert text(entry).startswith("audience_mismatch")
     shown = run(str(file), "--url", url, token=token).output
     assert not any(part in shown for part in token.split("."))
 
 
-def test_what_a_refusal_says_is_shown_to_its_end(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
+def test_refusal_is_shown_completely(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
     issuer, url = world
     audience = "https://agents.acme.com/" + 100 * "a"
     file = configured(tmp_path, issuer.url)
     file.write_text(file.read_text("utf-8").replace('"agents"', f'"{audience}"'), "utf-8")
     token = issuer.token(audience="account", azp="web", realm_access={"roles": []})
-    entry = examined(file, "--url", url, token=token)["token-works"]
+    entry = examined(file, "--url", url, token=token)["token-accepted"]
     assert f"Included Client Audience > {audience}. -> oidc-auth explain shows each check" in text(entry)
 
 
-def test_nothing_is_compared_while_the_provider_is_down(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_nothing_is_compared_during_outage(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
         token = issuer.token()
     with answering(503) as server:
-        entry = examined(configured(tmp_path, url), "--url", server, token=token)["token-works"]
+        entry = examined(configured(tmp_path, url), "--url", server, token=token)["token-accepted"]
     assert entry["status"] == "skipped"
     assert entry["skipped"].startswith("the token cannot be verified here: keys_unavailable: ")
 
 
-def test_a_server_that_cannot_judge_a_token_is_an_error_and_no_difference(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_server_unable_to_verify_is_error(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url, answering(503) as server:
         file = configured(tmp_path, url)
-        entry = examined(file, "--url", server, token=issuer.token(roles=["editor"]))["token-works"]
+        entry = examined(file, "--url", server, token=issuer.token(roles=["editor"]))["token-accepted"]
     assert entry["status"] == "error"
     assert [found["what"].partition(" (")[0] for found in entry["findings"]] == ["the server answers 503"]
 
@@ -703,9 +685,9 @@ def answering(status: int, says: Callable[[str], str] = lambda _: "[]") -> Itera
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            heard.append({name.lower(): value for name, value in self.headers.items()})
+            codes.append({name.lower(): value for name, value in self.headers.items()})
             self.rfile.read(int(self.headers["content-length"]))
-            said = says(heard[-1].get("authorization", "")).encode()
+            said = says(codes[-1].get("authorization", "")).encode()
             self.send_response(status)
             self.send_header("content-length", str(len(said)))
             self.end_headers()
@@ -714,7 +696,7 @@ def answering(status: int, says: Callable[[str], str] = lambda _: "[]") -> Itera
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
             """Keep quiet."""
 
-    heard.clear()
+    codes.clear()
     with serving(Handler) as url:
         yield url
 
@@ -732,7 +714,7 @@ def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         server.server_close()
 
 
-heard: list[dict[str, str]] = []
+codes: list[dict[str, str]] = []
 
 
 @contextmanager
@@ -743,35 +725,35 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-def test_a_server_that_lets_everybody_in_is_an_error(tmp_path: Path) -> None:
+def test_anonymous_access_is_error(tmp_path: Path) -> None:
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(200) as url:
         checks = examined(file, "--url", url)
-    assert (checks["anonymous-refused"]["status"], checks["studio-refused"]["status"]) == ("error", "error")
-    assert "POST /threads/search without a token: 200, expected 401" in text(checks["anonymous-refused"])
-    assert checks["token-works"]["skipped"].startswith("no token")
+    assert (checks["anonymous-denied"]["status"], checks["studio-denied"]["status"]) == ("error", "error")
+    assert "POST /threads/search without a token: 200, expected 401" in text(checks["anonymous-denied"])
+    assert checks["token-accepted"]["skipped"].startswith("no token")
 
 
-def test_a_401_of_somebody_else_is_not_taken_for_ours(tmp_path: Path) -> None:
+def test_foreign_401_is_not_accepted(tmp_path: Path) -> None:
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(401) as url:
         checks = examined(file, "--url", url)
-    assert "without WWW-Authenticate" in text(checks["anonymous-refused"])
+    assert "without WWW-Authenticate" in text(checks["anonymous-denied"])
 
 
-def test_a_server_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+def test_unreachable_server_is_error(tmp_path: Path) -> None:
     with answering(200) as gone:
         pass
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", gone, token="t")
-    assert "no answer from" in text(checks["anonymous-refused"])
-    assert (checks["anonymous-refused"]["status"], checks["studio-refused"]["status"]) == ("error", "skipped")
+    assert "no answer from" in text(checks["anonymous-denied"])
+    assert (checks["anonymous-denied"]["status"], checks["studio-denied"]["status"]) == ("error", "skipped")
 
 
-def test_a_token_is_never_sent_unencrypted_to_another_machine(tmp_path: Path) -> None:
+def test_token_needs_https_or_loopback(tmp_path: Path) -> None:
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
-    assert "http is allowed for loopback only" in checks["token-works"]["skipped"]
+    assert "http is allowed for loopback only" in checks["token-accepted"]["skipped"]
 
 
 @pytest.mark.parametrize(
@@ -784,9 +766,7 @@ def test_a_token_is_never_sent_unencrypted_to_another_machine(tmp_path: Path) ->
     ],
     ids=["the field", "its beginning", "the claims", "its end"],
 )
-def test_a_server_that_repeats_the_token_is_shown_without_it(
-    tmp_path: Path, issuer: LocalIssuer, says: Callable[[str], str]
-) -> None:
+def test_repeated_token_is_masked(tmp_path: Path, issuer: LocalIssuer, says: Callable[[str], str]) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     token = issuer.token(roles=["editor"])
@@ -796,58 +776,56 @@ def test_a_server_that_repeats_the_token_is_shown_without_it(
     assert not any(token[start : start + 12] in shown for start in range(len(token) - 12))
 
 
-def test_what_a_server_says_of_its_own_is_shown(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_server_message_is_shown(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     with answering(400, lambda _: "request 8d5f2a3e-0000-4000-8000-000000000001 went astray") as url:
-        entry = examined(file, "--url", url, token=issuer.token(roles=["editor"]))["token-works"]
+        entry = examined(file, "--url", url, token=issuer.token(roles=["editor"]))["token-accepted"]
     assert "(request 8d5f2a3e-0000-4000-8000-000000000001 went astray)" in text(entry)
 
 
-def test_a_token_that_cannot_be_sent_is_no_crash(tmp_path: Path) -> None:
+def test_unsendable_token_is_reported(tmp_path: Path) -> None:
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(200) as url:
-        entry = examined(file, "--url", url, token="t\u00f6ken")["token-works"]
+        entry = examined(file, "--url", url, token="t\u00f6ken")["token-accepted"]
     assert "UnicodeEncodeError" in entry["skipped"]
 
 
 @pytest.mark.parametrize("url", ["https://admin:s3cr3t@server.invalid", "http://server.invalid/?s3cr3t", "s3cr3t"])
-def test_an_address_of_a_server_that_may_hold_a_secret_is_not_repeated(tmp_path: Path, url: str) -> None:
+def test_server_url_with_secret_is_hidden(tmp_path: Path, url: str) -> None:
     file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     done = run(str(file), "--url", url, "--json", token="t")
     assert (done.exit_code, "is expected, without a user name" in done.output) == (2, True), done.output
     assert "s3cr3t" not in done.output
 
 
-def test_a_token_for_this_machine_never_travels_to_a_proxy(
-    tmp_path: Path, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loopback_token_bypasses_proxy(tmp_path: Path, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     with answering(200) as proxy, closed() as gone:
         monkeypatch.setenv("http_proxy", proxy)
         checks = examined(file, "--url", gone, token=issuer.token(roles=["editor"]))
-    assert heard == []
-    assert "no answer from" in checks["token-works"]["skipped"]
+    assert codes == []
+    assert "no answer from" in checks["token-accepted"]["skipped"]
 
 
-def test_a_token_travels_in_the_field_that_its_issuer_names(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_token_uses_issuer_header(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     file = configured(tmp_path, issuer.url, f"header = 'x-proxy-token'\njwks = {{ keys = [{key}] }}")
     token = issuer.token(roles=["editor"])
     with answering(200) as url:
-        entry = examined(file, "--url", url, token=token)["token-works"]
-    sent = [headers for headers in heard if token in str(headers)]
+        entry = examined(file, "--url", url, token=token)["token-accepted"]
+    sent = [headers for headers in codes if token in str(headers)]
     assert sent
     assert {headers["x-proxy-token"] for headers in sent} == {token}
-    assert not any("authorization" in headers for headers in heard)
+    assert not any("authorization" in headers for headers in codes)
     assert "threads:search" not in text(entry).partition("identity")[0]
 
 
 # --- the whole -------------------------------------------------------------------------------------------------------
 
 
-def test_the_table_shows_each_check_with_what_was_found_and_its_cure(tmp_path: Path) -> None:
+def test_table_shows_findings_and_hints(tmp_path: Path) -> None:
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "auth": {}}), "utf-8")
     shown = run(str(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")))
     assert shown.exit_code == 1
@@ -856,7 +834,7 @@ def test_the_table_shows_each_check_with_what_was_found_and_its_cure(tmp_path: P
     assert '-> write "auth"' in shown.output
 
 
-def test_each_check_has_a_file_of_its_own_and_a_section_in_the_documentation() -> None:
+def test_each_check_has_file_and_documentation() -> None:
     root = Path(__file__).parents[1]
     page = (root / "docs" / "doctor.md").read_text("utf-8")
     for check in CHECKS:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from click.testing import CliRunner
-from world.examples import EXAMPLES, VARIABLES, started
+from kit.examples import EXAMPLES, VARIABLES, started
 
 from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import ServerError, running_dev_server
@@ -59,7 +59,7 @@ PROVIDERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
-def test_an_example_starts_and_refuses_and_allows(name: str, tmp_path: Path) -> None:
+def test_example_starts_denies_and_allows(name: str, tmp_path: Path) -> None:
     path, user, reader = PROVIDERS[name]
     issuer = LocalIssuer()
     with issuer.served(path=path), started(name, issuer, tmp_path) as (server, client):
@@ -76,13 +76,17 @@ def test_an_example_starts_and_refuses_and_allows(name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
-def test_doctor_finds_nothing_wrong_with_the_langgraph_json_of_an_example(name: str) -> None:
+def test_doctor_accepts_example_langgraph_json(name: str) -> None:
     # Without its variable a configuration is wrong, so that nobody's provider is asked.
     unset = dict.fromkeys(VARIABLES.values())
     done = CliRunner().invoke(app, ["doctor", str(EXAMPLES / name / "oidc-auth.toml"), "--json"], env=unset)
     statuses = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}
     assert {check for check, status in statuses.items() if status not in ("ok", "skipped")} == {"configuration"}
-    assert (statuses["hook-named"], statuses["challenge-exposed"], statuses["library-shipped"]) == ("ok", "ok", "ok")
+    assert (statuses["auth-hook-configured"], statuses["challenge-exposed"], statuses["library-included"]) == (
+        "ok",
+        "ok",
+        "ok",
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,9 +100,7 @@ def test_doctor_finds_nothing_wrong_with_the_langgraph_json_of_an_example(name: 
         ("[[issuer]\n", "cannot be parsed"),
     ],
 )
-def test_a_server_without_a_valid_configuration_stops_with_the_whole_report(
-    tmp_path: Path, toml: str | None, said: str
-) -> None:
+def test_invalid_configuration_stops_server_with_report(tmp_path: Path, toml: str | None, said: str) -> None:
     example = tmp_path / "broken"
     example.mkdir()
     for name in ("langgraph.json", "graph.py"):

@@ -83,7 +83,7 @@ def test_documented_options_are_valid(tmp_path: Path, provider: str) -> None:
         ("k8s", "kubernetes"),
     ],
 )
-def test_alias_writes_the_provider_preset(tmp_path: Path, alias: str, preset: str) -> None:
+def test_alias_writes_provider_preset(tmp_path: Path, alias: str, preset: str) -> None:
     assert run("init", alias, *OPTIONS[preset], "--dir", str(tmp_path)).exit_code == 0
     assert tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))["issuer"][0]["preset"] == preset
 
@@ -97,15 +97,15 @@ def test_missing_options_are_reported_together(tmp_path: Path, provider: str) ->
     assert (said.exit_code, done.exit_code) == (2, 0), done.output
 
 
-def test_github_steps_name_the_claim_of_the_map(tmp_path: Path) -> None:
+def test_github_steps_name_claim_of_map(tmp_path: Path) -> None:
     written = init(tmp_path, "github-actions", "--json")
     document = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
-    (grant,) = document["issuer"][0]["grant"]
-    assert any(f"the claim {grant['claim']}" in step for step in json.loads(written.stdout)["steps"])
+    (permission_map,) = document["issuer"][0]["permission_map"]
+    assert any(f"the claim {permission_map['claim']}" in step for step in json.loads(written.stdout)["steps"])
 
 
 @pytest.mark.parametrize("provider", sorted(OPTIONS))
-def test_what_it_writes_is_a_valid_configuration(tmp_path: Path, provider: str) -> None:
+def test_starter_configuration_is_valid(tmp_path: Path, provider: str) -> None:
     written = init(tmp_path / "app", provider)
     assert written.exit_code == 0, written.output
     checked = json.loads(run("check", str(tmp_path / "app" / "oidc-auth.toml"), "--json").output)
@@ -115,7 +115,7 @@ def test_what_it_writes_is_a_valid_configuration(tmp_path: Path, provider: str) 
 
 
 @pytest.mark.parametrize("provider", sorted(OPTIONS))
-def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> None:
+def test_init_prints_dashboard_steps(tmp_path: Path, provider: str) -> None:
     said = json.loads(init(tmp_path, provider, "--json").stdout)
     steps = " ".join(said["steps"])
     assert ("agents-api" in steps) == ("agents-api" in OPTIONS[provider])
@@ -130,7 +130,7 @@ def test_it_says_what_to_do_in_the_dashboard(tmp_path: Path, provider: str) -> N
 
 
 @pytest.mark.parametrize("provider", ["generic", "auth0", "keycloak", "entra", "okta", "cognito"])
-def test_it_says_that_an_api_is_registered_and_no_application(tmp_path: Path, provider: str) -> None:
+def test_init_names_api_registration(tmp_path: Path, provider: str) -> None:
     said = json.loads(init(tmp_path, provider, "--json").stdout)
     assert re.search(r"an API,? not an application", " ".join(said["steps"]))
 
@@ -143,13 +143,13 @@ def test_it_says_that_an_api_is_registered_and_no_application(tmp_path: Path, pr
         ("kubernetes", "In the cluster:"),
     ],
 )
-def test_it_says_where_the_steps_are_taken(tmp_path: Path, provider: str, place: str) -> None:
+def test_init_names_place_of_steps(tmp_path: Path, provider: str, place: str) -> None:
     said = init(tmp_path, provider).output
     assert place in said.splitlines()
     assert ("never the ID token" in said) == (provider not in WITHOUT)
 
 
-def test_the_next_commands_are_ready_to_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_next_commands_are_copyable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spaced = json.loads(init(Path("with space"), "generic", "--json").stdout)["next"]
     assert spaced[2] == "cd 'with space' && langgraph dev"
@@ -158,7 +158,7 @@ def test_the_next_commands_are_ready_to_be_copied(tmp_path: Path, monkeypatch: p
     assert here[2] == "langgraph dev"
 
 
-def test_an_audience_that_no_token_of_entra_carries_is_warned_of(tmp_path: Path) -> None:
+def test_impossible_entra_audience_is_warned(tmp_path: Path) -> None:
     result = run("init", "entra", "--tenants", GUID, "--audience", "api://agents", "--dir", str(tmp_path))
     assert result.exit_code == 0
     assert "warning: issuer[0]: audience 'api://agents' is in no token of Entra's version 2.0" in result.stderr
@@ -168,7 +168,7 @@ def test_an_audience_that_no_token_of_entra_carries_is_warned_of(tmp_path: Path)
     assert "is in no token" not in right.stderr
 
 
-def test_what_binds_a_token_to_this_api_is_written_down(tmp_path: Path) -> None:
+def test_token_binding_is_written(tmp_path: Path) -> None:
     assert init(tmp_path / "c", "cognito").exit_code == 0
     assert init(tmp_path / "g", "github-actions").exit_code == 0
     cognito, github = (
@@ -178,7 +178,7 @@ def test_what_binds_a_token_to_this_api_is_written_down(tmp_path: Path) -> None:
     assert github["require"] == {"repository_owner_id": "12345", "repository": "acme/agents"}
 
 
-def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(tmp_path: Path) -> None:
+def test_starter_server_exposes_challenge_to_browser(tmp_path: Path) -> None:
     issuer = LocalIssuer()
     with issuer.served() as url:
         app_folder = tmp_path / "app"
@@ -196,7 +196,7 @@ def test_what_it_writes_starts_a_real_server_whose_refusals_a_browser_may_read(t
     assert refused.headers["www-authenticate"].startswith("Bearer")
 
 
-def test_keycloaks_mapper_is_found_the_same_way_wherever_it_is_told(tmp_path: Path) -> None:
+def test_keycloak_mapper_path_is_consistent(tmp_path: Path) -> None:
     root = Path(__file__).parents[1]
     place = (
         "Client scopes > the one that ends in -dedicated > Configure a new mapper (or Add mapper > By configuration) > "
@@ -213,7 +213,7 @@ STUDIO = {"origin": "https://smith.langchain.com", "x-auth-scheme": "langsmith"}
 
 
 @pytest.mark.parametrize(("as_the_page_says", "status", "readable"), [(False, 401, False), (True, 200, True)])
-def test_studio_is_shut_out_unless_the_files_are_changed_as_the_page_says(
+def test_studio_is_denied_unless_enabled(
     tmp_path: Path, *, as_the_page_says: bool, status: int, readable: bool
 ) -> None:
     app_folder = tmp_path / "app"
@@ -235,14 +235,14 @@ def test_studio_is_shut_out_unless_the_files_are_changed_as_the_page_says(
 
 
 @pytest.mark.parametrize("name", ["langgraph.json", "oidc-auth.toml"])
-def test_it_never_takes_the_place_of_a_file(tmp_path: Path, name: str) -> None:
+def test_init_never_overwrites_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}", "utf-8")
     refused = init(tmp_path)
     assert (refused.exit_code, name in refused.output) == (1, True)
     assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [(name, "{}")]
 
 
-def test_what_force_would_keep_is_said_before_it_is_used(tmp_path: Path) -> None:
+def test_force_effects_are_shown_first(tmp_path: Path) -> None:
     (tmp_path / "langgraph.json").write_text("{}", "utf-8")
     said = " ".join(init(tmp_path).output.split())
     assert "--force replaces oidc-auth.toml, and in langgraph.json the table auth" in said
@@ -250,7 +250,7 @@ def test_what_force_would_keep_is_said_before_it_is_used(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("options", [(), ("--force",)])
-def test_a_hook_of_ones_own_is_named_and_never_replaced(tmp_path: Path, options: tuple[str, ...]) -> None:
+def test_custom_hook_is_kept_and_named(tmp_path: Path, options: tuple[str, ...]) -> None:
     text = json.dumps({"graphs": {"mine": "./a.py:g"}, "auth": {"path": "./auth.py:auth"}})
     (tmp_path / "langgraph.json").write_text(text, "utf-8")
     refused = init(tmp_path, "generic", *options)
@@ -258,7 +258,7 @@ def test_a_hook_of_ones_own_is_named_and_never_replaced(tmp_path: Path, options:
     assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [("langgraph.json", text)]
 
 
-def test_forced_it_secures_the_hook_and_keeps_what_is_the_projects_own(tmp_path: Path) -> None:
+def test_force_secures_hook_and_keeps_settings(tmp_path: Path) -> None:
     known: dict[str, Any] = {
         "dependencies": ["./src"],
         "graphs": {"mine": "./src/a.py:g"},
@@ -280,14 +280,14 @@ def test_forced_it_secures_the_hook_and_keeps_what_is_the_projects_own(tmp_path:
 
 
 @pytest.mark.parametrize("text", ["no json", "[]"])
-def test_a_langgraph_json_that_is_none_is_left_alone(tmp_path: Path, text: str) -> None:
+def test_invalid_langgraph_json_is_kept(tmp_path: Path, text: str) -> None:
     (tmp_path / "langgraph.json").write_text(text, "utf-8")
     assert init(tmp_path, "generic", "--force").exit_code == 1
     assert (tmp_path / "langgraph.json").read_text("utf-8") == text
     assert not (tmp_path / "oidc-auth.toml").exists()
 
 
-def test_doctor_finds_nothing_wrong_with_what_it_writes(tmp_path: Path) -> None:
+def test_doctor_accepts_starter_files(tmp_path: Path) -> None:
     assert init(tmp_path).exit_code == 0
     done = json.loads(run("doctor", str(tmp_path / "oidc-auth.toml"), "--json").output)["checks"]
     found = {check["id"] for check in done if check["status"] not in ("ok", "skipped")}
@@ -295,28 +295,28 @@ def test_doctor_finds_nothing_wrong_with_what_it_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "langgraph.json"])
-def test_a_project_that_says_what_it_needs_gets_no_second_list(tmp_path: Path, name: str) -> None:
+def test_existing_requirements_are_kept(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("{}", "utf-8")
     assert init(tmp_path, "generic", "--force").exit_code == 0
     assert (tmp_path / "requirements.txt").exists() == (name == "requirements.txt")
     assert (tmp_path / name).read_text("utf-8") == "{}" or name == "langgraph.json"
 
 
-def test_a_graph_that_is_there_stays(tmp_path: Path) -> None:
+def test_existing_graph_is_kept(tmp_path: Path) -> None:
     (tmp_path / "graph.py").write_text("mine", "utf-8")
     assert init(tmp_path).exit_code == 0
     assert (tmp_path / "graph.py").read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize("audience", ['a"\n[roles]\nx = ["*@all"] #', "a\\b", "ä€😀", "a\x7fb"])
-def test_a_value_stays_a_value_whatever_is_in_it(tmp_path: Path, audience: str) -> None:
+def test_special_characters_in_values_are_kept(tmp_path: Path, audience: str) -> None:
     assert init(tmp_path, audience=audience).exit_code == 0
     document = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
     assert document["issuer"][0]["audience"] == audience
     assert set(document["roles"]) == {"user", "admin"}
 
 
-def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
+def test_invalid_url_writes_nothing(tmp_path: Path) -> None:
     options = ("--issuer", "http://id.acme.com", "--audience", "a", "--dir", str(tmp_path / "app"))
     refused = run("init", "generic", *options)
     assert (refused.exit_code, "http is allowed for loopback only" in refused.output) == (1, True)
@@ -351,9 +351,7 @@ def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
         (("auth0", "--domain", "a.b.c", "--audience", "a", "--client", "x"), "auth0 takes no --client"),
     ],
 )
-def test_what_is_missing_is_a_usage_error_and_never_a_question(
-    tmp_path: Path, options: tuple[str, ...], said: str
-) -> None:
+def test_missing_option_is_usage_error(tmp_path: Path, options: tuple[str, ...], said: str) -> None:
     refused = run("init", *options, "--dir", str(tmp_path / "app"))
     assert (refused.exit_code, said in " ".join(refused.output.split())) == (2, True)
     assert refused.output.count("workos") <= 1
@@ -363,14 +361,14 @@ def test_what_is_missing_is_a_usage_error_and_never_a_question(
 @pytest.mark.parametrize(
     "several", [("--tenants", GUID, "--tenants", GUID[:-1] + "2"), ("--tenants", f"{GUID},{GUID[:-1]}2")]
 )
-def test_each_tenant_that_is_named_is_written_down(tmp_path: Path, several: tuple[str, ...]) -> None:
+def test_each_named_tenant_is_written(tmp_path: Path, several: tuple[str, ...]) -> None:
     assert run("init", "entra", *several, *AUDIENCE, "--dir", str(tmp_path)).exit_code == 0
     document = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
     assert document["issuer"][0]["tenants"] == [GUID, f"{GUID[:-1]}2"]
 
 
 @pytest.mark.parametrize("provider", sorted(OPTIONS))
-def test_what_is_missing_comes_with_an_example_that_is_valid(tmp_path: Path, provider: str) -> None:
+def test_missing_option_shows_valid_example(tmp_path: Path, provider: str) -> None:
     pairs = list(zip(OPTIONS[provider][::2], OPTIONS[provider][1::2], strict=True))
     keys = {f"--{key.replace('_', '-')}" for key in PROVIDERS[provider].issuer.keys}
     left = [part for pair in pairs if pair[0] not in keys for part in pair]
@@ -380,7 +378,7 @@ def test_what_is_missing_comes_with_an_example_that_is_valid(tmp_path: Path, pro
     assert (done.exit_code, len(example)) == (0, 2 * len(keys)), done.output
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     refused = init(tmp_path / "file" / "app")
     assert (refused.exit_code, str(tmp_path / "file") in refused.output.replace("\n", "")) == (1, True)

@@ -25,7 +25,7 @@ def over_http(issuer: LocalIssuer, *tokens: str, **limits: Any) -> list[Caller]:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/realms/acme"])
-def test_it_serves_discovery_and_keys_over_http(issuer: LocalIssuer, path: str) -> None:
+def test_local_issuer_serves_discovery_and_keys(issuer: LocalIssuer, path: str) -> None:
     with issuer.served(path=path) as url:
         callers = over_http(issuer, issuer.token("alice"), issuer.token("bob"))
     assert url.startswith("http://127.0.0.1:")
@@ -34,7 +34,7 @@ def test_it_serves_discovery_and_keys_over_http(issuer: LocalIssuer, path: str) 
     assert [where.rpartition("/")[2] for where in issuer.fetched] == ["openid-configuration", "keys"]
 
 
-def test_it_warns_and_offers_no_other_address(issuer: LocalIssuer, caplog: pytest.LogCaptureFixture) -> None:
+def test_local_issuer_warns_and_uses_loopback(issuer: LocalIssuer, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     with issuer.served():
         pass
@@ -53,7 +53,7 @@ def test_it_warns_and_offers_no_other_address(issuer: LocalIssuer, caplog: pytes
         (Fault.OTHER_ISSUER, "configured is"),
     ],
 )
-def test_its_faults_reach_a_real_client_over_http(issuer: LocalIssuer, fault: Fault, said: str) -> None:
+def test_faults_reach_http_client(issuer: LocalIssuer, fault: Fault, said: str) -> None:
     with issuer.served():
         token = issuer.token()
         issuer.fault = fault
@@ -61,7 +61,7 @@ def test_its_faults_reach_a_real_client_over_http(issuer: LocalIssuer, fault: Fa
             over_http(issuer, token)
 
 
-def test_a_provider_that_never_answers_is_given_up_on_over_http(issuer: LocalIssuer) -> None:
+def test_silent_provider_times_out_over_http(issuer: LocalIssuer) -> None:
     with issuer.served():
         token = issuer.token()
         issuer.fault = Fault.STALL
@@ -69,7 +69,7 @@ def test_a_provider_that_never_answers_is_given_up_on_over_http(issuer: LocalIss
             over_http(issuer, token, fetch_timeout=0.3)
 
 
-def test_a_key_that_it_rotated_in_is_used_at_once(issuer: LocalIssuer) -> None:
+def test_rotated_key_is_used_at_once(issuer: LocalIssuer) -> None:
     with issuer.served():
         before = issuer.token("alice")
         issuer.rotate("ES256")
@@ -77,7 +77,7 @@ def test_a_key_that_it_rotated_in_is_used_at_once(issuer: LocalIssuer) -> None:
     assert [caller.identity for caller in callers] == ["alice", "bob"]
 
 
-def test_a_claim_that_is_none_is_left_out(issuer: LocalIssuer) -> None:
+def test_claim_of_none_is_omitted(issuer: LocalIssuer) -> None:
     table = {"preset": "generic", "issuer": issuer.url, "audience": "agents", "jwks": issuer.key_set()}
     oidc = OIDCAuth.from_dict({"issuer": table})
     token = issuer.token(None, audience=None, header={"typ": None, "kid": None})

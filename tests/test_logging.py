@@ -1,4 +1,4 @@
-"""What an operator finds in the log: one line for each refusal, with code, issuer, pseudonym and cure, and no name."""
+"""What an operator finds in the log: one line for each refusal, with code, issuer, pseudonym and hint, and no name."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.tokens import Door, bearer
+from kit.auth_harness import AuthHarness, bearer
 
-from oidc_auth.errors import Code
+from oidc_auth.errors import ErrorCode
 from oidc_auth.testing import Fault
 
 if TYPE_CHECKING:
     from logging import LogRecord
 
-FACTS = ("code", "issuer", "user", "event", "expected", "found", "cure")
+FACTS = ("code", "issuer", "user", "event", "expected", "found", "hint")
 
 
 def facts(record: LogRecord) -> dict[str, str]:
@@ -28,21 +28,23 @@ def hashed(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def test_a_refused_token_is_one_line_with_code_issuer_pseudonym_and_cure(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door(identity=[{"claim": "uid", "prefix": "u:"}], identity_prefix="sso:")
-    assert door.knock(door.issuer.token("a@acme.com", uid="alice", lifetime=-61)) is Code.EXPIRED
+def test_rejected_token_is_one_complete_line(caplog: pytest.LogCaptureFixture) -> None:
+    harness = AuthHarness(identity=[{"claim": "uid", "prefix": "u:"}], identity_prefix="sso:")
+    assert (
+        harness.authenticate(harness.issuer.token("a@acme.com", uid="alice", lifetime=-61)) is ErrorCode.TOKEN_EXPIRED
+    )
     (record,) = caplog.records
     assert facts(record) == {
-        "code": "expired",
-        "issuer": door.issuer.url,
+        "code": "token_expired",
+        "issuer": harness.issuer.url,
         "user": hashed("sso:u:alice"),
         "expected": "leeway 30 s",
         "found": "61.0 s past exp",
-        "cure": "Get a fresh token; check this host's clock.",
+        "hint": "Get a fresh token; check this host's clock.",
     }
     assert (record.name, record.levelname) == ("oidc_auth", "WARNING")
-    assert record.getMessage().startswith("refused: expired: the token has expired; ")
-    assert record.getMessage().endswith(f" (issuer {door.issuer.url}, user {hashed('sso:u:alice')})")
+    assert record.getMessage().startswith("refused: token_expired: the token has expired; ")
+    assert record.getMessage().endswith(f" (issuer {harness.issuer.url}, user {hashed('sso:u:alice')})")
     assert "alice" not in repr(vars(record))
     assert "acme.com" not in repr(vars(record))
 
@@ -63,11 +65,11 @@ def test_a_refused_token_is_one_line_with_code_issuer_pseudonym_and_cure(caplog:
         ({"aud": "other", "sub": 5}, "https://issuer.test", None),
     ],
 )
-def test_what_a_refused_token_claims_is_quoted_and_names_nobody(
+def test_unverified_claims_are_quoted_in_log(
     claims: dict[str, Any], issuer: str | None, user: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    door = Door()
-    assert door.knock(door.issuer.token(**claims)) is not None
+    harness = AuthHarness()
+    assert harness.authenticate(harness.issuer.token(**claims)) is not None
     (record,) = caplog.records
     assert facts(record).get("issuer") == issuer
     assert facts(record).get("user") == (user and hashed(user))
@@ -76,60 +78,60 @@ def test_what_a_refused_token_claims_is_quoted_and_names_nobody(
 
 @pytest.mark.parametrize(
     ("sent", "code"),
-    [({}, "token_missing"), (bearer("a.b"), "segments_wrong"), ({"authorization": "Basic x"}, "header_malformed")],
+    [({}, "token_missing"), (bearer("a.b"), "token_malformed"), ({"authorization": "Basic x"}, "header_malformed")],
 )
-def test_a_request_without_a_readable_token_is_a_line_without_a_user(
+def test_unreadable_token_is_logged_without_user(
     sent: dict[str, str], code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    Door().knock(sent)
+    AuthHarness().authenticate(sent)
     (record,) = caplog.records
     assert (facts(record)["code"], set(facts(record)) & {"issuer", "user"}) == (code, set())
-    assert facts(record)["cure"] in record.getMessage()
+    assert facts(record)["hint"] in record.getMessage()
 
 
-def test_an_outage_is_a_line_with_the_issuer_and_whom_it_kept_out(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door()
-    door.issuer.fault = Fault.DOWN
-    assert door.knock(door.issuer.token()) is Code.KEYS_UNAVAILABLE
+def test_outage_line_names_issuer_and_user(caplog: pytest.LogCaptureFixture) -> None:
+    harness = AuthHarness()
+    harness.issuer.fault = Fault.DOWN
+    assert harness.authenticate(harness.issuer.token()) is ErrorCode.KEYS_UNAVAILABLE
     record = caplog.records[-1]
-    assert (facts(record)["code"], facts(record)["issuer"]) == ("keys_unavailable", door.issuer.url)
+    assert (facts(record)["code"], facts(record)["issuer"]) == ("keys_unavailable", harness.issuer.url)
     assert facts(record)["user"] == hashed("alice")
 
 
-def test_a_token_that_gives_nothing_is_a_line_for_programs_too(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door()
-    assert asyncio.run(door.admit(door.issuer.token())).rights == {}
+def test_token_without_permissions_has_log_fields(caplog: pytest.LogCaptureFixture) -> None:
+    harness = AuthHarness()
+    assert asyncio.run(harness.admit(harness.issuer.token())).rights == {}
     (record,) = caplog.records
-    assert facts(record) == {"code": "no_permission_maps", "issuer": door.issuer.url, "user": hashed("alice")}
+    assert facts(record) == {"code": "no_permissions", "issuer": harness.issuer.url, "user": hashed("alice")}
 
 
-def test_nobody_who_comes_in_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_accepted_requests_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "oidc_auth")
-    door = Door()
+    harness = AuthHarness()
     caplog.clear()
-    assert door.knock(door.issuer.token(scope="threads:read")) is None
+    assert harness.authenticate(harness.issuer.token(scope="threads:read")) is None
     assert caplog.records == []
 
 
-def test_a_log_that_is_turned_off_costs_no_refusal(caplog: pytest.LogCaptureFixture) -> None:
+def test_disabled_log_still_rejects(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "oidc_auth")
-    assert Door().knock({}) is Code.TOKEN_MISSING
+    assert AuthHarness().authenticate({}) is ErrorCode.TOKEN_MISSING
     assert caplog.records == []
 
 
-def test_a_record_keeps_no_error_whose_traceback_holds_the_token(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door()
-    door.knock(door.issuer.token(lifetime=-61))
+def test_log_record_keeps_no_exception(caplog: pytest.LogCaptureFixture) -> None:
+    harness = AuthHarness()
+    harness.authenticate(harness.issuer.token(lifetime=-61))
     (record,) = caplog.records
     assert isinstance(record.args, tuple)
     assert {type(argument) for argument in record.args} == {str}
     assert record.exc_info is None
 
 
-def test_the_name_of_a_claim_forges_no_line_and_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
-    door = Door(grant=[{"claim": "scope", "accept": ["threads:read"]}])
+def test_claim_name_cannot_forge_log_lines(caplog: pytest.LogCaptureFixture) -> None:
+    harness = AuthHarness(permission_map=[{"claim": "scope", "accept": ["threads:read"]}])
     forged: dict[str, Any] = {f"a{number}\nERROR forged {'y' * 900}": ["threads:read"] for number in range(9)}
-    assert door.knock(door.issuer.token(**forged)) is None
+    assert harness.authenticate(harness.issuer.token(**forged)) is None
     (line,) = [record.getMessage() for record in caplog.records]
     assert "\n" not in line
     assert line.count("ERROR forged") == 5

@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[1]
 
 NAMES = [
     "Caller",
-    "Code",
     "ConfigError",
     "Decision",
     "DeniedError",
+    "ErrorCode",
     "Explanation",
     "Fetcher",
     "OIDCAuth",
@@ -53,27 +53,27 @@ def run(code: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_public_names_are_these_and_each_can_be_had() -> None:
+def test_public_names_are_importable() -> None:
     assert oidc_auth.__all__ == NAMES
     assert all(getattr(oidc_auth, name) is not None for name in NAMES)
     assert dir(oidc_auth) == NAMES
-    assert oidc_auth.langgraph.__all__ == ["authenticator", "protect"]
+    assert oidc_auth.langgraph.__all__ == ["authenticate_hook", "protect"]
 
 
-def test_an_unknown_name_is_an_attribute_error() -> None:
+def test_unknown_name_is_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = oidc_auth.nothing_like_it
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = oidc_auth.langgraph.nothing_like_it
 
 
-def test_importing_the_package_loads_none_of_the_heavy_ones() -> None:
+def test_import_loads_no_heavy_packages() -> None:
     heavy = ["httpx", "langgraph_sdk", "starlette", "pydantic", "click", "rich", "jwt", "cryptography", "redis"]
     code = f"import sys, oidc_auth; print([name for name in {heavy} if name in sys.modules])"
     assert run(code).strip() == "[]"
 
 
-def test_a_token_is_verified_without_httpx_or_the_sdk_where_the_keys_are_inline() -> None:
+def test_inline_keys_need_no_httpx_or_sdk() -> None:
     code = """
 import asyncio, sys
 from oidc_auth import OIDCAuth
@@ -87,7 +87,7 @@ print(caller.identity, [name for name in ("httpx", "langgraph_sdk", "starlette")
     assert run(code).strip() == "alice []"
 
 
-def test_no_package_is_loaded_while_the_first_request_waits_for_the_keys() -> None:
+def test_first_request_imports_no_package() -> None:
     code = """
 import asyncio, sys, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -105,16 +105,16 @@ server.server_close()
     assert run(code).strip() == "501 []"
 
 
-def test_without_starlette_the_sdks_exception_carries_the_refusal() -> None:
+def test_sdk_exception_works_without_starlette() -> None:
     code = """
 import sys
 sys.modules["starlette"] = sys.modules["starlette.exceptions"] = None
 import asyncio
 from langgraph_sdk import Auth
 from oidc_auth import OIDCAuth
-from oidc_auth.langgraph import authenticator
-table = {"preset": "generic", "issuer": "https://x.test", "audience": "a", "jwks_url": "https://x.test/keys"}
-hook = authenticator(OIDCAuth.from_dict({"issuer": table}))
+from oidc_auth.langgraph import authenticate_hook
+table = {"preset": "generic", "issuer": "https://x.test", "audience": "a", "jwks_uri": "https://x.test/keys"}
+hook = authenticate_hook(OIDCAuth.from_dict({"issuer": table}))
 try:
     asyncio.run(hook(headers={}))
 except Auth.exceptions.HTTPException as refusal:
@@ -131,14 +131,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(run(build).strip().splitlines()[-1])
 
 
-def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path) -> None:
+def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     for expected in (
         "oidc_auth/py.typed",
         "oidc_auth/quickstart/oidc-auth.toml",
         "oidc_auth/providers/keycloak.py",
         "oidc_auth/config/oidc-auth.schema.json",
-        "oidc_auth/langgraph/entry.py",
+        "oidc_auth/langgraph/server_entry.py",
     ):
         assert expected in names
     assert not any(name.startswith(("tests/", "examples/", "docs/")) for name in names)
@@ -146,14 +146,14 @@ def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path
     assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
 
 
-def test_example_in_the_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
+def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     example = tmp_path / "oidc_auth" / "quickstart" / "oidc-auth.toml"
     directive = example.read_text("utf-8").splitlines()[0].removeprefix("#:schema ")
     assert (example.parent / directive).resolve() == tmp_path / "oidc_auth" / "config" / "oidc-auth.schema.json"
 
 
-def test_wheel_has_the_version_of_the_package(wheel: Path) -> None:
+def test_wheel_has_version_of_package(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     metadata = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
     assert f"\nVersion: {oidc_auth.__version__}\n" in archive.read(metadata).decode()
@@ -167,7 +167,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(run(build).strip().splitlines()[-1])
 
 
-def test_sdist_holds_what_the_tests_need(sdist: Path, tmp_path: Path) -> None:
+def test_sdist_holds_what_tests_need(sdist: Path, tmp_path: Path) -> None:
     shutil.unpack_archive(sdist, tmp_path, filter="data")
     (unpacked,) = tmp_path.iterdir()
     for expected in (
@@ -175,7 +175,7 @@ def test_sdist_holds_what_the_tests_need(sdist: Path, tmp_path: Path) -> None:
         "pyproject.toml",
         "README.md",
         ".ci/run",
-        "tests/world/routes/row.py",
+        "tests/kit/routes/row.py",
         "docs/generate.py",
         "examples/quickstart/oidc-auth.toml",
         "benchmarks/server.py",
@@ -184,7 +184,7 @@ def test_sdist_holds_what_the_tests_need(sdist: Path, tmp_path: Path) -> None:
         assert (unpacked / expected).is_file(), expected
 
 
-def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zero_code_setup_works_from_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     site = tmp_path / "site"
     zipfile.ZipFile(wheel).extractall(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
@@ -215,14 +215,14 @@ def demo(*options: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def test_the_demo_plays_every_row_as_expected() -> None:
+def test_demo_rows_pass() -> None:
     done = demo()
     assert "39 of 39 as expected" in done.stdout
     assert "NO " not in done.stdout
     assert (done.stderr, "for this demo only" in done.stdout) == ("", True)
 
 
-def test_the_demo_tells_programs_each_row_and_people_beside() -> None:
+def test_demo_prints_json_and_table() -> None:
     done = demo("--json")
     told = json.loads(done.stdout)
     assert (set(told), told["passed"], len(told["rows"])) == ({"rows", "passed"}, True, 39)
@@ -237,6 +237,6 @@ def test_the_demo_tells_programs_each_row_and_people_beside() -> None:
     assert "39 of 39 as expected" in done.stderr
 
 
-def test_the_command_line_says_what_to_install_when_its_extra_is_missing() -> None:
+def test_missing_cli_extra_is_named() -> None:
     code = "import sys; sys.modules['click'] = None; from oidc_auth.cli import main; main()"
     assert "pip install 'langgraph-oidc-auth[cli]'" in run(code)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from world.mapping import table
+from kit.mapping import table
 
-from oidc_auth import Code, OIDCAuth
+from oidc_auth import ErrorCode, OIDCAuth
 from oidc_auth.errors import ServerNotSupportedError
-from oidc_auth.langgraph import authenticator, protect
+from oidc_auth.langgraph import authenticate_hook, protect
 from oidc_auth.langgraph.server_version import OLDEST_SERVER, check_server_version
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def test_supported_version_is_accepted(version: str) -> None:
 def test_unsupported_version_is_refused(version: str) -> None:
     with pytest.raises(ServerNotSupportedError) as refusal:
         check_server_version(version)
-    assert refusal.value.code is Code.SERVER_VERSION_NOT_SUPPORTED
+    assert refusal.value.code is ErrorCode.SERVER_VERSION_NOT_SUPPORTED
     assert OLDEST_SERVER in refusal.value.expected
     assert version in refusal.value.found
-    assert f"langgraph-api>={OLDEST_SERVER}" in refusal.value.cure
+    assert f"langgraph-api>={OLDEST_SERVER}" in refusal.value.hint
 
 
 def install(site: Path, version: str) -> None:
@@ -73,7 +73,7 @@ def test_entry_point_stops_on_unsupported_server(tmp_path: Path, configuration: 
     install(tmp_path / "site", version)
     ended = load_entry_point(configuration, tmp_path / "site")
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"oidc_auth: {Code.SERVER_VERSION_NOT_SUPPORTED}: ")
+    assert ended.stderr.startswith(f"oidc_auth: {ErrorCode.SERVER_VERSION_NOT_SUPPORTED}: ")
     assert f"langgraph-api {version}" in ended.stderr
 
 
@@ -87,8 +87,8 @@ def test_entry_point_works_without_server(tmp_path: Path, configuration: Path) -
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("make", [protect, authenticator])
-def test_old_server_stops_a_module_too(
+@pytest.mark.parametrize("make", [protect, authenticate_hook])
+def test_old_server_stops_module_too(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[OIDCAuth], Auth | object]
 ) -> None:
     install(tmp_path / "site", "0.9.0")

@@ -1,4 +1,4 @@
-"""What users test with: fixtures in a pytest run of their own, hostile tokens, provider shapes, permission tables."""
+"""What users test with: fixtures in a pytest run of their own, invalid tokens, provider shapes, permission tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from oidc_auth import OIDCAuth, TokenError, presets
-from oidc_auth.testing import Clock, Hostile, LocalIssuer, assert_matrix, shapes
+from oidc_auth.testing import Clock, InvalidToken, LocalIssuer, assert_matrix, shapes
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "examples" / "quickstart" / "oidc-auth.toml"
@@ -41,26 +41,34 @@ def pytest_run(folder: Path, source: str, *options: str) -> tuple[int, str]:
 # --- the plugin ------------------------------------------------------------------------------------------------------
 
 
-def test_the_plugin_is_found_by_pytest() -> None:
+def test_pytest_finds_plugin() -> None:
     assert [point.value for point in entry_points(group="pytest11", name="oidc_auth")] == ["oidc_auth.testing.plugin"]
 
 
-def test_loading_the_plugin_costs_nothing_that_pytest_does_not_load_itself() -> None:
-    heavy = ["jwt", "cryptography", "httpx", "pydantic", "langgraph_sdk", "oidc_auth.auth", "oidc_auth.testing.issuer"]
+def test_plugin_imports_nothing_extra() -> None:
+    heavy = [
+        "jwt",
+        "cryptography",
+        "httpx",
+        "pydantic",
+        "langgraph_sdk",
+        "oidc_auth.authentication",
+        "oidc_auth.testing.issuer",
+    ]
     code = f"import sys, pytest, oidc_auth.testing.plugin; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)  # noqa: S603
     assert done.stdout.strip() == "[]"
 
 
-def test_the_documented_test_files_pass_as_they_are_in_a_users_folder(tmp_path: Path) -> None:
+def test_documented_test_files_pass(tmp_path: Path) -> None:
     (tmp_path / "examples" / "quickstart").mkdir(parents=True)
     (tmp_path / "examples" / "quickstart" / "oidc-auth.toml").write_bytes(QUICKSTART.read_bytes())
     code, said = pytest_run(tmp_path, "\n".join(BLOCKS[:2]))
-    # 1 table, 1 writer, 8 hostile tokens, expiry, rotation, 3 faults.
+    # 1 table, 1 writer, 8 invalid tokens, expiry, rotation, 3 faults.
     assert (code, "15 passed" in said) == (0, True), said
 
 
-def test_the_documented_table_fails_when_the_file_gives_more(tmp_path: Path) -> None:
+def test_documented_table_fails_for_wider_file(tmp_path: Path) -> None:
     (tmp_path / "examples" / "quickstart").mkdir(parents=True)
     text = QUICKSTART.read_text("utf-8").replace('viewer = ["threads:read"', 'viewer = ["threads:write"')
     (tmp_path / "examples" / "quickstart" / "oidc-auth.toml").write_text(text, "utf-8")
@@ -69,7 +77,7 @@ def test_the_documented_table_fails_when_the_file_gives_more(tmp_path: Path) -> 
     assert re.search(r"threads:delete\s+viewer\s+-\s+own", said)
 
 
-def test_a_failing_table_is_shown_below_the_users_own_line_and_nothing_of_ours(tmp_path: Path) -> None:
+def test_failing_table_hides_library_frames(tmp_path: Path) -> None:
     (tmp_path / "examples" / "quickstart").mkdir(parents=True)
     text = QUICKSTART.read_text("utf-8").replace('viewer = ["threads:read"', 'viewer = ["threads:write"')
     (tmp_path / "examples" / "quickstart" / "oidc-auth.toml").write_text(text, "utf-8")
@@ -80,38 +88,38 @@ def test_a_failing_table_is_shown_below_the_users_own_line_and_nothing_of_ours(t
     assert "E       AssertionError: 4 permissions of" in said
 
 
-def test_an_unknown_hostile_token_is_said_with_the_known_ones_and_nothing_of_ours(tmp_path: Path) -> None:
-    code, said = pytest_run(tmp_path, 'def test_mine(oidc_token):\n    oidc_token(hostile="wrongkey")\n')
+def test_unknown_invalid_token_lists_known_ones(tmp_path: Path) -> None:
+    code, said = pytest_run(tmp_path, 'def test_mine(oidc_token):\n    oidc_token(invalid="wrongkey")\n')
     assert code == 1
-    assert "unknown hostile token 'wrongkey'; known are wrong_key, tampered, alg_none" in said
+    assert "unknown invalid token 'wrongkey'; known are wrong_key, tampered, alg_none" in said
     assert "enum.py" not in said
     assert "oidc_auth/testing" not in said
 
 
-# --- hostile tokens and shapes ---------------------------------------------------------------------------------------
+# --- invalid tokens and shapes ---------------------------------------------------------------------------------------
 
 ISSUER = LocalIssuer(clock=Clock())
 GRANT = {"claim": "roles", "values": {"user": ["threads:read"]}}
-TABLE = {"issuer": ISSUER.url, "audience": "agents", "jwks": ISSUER.key_set(), "grant": GRANT}
+TABLE = {"issuer": ISSUER.url, "audience": "agents", "jwks": ISSUER.key_set(), "permission_map": GRANT}
 
 
 def authenticate(oidc: OIDCAuth, token: str) -> Any:
     return asyncio.run(oidc.authenticate({"authorization": f"Bearer {token}"}))
 
 
-@pytest.mark.parametrize("hostile", Hostile)
-def test_a_hostile_token_gets_the_refusal_it_names_and_would_be_good_otherwise(hostile: Hostile) -> None:
+@pytest.mark.parametrize("invalid", InvalidToken)
+def test_invalid_token_gets_named_code(invalid: InvalidToken) -> None:
     oidc = OIDCAuth.from_dict({"issuer": TABLE}, clock=ISSUER.clock)
     assert authenticate(oidc, ISSUER.token("alice", roles=["user"])).permissions == ["threads:read", "threads:search"]
     with pytest.raises(TokenError) as refusal:
-        authenticate(oidc, hostile.token(ISSUER, "alice", roles=["user"]))
-    assert refusal.value.code == hostile.code
+        authenticate(oidc, invalid.token(ISSUER, "alice", roles=["user"]))
+    assert refusal.value.code == invalid.code
 
 
-def test_the_clock_moves_only_by_hand() -> None:
+def test_clock_moves_only_when_advanced() -> None:
     clock = Clock(1000)
     assert clock() == clock() == 1000
-    clock.move(30)
+    clock.advance(30)
     assert clock() == 1030
     assert Clock()() > 1_700_000_000
 
@@ -124,7 +132,7 @@ def test_the_clock_moves_only_by_hand() -> None:
             presets.keycloak(
                 ISSUER.url,
                 audience="agents",
-                grants={
+                permission_map={
                     "realm_access.roles": {"agent-user": ["store:get"]},
                     "resource_access.api.roles": {"ops": ["threads:search"]},
                 },
@@ -134,7 +142,7 @@ def test_the_clock_moves_only_by_hand() -> None:
         ),
         (
             shapes.keycloak(groups=["/ops"]),
-            {**TABLE, "grant": {"claim": "groups", "values": {"/ops": ["store:get"]}}},
+            {**TABLE, "permission_map": {"claim": "groups", "values": {"/ops": ["store:get"]}}},
             "alice",
             ["store:get"],
         ),
@@ -150,14 +158,14 @@ def test_the_clock_moves_only_by_hand() -> None:
                 **TABLE,
                 "identity": "oid",
                 "tenant": "tid",
-                "grant": {"claim": "roles", "values": {"Agent.User": ["store:get"]}},
+                "permission_map": {"claim": "roles", "values": {"Agent.User": ["store:get"]}},
             },
             "1b6c9f00-0000-4000-8000-000000000002",
             ["store:get"],
         ),
         (
             shapes.okta(["ops"]),
-            {**TABLE, "identity": "uid", "grant": {"claim": "groups", "values": {"ops": ["store:get"]}}},
+            {**TABLE, "identity": "uid", "permission_map": {"claim": "groups", "values": {"ops": ["store:get"]}}},
             "00u1alice",
             ["store:get"],
         ),
@@ -167,7 +175,7 @@ def test_the_clock_moves_only_by_hand() -> None:
                 "issuer": ISSUER.url,
                 "client_claim": {"claim": "client_id", "values": ["WEB"]},
                 "require": {"token_use": "access"},
-                "grant": {"claim": "cognito:groups", "values": {"ops": ["store:get"]}},
+                "permission_map": {"claim": "cognito:groups", "values": {"ops": ["store:get"]}},
             },
             "alice",
             ["store:get"],
@@ -177,14 +185,14 @@ def test_the_clock_moves_only_by_hand() -> None:
             {
                 **TABLE,
                 "identity": "repository_id",
-                "grant": {"claim": "environment", "values": {"production": ["store:get"]}},
+                "permission_map": {"claim": "environment", "values": {"production": ["store:get"]}},
             },
             "1001",
             ["store:get"],
         ),
     ],
 )
-def test_a_shape_goes_with_its_providers_configuration(
+def test_shape_matches_provider_configuration(
     shape: dict[str, Any], table: dict[str, Any], identity: str, permissions: list[str]
 ) -> None:
     issuer = LocalIssuer(f"{ISSUER.url}/" if table.get("preset") == "auth0" else ISSUER.url, key=ISSUER.keys[0])
@@ -199,7 +207,7 @@ def test_a_shape_goes_with_its_providers_configuration(
 
 
 @pytest.mark.parametrize(("environ", "warnings"), [({}, 1), ({"PYTEST_VERSION": "9"}, 0)])
-def test_the_local_issuer_warns_once_where_no_test_runs(environ: dict[str, str], warnings: int) -> None:
+def test_local_issuer_warns_once_outside_tests(environ: dict[str, str], warnings: int) -> None:
     code = "from oidc_auth.testing import LocalIssuer; LocalIssuer(algorithm='ES256'); LocalIssuer(algorithm='ES256')"
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     done = subprocess.run(  # noqa: S603 - our own code
@@ -208,7 +216,7 @@ def test_the_local_issuer_warns_once_where_no_test_runs(environ: dict[str, str],
     assert done.stderr.count("never trust it in production") == warnings
 
 
-def test_an_unknown_name_of_the_kit_is_an_attribute_error() -> None:
+def test_unknown_testing_name_is_attribute_error() -> None:
     import oidc_auth.testing
 
     with pytest.raises(AttributeError, match="nothing_like_it"):
@@ -223,7 +231,7 @@ ROLES = {
         "issuer": "https://issuer.test",
         "audience": "agents",
         "tenant": "org",
-        "grant": {
+        "permission_map": {
             "claim": "roles",
             "values": {"r": ["threads:read"], "a": ["threads:*@all"], "t": ["assistants:create@tenant"]},
         },
@@ -245,7 +253,7 @@ assistants:create   -       -      tenant  -
 """
 
 
-def test_a_table_that_says_what_the_configuration_gives_passes() -> None:
+def test_matching_table_passes() -> None:
     assert_matrix(ROLES, RIGHT, PEOPLE)
     assert_matrix(OIDCAuth.from_dict(ROLES), RIGHT, PEOPLE)
 
@@ -266,20 +274,20 @@ def test_a_table_that_says_what_the_configuration_gives_passes() -> None:
         (("assistants:create   -       -      tenant  -", ""), r"assistants:create\s+maker\s+-\s+tenant"),
     ],
 )
-def test_a_table_that_says_otherwise_fails_with_each_difference(change: tuple[str, str], line: str) -> None:
+def test_differing_table_lists_each_difference(change: tuple[str, str], line: str) -> None:
     assert change[0] in RIGHT
     with pytest.raises(AssertionError, match=line):
         assert_matrix(ROLES, RIGHT.replace(*change), PEOPLE)
 
 
-def test_a_failure_says_why_somebody_has_what_they_have() -> None:
+def test_failure_explains_permission_source() -> None:
     with pytest.raises(AssertionError) as failure:
         assert_matrix(ROLES, "reader guest\nthreads:* - own", {**PEOPLE, "guest": {"groups": ["x"]}})
     said = str(failure.value)
     assert "8 permissions of mapping are not as the table has them" in said
     assert "reader:\n  roles: 'r': gives threads:read" in said
-    assert "guest:\n  no_permission_maps" in said
-    assert "groups: ['x']: no grant reads it" in said
+    assert "guest:\n  no_permissions" in said
+    assert "groups: ['x']: no permission map reads it" in said
 
 
 @pytest.mark.parametrize(
@@ -294,6 +302,6 @@ def test_a_failure_says_why_somebody_has_what_they_have() -> None:
         ("reader\nthreads:read own\nthreads:read -", "threads:read stands twice"),
     ],
 )
-def test_a_table_that_is_no_table_is_an_error_and_not_a_failure(table: str, said: str) -> None:
+def test_invalid_table_is_error(table: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
         assert_matrix(ROLES, table, PEOPLE)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from .adopt import adopt
+from .assign_owners import assign_owners
 from .check import check
 from .demo import demo
 from .doctor.command import doctor
-from .explain import can, explain, label
+from .explain import can, explain, store_label
 from .init import init
 from .schema import schema
 
@@ -19,5 +19,5 @@ def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 
 
-for command in (init, check, explain, can, label, doctor, schema, adopt, demo):
+for command in (init, check, explain, can, store_label, doctor, schema, assign_owners, demo):
     app.add_command(command)

@@ -8,20 +8,20 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ..config.build import rights_of_roles, rights_of_values
+from ..config.build import role_rights, value_rights
 from ..config.issuers import exact_issuers
 from ..errors import ConfigError
-from ..permissions.mapping import united
-from ..permissions.names import EVENTS, GROUPS, NAMES, capped, expand, spelled, split_reach
-from ..tokens.claim_path import spell
+from ..permissions.names import EVENTS, GROUPS, NAMES, clamp_reach, expand, format_permission, split_reach
+from ..permissions.permission_maps import merge_rights
+from ..tokens.claim_path import format_path
 from .inputs import file_argument, json_option, load
-from .screen import console, matrix, print_json, show
+from .output import console, print_json, print_matrix, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from ..config.load import Loaded
+    from ..config.load import LoadedConfig
     from ..config.schema import Document, IssuerTable
     from ..permissions.names import Reach
 
@@ -42,10 +42,10 @@ def check(file: Path | None, *, as_json: bool) -> None:
     except ConfigError as error:
         _refuse(error, as_json=as_json)
         return
-    roles = {name: united(rights) for name, rights in rights_of_roles(loaded.document).items()}
-    values = {name: united(rights) for name, rights in rights_of_values(loaded.document).items()}
+    roles = {name: merge_rights(rights) for name, rights in role_rights(loaded.document).items()}
+    values = {name: merge_rights(rights) for name, rights in value_rights(loaded.document).items()}
     if as_json:
-        print_json(_described(loaded, roles, values))
+        print_json(_to_json(loaded, roles, values))
     else:
         _print(loaded, roles, values)
 
@@ -53,36 +53,36 @@ def check(file: Path | None, *, as_json: bool) -> None:
 def _refuse(error: ConfigError, *, as_json: bool) -> None:
     if not as_json:
         raise click.ClickException(error.report())
-    problems = [{"where": p.where, "message": p.message, "cure": p.cure} for p in error.problems]
+    problems = [{"where": p.where, "message": p.message, "hint": p.hint} for p in error.problems]
     print_json({"valid": False, "problems": problems})
     raise SystemExit(1)
 
 
-def _described(loaded: Loaded, roles: Columns, values: Columns) -> dict[str, Any]:
+def _to_json(loaded: LoadedConfig, roles: Columns, values: Columns) -> dict[str, Any]:
     return {
         "valid": True,
         "digest": loaded.digest,
-        "issuers": [issuer for table in loaded.document.issuer for issuer in _exact(table)],
+        "issuers": [issuer for table in loaded.document.issuer for issuer in _list_issuers(table)],
         "warnings": list(loaded.warnings),
         "roles": {role: _names(given) for role, given in roles.items()},
         "values": {value: _names(given) for value, given in values.items()},
-        "accepted": {where: list(names) for where, names in _accepted(loaded.document)},
-        "wildcards": {text: _covered(text) for text in _wildcards(loaded.document)},
+        "accepted": {where: list(names) for where, names in _accepted_names(loaded.document)},
+        "wildcards": {text: _expand_wildcard(text) for text in _wildcard_names(loaded.document)},
         "graphs": {name: role.graphs for name, role in loaded.document.roles.items() if role.graphs is not None},
     }
 
 
 def _names(given: Mapping[str, Reach]) -> list[str]:
-    return sorted(spelled(name, reach) for name, reach in given.items())
+    return sorted(format_permission(name, reach) for name, reach in given.items())
 
 
-def _print(loaded: Loaded, roles: Columns, values: Columns) -> None:
+def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
     screen = console()
     screen.print(f"[green]valid[/] {escape(loaded.source)} ({loaded.digest})", soft_wrap=True)
     for table in loaded.document.issuer:
-        for issuer in _exact(table):
+        for issuer in _list_issuers(table):
             screen.print(f"issuer  {issuer}, audience {', '.join(table.audience) or '-'}", markup=False, soft_wrap=True)
-    for where, names in _accepted(loaded.document):
+    for where, names in _accepted_names(loaded.document):
         screen.print(f"accepts {where}: {', '.join(names)}", markup=False, soft_wrap=True)
     for name, role in loaded.document.roles.items():
         if role.graphs is not None:
@@ -93,44 +93,46 @@ def _print(loaded: Loaded, roles: Columns, values: Columns) -> None:
     for warning in loaded.warnings:
         screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
     if roles:
-        matrix(screen, "How far each role reaches", roles)
+        print_matrix(screen, "How far each role reaches", roles)
     if values:
-        matrix(screen, "What claim values give without a role", values)
-    if wildcards := list(_wildcards(loaded.document)):
-        show(screen, "What wildcards stand for", _expansions(wildcards))
+        print_matrix(screen, "What claim values give without a role", values)
+    if wildcards := list(_wildcard_names(loaded.document)):
+        print_table(screen, "What wildcards stand for", _expansions(wildcards))
 
 
 def _expansions(wildcards: Iterable[str]) -> Table:
     table = Table("wildcard", "stands for")
     for text in wildcards:
-        covered = _covered(text)
+        covered = _expand_wildcard(text)
         everything = f"every permission: all {len(EVENTS)} and the {len(GROUPS)} groups"
         table.add_row(escape(text), everything if len(covered) == len(NAMES) else ", ".join(covered))
     return table
 
 
-def _exact(table: IssuerTable) -> list[str]:
+def _list_issuers(table: IssuerTable) -> list[str]:
     """Return every issuer that a table stands for: other spellings and each tenant too."""
     return [exact.issuer for exact in exact_issuers(table.issuer, table.aliases, table.tenants)]
 
 
-def _accepted(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _accepted_names(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each claim whose permission names are taken as they are, and those names."""
     for issuer in document.issuer:
-        for grant in issuer.grant:
-            if grant.accept:
-                yield spell(tuple(grant.claim)), tuple(grant.accept)
+        for permission_map in issuer.permission_map:
+            if permission_map.accept:
+                yield format_path(tuple(permission_map.claim)), tuple(permission_map.accept)
 
 
-def _wildcards(document: Document) -> Iterator[str]:
+def _wildcard_names(document: Document) -> Iterator[str]:
     """Yield each pattern that the configuration writes, once."""
-    roles = [text for role in document.roles.values() for text in role.allow]
-    grants = [grant for issuer in document.issuer for grant in issuer.grant]
-    given = [text for grant in grants for names in (grant.values or {}).values() for text in names]
-    accepted = [text for grant in grants for text in grant.accept or ()]
+    roles = [text for role in document.roles.values() for text in role.permissions]
+    permission_maps = [permission_map for issuer in document.issuer for permission_map in issuer.permission_map]
+    given = [
+        text for permission_map in permission_maps for names in (permission_map.values or {}).values() for text in names
+    ]
+    accepted = [text for permission_map in permission_maps for text in permission_map.accept or ()]
     yield from dict.fromkeys(text for text in (*roles, *given, *accepted) if "*" in text)
 
 
-def _covered(text: str) -> list[str]:
+def _expand_wildcard(text: str) -> list[str]:
     name, reach = split_reach(text)
-    return [spelled(covered, capped(covered, reach)) for covered in sorted(expand(name))]
+    return [format_permission(covered, clamp_reach(covered, reach)) for covered in sorted(expand(name))]

@@ -16,14 +16,14 @@ import httpx
 from rich.markup import escape
 from rich.table import Table
 
-from ..observe import logger
+from ..observability import logger
 from ..testing import LocalIssuer
+from .demo_users import USERS, user_token
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .inputs import json_option
-from .people import PEOPLE, token_of
-from .scenario import Row, Scene, rows
-from .screen import console as wide_console
-from .screen import print_json, show
+from .output import console as wide_console
+from .output import print_json, print_table
+from .scenario import DemoSession, Row, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,13 +56,13 @@ def demo(*, keep: bool, as_json: bool) -> None:
         server = _start(console, stack, folder, issuer_url)
         ready = f"ready after {time.monotonic() - started:.1f} s"
         console.print(f"server {server.url}, provider {issuer_url} (it signs anything: for this demo only), {ready}")
-        played = _play(console, server, issuer)
+        played = _run_rows(console, server, issuer)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
         if as_json:
             print_json({"rows": [_facts(row) for row in played], "passed": not failed})
         if keep:
-            _keep(console, server, issuer, folder)
+            _keep_running(console, server, issuer, folder)
     sys.exit(1 if failed else 0)
 
 
@@ -80,13 +80,13 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) ->
         raise click.ClickException("the server did not start; is langgraph-cli[inmem] installed?") from None
 
 
-def _play(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
+def _run_rows(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
     played: list[Row] = []
     with httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client, console.status("playing ...") as status:
-        for row in rows(Scene(client, issuer)):
+        for row in rows(DemoSession(client, issuer)):
             played.append(row)
             status.update(f"{len(played)}: {row.caller}: {row.request}")
-    show(console, "Who may do what", _table(played))
+    print_table(console, "Who may do what", _table(played))
     return played
 
 
@@ -111,13 +111,13 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
     console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
 
 
-def _keep(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
+def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
     console.print(f"\nThe server goes on until you press Ctrl-C; its log is {server.log}.", soft_wrap=True)
-    console.print(f"A token for each of {', '.join(PEOPLE)} is in {folder}, valid for an hour:", soft_wrap=True)
-    for name in PEOPLE:
+    console.print(f"A token for each of {', '.join(USERS)} is in {folder}, valid for an hour:", soft_wrap=True)
+    for name in USERS:
         file = folder / f"{name}.token"
         file.touch(mode=0o600)
-        file.write_text(token_of(issuer, name), encoding="utf-8")
+        file.write_text(user_token(issuer, name), encoding="utf-8")
     for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
         bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'
         line = f"curl -s -X {method} {server.url}{path} {bearer} -H 'content-type: application/json' -d '{{}}'"

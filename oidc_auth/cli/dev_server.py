@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 READY_WITHIN = 60.0
 """Seconds until the server must answer; it takes two or three."""
 
-QUIET = {
+ENVIRONMENT = {
     "LANGGRAPH_NO_VERSION_CHECK": "1",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
     "LANGSMITH_TRACING": "false",
@@ -74,7 +74,11 @@ def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) 
     server = DevServer(f"http://{LOOPBACK}:{_free_port()}", folder / "server.log")
     with server.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
-            _command(server, app), cwd=app, env={**os.environ, **QUIET, **environ}, stdout=log, stderr=subprocess.STDOUT
+            _command(server, app),
+            cwd=app,
+            env={**os.environ, **ENVIRONMENT, **environ},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
         try:
             _wait_until_ready(server, process)

@@ -1,4 +1,4 @@
-"""``oidc-auth explain``, ``can`` and ``label``: what claims or a token give, and why."""
+"""``oidc-auth explain``, ``can`` and ``store-label``: what claims or a token give, and why."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
-from ..config.raw import did_you_mean
-from ..permissions.caller import label_of
-from ..permissions.names import NAMES, includes, spelled, split_reach
+from ..config.raw_document import did_you_mean
+from ..permissions.caller import make_store_label
+from ..permissions.names import NAMES, format_permission, names_including, split_reach
 from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
-from .screen import console, matrix, print_json, show
+from .output import console, print_json, print_matrix, print_table
 
 if TYPE_CHECKING:
-    from ..auth import OIDCAuth
+    from ..authentication import OIDCAuth
     from ..permissions.explain import Explanation
 
-COLOURS = {"passed": "green", "failed": "bold red", "not judged": "dim"}
-CLAIMS_ONLY = "(claims only: neither signature nor time says that they are anybody's)"
+COLOURS = {"passed": "green", "failed": "bold red", "not checked": "dim"}
+UNVERIFIED_NOTE = "(claims only: neither signature nor time says that they are anybody's)"
 
 
 @click.command()
@@ -30,20 +30,20 @@ CLAIMS_ONLY = "(claims only: neither signature nor time says that they are anybo
 @token_option
 @json_option
 def explain(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
-    """Explain what a token gives, and why: each check, each grant, and values that came near.
+    """Explain what a token gives, and why: each check, each permission map, and values that came near.
 
     Claims alone need no network, and their signature is not checked. A token, from --token-file or the variable
     OIDC_AUTH_TOKEN, is verified with the issuer's keys; it is never printed. Exit status 1 when nothing is allowed.
     """
-    why = _explained(file, claims_file, token_file)
+    why = _explain_input(file, claims_file, token_file)
     if as_json:
-        print_json(_described(why))
+        print_json(_to_json(why))
     else:
         _print(why, claims_only=claims_file is not None)
     raise SystemExit(1 if why.refusal else 0)
 
 
-def _explained(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None) -> Explanation:
+def _explain_input(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None) -> Explanation:
     """Return what claims give, or else what a token gives, which is verified first."""
     oidc = loaded(file)
     if claims_file is not None and token_file is not None:
@@ -58,7 +58,7 @@ async def _explain_token(oidc: OIDCAuth, token: str) -> Explanation:
         return await oidc.explain_token(token)
 
 
-def _described(why: Explanation) -> dict[str, Any]:
+def _to_json(why: Explanation) -> dict[str, Any]:
     return {
         "issuer": why.issuer,
         "identity": why.identity,
@@ -66,7 +66,7 @@ def _described(why: Explanation) -> dict[str, Any]:
         "checks": [{"code": c.code, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
         "notes": list(why.notes),
         "unmapped": list(why.unmapped),
-        "permissions": sorted(spelled(name, reach) for name, reach in why.rights.items()),
+        "permissions": sorted(format_permission(name, reach) for name, reach in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
         "refusal": why.refusal,
     }
@@ -75,7 +75,7 @@ def _described(why: Explanation) -> dict[str, Any]:
 def _print(why: Explanation, *, claims_only: bool) -> None:
     screen = console()
     if any(check.outcome in COLOURS for check in why.checks):
-        show(screen, "What was checked", _checks(why))
+        print_table(screen, "What was checked", _checks(why))
     for heading, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
         # Of a refused token neither may be known.
         for line in filter(None, lines):
@@ -83,9 +83,9 @@ def _print(why: Explanation, *, claims_only: bool) -> None:
     if why.refusal:
         screen.print(f"[bold red]REFUSED[/]   {escape(why.refusal)}", soft_wrap=True)
     else:
-        matrix(screen, "What is allowed", {"reach": why.rights})
+        print_matrix(screen, "What is allowed", {"reach": why.rights})
     if claims_only:
-        screen.print(CLAIMS_ONLY, markup=False, soft_wrap=True)
+        screen.print(UNVERIFIED_NOTE, markup=False, soft_wrap=True)
 
 
 def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
@@ -96,7 +96,7 @@ def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
     return [
         ("tenant", tenant),
         ("checks", not_reached),
-        ("grant", [*why.notes]),
+        ("map", [*why.notes]),
         ("unmapped", [*why.unmapped]),
         ("graphs", graphs),
     ]
@@ -123,7 +123,7 @@ def can(names: tuple[str, ...], claims_file: IO[str] | None, token_file: IO[str]
         raise click.UsageError("one permission is expected, and before it at most one file")
     file, permission = Path(names[0]) if names[1:] else None, names[-1]
     _check_name(permission)
-    why = _explained(file, claims_file, token_file)
+    why = _explain_input(file, claims_file, token_file)
     allowed = why.allows(permission)
     reason = "" if allowed else why.refusal or _missing(why, permission)
     if as_json:
@@ -148,8 +148,8 @@ def _check_name(permission: str) -> None:
 def _missing(why: Explanation, permission: str) -> str:
     name, _ = split_reach(permission)
     if name in why.rights:
-        return f"{spelled(name, why.rights[name])} reaches less far"
-    wider = [group for group in includes(name) if group.partition(":")[0] == name.partition(":")[0]]
+        return f"{format_permission(name, why.rights[name])} reaches less far"
+    wider = [group for group in names_including(name) if group.partition(":")[0] == name.partition(":")[0]]
     return f"missing permission {permission}" + (f" ({wider[-1]} includes it)" if wider else "")
 
 
@@ -158,15 +158,15 @@ def _missing(why: Explanation, permission: str) -> str:
 @claims_option
 @token_option
 @json_option
-def label(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
+def store_label(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
     """Print the store label of the user whom claims or a token name: the first part of each of their namespaces.
 
     A token is verified, as explain does it. Exit status 1 when nobody is named.
     """
-    why = _explained(file, claims_file, token_file)
+    why = _explain_input(file, claims_file, token_file)
     if not why.identity:
         raise click.ClickException(why.refusal)
-    own = label_of(why.identity, why.tenancy)
+    own = make_store_label(why.identity, why.tenancy)
     if as_json:
         print_json({"identity": why.identity, "label": own})
     else:

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ..config.load import FILE_NAME
-from ..config.raw import did_you_mean
+from ..config.raw_document import did_you_mean
 from ..providers import PROVIDERS
 from ..providers.lookup import ALIASES, resolve_name
 from .dev_server import quickstart_folder
-from .doctor.library_shipped import ASKING
+from .doctor.library_included import REQUIREMENT_FILES
 from .inputs import json_option
-from .langgraph_json import ENTRY, LANGGRAPH_JSON, hook_of, secured
-from .screen import print_json, say
+from .langgraph_json import ENTRY, LANGGRAPH_JSON, add_auth_hook, read_hook
+from .output import print_json, print_marked
 from .starter import Starter, option
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..providers.record import Setup
 
 GRAPH = "graph.py"
-KNOWN = ", ".join(sorted(PROVIDERS))
+PRESET_NAMES = ", ".join(sorted(PROVIDERS))
 REQUIREMENTS = """\
 # What the image of this server installs. Where langgraph-oidc-auth is on no package index that the build reaches,
 # put its wheel beside this file and write its path instead: ./langgraph_oidc_auth-<version>-py3-none-any.whl
@@ -34,7 +34,7 @@ langgraph-oidc-auth
 """
 DEFAULT_ORIGIN = "http://localhost:3000"
 """Where a chat front end runs while it is developed."""
-FORCED = (
+FORCE_EFFECTS = (
     f"replaces {FILE_NAME}, and in {LANGGRAPH_JSON} the table auth; it adds to http.cors what is missing, and "
     "keeps everything else"
 )
@@ -58,11 +58,11 @@ class ProviderName(click.Choice[str]):
         name = resolve_name(value)
         if name not in self.choices:
             meant = did_you_mean(value, [*self.choices, *ALIASES])
-            self.fail(f"no provider {value!r}: {meant or KNOWN}", param, ctx)
+            self.fail(f"no provider {value!r}: {meant or PRESET_NAMES}", param, ctx)
         return name
 
 
-@click.command(epilog=f"PROVIDER is one of {KNOWN}.")
+@click.command(epilog=f"PROVIDER is one of {PRESET_NAMES}.")
 @click.argument("provider", type=ProviderName(sorted(PROVIDERS)), metavar="PROVIDER")
 @_parameter_options
 @click.option("--audience", default="", help="This API's name, which must be in a token's aud.")
@@ -70,7 +70,7 @@ class ProviderName(click.Choice[str]):
 @click.option("--require", "conditions", multiple=True, metavar="CLAIM=VALUE", help="What must hold of each token.")
 @click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where to write.")
 @click.option("--origin", "origins", multiple=True, default=[DEFAULT_ORIGIN], help="A front end that may call the API.")
-@click.option("--force", is_flag=True, help=f"{FORCED[0].upper()}{FORCED[1:]}.")
+@click.option("--force", is_flag=True, help=f"{FORCE_EFFECTS[0].upper()}{FORCE_EFFECTS[1:]}.")
 @json_option
 def init(
     provider: str,
@@ -100,7 +100,7 @@ def init(
     if not (folder / LANGGRAPH_JSON).exists():
         files |= _missing(folder)
     _write(files)
-    steps, following = starter.setup.steps_for(audience), _following(folder)
+    steps, following = starter.setup.steps_for(audience), _next_commands(folder)
     if as_json:
         print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
     else:
@@ -112,8 +112,8 @@ def _missing(folder: Path) -> dict[Path, str]:
     files: dict[Path, str] = {}
     if not (folder / GRAPH).exists():
         files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
-    if not any((folder / name).exists() for name in ASKING):
-        files[folder / ASKING[0]] = REQUIREMENTS
+    if not any((folder / name).exists() for name in REQUIREMENT_FILES):
+        files[folder / REQUIREMENT_FILES[0]] = REQUIREMENTS
     return files
 
 
@@ -131,19 +131,19 @@ def _langgraph_json(file: Path, origins: Sequence[str]) -> str:
         if not isinstance(known, dict):
             raise click.ClickException(f"{file}: a JSON object is expected")
     document = cast("dict[str, Any]", known)
-    if (hook := hook_of(document)) not in ("", ENTRY):
+    if (hook := read_hook(document)) not in ("", ENTRY):
         raise click.ClickException(
             f"{file}: auth.path is {hook!r}, a hook of your own; nothing was written. Take auth out of it to have "
             f"{ENTRY!r} written there, or keep it and call protect() in it"
         )
-    return json.dumps(secured(document, origins), indent=2) + "\n"
+    return json.dumps(add_auth_hook(document, origins), indent=2) + "\n"
 
 
 def _refuse_existing(existing: Sequence[Path], *, force: bool) -> None:
     if existing and not force:
         names = " and ".join(str(file) for file in existing)
         verb = "are" if len(existing) > 1 else "is"
-        raise click.ClickException(f"{names} {verb} already there; nothing was written. --force {FORCED}")
+        raise click.ClickException(f"{names} {verb} already there; nothing was written. --force {FORCE_EFFECTS}")
 
 
 def _write(files: Mapping[Path, str]) -> None:
@@ -155,7 +155,7 @@ def _write(files: Mapping[Path, str]) -> None:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
 
 
-def _following(folder: Path) -> list[str]:
+def _next_commands(folder: Path) -> list[str]:
     file = shlex.quote(str(folder / FILE_NAME))
     there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     return [
@@ -168,11 +168,11 @@ def _following(folder: Path) -> list[str]:
 
 def _print(setup: Setup, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
     for file in files:
-        say("[green]written[/]", f" {file}")
+        print_marked("[green]written[/]", f" {file}")
     reminder = " (an API, not an application; an access token, not an ID token)" if setup.access_tokens else ""
-    say("", f"\nIn {setup.place}{reminder}:")
+    print_marked("", f"\nIn {setup.place}{reminder}:")
     for number, step in enumerate(steps, 1):
-        say("", f"  {number}. {step}")
-    say("", "\nThen:")
+        print_marked("", f"  {number}. {step}")
+    print_marked("", "\nThen:")
     for line in following:
-        say("", f"  {line}")
+        print_marked("", f"  {line}")

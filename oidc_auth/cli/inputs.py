@@ -9,14 +9,14 @@ from typing import IO
 
 import click
 
-from ..auth import OIDCAuth
-from ..config.load import FILE_NAME, Loaded, load_environment, load_file
+from ..authentication import OIDCAuth
+from ..config.load import FILE_NAME, LoadedConfig, load_environment, load_file
 from ..errors import ConfigError
 from ..json_values import is_object
-from .langgraph_json import LANGGRAPH_JSON, environment_of
+from .langgraph_json import LANGGRAPH_JSON, read_environment
 
 TOKEN_VARIABLE = "OIDC_AUTH_TOKEN"
-LONGEST = 1_048_576
+MAX_INPUT_BYTES = 1_048_576
 """Characters that are read of claims or a token: more is neither."""
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
@@ -34,7 +34,7 @@ claims_option = click.option(
 )
 
 
-def load(file: Path | None, langgraph_file: Path | None = None) -> Loaded:
+def load(file: Path | None, langgraph_file: Path | None = None) -> LoadedConfig:
     """Return the configuration of a file, or the one that a server started here finds, as that server reads it.
 
     Args:
@@ -45,7 +45,7 @@ def load(file: Path | None, langgraph_file: Path | None = None) -> Loaded:
         ConfigError: none, more than one, or one that is not valid.
     """
     deployment = langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON
-    environ = {**os.environ, **environment_of(deployment)}
+    environ = {**os.environ, **read_environment(deployment)}
     return load_environment(environ, deployment.parent.resolve()) if file is None else load_file(file, environ)
 
 
@@ -83,6 +83,6 @@ def read_token(stream: IO[str] | None) -> str:
 
 def _text(stream: IO[str], option: str) -> str:
     try:
-        return stream.read(LONGEST)
+        return stream.read(MAX_INPUT_BYTES)
     except UnicodeDecodeError:
         raise click.ClickException(f"{option}: not UTF-8 text") from None

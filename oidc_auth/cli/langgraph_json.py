@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..config.raw import table_in
+from ..config.raw_document import read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 LANGGRAPH_JSON = "langgraph.json"
 ENTRY = "oidc_auth.langgraph:auth"
 CHALLENGE = "WWW-Authenticate"
-EXPOSED = (CHALLENGE, "Retry-After", "x-pagination-total", "x-pagination-next", "content-location")
+EXPOSED_HEADERS = (CHALLENGE, "Retry-After", "x-pagination-total", "x-pagination-next", "content-location")
 """What a browser's script may read of an answer: why it was refused, and what the server exposes by itself."""
 AUTH: Mapping[str, Any] = {
     "path": ENTRY,
@@ -31,33 +31,33 @@ ASSIGNMENT = re.compile(
     re.MULTILINE,
 )
 """A line of an env file; what is in quotes may have several lines."""
-NEW: Mapping[str, Any] = {"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}
+NEW_DOCUMENT: Mapping[str, Any] = {"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}
 
 
-def secured(known: Mapping[str, Any], origins: Sequence[str]) -> dict[str, Any]:
+def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str]) -> dict[str, Any]:
     """Return a langgraph.json with this library's hook, whose refusals a browser may read; all other keys stay."""
-    http = table_in(known.get("http"))
-    cors = {"allow_origins": [*origins], "allow_methods": ["*"], "allow_headers": ["*"], **table_in(http.get("cors"))}
-    cors["expose_headers"] = [*dict.fromkeys((*EXPOSED, *cors.get("expose_headers", ())))]
-    return {**(known or NEW), "auth": AUTH, "http": {**http, "cors": cors}}
+    http = read_table(known.get("http"))
+    cors = {"allow_origins": [*origins], "allow_methods": ["*"], "allow_headers": ["*"], **read_table(http.get("cors"))}
+    cors["expose_headers"] = [*dict.fromkeys((*EXPOSED_HEADERS, *cors.get("expose_headers", ())))]
+    return {**(known or NEW_DOCUMENT), "auth": AUTH, "http": {**http, "cors": cors}}
 
 
-def hook_of(known: Mapping[str, Any]) -> str:
+def read_hook(known: Mapping[str, Any]) -> str:
     """Return the hook that a langgraph.json names, or ""."""
-    return str(table_in(known.get("auth")).get("path") or "")
+    return str(read_table(known.get("auth")).get("path") or "")
 
 
-def environment_of(file: Path) -> dict[str, str]:
+def read_environment(file: Path) -> dict[str, str]:
     """Return what the key ``env`` of a langgraph.json sets: a table, or a file beside it; without them, nothing."""
     try:
-        env: object = table_in(json.loads(file.read_text("utf-8"))).get("env")
+        env: object = read_table(json.loads(file.read_text("utf-8"))).get("env")
         return dict(_pairs((file.parent / env).read_text("utf-8-sig")) if isinstance(env, str) else _members(env))
     except (OSError, ValueError):
         return {}
 
 
 def _members(env: object) -> Iterator[tuple[str, str]]:
-    return ((name, str(value)) for name, value in table_in(env).items())
+    return ((name, str(value)) for name, value in read_table(env).items())
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ import click
 
 from ..config.schema_document import text
 from .inputs import json_option
-from .screen import print_json
+from .output import print_json
 
 
 @click.command()

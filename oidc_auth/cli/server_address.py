@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 import click
 
-PLAIN = "https://host:port (http:// for this machine) is expected, without a user name, password, query or fragment"
+EXPECTED_URL = (
+    "https://host:port (http:// for this machine) is expected, without a user name, password, query or fragment"
+)
 
 
 def server_address(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
@@ -16,7 +18,7 @@ def server_address(_context: click.Context, _parameter: click.Parameter, url: st
         click.BadParameter: it is no address, or not a plain one.
     """
     if url is not None and not _is_plain(url):
-        raise click.BadParameter(PLAIN)
+        raise click.BadParameter(EXPECTED_URL)
     return url
 
 

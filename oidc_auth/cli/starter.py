@@ -126,11 +126,11 @@ class Starter:
         yield "[[issuer]]"
         yield f'preset = "{self.provider}"'
         keys = self.record.issuer.keys
-        yield from (_line(f"{key} = {_quoted(self.addresses[key])}", self.setup.address) for key in keys)
+        yield from (_line(f"{key} = {_quote(self.addresses[key])}", self.setup.address) for key in keys)
         if self.audience:
-            yield _line(f"audience = {_quoted(self.audience)}", "this API's name; other tokens are refused")
+            yield _line(f"audience = {_quote(self.audience)}", "this API's name; other tokens are refused")
         if self.clients:
-            values = ", ".join(_quoted(client) for client in self.clients)
+            values = ", ".join(_quote(client) for client in self.clients)
             yield f'client_claim = {{ claim = "{self.record.tokens.client_claim}", values = [{values}] }}'
         if "tenant" not in self.record.tokens.settings:
             yield _line('# tenant = "org_id"', "the claim that names the organization, which separates users and data")
@@ -139,10 +139,10 @@ class Starter:
             yield _line("[issuer.require]", "a token must meet all of these")
         for condition in self.conditions:
             claim, _, value = condition.partition("=")
-            yield f"{_quoted(claim)} = {_quoted(value)}"
+            yield f"{_quote(claim)} = {_quote(value)}"
 
     def _rest(self) -> Iterator[str]:
-        yield self.setup.permission_map.replace("{audience}", _quoted(self.audience)[1:-1]).lstrip("\n")
+        yield self.setup.permission_map.replace("{audience}", _quote(self.audience)[1:-1]).lstrip("\n")
         yield "[langgraph]"
         yield _line('webhooks = "deny"', 'runs may not post results; "https" allows https addresses')
         yield ""
@@ -157,6 +157,6 @@ def _line(setting: str, comment: str) -> str:
     return f"{setting:<42} # {comment}" if comment else setting
 
 
-def _quoted(value: str | Sequence[str]) -> str:
+def _quote(value: str | Sequence[str]) -> str:
     """Return a TOML basic string, or a list of them; JSON's escapes are among TOML's, which has one more (DEL)."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from ..keys.budget import Bucket
+from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
-from ..keys.keyset import read_key_set
-from ..keys.refresh import Ages
+from ..keys.key_set import read_key_set
+from ..keys.refresh import RefreshAges
 from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
-from ..permissions.mapping import Grant, MappingRules, Right
-from ..permissions.names import expand, spelled, split_reach
+from ..permissions.names import expand, format_permission, split_reach
+from ..permissions.permission_maps import MappingRules, PermissionMap, Right
 from ..permissions.settings import EnforcementSettings
 from ..providers import PROVIDERS
 from ..providers.lookup import TENANTS
-from ..tokens.bearer import FIELD as AUTHORIZATION
-from ..tokens.claim_path import parse_path, spell
+from ..tokens.claim_path import format_path, parse_path
+from ..tokens.extract import AUTHORIZATION_HEADER as AUTHORIZATION
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
 from .issuers import binding_scopes, exact_issuers
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..keys.source import KeySource
-    from ..observe import Observer
+    from ..observability import Observer
     from .issuers import ExactIssuer
-    from .schema import Document, GrantTable, IdentitySource, IssuerTable, LimitsTable, RoleTable
+    from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +72,7 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
         policies = [_policy(table, each, prefixes) for each in exact]
         if table.jwks is None:
-            fetchers.append(fetcher or _own_fetcher(table, limits) or shared())
+            fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
             sources = _remote(table, [each.issuer for each in exact], limits, fetchers[-1], observer)
         else:
             sources = [StaticKeys(read_key_set(table.jwks))] * len(exact)
@@ -92,7 +92,7 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
     )
 
 
-def _own_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
+def _build_tls_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
     """Return a fetcher for an issuer with TLS files of its own, which others must not be shown."""
     tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
     if tls == TlsFiles():
@@ -106,28 +106,28 @@ def _remote(
     """Return the keys of each exact issuer: one set for all where its place is written down, else each its own."""
     bounds = _bounds(limits)
     # Made-up kids of a hundred tenants ask one provider: together they are allowed what one of them is.
-    allowance = Bucket(bounds.unknown_kid_fetches, bounds.unknown_kid_window)
+    fetch_budget = FetchBudget(bounds.unknown_kid_fetches, bounds.unknown_kid_window)
 
     def remote(issuer: str) -> KeySource:
         return RemoteKeys(
             issuer,
-            jwks_url=table.jwks_url,
+            jwks_uri=table.jwks_uri,
             fetcher=fetcher,
             limits=bounds,
             observer=observer,
             bearer_file=table.bearer_file,
-            allowance=allowance,
+            fetch_budget=fetch_budget,
         )
 
-    return [remote(table.issuer)] * len(issuers) if table.jwks_url is not None else [*map(remote, issuers)]
+    return [remote(table.issuer)] * len(issuers) if table.jwks_uri is not None else [*map(remote, issuers)]
 
 
 def _bounds(limits: LimitsTable) -> KeyLimits:
     return KeyLimits(
-        ages=Ages(
-            refresh_after=limits.refresh_after,
-            wait_after=limits.wait_after,
-            max_stale=limits.max_stale,
+        ages=RefreshAges(
+            refresh_after=limits.jwks_refresh_after,
+            blocking_refresh_after=limits.jwks_max_age,
+            max_stale=limits.jwks_max_stale,
             retry_after_failure=limits.retry_after_failure,
         ),
         fetch_timeout=limits.fetch_timeout,
@@ -143,34 +143,36 @@ def _prefix(table: IssuerTable, source: IdentitySource) -> str:
 
 def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str]) -> IdentityClaim:
     prefix = _prefix(table, source)
-    taken = tuple(sorted(other for other in prefixes if other != prefix and other.startswith(prefix)))
-    return IdentityClaim(path=tuple(source.claim), prefix=prefix, taken=taken)
+    reserved_prefixes = tuple(sorted(other for other in prefixes if other != prefix and other.startswith(prefix)))
+    return IdentityClaim(path=tuple(source.claim), prefix=prefix, reserved_prefixes=reserved_prefixes)
 
 
 def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
     # A tenant's issuer may only issue tokens for that tenant: the claim must repeat the id.
-    own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), cure=TENANTS.hint),) if exact.tenant else ()
+    own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), hint=TENANTS.hint),) if exact.tenant else ()
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
     return TokenPolicy(
         issuer=exact.issuer,
         preset=table.preset,
         audiences=None if skipped else frozenset(table.audience),
-        algorithms=_both_names(table.algorithms),
+        algorithms=_add_eddsa_names(table.algorithms),
         identities=tuple(_identity(table, source, prefixes) for source in table.identity),
         leeway=table.leeway,
-        max_age=table.max_age,
+        max_token_age=table.max_token_age,
         required_claims=tuple(tuple(path) for path in table.required_claims),
         authorized_parties=frozenset(table.authorized_parties),
         token_type=table.token_type,
         strict_rfc9068=table.strict_rfc9068,
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
         requirements=(
-            *_requirements(table.require, _fixed_by_preset(table)),
+            *_requirements(table.require, _preset_hints(table)),
             *_requirements(binding_scopes(table.model_dump()), {}),
             *own,
         ),
-        tenant=None if table.tenant is None else TenantClaim(path=tuple(table.tenant.claim), keys=table.tenant.keys),
+        tenant=None
+        if table.tenant is None
+        else TenantClaim(path=tuple(table.tenant.claim), object_keys=table.tenant.object_keys),
         header=table.header,
         allowed_origins=_allowed_origins(table),
     )
@@ -183,25 +185,25 @@ def _allowed_origins(table: IssuerTable) -> frozenset[str] | None:
     return frozenset(table.allowed_origins or ())
 
 
-def _both_names(algorithms: Iterable[str]) -> frozenset[str]:
+def _add_eddsa_names(algorithms: Iterable[str]) -> frozenset[str]:
     # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm.
     edwards = {"EdDSA", "Ed25519"}
     names = frozenset(algorithms)
     return names | edwards if names & edwards else names
 
 
-def _fixed_by_preset(table: IssuerTable) -> dict[str, str]:
+def _preset_hints(table: IssuerTable) -> dict[str, str]:
     """Return the conditions that a preset added, each with a hint. They are not in the operator's file."""
     preset = PROVIDERS.get(table.preset)
     fixed = preset.tokens.settings.get("require") if preset is not None else None
     conditions = {} if fixed is None else cast("dict[str, str]", fixed.value)
-    cure = f"Preset {table.preset!r} requires {{}} = {{!r}} of every token (docs/providers.md)."
-    return {path: cure.format(path, v) for path, v in conditions.items() if table.require.get(path) == [v]}
+    hint = f"Preset {table.preset!r} requires {{}} = {{!r}} of every token (docs/providers.md)."
+    return {path: hint.format(path, v) for path, v in conditions.items() if table.require.get(path) == [v]}
 
 
-def _requirements(conditions: Mapping[str, list[str]], cures: Mapping[str, str]) -> tuple[Requirement, ...]:
+def _requirements(conditions: Mapping[str, list[str]], hints: Mapping[str, str]) -> tuple[Requirement, ...]:
     return tuple(
-        Requirement(path=parse_path(path), values=tuple(values), cure=cures.get(path, ""))
+        Requirement(path=parse_path(path), values=tuple(values), hint=hints.get(path, ""))
         for path, values in conditions.items()
     )
 
@@ -209,20 +211,20 @@ def _requirements(conditions: Mapping[str, list[str]], cures: Mapping[str, str])
 def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> MappingRules:
     return MappingRules(
         policy=policy,
-        grants=tuple(_grant(grant, roles) for grant in table.grant),
+        permission_maps=tuple(_permission_map(permission_map, roles) for permission_map in table.permission_map),
         display_name=None if table.display_name is None else tuple(table.display_name),
-        claims={spell(tuple(path)): tuple(path) for path in table.claims},
+        claims={format_path(tuple(path)): tuple(path) for path in table.claims},
     )
 
 
-def _grant(table: GrantTable, roles: Mapping[str, RoleTable]) -> Grant:
+def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -> PermissionMap:
     mapped = {value: tuple(_rights(names, roles)) for value, names in (table.values or {}).items()}
-    return Grant(
+    return PermissionMap(
         path=tuple(table.claim),
-        accepted={spelled(right.name, right.reach): right for right in _rights(table.accept or (), {})},
+        accepted={format_permission(right.name, right.reach): right for right in _rights(table.accept or (), {})},
         mapped={value: rights for value, rights in mapped.items() if not value.endswith("*")},
         mapped_prefixes={value[:-1]: rights for value, rights in mapped.items() if value.endswith("*")},
-        keys=table.keys,
+        object_keys=table.object_keys,
         split=table.split,
         strip_prefix=table.strip_prefix,
         when=_requirements(table.when, {}),
@@ -237,31 +239,31 @@ def _rights(
         if text in roles:
             role = roles[text]
             limit = None if role.graphs is None else frozenset(role.graphs)
-            yield from _rights(role.allow, roles, _narrower(graphs, limit))
+            yield from _rights(role.permissions, roles, _intersect_graphs(graphs, limit))
         else:
             name, reach = split_reach(text)
             yield from (Right(covered, reach, graphs) for covered in sorted(expand(name)))
 
 
-def rights_of_roles(document: Document) -> dict[str, tuple[Right, ...]]:
+def role_rights(document: Document) -> dict[str, tuple[Right, ...]]:
     """Return what each role of a document gives, through the roles it includes."""
     return {name: tuple(_rights([name], document.roles)) for name in document.roles}
 
 
-def rights_of_values(document: Document) -> dict[str, tuple[Right, ...]]:
+def value_rights(document: Document) -> dict[str, tuple[Right, ...]]:
     """Return what claim values give beside what roles give them, by ``<claim> = <value>``."""
     given: dict[str, tuple[Right, ...]] = {}
     for number, issuer in enumerate(document.issuer):
         where = f"issuer[{number}] " if len(document.issuer) > 1 else ""
-        for grant in issuer.grant:
-            for value, names in (grant.values or {}).items():
-                title = f"{where}{spell(tuple(grant.claim))} = {value}"
+        for permission_map in issuer.permission_map:
+            for value, names in (permission_map.values or {}).items():
+                title = f"{where}{format_path(tuple(permission_map.claim))} = {value}"
                 direct = _rights([name for name in names if name not in document.roles], {})
                 given[title] = (*given.get(title, ()), *direct)
     return {title: rights for title, rights in given.items() if rights}
 
 
-def _narrower(outer: frozenset[str] | None, inner: frozenset[str] | None) -> frozenset[str] | None:
+def _intersect_graphs(outer: frozenset[str] | None, inner: frozenset[str] | None) -> frozenset[str] | None:
     if outer is None or inner is None:
         return inner if outer is None else outer
     return outer & inner

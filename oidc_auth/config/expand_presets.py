@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..json_values import is_list
 from ..providers import PROVIDERS
-from .raw import strings_in
+from .raw_document import read_strings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,15 +34,18 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     names = (*form.replaced_keys, *form.defaults)
     # An issuer that the operator wrote has none of the provider's other names, and inline keys have no address.
     own = {"aliases"} if "issuer" in table else set[str]()
-    own |= {"jwks_url"} if "jwks" in table else set[str]()
+    own |= {"jwks_uri"} if "jwks" in table else set[str]()
     for name, fixed in tokens.settings.items():
         if name not in own:
             _fill(filled, name, _with(fixed.value, known, names))
     # Issuer and audience alone are a working configuration. A written map replaces the default one. ID tokens carry no
     # permissions.
-    if tokens.grants.value and filled.get("token_type") != "id":
-        grants = [{**grant, "claim": _with(grant["claim"], known, names)} for grant in tokens.grants.value]
-        filled.setdefault("grant", [{**grant, "accept": ["*"]} for grant in grants])
+    if tokens.permission_maps.value and filled.get("token_type") != "id":
+        permission_maps = [
+            {**permission_map, "claim": _with(permission_map["claim"], known, names)}
+            for permission_map in tokens.permission_maps.value
+        ]
+        filled.setdefault("permission_map", [{**permission_map, "accept": ["*"]} for permission_map in permission_maps])
     return filled
 
 
@@ -65,7 +68,7 @@ def _defaults(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
     """Remove the optional parameters, and return them. One without a value is left as None."""
     found: dict[str, str] = {}
     for name, key in form.defaults.items():
-        values = strings_in(filled.get(key))
+        values = read_strings(filled.get(key))
         written = filled.setdefault(name, values[0] if len(values) == 1 else None)
         if isinstance(written, str) and written:
             found[name] = filled.pop(name)

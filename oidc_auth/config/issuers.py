@@ -10,13 +10,13 @@ from ..providers import PROVIDERS
 from ..providers.lookup import CLIENT_ID, GENERIC, PUBLIC_ISSUERS, TENANTS, recognize_issuer
 from ..tokens.policy import is_scope
 from .expand_presets import preset_of
-from .raw import conditions_in, path_in, strings_in, table_in, tables_in
+from .raw_document import read_conditions, read_path, read_strings, read_table, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from ..providers.record import AudienceForm, PublicIssuer
-    from .raw import Condition, Table
+    from .raw_document import Condition, Table
 
 TENANT = TENANTS.placeholder
 TENANT_CLAIM = TENANTS.claim
@@ -39,27 +39,27 @@ def exact_issuers(issuer: str, aliases: Sequence[str], tenants: Sequence[str]) -
     ]
 
 
-def issuers_of(table: Table) -> list[ExactIssuer]:
+def list_issuers(table: Table) -> list[ExactIssuer]:
     """Return the exact issuers of a raw table, as far as it can be read."""
     issuer = table.get("issuer")
-    aliases, tenants = strings_in(table.get("aliases")), strings_in(table.get("tenants"))
+    aliases, tenants = read_strings(table.get("aliases")), read_strings(table.get("tenants"))
     return exact_issuers(issuer, aliases, tenants) if isinstance(issuer, str) else []
 
 
 def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
     """Yield what is wrong with the tenants of an issuer with a placeholder for them."""
-    texts = [table.get("issuer"), *strings_in(table.get("aliases"))]
+    texts = [table.get("issuer"), *read_strings(table.get("aliases"))]
     templates = any(isinstance(text, str) and TENANT in text for text in texts)
     if templates and not table.get("tenants"):
-        cure = "list the GUIDs of the tenants that are trusted"
-        yield Problem(f"{where}.tenants", f"is missing: the issuer holds {TENANT}", cure)
+        hint = "list the GUIDs of the tenants that are trusted"
+        yield Problem(f"{where}.tenants", f"is missing: the issuer holds {TENANT}", hint)
     elif "tenants" in table and not templates:
-        cure = f"write {TENANT} in its place, or leave tenants out"
-        yield Problem(f"{where}.tenants", "stands beside an issuer that names its tenant", cure)
-    elif len(strings_in(table.get("tenants"))) > 1 and "tenant" not in table:
-        cure = f'add tenant = "{TENANT_CLAIM}", which keeps their people and objects apart'
-        yield Problem(f"{where}.tenant", "is missing: two tenants may use the same names", cure)
-    for number, tenant in enumerate(strings_in(table.get("tenants"))):
+        hint = f"write {TENANT} in its place, or leave tenants out"
+        yield Problem(f"{where}.tenants", "stands beside an issuer that names its tenant", hint)
+    elif len(read_strings(table.get("tenants"))) > 1 and "tenant" not in table:
+        hint = f'add tenant = "{TENANT_CLAIM}", which keeps their people and objects apart'
+        yield Problem(f"{where}.tenant", "is missing: two tenants may use the same names", hint)
+    for number, tenant in enumerate(read_strings(table.get("tenants"))):
         if not TENANT_ID.fullmatch(tenant):
             yield Problem(f"{where}.tenants[{number}]", "is not a tenant's GUID", TENANTS.id_hint)
 
@@ -68,18 +68,18 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """An issuer signs for many: something must bind its tokens to this API."""
     required = _own_conditions(table)
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
-        cure = f"write this API's name{_without_audience(table)}"
-        yield Problem(f"{where}.audience", "is missing: tokens issued for other APIs would be accepted", cure)
+        hint = f"write this API's name{_without_audience(table)}"
+        yield Problem(f"{where}.audience", "is missing: tokens issued for other APIs would be accepted", hint)
     if "client_claim" in table and not (required or _scope_prefixes(table)):
-        cure = "add a grant on scope with strip_prefix, or a [issuer.require] table"
-        yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
-    for issuer in dict.fromkeys(exact.issuer for exact in issuers_of(table)):
+        hint = "add a permission map on scope with strip_prefix, or a [issuer.require] table"
+        yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", hint)
+    for issuer in dict.fromkeys(exact.issuer for exact in list_issuers(table)):
         public = PUBLIC_ISSUERS.get(issuer)
         if public is None:
             continue
         named = [condition for condition in required if condition.path in {(name,) for name in public.owners}]
         if not any(_names_one_owner(condition, public) for condition in named):
-            yield _unbound(where, issuer, named, public)
+            yield _binding_problem(where, issuer, named, public)
             break
 
 
@@ -91,13 +91,13 @@ def _without_audience(table: Table) -> str:
     return f"; for tokens without aud ({', '.join(titles)}): client_claim with a scope prefix" if titles else ""
 
 
-def _unbound(where: str, issuer: str, named: Sequence[Condition], public: PublicIssuer) -> Problem:
+def _binding_problem(where: str, issuer: str, named: Sequence[Condition], public: PublicIssuer) -> Problem:
     """Return what is wrong with the conditions on an issuer that signs for anybody."""
     if named:
-        cure = 'write it out, or for a path its owner and a slash: "acme/*"'
-        return Problem(f"{where}.require.{named[0].written}", "a * here lets in others whose name begins so", cure)
-    cure = f"add [issuer.require] with one of {', '.join(public.owners)}"
-    return Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
+        hint = 'write it out, or for a path its owner and a slash: "acme/*"'
+        return Problem(f"{where}.require.{named[0].written}", "a * here lets in others whose name begins so", hint)
+    hint = f"add [issuer.require] with one of {', '.join(public.owners)}"
+    return Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", hint)
 
 
 def _names_one_owner(condition: Condition, public: PublicIssuer) -> bool:
@@ -109,14 +109,14 @@ def _names_one_owner(condition: Condition, public: PublicIssuer) -> bool:
     return all(condition.path[0] in public.paths and value.endswith("/*") for value in patterns)
 
 
-def other_realms(table: Table) -> list[str]:
+def find_foreign_aliases(table: Table) -> list[str]:
     """Return the aliases that look like another provider, or another part of it, than the issuer itself."""
     preset, issuer = preset_of(table), table.get("issuer")
     known = None if preset is None else preset.tokens.settings.get("aliases")
     theirs: list[str] = [] if known is None else known.value
-    tenants = strings_in(table.get("tenants"))
+    tenants = read_strings(table.get("tenants"))
     ours = [exact.issuer for exact in exact_issuers(issuer if isinstance(issuer, str) else "", [], tenants)]
-    aliases = [alias for alias in strings_in(table.get("aliases")) if alias not in theirs]
+    aliases = [alias for alias in read_strings(table.get("aliases")) if alias not in theirs]
     return [
         alias
         for alias in aliases
@@ -145,11 +145,11 @@ def _host(issuer: str) -> str:
 
 def client_audiences(table: Table) -> list[str]:
     """Return the audiences that are client ids. ID tokens have the same audience, and cannot be distinguished."""
-    clients = {*strings_in(table.get("authorized_parties"))}
-    clients |= {*strings_in(table_in(table.get("client_claim")).get("values"))}
-    issuers = [exact.issuer for exact in issuers_of(table)]
+    clients = {*read_strings(table.get("authorized_parties"))}
+    clients |= {*read_strings(read_table(table.get("client_claim")).get("values"))}
+    issuers = [exact.issuer for exact in list_issuers(table)]
     forms = [form.pattern for form in _audience_forms() if form.is_client_id and _match(form, issuers, any)]
-    audiences = strings_in(table.get("audience"))
+    audiences = read_strings(table.get("audience"))
     return [
         text
         for text in audiences
@@ -159,8 +159,8 @@ def client_audiences(table: Table) -> list[str]:
 
 def foreign_audiences(table: Table) -> list[tuple[str, str]]:
     """Return the audiences that no token of the issuer can have, each with the reason."""
-    issuers = list({each.issuer for each in issuers_of(table)})
-    audiences = strings_in(table.get("audience"))
+    issuers = list({each.issuer for each in list_issuers(table)})
+    audiences = read_strings(table.get("audience"))
     return [
         (text, form.mismatch)
         for form in _audience_forms()
@@ -189,15 +189,15 @@ def _own_conditions(table: Table) -> list[Condition]:
     """Return the conditions that the operator wrote. Those of a preset only say that the provider issued the token."""
     preset = preset_of(table)
     fixed = None if preset is None else preset.tokens.settings.get("require")
-    theirs = set[tuple[str, ...]]() if fixed is None else {path_in(name) for name in fixed.value}
-    return [condition for condition in conditions_in(table.get("require")) if condition.path not in theirs]
+    theirs = set[tuple[str, ...]]() if fixed is None else {read_path(name) for name in fixed.value}
+    return [condition for condition in read_conditions(table.get("require")) if condition.path not in theirs]
 
 
 def _scope_prefixes(table: Table) -> dict[str, list[str]]:
-    """Return what this API's scopes begin with, by claim; nothing where a grant reads any scope."""
+    """Return what this API's scopes begin with, by claim; nothing where a permission map reads any scope."""
     found: dict[str, list[str]] = {}
-    for _, grant in tables_in(table.get("grant")):
-        path, prefix = path_in(grant.get("claim")), grant.get("strip_prefix")
+    for _, permission_map in read_tables(table.get("permission_map")):
+        path, prefix = read_path(permission_map.get("claim")), permission_map.get("strip_prefix")
         if is_scope(path):
             found.setdefault(path[0], []).append(prefix if isinstance(prefix, str) else "")
     return found if all(all(prefixes) for prefixes in found.values()) else {}

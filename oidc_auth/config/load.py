@@ -18,11 +18,11 @@ from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
 from ..json_values import is_list, is_object
-from ..tokens.checks import shown
+from ..tokens.checks import format_value
 from .expand_presets import expanded
-from .lint import consequences, lint, warnings_of
-from .raw import did_you_mean, kind_of
-from .schema import Document, GrantTable, IssuerTable, LangGraphTable, LimitsTable, RoleTable, normalised
+from .lint import find_consequences, find_warnings, lint
+from .raw_document import did_you_mean, kind_of
+from .schema import Document, IssuerTable, LangGraphTable, LimitsTable, PermissionMapTable, RoleTable, normalize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +39,7 @@ _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ABSENT: Mapping[str, str] = {"missing": "is missing", "string_too_short": "is empty", "too_short": "is empty"}
 _FIRST_ISSUER = "add an [[issuer]] table, which names a preset and an audience; 'oidc-auth init PROVIDER' writes one"
 _BOUNDS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal"})
-_WANTED: Mapping[str, str] = {
+_EXPECTED: Mapping[str, str] = {
     "string_type": "should be a string",
     "bool_type": "should be true or false",
     "float_type": "should be a number",
@@ -48,15 +48,15 @@ _WANTED: Mapping[str, str] = {
     "model_type": "should be a table",
     "string_pattern_mismatch": "should be the name of a header, in lower case",
 }
-_LISTED: Mapping[str | int, str] = {
+_LIST_FORMS: Mapping[str | int, str] = {
     "issuer": "a table, or a list of tables",
-    "grant": "a table, or a list of tables",
+    "permission_map": "a table, or a list of tables",
     "identity": "a string or a table, or a list of them",
 }
 """What may stand where a list is meant; elsewhere it is a list of strings."""
 _TABLES: Mapping[str, type[BaseModel]] = {
     "issuer": IssuerTable,
-    "grant": GrantTable,
+    "permission_map": PermissionMapTable,
     "roles": RoleTable,
     "langgraph": LangGraphTable,
     "limits": LimitsTable,
@@ -64,7 +64,7 @@ _TABLES: Mapping[str, type[BaseModel]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedConfig:
     """A valid configuration and where it came from.
 
     Attributes:
@@ -80,7 +80,7 @@ class Loaded:
     warnings: tuple[str, ...]
 
 
-def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Loaded:
+def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> LoadedConfig:
     """Read a TOML file, or a JSON file with the same keys.
 
     Raises:
@@ -89,7 +89,7 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     source, raw = str(path), b""
     try:
         raw = Path(path).read_bytes()
-        parsed = _parsed_json(raw, source) if source.endswith(".json") else tomllib.loads(raw.decode("utf-8"))
+        parsed = _parse_json_file(raw, source) if source.endswith(".json") else tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise ConfigError(
@@ -98,14 +98,14 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     except ConfigError:
         raise
     except ValueError as error:
-        raise ConfigError([_unparsed(raw, error)], source=source) from None
+        raise ConfigError([_parse_problem(raw, error)], source=source) from None
     if isinstance(parsed, dict) and "graphs" in parsed and "issuer" not in parsed:
         message = "this is langgraph.json, which says what the server runs, and not whom it trusts"
         raise ConfigError([Problem("", message, f"give the file with [[issuer]], {FILE_NAME}")], source=source)
     return load_mapping(cast("Mapping[str, Any]", parsed), source=source, environ=environ)
 
 
-def _unparsed(raw: bytes, error: ValueError) -> Problem:
+def _parse_problem(raw: bytes, error: ValueError) -> Problem:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Problem("", "cannot be parsed: it is UTF-16", "save it as UTF-8")
     if raw.startswith(codecs.BOM_UTF8):
@@ -113,7 +113,7 @@ def _unparsed(raw: bytes, error: ValueError) -> Problem:
     return Problem("", f"cannot be parsed: {error}")
 
 
-def _parsed_json(raw: bytes, source: str) -> object:
+def _parse_json_file(raw: bytes, source: str) -> object:
     """Return a JSON document. The parser would keep the last of two members of one name; TOML's refuses them itself."""
     repeated: list[tuple[object, str]] = []
 
@@ -124,25 +124,27 @@ def _parsed_json(raw: bytes, source: str) -> object:
 
     parsed: object = json.loads(raw, object_pairs_hook=table_of)
     # One inside of a value that was dropped has no place; then the key of that value has.
-    places = [_below(where, key) for where, table in _tables_below(parsed, "") for at, key in repeated if at is table]
+    places = [
+        _child_path(where, key) for where, table in _nested_tables(parsed, "") for at, key in repeated if at is table
+    ]
     if places:
         raise ConfigError([Problem(place, "stands twice", "keep one of them") for place in places], source=source)
     return parsed
 
 
-def _tables_below(value: object, where: str) -> Iterator[tuple[str, object]]:
+def _nested_tables(value: object, where: str) -> Iterator[tuple[str, object]]:
     if is_object(value):
         yield where, value
         for key, member in value.items():
-            yield from _tables_below(member, _below(where, key))
+            yield from _nested_tables(member, _child_path(where, key))
     elif is_list(value):
         for number, member in enumerate(value):
-            yield from _tables_below(member, f"{where}[{number}]")
+            yield from _nested_tables(member, f"{where}[{number}]")
 
 
 def load_mapping(
     raw: Mapping[str, Any], *, source: str = "mapping", environ: Mapping[str, str] | None = None
-) -> Loaded:
+) -> LoadedConfig:
     """Check a configuration given as a mapping with the keys of the TOML file.
 
     Raises:
@@ -152,26 +154,26 @@ def load_mapping(
         raise ConfigError([Problem("", "is not a table")], source=source)
     places: dict[str, int] = {}
     first: list[Problem] = []
-    plain = cast("dict[str, Any]", _plain(raw))
-    resolved = _resolved(normalised(plain), "", os.environ if environ is None else environ, first, places)
-    document = _expanded(cast("dict[str, Any]", resolved))
-    shaped, shape_problems = _shape(document)
-    problems = _merged(first, list(lint(document)), shape_problems, consequences(document), places)
+    plain = cast("dict[str, Any]", _to_plain(raw))
+    resolved = _resolve_references(normalize(plain), "", os.environ if environ is None else environ, first, places)
+    document = _expand_presets(cast("dict[str, Any]", resolved))
+    shaped, shape_problems = _validate_shape(document)
+    problems = _merge_problems(first, list(lint(document)), shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
     digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
-    return Loaded(shaped, source, digest, warnings_of(document))
+    return LoadedConfig(shaped, source, digest, find_warnings(document))
 
 
-def _expanded(document: dict[str, Any]) -> dict[str, Any]:
+def _expand_presets(document: dict[str, Any]) -> dict[str, Any]:
     tables = document.get("issuer")
     if not is_list(tables):
         return document
     filled = [expanded(table) if is_object(table) else table for table in tables]
-    return normalised({**document, "issuer": filled})
+    return normalize({**document, "issuer": filled})
 
 
-def load_environment(environ: Mapping[str, str], folder: Path) -> Loaded:
+def load_environment(environ: Mapping[str, str], folder: Path) -> LoadedConfig:
     """Find the one configuration: OIDC_AUTH_CONFIG, ./oidc-auth.toml, or OIDC_AUTH_ISSUER with OIDC_AUTH_AUDIENCE.
 
     Raises:
@@ -183,13 +185,13 @@ def load_environment(environ: Mapping[str, str], folder: Path) -> Loaded:
         files.add(local.resolve())
     sources = [*(str(path) for path in sorted(files)), *([ISSUER_VARIABLE] if environ.get(ISSUER_VARIABLE) else [])]
     if len(sources) != 1:
-        raise ConfigError([_not_one(sources, folder)])
+        raise ConfigError([_source_problem(sources, folder)])
     if files:
         return load_file(sources[0], environ)
-    return load_mapping({"issuer": _issuer_of(environ)}, source=f"${ISSUER_VARIABLE}", environ=environ)
+    return load_mapping({"issuer": _issuer_from_env(environ)}, source=f"${ISSUER_VARIABLE}", environ=environ)
 
 
-def _not_one(sources: list[str], folder: Path) -> Problem:
+def _source_problem(sources: list[str], folder: Path) -> Problem:
     if sources:
         return Problem("", f"{len(sources)} configurations: {', '.join(sources)}", "keep one: which of them counts?")
     return Problem(
@@ -199,27 +201,27 @@ def _not_one(sources: list[str], folder: Path) -> Problem:
     )
 
 
-def _issuer_of(environ: Mapping[str, str]) -> dict[str, Any]:
+def _issuer_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
     table: dict[str, Any] = {"preset": environ.get(PRESET_VARIABLE) or "generic", "issuer": environ[ISSUER_VARIABLE]}
     if audience := environ.get(AUDIENCE_VARIABLE):
         table["audience"] = audience
     return table
 
 
-def _plain(value: object) -> object:
+def _to_plain(value: object) -> object:
     """Return the value with any mapping as a dict and any sequence as a list."""
     if isinstance(value, Mapping):
-        return {key: _plain(member) for key, member in cast("Mapping[object, object]", value).items()}
+        return {key: _to_plain(member) for key, member in cast("Mapping[object, object]", value).items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(each) for each in cast("Iterable[object]", value)]
+        return [_to_plain(each) for each in cast("Iterable[object]", value)]
     return value
 
 
-def _below(where: str, key: str) -> str:
+def _child_path(where: str, key: str) -> str:
     return f"{where}.{key}" if where else key
 
 
-def _resolved(
+def _resolve_references(
     value: object, where: str, environ: Mapping[str, str], problems: list[Problem], places: dict[str, int]
 ) -> object:
     """Return the value with each ``${NAME}`` replaced by that variable, and note the order of all key paths."""
@@ -227,10 +229,13 @@ def _resolved(
     if isinstance(value, dict):
         members = cast("dict[object, object]", value)
         odd = [key for key in members if not isinstance(key, str)]
-        problems.extend(Problem(_below(where, str(key)), "the key is no string", "quote it") for key in odd)
-        return {str(k): _resolved(v, _below(where, str(k)), environ, problems, places) for k, v in members.items()}
+        problems.extend(Problem(_child_path(where, str(key)), "the key is no string", "quote it") for key in odd)
+        return {
+            str(k): _resolve_references(v, _child_path(where, str(k)), environ, problems, places)
+            for k, v in members.items()
+        }
     if is_list(value):
-        return [_resolved(v, f"{where}[{n}]", environ, problems, places) for n, v in enumerate(value)]
+        return [_resolve_references(v, f"{where}[{n}]", environ, problems, places) for n, v in enumerate(value)]
     if not isinstance(value, str):
         return value
     problems.extend(
@@ -241,7 +246,7 @@ def _resolved(
     return _REFERENCE.sub(lambda match: environ.get(match[1], match[0]), value)
 
 
-def _shape(document: dict[str, Any]) -> tuple[Document | None, list[Problem]]:
+def _validate_shape(document: dict[str, Any]) -> tuple[Document | None, list[Problem]]:
     try:
         return Document.model_validate(document), []
     except ValidationError as error:
@@ -258,18 +263,18 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
     if kind == "value_error":
         return Problem(where, str(fault["ctx"]["error"]))
     # A number that is out of bounds is no secret; of anything else only the kind is told.
-    found = shown(fault["input"]) if kind in _BOUNDS else _kind_of(document, location)
-    return Problem(where, f"{_wanted(fault, location)}; found {found}")
+    found = format_value(fault["input"]) if kind in _BOUNDS else _kind_of(document, location)
+    return Problem(where, f"{_expected(fault, location)}; found {found}")
 
 
-def _wanted(fault: Mapping[str, Any], location: tuple[str | int, ...]) -> str:
+def _expected(fault: Mapping[str, Any], location: tuple[str | int, ...]) -> str:
     """Return what should stand at a place, in the words of a configuration file and not in pydantic's."""
     kind = str(fault["type"])
     if kind == "list_type":
-        return f"should be {_LISTED.get(location[-1], 'a string, or a list of strings')}"
+        return f"should be {_LIST_FORMS.get(location[-1], 'a string, or a list of strings')}"
     if kind == "model_type" and location[-1] == "tenant":
         return "should be a string, or a table"
-    return _WANTED.get(kind) or str(fault["msg"]).replace("Input should be", "should be", 1)
+    return _EXPECTED.get(kind) or str(fault["msg"]).replace("Input should be", "should be", 1)
 
 
 def _where(location: Iterable[str | int]) -> str:
@@ -292,19 +297,19 @@ def _kind_of(document: object, location: Iterable[str | int]) -> str:
     return kind_of(value)
 
 
-def _merged(
+def _merge_problems(
     first: list[Problem],
     meaning: list[Problem],
     shape: list[Problem],
-    consequences: frozenset[str],
+    find_consequences: frozenset[str],
     places: Mapping[str, int],
 ) -> list[Problem]:
     """Return one report for each mistake, in the order of the document.
 
-    A place that an earlier pass complains of is not complained of again: what the meaning pass says has the cure.
+    A place that an earlier pass complains of is not complained of again: what the meaning pass says has the hint.
     """
     kept: dict[Problem, None] = {}
-    named = set(consequences)
+    named = set(find_consequences)
     for problems in (first, meaning, shape):
         fresh = [problem for problem in problems if problem.where not in named]
         kept |= dict.fromkeys(fresh)

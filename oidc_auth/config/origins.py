@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..errors import Problem
-from ..keys.fetch import permitted_url
-from .raw import strings_in
+from ..keys.fetch import forbidden_url_reason
+from .raw_document import read_strings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .raw import Table
+    from .raw_document import Table
 
 ORIGIN = re.compile(r"(?P<scheme>https?)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::(?P<port>[1-9][0-9]{0,4}))?")
 """Scheme, host and port in lower case, and nothing else (RFC 6454 §6.2)."""
@@ -23,7 +23,7 @@ LAST_PORT = 65_535
 
 def lint_origins(table: Table, where: str) -> Iterator[Problem]:
     """Yield each value of ``allowed_origins`` that no browser sends: it would never match."""
-    for number, text in enumerate(strings_in(table.get("allowed_origins"))):
+    for number, text in enumerate(read_strings(table.get("allowed_origins"))):
         # A variable that is missing is reported as such.
         if "${" not in text and (fault := _origin_fault(text)) is not None:
             yield Problem(f"{where}.allowed_origins[{number}]", *fault)
@@ -52,7 +52,7 @@ def _is_origin(text: str) -> bool:
 
 def _secure(origin: str) -> str:
     """Return the https origin: anyone on the network can change a page that was loaded over http."""
-    insecure = origin.startswith("http:") and permitted_url(origin) is not None
+    insecure = origin.startswith("http:") and forbidden_url_reason(origin) is not None
     return origin.replace("http:", "https:", 1) if insecure else origin
 
 

@@ -1,6 +1,6 @@
 """The shape of a configuration: every key, its type, its default (pydantic; what it means is checked in ``lint``).
 
-The keys and their defaults are the product's vocabulary. ``normalised`` first gives every value its one shape, since
+The keys and their defaults are the product's vocabulary. ``normalize`` first gives every value its one shape, since
 pydantic's unions would put the names of their branches into the path of an error.
 """
 
@@ -32,34 +32,34 @@ def _keys(value: object) -> object:
     return list(parse_path(keys)) if isinstance(keys, str) or all(isinstance(k, str) for k in keys) else keys  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
-class Written:
-    """How else a value may be written: ``normalised`` gives it its one shape, the JSON Schema shows the others.
+class AlsoAccepts:
+    """How else a value may be written: ``normalize`` gives it its one shape, the JSON Schema shows the others.
 
     Args:
         *types: JSON types beside the model's own.
-        lone: a member of the list may stand for a list of one.
+        single: a member of the list may stand for a list of one.
     """
 
-    def __init__(self, *types: str, lone: bool = False) -> None:
+    def __init__(self, *types: str, single: bool = False) -> None:
         self._types = types
-        self._lone = lone
+        self._single = single
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the alternatives."""
         shape = handler(core)
-        lone = [shape["items"]] if self._lone else []
-        return {"anyOf": [*lone, *({"type": name} for name in self._types), shape]}
+        single = [shape["items"]] if self._single else []
+        return {"anyOf": [*single, *({"type": name} for name in self._types), shape]}
 
 
 Name = Annotated[str, Field(min_length=1)]
 HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$")]
 """A header's name, in lower case (RFC 9110 §5.1)."""
-ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1), Written("string")]
+ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1), AlsoAccepts("string")]
 """A claim path, as text or as a list of keys; parsed to its keys."""
-ClaimNames = Annotated[list[ClaimName], Written(lone=True)]
-Strings = Annotated[list[str], Written(lone=True)]
-Names = Annotated[list[Name], Written(lone=True)]
-Conditions = dict[str, Annotated[list[str], Written("boolean", lone=True)]]
+ClaimNames = Annotated[list[ClaimName], AlsoAccepts(single=True)]
+Strings = Annotated[list[str], AlsoAccepts(single=True)]
+Names = Annotated[list[Name], AlsoAccepts(single=True)]
+Conditions = dict[str, Annotated[list[str], AlsoAccepts("boolean", single=True)]]
 """Claim path to the values one of which must be there."""
 
 
@@ -74,14 +74,14 @@ class IdentitySource(_Table):
     prefix: str = ""
 
 
-Identities = Annotated[list[Annotated[IdentitySource, Written("string")]], Written(lone=True)]
+Identities = Annotated[list[Annotated[IdentitySource, AlsoAccepts("string")]], AlsoAccepts(single=True)]
 
 
 class TenantSource(_Table):
     """The claim that names the tenant."""
 
     claim: ClaimName
-    keys: bool = False
+    object_keys: bool = False
 
 
 class ClientClaim(_Table):
@@ -91,13 +91,13 @@ class ClientClaim(_Table):
     values: Strings = Field(min_length=1)
 
 
-class GrantTable(_Table):
-    """``[[issuer.grant]]``: how one claim gives rights."""
+class PermissionMapTable(_Table):
+    """``[[issuer.permission_map]]``: how one claim gives rights."""
 
     claim: ClaimName
     accept: Strings | None = None
     values: dict[str, Strings] | None = None
-    keys: bool = False
+    object_keys: bool = False
     split: str | None = Field(default=None, min_length=1)
     strip_prefix: str = ""
     when: Conditions = Field(default_factory=dict)
@@ -112,7 +112,7 @@ class IssuerTable(_Table):
     aliases: Names = Field(default_factory=list[str])
     tenants: Names = Field(default_factory=list[str])
     audience: Names = Field(default_factory=list[str])
-    jwks_url: str | None = None
+    jwks_uri: str | None = None
     jwks: dict[str, Any] | None = None
     ca_file: Name | None = None
     client_certificate: Name | None = None
@@ -120,7 +120,7 @@ class IssuerTable(_Table):
     bearer_file: Name | None = None
     algorithms: Strings = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
     leeway: float = Field(default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY)
-    max_age: float | None = Field(default=None, gt=0)
+    max_token_age: float | None = Field(default=None, gt=0)
     required_claims: ClaimNames = Field(default_factory=list[list[str]])
     authorized_parties: Strings = Field(default_factory=list)
     token_type: Literal["access", "id"] = "access"
@@ -129,19 +129,21 @@ class IssuerTable(_Table):
     allowed_origins: Strings | None = None
     identity: Identities = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
     identity_prefix: str | None = None
-    tenant: Annotated[TenantSource, Written("string", "array")] | None = None
+    tenant: Annotated[TenantSource, AlsoAccepts("string", "array")] | None = None
     display_name: ClaimName | None = None
     claims: ClaimNames = Field(default_factory=list[list[str]])
     client_claim: ClientClaim | None = None
     require: Conditions = Field(default_factory=dict)
-    grant: Annotated[list[GrantTable], Written(lone=True)] = Field(default_factory=list[GrantTable])
+    permission_map: Annotated[list[PermissionMapTable], AlsoAccepts(single=True)] = Field(
+        default_factory=list[PermissionMapTable]
+    )
     insecure_skip_audience: bool = False
 
 
 class RoleTable(_Table):
     """``[roles]``: a name for several rights, and the graphs it may start."""
 
-    allow: Strings
+    permissions: Strings
     graphs: Strings | None = None
 
 
@@ -162,9 +164,9 @@ class LimitsTable(_Table):
     json_depth: int = Field(default=32, ge=1, le=256)
     key_set_bytes: int = Field(default=524_288, ge=1)
     fetch_timeout: float = Field(default=5, gt=0)
-    refresh_after: Seconds = 90
-    wait_after: Seconds = 3_600
-    max_stale: Seconds = 86_400
+    jwks_refresh_after: Seconds = 90
+    jwks_max_age: Seconds = 3_600
+    jwks_max_stale: Seconds = 86_400
     retry_after_failure: Seconds = 10
     unknown_kid_fetches: int = Field(default=2, ge=0)
     unknown_kid_window: Seconds = 30
@@ -175,13 +177,13 @@ class LimitsTable(_Table):
 class Document(_Table):
     """A whole configuration."""
 
-    issuer: Annotated[list[IssuerTable], Written(lone=True)] = Field(min_length=1)
-    roles: dict[str, Annotated[RoleTable, Written("string", "array")]] = Field(default_factory=dict)
+    issuer: Annotated[list[IssuerTable], AlsoAccepts(single=True)] = Field(min_length=1)
+    roles: dict[str, Annotated[RoleTable, AlsoAccepts("string", "array")]] = Field(default_factory=dict)
     langgraph: LangGraphTable = Field(default_factory=LangGraphTable)
     limits: LimitsTable = Field(default_factory=LimitsTable)
 
 
-def normalised(raw: dict[str, Any]) -> dict[str, Any]:
+def normalize(raw: dict[str, Any]) -> dict[str, Any]:
     """Return the document with one shape for each value: a single table or string becomes a list of one."""
     document = dict(raw)
     if "issuer" in document:
@@ -195,7 +197,7 @@ def normalised(raw: dict[str, Any]) -> dict[str, Any]:
 LISTS = (
     *("aliases", "tenants", "audience", "algorithms", "required_claims", "authorized_parties", "claims"),
     "allowed_origins",
-    *("identity", "grant"),
+    *("identity", "permission_map"),
 )
 """Keys of ``[[issuer]]`` where a lone value is a list of one."""
 
@@ -215,8 +217,10 @@ def _issuer(raw: object) -> object:
         table["identity"] = _each(lambda s: {"claim": s} if isinstance(s, str) else s, table["identity"])
     if isinstance(table.get("tenant"), (str, list)):
         table["tenant"] = {"claim": table["tenant"]}
-    if "grant" in table:
-        table["grant"] = _each(lambda g: _with_lists(g, "accept", tables=("values", "when")), table["grant"])
+    if "permission_map" in table:
+        table["permission_map"] = _each(
+            lambda g: _with_lists(g, "accept", tables=("values", "when")), table["permission_map"]
+        )
     if "client_claim" in table:
         table["client_claim"] = _with_lists(table["client_claim"], "values")
     if isinstance(table.get("require"), dict):
@@ -236,8 +240,8 @@ def _each(change: Callable[[object], object], values: object) -> object:
 
 def _role(raw: object) -> object:
     if isinstance(raw, dict):
-        return _with_lists(cast("object", raw), "allow", "graphs")
-    return {"allow": _listed(raw)}
+        return _with_lists(cast("object", raw), "permissions", "graphs")
+    return {"permissions": _listed(raw)}
 
 
 def _with_lists(raw: object, *names: str, tables: tuple[str, ...] = ()) -> object:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..providers import PROVIDERS
-from .meanings import MEANINGS
+from .key_descriptions import KEY_DESCRIPTIONS
 from .schema import Document
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ def json_schema() -> dict[str, Any]:
 
     What it cannot say is checked when a file is loaded: names of roles and permissions, claim paths, prefixes.
     """
-    schema = cast("dict[str, Any]", _plain(Document.model_json_schema()))
-    for table, keys in MEANINGS.items():
+    schema = cast("dict[str, Any]", _simplify(Document.model_json_schema()))
+    for table, keys in KEY_DESCRIPTIONS.items():
         described = schema if table == "Document" else schema["$defs"][table]
         for key, meaning in keys.items():
             described["properties"][key]["description"] = meaning
@@ -44,15 +44,15 @@ def json_schema() -> dict[str, Any]:
     return {"$schema": DIALECT, **schema}
 
 
-def _plain(schema: object) -> object:
+def _simplify(schema: object) -> object:
     """Return the schema without what only repeats a key's name, and without null, which TOML does not have."""
     if isinstance(schema, list):
         members = cast("list[object]", schema)
-        return [_plain(member) for member in members if member != {"type": "null"}]
+        return [_simplify(member) for member in members if member != {"type": "null"}]
     if not isinstance(schema, dict):
         return schema
     table = cast("Mapping[str, object]", schema)
-    plain = {key: _plain(value) for key, value in table.items() if not _is_noise(key, value)}
+    plain = {key: _simplify(value) for key, value in table.items() if not _is_noise(key, value)}
     choices = plain.get("anyOf")
     if isinstance(choices, list) and len(cast("list[object]", choices)) == 1:
         del plain["anyOf"]

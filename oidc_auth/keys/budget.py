@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-class Bucket:
+class FetchBudget:
     """An allowance of its own for fetches that unknown kids cause: known keys are never slowed by them.
 
     It holds ``size`` fetches and grows by one each ``window / size`` seconds. In any ``window`` seconds that is at most
@@ -23,11 +23,11 @@ class Bucket:
         self._window = window
         self._full_at = -math.inf
 
-    def has(self, now: float) -> bool:
+    def is_available(self, now: float) -> bool:
         """Tell whether one is left."""
-        return self.next_in(now) <= 0
+        return self.seconds_until_available(now) <= 0
 
-    def next_in(self, now: float) -> float:
+    def seconds_until_available(self, now: float) -> float:
         """Return the seconds until one is left."""
         if not self._size:
             return self._window
@@ -35,7 +35,7 @@ class Bucket:
 
     def take(self, now: float) -> bool:
         """Take one, if one is left."""
-        left = self.has(now)
+        left = self.is_available(now)
         if left:
             self._full_at = now + self._missing_for(now) + self._pause
         return left

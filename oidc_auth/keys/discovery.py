@@ -28,7 +28,7 @@ def key_set_url(issuer: str, document: Mapping[str, object]) -> str:
         difference = " (they differ only by a trailing '/')" if _same_but_slash(named, issuer) else ""
         raise FetchError(
             f"the document at {metadata_url(issuer)} is of issuer {named!r}, configured is {issuer!r}{difference}: "
-            "configure the issuer exactly as the document spells it, or give jwks_url"
+            "configure the issuer exactly as the document spells it, or give jwks_uri"
         )
     url = document.get("jwks_uri")
     if not isinstance(url, str):

@@ -26,7 +26,7 @@ USER_AGENT = "langgraph-oidc-auth"
 """Some firewalls in front of providers refuse requests without a User-Agent."""
 
 
-LOADED_LATE = ("httpcore", "anyio._backends._asyncio")
+LAZY_MODULES = ("httpcore", "anyio._backends._asyncio")
 """What httpx loads at its first request, which would hold the event loop up meanwhile; a name it has not is no harm."""
 
 
@@ -53,7 +53,7 @@ class Fetcher(Protocol):
         ...
 
 
-def permitted_url(url: str) -> str | None:
+def forbidden_url_reason(url: str) -> str | None:
     """Return why ``url`` must not be fetched, or None: https only, http for loopback, no link-local address."""
     try:
         parts = urlsplit(url)
@@ -73,7 +73,7 @@ def permitted_url(url: str) -> str | None:
     return f"scheme '{parts.scheme}' is not https"
 
 
-def shown_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL as messages name it: without user name, query and fragment, which may hold a secret."""
     try:
         parts = urlsplit(url)
@@ -83,22 +83,22 @@ def shown_url(url: str) -> str:
     return f"{plain}?..." if parts.query else plain
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return _old_spelling(host)
-    return _inner(address) if isinstance(address, ipaddress.IPv6Address) else address
+        return _parse_legacy_ipv4(host)
+    return _embedded_ipv4(address) if isinstance(address, ipaddress.IPv6Address) else address
 
 
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     # Each of these forms leads to the IPv4 address in it (RFC 4291 §2.5.5, RFC 6052 §2.1, RFC 3056 §2).
     if address in NAT64 or (address in IPV4_COMPATIBLE and int(address) > 1):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _old_spelling(host: str) -> ipaddress.IPv4Address | None:
+def _parse_legacy_ipv4(host: str) -> ipaddress.IPv4Address | None:
     # 2852039166, 0xa9fea9fe and 169.254.43518 are all 169.254.169.254 to a resolver.
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))
@@ -107,13 +107,13 @@ def _old_spelling(host: str) -> ipaddress.IPv4Address | None:
 
 
 def _is_loopback(host: str) -> bool:
-    address = _address(host)
+    address = _parse_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def _is_link_local(host: str) -> bool:
     # 169.254.169.254 is the cloud metadata service: a discovery document must not be able to point there.
-    address = _address(host)
+    address = _parse_address(host)
     if address is None:
         return False
     return address == METADATA_IPV6 or address.is_link_local or address.is_unspecified or address.is_multicast
@@ -149,7 +149,7 @@ class HttpFetcher:
     def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
         import httpx  # noqa: PLC0415 - 0.2 s for who makes one, at the start: not for `import oidc_auth` or a request
 
-        for name in LOADED_LATE:
+        for name in LAZY_MODULES:
             with suppress(ImportError):
                 import_module(name)
         self._max_bytes = max_bytes

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import get_default_algorithms
 
-from ..errors import Code, TokenError
+from ..errors import ErrorCode, TokenError
 from ..json_values import is_object
 from .edwards import refused_point
 
@@ -86,7 +86,7 @@ def check_signature(key: Key, algorithm: str, signing_input: bytes, signature: b
         TokenError: ``signature_invalid``.
     """
     if not key.verifies(algorithm, signing_input, signature):
-        raise TokenError(Code.SIGNATURE_INVALID, expected=f"a signature of key {key.kid!r}")
+        raise TokenError(ErrorCode.SIGNATURE_INVALID, expected=f"a signature of key {key.kid!r}")
 
 
 def read_key(jwk: object) -> Key:

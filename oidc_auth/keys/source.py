@@ -11,33 +11,33 @@ from urllib.parse import urlsplit
 
 from cachetools import LRUCache
 
-from ..errors import Code, TokenError, UpstreamError
+from ..errors import ErrorCode, TokenError, UpstreamError
 from ..json_values import is_object
-from ..observe import KeysFetched, Observer, logger, tell
+from ..observability import KeysFetched, Observer, logger, notify_observer
 from .discovery import key_set_url, metadata_url
-from .fetch import Fetcher, FetchError, permitted_url, shown_url
+from .fetch import Fetcher, FetchError, forbidden_url_reason, redact_url
 from .jwk import Key, UnusableKeyError
-from .keyset import KeySet, NoUsableKeyError, read_key_set, select_key
-from .refresh import Ages, Refreshed, WithdrawnError
+from .key_set import KeySet, NoUsableKeyError, read_key_set, select_key
+from .refresh import RefreshAges, RefreshingValue, WithdrawnError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from .budget import Bucket
+    from .budget import FetchBudget
 
-KNOWN_ABSENT = 1024
+MAX_ABSENT_KIDS = 1024
 """How many kids that the last key set lacked are remembered; more only push the oldest out."""
 MOST_SOUGHT = 8
 """Unknown kids whose requests wait for one fetch: a rotation brings one or two, a flood a thousand."""
-WARN_EVERY = 60
+WARNING_INTERVAL = 60
 """Seconds between two warnings about a provider that stays away."""
 
 
-LONGEST_FAILURE = 1_000
+MAX_FAILURE_LENGTH = 1_000
 """Characters of a failure in a message."""
 
 
-class Found(NamedTuple):
+class SelectedKey(NamedTuple):
     """The key for a header, and the generation of the key set it stands in."""
 
     key: Key
@@ -48,11 +48,11 @@ class KeySource(Protocol):
     """The keys of one issuer. ``now`` is wall time in seconds, read once per request."""
 
     @property
-    def known(self) -> bool:
+    def has_keys(self) -> bool:
         """Whether there are keys at all, however old."""
         ...
 
-    async def current(self, now: float) -> int:
+    async def current_generation(self, now: float) -> int:
         """Bring the keys up to the freshness that is due; return a number that changes when a key comes or goes.
 
         Raises:
@@ -60,11 +60,11 @@ class KeySource(Protocol):
         """
         ...
 
-    def may_hold(self, kid: str, now: float) -> bool:
+    def may_contain_kid(self, kid: str, now: float) -> bool:
         """Tell whether the key is here or may still be found: what is cheap to say before a token is parsed."""
         ...
 
-    async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
+    async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the one key for a header.
 
         Raises:
@@ -81,24 +81,24 @@ class StaticKeys:
     key_set: KeySet
 
     @property
-    def known(self) -> bool:
+    def has_keys(self) -> bool:
         """Always: they were read with the configuration."""
         return True
 
-    async def current(self, now: float) -> int:
+    async def current_generation(self, now: float) -> int:
         """Return the one generation there is."""
         del now
         return 0
 
-    def may_hold(self, kid: str, now: float) -> bool:
+    def may_contain_kid(self, kid: str, now: float) -> bool:
         """Tell whether the key is here."""
         del now
-        return self.key_set.holds(kid)
+        return self.key_set.has_kid(kid)
 
-    async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
+    async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the one key for a header."""
         del now
-        return Found(select_key(self.key_set, algorithm, kid), 0)
+        return SelectedKey(select_key(self.key_set, algorithm, kid), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class KeyLimits:
         unknown_kid_window: that window, in seconds.
     """
 
-    ages: Ages = field(default_factory=Ages)
+    ages: RefreshAges = field(default_factory=RefreshAges)
     fetch_timeout: float = 5
     key_set_bytes: int = 524_288
     unknown_kid_fetches: int = 2
@@ -131,109 +131,109 @@ class RemoteKeys:
 
     Args:
         issuer: the issuer, exactly.
-        jwks_url: where its keys lie; None: its discovery document says so.
+        jwks_uri: where its keys lie; None: its discovery document says so.
         bearer_file: a file with a token that the provider asks for; read anew for each fetch, since it may be rotated.
         fetcher: brings the documents.
         limits: the bounds.
         observer: hears of each attempt.
-        allowance: for the fetches that unknown kids cause; several issuers of one provider share it.
+        fetch_budget: for the fetches that unknown kids cause; several issuers of one provider share it.
     """
 
     def __init__(
         self,
         issuer: str,
         *,
-        jwks_url: str | None,
+        jwks_uri: str | None,
         fetcher: Fetcher,
         limits: KeyLimits,
         observer: Observer,
-        allowance: Bucket,
+        fetch_budget: FetchBudget,
         bearer_file: str | None = None,
     ) -> None:
         self._issuer = issuer
         self._bearer_file = bearer_file
-        self._configured_url = jwks_url
+        self._configured_url = jwks_uri
         self._discovered_url: str | None = None
         self._discovered_at = 0.0
         self._fetcher = fetcher
         self._limits = limits
         self._observer = observer
         self._generation = 0
-        self._keys: Refreshed[KeySet] = Refreshed(self._load, limits.ages)
-        self._bucket = allowance
-        self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
+        self._keys: RefreshingValue[KeySet] = RefreshingValue(self._load, limits.ages)
+        self._fetch_budget = fetch_budget
+        self._absent: LRUCache[str, float] = LRUCache(MAX_ABSENT_KIDS)
         self._sought: set[str] = set()
         self._warned_at: float | None = None
 
     @property
-    def known(self) -> bool:
+    def has_keys(self) -> bool:
         """Whether any keys were ever loaded."""
         return self._keys.value is not None
 
-    async def current(self, now: float) -> int:
+    async def current_generation(self, now: float) -> int:
         """Bring the keys up to the freshness that is due, and return the generation."""
-        if self._keys.young(now) is None:
+        if self._keys.fresh_value(now) is None:
             await self._key_set(self._keys.get, now)
         return self._generation
 
-    def may_hold(self, kid: str, now: float) -> bool:
+    def may_contain_kid(self, kid: str, now: float) -> bool:
         """Tell whether the key is here or may still be found."""
-        known = self._keys.young(now)
-        if known is None or known.holds(kid):
+        known = self._keys.fresh_value(now)
+        if known is None or known.has_kid(kid):
             return True
-        if self._keys.flying():
+        if self._keys.is_refreshing():
             return self._may_join(kid)
-        return self._bucket.has(now) and not self._known_absent(kid, now)
+        return self._fetch_budget.is_available(now) and not self._is_known_absent(kid, now)
 
-    async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
+    async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the one key for a header; a kid that is not known is asked for at once, within bounds."""
-        key_set = self._keys.young(now)
-        if key_set is not None and kid is not None and key_set.holds(kid):
-            return Found(select_key(key_set, algorithm, kid), self._generation)
-        loads = self._keys.loads
+        key_set = self._keys.fresh_value(now)
+        if key_set is not None and kid is not None and key_set.has_kid(kid):
+            return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
+        load_count = self._keys.load_count
         key_set = await self._key_set(self._keys.get, now)
-        if kid is not None and not key_set.holds(kid) and self._keys.loads == loads:
-            key_set = await self._ask_again(key_set, kid, now)
+        if kid is not None and not key_set.has_kid(kid) and self._keys.load_count == load_count:
+            key_set = await self._refetch_for_kid(key_set, kid, now)
         try:
-            return Found(select_key(key_set, algorithm, kid), self._generation)
+            return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
         except TokenError as error:
-            raise self._dated(error, now) from None
+            raise self._add_key_age(error, now) from None
 
-    def _dated(self, error: TokenError, now: float) -> TokenError:
+    def _add_key_age(self, error: TokenError, now: float) -> TokenError:
         """Say how old the keys are that a kid was not among, and when they are asked for again."""
-        if error.code is not Code.KEY_UNKNOWN:
+        if error.code is not ErrorCode.KEY_NOT_FOUND:
             return error
-        age, wait = now - (self._keys.loaded_at or now), self._bucket.next_in(now)
+        age, wait = now - (self._keys.loaded_at or now), self._fetch_budget.seconds_until_available(now)
         expected = f"{error.expected} (fetched {age:.0f} s ago, the next fetch for an unknown kid in {wait:.0f} s)"
         return TokenError(error.code, expected=expected, found=error.found)
 
-    def _known_absent(self, kid: str, now: float) -> bool:
+    def _is_known_absent(self, kid: str, now: float) -> bool:
         asked_at = self._absent.get(kid)
         return asked_at is not None and 0 <= now - asked_at < self._limits.unknown_kid_pause
 
     def _may_join(self, kid: str) -> bool:
         return kid in self._sought or len(self._sought) < MOST_SOUGHT
 
-    async def _ask_again(self, key_set: KeySet, kid: str, now: float) -> KeySet:
+    async def _refetch_for_kid(self, key_set: KeySet, kid: str, now: float) -> KeySet:
         """Fetch for an unknown kid, or wait for the fetch under way, which costs nothing.
 
         Two budgets bound this. One kid causes one fetch in each ``unknown_kid_pause``, so that a client with an old
         token leaves a fetch to the others. All kids together share the allowance. Both end after one pause, so that
         nobody who sends made-up kids, or guesses the next one, delays a new key for longer.
         """
-        joins = self._keys.flying()
-        if not joins and self._known_absent(kid, now):
+        joins = self._keys.is_refreshing()
+        if not joins and self._is_known_absent(kid, now):
             return key_set
-        if not (self._may_join(kid) if joins else self._bucket.take(now)):
-            return self._unless_out(key_set, now)
+        if not (self._may_join(kid) if joins else self._fetch_budget.take(now)):
+            return self._require_reachable(key_set, now)
         self._sought.add(kid)
-        key_set = self._unless_out(await self._key_set(self._keys.renew, now), now)
+        key_set = self._require_reachable(await self._key_set(self._keys.refresh, now), now)
         # A fetch that was under way already may have been answered before the key came: that says nothing.
-        if not joins and not key_set.holds(kid):
+        if not joins and not key_set.has_kid(kid):
             self._absent[kid] = now
         return key_set
 
-    def _unless_out(self, key_set: KeySet, now: float) -> KeySet:
+    def _require_reachable(self, key_set: KeySet, now: float) -> KeySet:
         """Return the keys, unless the provider could not be asked: the key may exist; that is no bad token."""
         if self._keys.failed_at is not None:
             raise self._unavailable(now)
@@ -250,16 +250,16 @@ class RemoteKeys:
 
     def _unavailable(self, now: float) -> UpstreamError:
         self._warn(now)
-        return UpstreamError(found=f"{self._issuer}: {self._why()}", retry_after=self._keys.next_attempt_in(now))
+        return UpstreamError(found=f"{self._issuer}: {self._why()}", retry_after=self._keys.seconds_until_retry(now))
 
     def _warn(self, now: float) -> None:
-        if self._warned_at is None or not 0 <= now - self._warned_at < WARN_EVERY:
+        if self._warned_at is None or not 0 <= now - self._warned_at < WARNING_INTERVAL:
             self._warned_at = now
             logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._why())
 
     def _why(self) -> str:
         """Return the failure, bounded: a provider chooses parts of it."""
-        return self._keys.failure[:LONGEST_FAILURE]
+        return self._keys.failure[:MAX_FAILURE_LENGTH]
 
     async def _load(self, now: float) -> KeySet:
         """Fetch a new key set.
@@ -276,13 +276,13 @@ class RemoteKeys:
                 key_set = await self._fetch(now)
         except Exception as error:
             self._discovered_url = None
-            tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
+            notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
             raise self._failed(error) from error
         finally:
             self._sought = set()
         if self._keys.value is None or self._keys.value.keys != key_set.keys:
             self._generation += 1
-        tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
+        notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
         return key_set
 
     def _failed(self, error: Exception) -> Exception:
@@ -293,9 +293,9 @@ class RemoteKeys:
 
     async def _fetch(self, now: float) -> KeySet:
         """Fetch the key set from where it lies now; if it lacks a kid that is sought, look whether it has moved."""
-        url = await self._address(now, self._limits.ages.wait_after)
+        url = await self._address(now, self._limits.ages.blocking_refresh_after)
         key_set = read_key_set(await self._document(url))
-        if all(map(key_set.holds, self._sought)):
+        if all(map(key_set.has_kid, self._sought)):
             return key_set
         moved = await self._address(now, self._limits.unknown_kid_pause)
         return key_set if moved == url else read_key_set(await self._document(moved))
@@ -313,10 +313,10 @@ class RemoteKeys:
         return self._discovered_url
 
     async def _document(self, url: str) -> dict[str, object]:
-        if (why := permitted_url(url) or self._downgraded(url)) is not None:
-            raise FetchError(f"{shown_url(url)} is not fetched: {why}")
+        if (why := forbidden_url_reason(url) or self._downgraded(url)) is not None:
+            raise FetchError(f"{redact_url(url)} is not fetched: {why}")
         # A provider may want a key of its own in the query: it stands in no message.
-        asked = f"GET {shown_url(url)}"
+        asked = f"GET {redact_url(url)}"
         sent = {"accept": "application/json", **await self._authorization(url)}
         try:
             status, headers, body = await self._fetcher("GET", url, sent, None)
@@ -377,6 +377,6 @@ def _failure(error: Exception, timeout: float) -> FetchError:
     return FetchError(f"the fetcher failed with {type(error).__name__}")
 
 
-def refuse_unknown_kid(kid: str) -> TokenError:
+def unknown_kid_error(kid: str) -> TokenError:
     """Return the refusal of a kid that is in no configured set while no refetch is allowed."""
-    return TokenError(Code.KEY_UNKNOWN, expected="a kid of a configured issuer", found=repr(kid)[:80])
+    return TokenError(ErrorCode.KEY_NOT_FOUND, expected="a kid of a configured issuer", found=repr(kid)[:80])

@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import Code
+from ..errors import ErrorCode
 from ..permissions.caller import Tenancy, tenant_fields
-from ..permissions.decide import (
+from ..permissions.decision import (
     AUTHORIZED_UNTIL,
     CREATED_BY,
     OWNER,
@@ -22,12 +22,12 @@ from ..permissions.decide import (
     Restriction,
     deny,
 )
-from .stamp import clean, clean_config, configurable_of, is_current, metadata_of
+from .ownership import clean, clean_config, configurable_of, get_metadata, is_current
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ..permissions.decide import Ask
+    from ..permissions.decision import AccessRequest
     from ..permissions.settings import EnforcementSettings
 
 Value = dict[str, Any]
@@ -36,25 +36,27 @@ SCHEDULE_KEYS = frozenset({"schedule", "enabled", "end_time", "timezone", "on_ru
 """The keys of a PATCH that change when a cron runs, not what: all others are for its owner alone."""
 
 
-def decide_for_scheduler(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:
+def authorize_scheduler(
+    identity: str, request: AccessRequest, value: Value, now: float, settings: EnforcementSettings
+) -> Decision:
     """Return what the scheduler may do for a cron's owner: run it, and stop or clean up its own earlier runs."""
     mine = {OWNER: identity}
-    if _inside_a_request():
+    if _is_inside_request():
         # The user of a cron's run looks the same when its graph calls the server: that holds no rights at all.
-        return deny(ask.event, Code.SCHEDULER_REFUSED)
-    if ask.event == "assistants:read":
+        return deny(request.event, ErrorCode.SCHEDULER_NOT_ALLOWED)
+    if request.event == "assistants:read":
         # The server asks for it before a run on an assistant that a user made.
-        return Decision(event=ask.event, allowed=True, filter=Restriction({"$or": [mine, {CREATED_BY: SYSTEM}]}))
-    if ask.event == "threads:create_run":
-        return _decide_fire(identity, ask, value, now, settings)
-    if ask.steers_run or ask.drops_run:
-        return Decision(event=ask.event, allowed=True, filter=Restriction(mine))
-    if ask.event == "threads:delete":
-        return Decision(event=ask.event, allowed=True, filter=Restriction({**mine, TEMPORARY: True}))
-    return deny(ask.event, Code.SCHEDULER_REFUSED)
+        return Decision(event=request.event, allowed=True, filter=Restriction({"$or": [mine, {CREATED_BY: SYSTEM}]}))
+    if request.event == "threads:create_run":
+        return _authorize_cron_run(identity, request, value, now, settings)
+    if request.controls_run or request.deletes_run:
+        return Decision(event=request.event, allowed=True, filter=Restriction(mine))
+    if request.event == "threads:delete":
+        return Decision(event=request.event, allowed=True, filter=Restriction({**mine, TEMPORARY: True}))
+    return deny(request.event, ErrorCode.SCHEDULER_NOT_ALLOWED)
 
 
-def _inside_a_request() -> bool:
+def _is_inside_request() -> bool:
     """Tell whether this call comes out of a request: the scheduler and the worker send none, a running graph does.
 
     The server notes each request for its log. Langchain's context would show a run too, but not on a server with an
@@ -66,17 +68,19 @@ def _inside_a_request() -> bool:
     return variable is None or "method" in (variable.get() or {})
 
 
-def _decide_fire(identity: str, ask: Ask, value: Value, now: float, settings: EnforcementSettings) -> Decision:
-    metadata = metadata_of(value)
+def _authorize_cron_run(
+    identity: str, request: AccessRequest, value: Value, now: float, settings: EnforcementSettings
+) -> Decision:
+    metadata = get_metadata(value)
     if settings.crons == "deny":
-        return deny(ask.event, Code.CRONS_DISABLED)
+        return deny(request.event, ErrorCode.CRONS_DISABLED)
     if metadata.get(OWNER) != identity:
-        return deny(ask.event, Code.SCHEDULER_REFUSED)
+        return deny(request.event, ErrorCode.SCHEDULER_NOT_ALLOWED)
     if not is_current(metadata.get(AUTHORIZED_UNTIL), now):
-        return deny(ask.event, Code.CRON_EXPIRED)
+        return deny(request.event, ErrorCode.CRON_EXPIRED)
     # The scheduler's user has no tenant: the cron's own says in which one its owner made it.
     mine = {key: metadata[key] for key in (OWNER, TENANT) if key in metadata}
-    return Decision(event=ask.event, allowed=True, filter=Restriction(mine), stamp=mine)
+    return Decision(event=request.event, allowed=True, filter=Restriction(mine), stamp=mine)
 
 
 def write_run_user(value: Value, stamp: Mapping[str, Any]) -> None:
@@ -103,7 +107,7 @@ def edits_payload(value: Value) -> bool:
     return not isinstance(payload, dict) or not SCHEDULE_KEYS.issuperset(cast("Value", payload))
 
 
-def payload_of(value: Value) -> Value:
+def get_payload(value: Value) -> Value:
     """Return the run a cron will start; an empty one when there is none."""
     payload = value.get("payload")
     return cast("Value", payload) if isinstance(payload, dict) else {}
@@ -111,20 +115,20 @@ def payload_of(value: Value) -> Value:
 
 def clean_payload(value: Value) -> None:
     """Take the reserved keys out of what the cron will run: its metadata win over the cron's at each fire."""
-    payload = payload_of(value)
+    payload = get_payload(value)
     clean(payload.get("metadata"))
     clean_config(payload)
 
 
-def authorize(value: Value, until: float) -> None:
+def set_authorization(value: Value, until: float) -> None:
     """Write until when a new cron may run, in whole seconds since the epoch."""
-    metadata_of(value)[AUTHORIZED_UNTIL] = int(until)
+    get_metadata(value)[AUTHORIZED_UNTIL] = int(until)
 
 
-def renew(value: Value, until: float) -> None:
+def extend_authorization(value: Value, until: float) -> None:
     """Write it again on an update by the owner: into the payload, which wins, and the metadata where they are sent."""
-    payload = payload_of(value)
+    payload = get_payload(value)
     if payload:
-        metadata_of(payload)[AUTHORIZED_UNTIL] = int(until)
+        get_metadata(payload)[AUTHORIZED_UNTIL] = int(until)
     if value.get("metadata") is not None:
-        metadata_of(value)[AUTHORIZED_UNTIL] = int(until)
+        get_metadata(value)[AUTHORIZED_UNTIL] = int(until)

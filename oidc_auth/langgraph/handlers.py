@@ -7,16 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Code, DeniedError
-from ..observe import Decided, log_refusal, logger, pseudonym, silent, tell, trace
-from ..permissions.decide import Decision, Filter, NoRestriction, Restriction, deny, own
+from ..errors import DeniedError, ErrorCode
+from ..observability import (
+    AuthorizationDecided,
+    format_trace,
+    ignore_event,
+    log_refusal,
+    logger,
+    notify_observer,
+    pseudonym,
+)
+from ..permissions.decision import Decision, Filter, NoRestriction, Restriction, deny, own_objects
 from ..permissions.names import Reach
-from .crons import authorize, clean_payload, payload_of, renew, write_run_user
-from .judge import is_copy, judge, refused_by_settings
-from .narrow import narrowed
-from .replies import HTTP_EXCEPTIONS, from_handler
+from .authorize import authorize, check_settings, is_copy
+from .crons import clean_payload, extend_authorization, get_payload, set_authorization, write_run_user
+from .custom_rules import apply_custom_rule
+from .http_errors import HTTP_EXCEPTIONS, handler_error
+from .ownership import check_change, claims_system, clean_config, stamp_new, stamp_run
 from .sockets import refuse_expired
-from .stamp import claims_system, clean_config, refuse_change, stamp_new, stamp_run
 from .store import scope_namespace
 
 if TYPE_CHECKING:
@@ -24,7 +32,7 @@ if TYPE_CHECKING:
 
     from langgraph_sdk.auth.types import AuthContext
 
-    from ..auth import OIDCAuth
+    from ..authentication import OIDCAuth
     from ..permissions.caller import Caller
     from ..permissions.settings import EnforcementSettings
 
@@ -32,7 +40,7 @@ if TYPE_CHECKING:
     Handler = Callable[..., Awaitable[Any]]
 
 
-def handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
+def build_handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
     """Return the handler for one event; ``also`` runs after it said yes, and may only refuse or narrow."""
     settings, clock = oidc.enforcement, oidc.clock
 
@@ -43,13 +51,13 @@ def handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
             decision = decision or enforce(ctx.user, event, value, settings, now)
             allowed = decision.filter
             if decision.allowed and also is not None:
-                allowed = await narrowed(also, ctx, value, allowed)
-            return _carried_out(decision, allowed, ctx.user, oidc)
+                allowed = await apply_custom_rule(also, ctx, value, allowed)
+            return _respond(decision, allowed, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
-            logger.error("the rule for %s failed: %s", event, trace(error))
-            raise from_handler(DeniedError(Code.HANDLER_FAILED).challenge()) from None
+            logger.error("the rule for %s failed: %s", event, format_trace(error))
+            raise handler_error(DeniedError(ErrorCode.CUSTOM_RULE_FAILED).challenge()) from None
 
     return handle
 
@@ -57,19 +65,19 @@ def handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
 def deny_unknown(oidc: OIDCAuth) -> Handler:
     """Return the handler for whatever this library does not know: a newer server's resources and actions."""
 
-    async def deny_what_nobody_handles(ctx: AuthContext, value: Value) -> None:
+    async def deny_unhandled(ctx: AuthContext, value: Value) -> None:
         del value
-        _carried_out(deny(f"{ctx.resource}:{ctx.action}", Code.EVENT_UNKNOWN), NoRestriction(), ctx.user, oidc)
+        _respond(deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN), NoRestriction(), ctx.user, oidc)
 
-    return deny_what_nobody_handles
+    return deny_unhandled
 
 
 def enforce(user: object, event: str, value: Value, settings: EnforcementSettings, now: float) -> Decision:
     """Decide an event and carry the decision out on its value: clean, stamp, scope. Pure but for ``value``."""
-    decision, caller = judge(user, event, value, settings, now)
+    decision, caller = authorize(user, event, value, settings, now)
     if not decision.allowed:
         return decision
-    if (refusal := refused_by_settings(event, value, settings)) is not None:
+    if (refusal := check_settings(event, value, settings)) is not None:
         return refusal
     resource, _, action = event.partition(":")
     if resource == "store" and caller is not None:
@@ -87,40 +95,43 @@ def enforce(user: object, event: str, value: Value, settings: EnforcementSetting
 
 
 def _create(event: str, value: Value, decision: Decision, settings: EnforcementSettings, now: float) -> Decision:
-    if claims_system(value.get("metadata")) or claims_system(payload_of(value).get("metadata")):
-        return deny(event, Code.RESERVED_METADATA)
+    if claims_system(value.get("metadata")) or claims_system(get_payload(value).get("metadata")):
+        return deny(event, ErrorCode.RESERVED_METADATA)
     clean_payload(value)
     clean_config(value)
     stamp_new(value, decision.stamp)
     if event == "crons:create":
-        authorize(value, now + settings.cron_max_age)
+        set_authorization(value, now + settings.cron_max_age)
     return decision
 
 
 def _update(
     event: str, value: Value, decision: Decision, caller: Caller, settings: EnforcementSettings, now: float
 ) -> Decision:
-    is_own = decision.filter == own(caller)
-    for holder in (value, payload_of(value)):
-        if (code := refuse_change(holder, caller, own_only=is_own)) is not None:
+    is_own = decision.filter == own_objects(caller)
+    for holder in (value, get_payload(value)):
+        if (code := check_change(holder, caller, own_only=is_own)) is not None:
             return deny(event, code)
     clean_payload(value)
     clean_config(value)
     if event == "crons:update" and is_own and "threads:create_run" in caller.rights:
-        renew(value, now + settings.cron_max_age)
+        extend_authorization(value, now + settings.cron_max_age)
     return decision
 
 
-def _carried_out(decision: Decision, allowed: Filter, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
+def _respond(decision: Decision, allowed: Filter, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
     """Answer the server: the filter, or the refusal; and tell whoever listens."""
-    if oidc.observer is not silent:
-        tell(oidc.observer, Decided(event=decision.event, allowed=decision.allowed, code=decision.code or ""))
+    if oidc.observer is not ignore_event:
+        notify_observer(
+            oidc.observer,
+            AuthorizationDecided(event=decision.event, allowed=decision.allowed, code=decision.code or ""),
+        )
     if decision.allowed:
         return dict(allowed.where) if isinstance(allowed, Restriction) else None
-    denial = decision.denied()
-    if decision.code in (Code.PERMISSION_MISSING, Code.NO_PERMISSION_MAPS):
+    denial = decision.to_error()
+    if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # insufficient_scope starts a login in MCP clients: only where the provider's scope would really help.
-        denial.scope = oidc.scopes_that_yield(getattr(user, "issuer", None), decision.event)
+        denial.scope = oidc.scope_granting(getattr(user, "issuer", None), decision.event)
     denial.issuer, denial.user = str(getattr(user, "issuer", "")), pseudonym(str(getattr(user, "identity", "")))
     log_refusal(denial, decision.event)
-    raise from_handler(denial.challenge())
+    raise handler_error(denial.challenge())

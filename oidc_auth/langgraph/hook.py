@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from ..errors import FORBIDDEN, MEANINGS, Challenge, Code, ServerNotSupportedError, TokenError, UpstreamError
-from ..observe import logger, trace
-from .replies import from_authenticate
+from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
+from ..observability import format_trace, logger
+from .http_errors import authenticate_error
 from .server_context import prepare_server, reset_server_context
 from .server_version import check_installed_server
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from ..auth import OIDCAuth
-    from ..tokens.bearer import Headers
+    from ..authentication import OIDCAuth
+    from ..tokens.extract import Headers
 
     Authenticate = Callable[..., Awaitable[dict[str, Any]]]
 
 
-def hook(oidc: OIDCAuth) -> Authenticate:
+def build_hook(oidc: OIDCAuth) -> Authenticate:
     """Return the ``authenticate`` function; langgraph-api gives its arguments by name, Aegra the headers alone.
 
     Raises:
@@ -40,12 +40,12 @@ def hook(oidc: OIDCAuth) -> Authenticate:
             return caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and what led here may have seen the token.
-            raise from_authenticate(refusal.challenge()) from None
+            raise authenticate_error(refusal.challenge()) from None
         except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
-            reason = error.report() if isinstance(error, ServerNotSupportedError) else trace(error)
+            reason = error.report() if isinstance(error, ServerNotSupportedError) else format_trace(error)
             logger.error("authentication failed: %s", reason)
-            said = MEANINGS[Code.HANDLER_FAILED].says
-            raise from_authenticate(Challenge(status=FORBIDDEN, detail=said)) from None
+            said = ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message
+            raise authenticate_error(Challenge(status=FORBIDDEN, detail=said)) from None
 
     return authenticate
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Never, cast
 
 from langgraph_sdk import Auth
 
-from ..auth import OIDCAuth
-from ..config.raw import did_you_mean, kind_of
+from ..authentication import OIDCAuth
+from ..config.raw_document import did_you_mean, kind_of
 from ..errors import ConfigError, Problem
-from ..observe import logger
+from ..observability import logger
 from ..permissions.names import ALIASES, EVENTS
-from .handlers import deny_unknown, handler
-from .hook import hook
+from .handlers import build_handler, deny_unknown
+from .hook import build_hook
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -47,22 +47,22 @@ def protect(
     """
     oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
     theirs, instead = dict(also or {}), dict(replace or {})
-    if problems := [*_problems(theirs, "also"), *_problems(instead, "replace"), *_both(theirs, instead)]:
+    if problems := [*_problems(theirs, "also"), *_problems(instead, "replace"), *_check_overlap(theirs, instead)]:
         raise ConfigError(problems, source="protect()")
     auth = Auth()
-    auth.authenticate(hook(oidc))
+    auth.authenticate(build_hook(oidc))
     for event in EVENTS:
         resource, _, action = event.partition(":")
-        rule = instead.get(event) or handler(event, oidc, theirs.get(event))
+        rule = instead.get(event) or build_handler(event, oidc, theirs.get(event))
         auth.on(resources=resource, actions=action)(cast("Any", rule))
     auth.on(cast("Any", deny_unknown(oidc)))
     # A more specific handler would win over ours, silently: nothing more may be registered on this object.
-    auth.on = cast("Any", _Closed())
+    auth.on = cast("Any", _RegistrationClosed())
     return auth
 
 
-def authenticator(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
-    """Return the authenticate hook alone, for handlers of your own: ``auth.authenticate(authenticator(oidc))``.
+def authenticate_hook(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
+    """Return the authenticate hook alone, for handlers of your own: ``auth.authenticate(authenticate_hook(oidc))``.
 
     What you do not handle is then allowed by the server, and a line in its log says so: ``protect`` is the safe form.
 
@@ -70,29 +70,29 @@ def authenticator(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
         ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
     logger.warning("only the authenticate hook is ours: what your own handlers do not cover, the server allows")
-    return hook(oidc)
+    return build_hook(oidc)
 
 
-class _Closed:
+class _RegistrationClosed:
     """Stands where ``auth.on`` was: says where a rule of one's own belongs."""
 
     def __getattr__(self, name: str) -> Never:
-        raise _closed()
+        raise _registration_error()
 
     def __call__(self, *_args: object, **_kwargs: object) -> Never:
-        raise _closed()
+        raise _registration_error()
 
 
-def _closed() -> ConfigError:
+def _registration_error() -> ConfigError:
     message = "protect() has registered every handler: another one beside them would bypass it, or never run"
     return ConfigError(
-        [Problem("auth.on", message, "give it to protect(also={'threads:create_run': rule}) or replace=")]
+        [Problem("auth.on", message, "give it to protect(custom_rules={'threads:create_run': rule}) or replace=")]
     )
 
 
 def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCAuth:
     extra = {name: table for name, table in tables.items() if table is not None}
-    if faults := [*_odd_sources(sources)]:
+    if faults := [*_check_sources(sources)]:
         raise ConfigError(faults, source="protect()")
     whole = [source for source in sources if not _is_issuer(source)]
     if not whole:
@@ -106,13 +106,13 @@ def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCA
     return OIDCAuth.from_file(source) if isinstance(source, (str, os.PathLike)) else OIDCAuth.from_dict(source)
 
 
-def _odd_sources(sources: Sequence[object]) -> Iterator[Problem]:
-    cure = "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.generic(...))"
+def _check_sources(sources: Sequence[object]) -> Iterator[Problem]:
+    hint = "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.generic(...))"
     if not sources:
-        yield Problem("", "was given no configuration, and does not look for one", cure)
+        yield Problem("", "was given no configuration, and does not look for one", hint)
     for source in sources:
         if not isinstance(source, (OIDCAuth, str, os.PathLike, Mapping)):
-            yield Problem("", f"{kind_of(source)} is no configuration", cure)
+            yield Problem("", f"{kind_of(source)} is no configuration", hint)
 
 
 def _is_issuer(source: Source) -> bool:
@@ -121,7 +121,9 @@ def _is_issuer(source: Source) -> bool:
 
 
 def _problems(rules: Mapping[str, Rule], where: str) -> list[Problem]:
-    unknown = [Problem(f"{where}[{e!r}]", "there is no such event", _meant(e)) for e in rules if e not in EVENTS]
+    unknown = [
+        Problem(f"{where}[{e!r}]", "there is no such event", _suggest_event(e)) for e in rules if e not in EVENTS
+    ]
     sync = [
         Problem(f"{where}[{event!r}]", "is not an async function", "write 'async def rule(ctx, value)'")
         for event, rule in rules.items()
@@ -130,13 +132,17 @@ def _problems(rules: Mapping[str, Rule], where: str) -> list[Problem]:
     return unknown + sync
 
 
-def _meant(event: str) -> str:
+def _suggest_event(event: str) -> str:
     return f"did you mean {ALIASES[event]!r}?" if event in ALIASES else did_you_mean(event, EVENTS)
 
 
-def _both(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
+def _check_overlap(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
     return [
-        Problem(f"also[{event!r}]", "ours is replaced for this event, so nothing runs before it", "keep one of the two")
+        Problem(
+            f"custom_rules[{event!r}]",
+            "ours is replaced for this event, so nothing runs before it",
+            "keep one of the two",
+        )
         for event in also
         if event in replace
     ]

@@ -18,7 +18,7 @@ from operator import attrgetter
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
-from ..errors import Code, ServerNotSupportedError
+from ..errors import ErrorCode, ServerNotSupportedError
 from .server_version import installed_server
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _find(module: str, path: str, kind: type[T]) -> T:
     if isinstance(found, kind):
         return found
     raise ServerNotSupportedError(
-        Code.SERVER_NOT_COMPATIBLE,
+        ErrorCode.SERVER_NOT_COMPATIBLE,
         expected=f"{module}.{path} ({kind.__name__})",
         found=f"none in langgraph-api {installed_server() or '(unknown version)'}",
     )

@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from packaging.version import InvalidVersion, Version
 
-from ..errors import Code, ServerNotSupportedError
+from ..errors import ErrorCode, ServerNotSupportedError
 
 SERVER = "langgraph-api"
 
@@ -32,10 +32,10 @@ def check_server_version(found: str) -> None:
     """Raise ServerNotSupportedError if a server of this version is not supported."""
     if is_older(found, OLDEST_SERVER):
         raise ServerNotSupportedError(
-            Code.SERVER_VERSION_NOT_SUPPORTED,
+            ErrorCode.SERVER_VERSION_NOT_SUPPORTED,
             expected=f"{SERVER} {OLDEST_SERVER} or newer",
             found=f"{SERVER} {found}",
-            cure=f"pip install '{SERVER}>={OLDEST_SERVER}'",
+            hint=f"pip install '{SERVER}>={OLDEST_SERVER}'",
         )
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from langgraph_sdk.auth.types import StudioUser
 
-from ..errors import Code
-from ..permissions.decide import Decision, deny
+from ..errors import ErrorCode
+from ..permissions.decision import Decision, deny
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,12 @@ def refuse_expired(user: object, event: str, now: float, leeway_of: Callable[[ob
     expires_at: object = getattr(user, "expires_at", None)
     leeway = leeway_of(getattr(user, "issuer", None))
     if not isinstance(expires_at, (int, float)):
-        return deny(event, Code.EXPIRED, expected="expires_at", found="none")
+        return deny(event, ErrorCode.TOKEN_EXPIRED, expected="expires_at", found="none")
     if now < expires_at + leeway:
         return None
-    return deny(event, Code.EXPIRED, expected=f"leeway {leeway:g} s", found=f"{now - expires_at:.1f} s past expires_at")
+    return deny(
+        event,
+        ErrorCode.TOKEN_EXPIRED,
+        expected=f"leeway {leeway:g} s",
+        found=f"{now - expires_at:.1f} s past expires_at",
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, cast
 
-from ..permissions.caller import LABEL_LENGTH, Caller, label_of
+from ..permissions.caller import LABEL_LENGTH, Caller, make_store_label
 from ..permissions.names import Reach
 
 _LABEL = re.compile(rf"[0-9a-f]{{{LABEL_LENGTH}}}")
@@ -20,9 +20,11 @@ def scope_namespace(value: dict[str, Any], caller: Caller, reach: Reach) -> None
     """
     parts = _parts(value.get("namespace"))
     first = parts[0] if parts else None
-    label = label_of(caller.identity, caller.tenancy)
-    anybodys = reach is Reach.ALL and isinstance(first, str) and (first == WILDCARD or bool(_LABEL.fullmatch(first)))
-    value["namespace"] = parts if first == label or anybodys else (label, *parts)
+    label = make_store_label(caller.identity, caller.tenancy)
+    is_any_label = (
+        reach is Reach.ALL and isinstance(first, str) and (first == WILDCARD or bool(_LABEL.fullmatch(first)))
+    )
+    value["namespace"] = parts if first == label or is_any_label else (label, *parts)
 
 
 def _parts(namespace: object) -> tuple[object, ...]:

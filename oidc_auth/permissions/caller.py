@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..json_values import is_list, is_object
-from .names import NAMES, NameUnknownError, Reach, spelled, split_reach
+from .names import NAMES, Reach, UnknownPermissionError, format_permission, split_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +40,8 @@ class Caller:
         identity: the name that owns objects, prefix included.
         issuer: the ``iss`` that vouches for it.
         display_name: a name for people.
-        expires_at: until when the token is accepted (``exp``, or earlier where ``max_age`` ends first; without leeway),
+        expires_at: until when the token is accepted (``exp``, or earlier where ``max_token_age`` ends first; without
+            leeway),
             in seconds since the epoch.
         rights: each name the caller holds, and how far it reaches.
         tenancy: the tenant rule, or None where the issuer knows no tenants.
@@ -64,7 +65,7 @@ class Caller:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        wider = (spelled(name, reach) for name, reach in self.rights.items() if reach is not Reach.OWN)
+        wider = (format_permission(name, reach) for name, reach in self.rights.items() if reach is not Reach.OWN)
         return tuple(sorted({*self.rights, *wider}))
 
     def user(self) -> dict[str, Any]:
@@ -80,7 +81,7 @@ class Caller:
             "issuer": self.issuer,
             "expires_at": int(self.expires_at),
             "graphs": None if self.graphs is None else sorted(self.graphs),
-            "claims": _copied(self.claims),
+            "claims": _copy_json(self.claims),
             **tenant_fields(self.tenancy),
         }
 
@@ -134,24 +135,24 @@ def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
     for permission in permissions:
         try:
             name, reach = split_reach(permission)
-        except NameUnknownError:
+        except UnknownPermissionError:
             continue
         if name in NAMES:
             rights[name] = max(reach, rights.get(name, Reach.OWN))
     return rights
 
 
-def _copied(value: object) -> object:
+def _copy_json(value: object) -> object:
     """Return a JSON value made of new containers."""
     if is_object(value):
-        return {key: _copied(member) for key, member in value.items()}
+        return {key: _copy_json(member) for key, member in value.items()}
     if is_list(value):
-        return [_copied(member) for member in value]
+        return [_copy_json(member) for member in value]
     return value
 
 
 @lru_cache(maxsize=1024)
-def label_of(identity: str, tenancy: Tenancy | None) -> str:
+def make_store_label(identity: str, tenancy: Tenancy | None) -> str:
     """Return the store label of one identity in one tenant: the first part of every namespace they own.
 
     A digest: every length and alphabet of identities is safe in it (LIKE wildcards, dots, prefixes of each other).
@@ -159,10 +160,10 @@ def label_of(identity: str, tenancy: Tenancy | None) -> str:
     for tenant and then identity, the length in 8 big-endian bytes and the UTF-8 bytes; no tenant: length 2^64-1.
     """
     tenant = None if tenancy is None else tenancy.tenant
-    return hashlib.sha256(_measured(tenant) + _measured(identity)).hexdigest()[:LABEL_LENGTH]
+    return hashlib.sha256(_length_prefixed(tenant) + _length_prefixed(identity)).hexdigest()[:LABEL_LENGTH]
 
 
-def _measured(text: str | None) -> bytes:
+def _length_prefixed(text: str | None) -> bytes:
     if text is None:
         return _NO_TENANT
     raw = text.encode("utf-8")
@@ -194,7 +195,7 @@ def store_label(user: object) -> str:
     if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user):
         # The label without a tenant is the same for everybody of that identity: it must not be a fallback.
         raise TypeError("store_label: expected a user with tenant, or with has_tenants=False; found neither")
-    return label_of(identity, Tenancy(tenant) if isinstance(tenant, str) else None)
+    return make_store_label(identity, Tenancy(tenant) if isinstance(tenant, str) else None)
 
 
 def _is_studio(user: object) -> bool:

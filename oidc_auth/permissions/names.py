@@ -40,7 +40,7 @@ IMPLIES: Mapping[str, tuple[str, ...]] = {
 
 GROUPS: tuple[str, ...] = tuple(name for name in IMPLIES if name not in EVENTS)
 NAMES: frozenset[str] = frozenset(EVENTS) | frozenset(GROUPS)
-"""Every name that a grant may give: the 21 permissions and the groups."""
+"""Every name that a permission map may give: the 21 permissions and the groups."""
 
 ALIASES: Mapping[str, str] = {"runs:create": "threads:create_run"}
 """Names people look for; understood in a configuration, never emitted: there is no resource ``runs``."""
@@ -55,27 +55,27 @@ class Reach(IntEnum):
 
 
 SUFFIXES: Mapping[str, Reach] = {"": Reach.OWN, "tenant": Reach.TENANT, "all": Reach.ALL}
-_SPELLED: Mapping[Reach, str] = {Reach.OWN: "", Reach.TENANT: "@tenant", Reach.ALL: "@all"}
+_REACH_SUFFIXES: Mapping[Reach, str] = {Reach.OWN: "", Reach.TENANT: "@tenant", Reach.ALL: "@all"}
 
 
-class NameUnknownError(ValueError):
+class UnknownPermissionError(ValueError):
     """Not a permission, a group or a pattern over them."""
 
 
-def spelled(name: str, reach: Reach) -> str:
+def format_permission(name: str, reach: Reach) -> str:
     """Return a right as it is written: ``threads:read@tenant``."""
-    return name + _SPELLED[reach]
+    return name + _REACH_SUFFIXES[reach]
 
 
 def split_reach(text: str) -> tuple[str, Reach]:
     """Return the name and how far it reaches.
 
     Raises:
-        NameUnknownError: the part after ``@`` is none of ``tenant`` and ``all``.
+        UnknownPermissionError: the part after ``@`` is none of ``tenant`` and ``all``.
     """
     name, at, suffix = text.partition("@")
     if suffix not in SUFFIXES or bool(at) != bool(suffix):
-        raise NameUnknownError(
+        raise UnknownPermissionError(
             f"unknown reach '@{suffix}': own is written without one, the others are @tenant and @all"
         )
     return name, SUFFIXES[suffix]
@@ -87,7 +87,7 @@ def expand(pattern: str) -> frozenset[str]:
     ``*`` is all, ``threads:*`` all of a resource, ``*:read`` and ``*:write`` the groups of that name. No implied names.
 
     Raises:
-        NameUnknownError: it covers nothing.
+        UnknownPermissionError: it covers nothing.
     """
     if pattern == "*":
         return NAMES
@@ -98,7 +98,7 @@ def expand(pattern: str) -> frozenset[str]:
         return frozenset(name for name in NAMES if name.startswith(f"{resource}:"))
     name = ALIASES.get(pattern, pattern)
     if name not in NAMES:
-        raise NameUnknownError(f"unknown permission {pattern!r}")
+        raise UnknownPermissionError(f"unknown permission {pattern!r}")
     return frozenset({name})
 
 
@@ -114,16 +114,16 @@ def closure(name: str, reach: Reach) -> dict[str, Reach]:
     while waiting:
         current = waiting.pop()
         within = current.startswith(f"{resource}:")
-        implied[current] = capped(current, reach) if within else Reach.OWN
+        implied[current] = clamp_reach(current, reach) if within else Reach.OWN
         waiting += [after for after in IMPLIES.get(current, ()) if after not in implied]
     return implied
 
 
-def capped(name: str, reach: Reach) -> Reach:
+def clamp_reach(name: str, reach: Reach) -> Reach:
     """Return how far a right can reach: a store is one's own or everybody's."""
     return Reach.OWN if reach is Reach.TENANT and name.startswith("store:") else reach
 
 
-def includes(event: str) -> tuple[str, ...]:
+def names_including(event: str) -> tuple[str, ...]:
     """Return the names that imply an event, for the message that it is missing: ``threads:write includes it``."""
     return tuple(name for name in IMPLIES if name != event and event in closure(name, Reach.OWN))

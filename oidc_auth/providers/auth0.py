@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import IssuerForm, Parameter, Provider, SampleToken, Setup, Sourced, TokenRules
 from .starter_maps import ACCEPTED_PERMISSIONS
@@ -12,7 +12,7 @@ from .starter_maps import ACCEPTED_PERMISSIONS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://auth0.com/docs/secure/tokens/access-tokens/access-token-profiles"
 
@@ -34,13 +34,13 @@ PROVIDER = Provider(
         suffix="/",
     ),
     tokens=TokenRules(
-        grants=Sourced(({"claim": "permissions"}, {"claim": "scope"}), f"{DOCS}: scope; RBAC adds permissions")
+        permission_maps=Sourced(({"claim": "permissions"}, {"claim": "scope"}), f"{DOCS}: scope; RBAC adds permissions")
     ),
     hints={
-        Code.SEGMENTS_WRONG: "Auth0: the client did not send audience=<your API id>, or JSON Web Encryption is on for "
-        "the API.",
-        Code.ALGORITHM_REFUSED: "Auth0: the signing algorithm of an API is fixed; create the API again with RS256.",
-        Code.AUDIENCE_MISMATCH: "Auth0: let the client send audience=<your API id> (APIs > Settings > Identifier).",
+        ErrorCode.TOKEN_MALFORMED: "Auth0: the client did not send audience=<your API id>, or JSON Web Encryption is "
+        "on for the API.",
+        ErrorCode.ALG_NOT_ALLOWED: "Auth0: the signing algorithm of an API is fixed; create the API again with RS256.",
+        ErrorCode.AUDIENCE_MISMATCH: "Auth0: send audience=<your API id> (APIs > Settings > Identifier).",
     },
     setup=Setup(
         address="the tenant's domain",
@@ -58,7 +58,7 @@ PROVIDER = Provider(
             ),
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "permissions"                      # of the API, by RBAC
 {ACCEPTED_PERMISSIONS}""",
     ),
@@ -75,12 +75,14 @@ claim = "permissions"                      # of the API, by RBAC
 )
 
 
-def auth0(domain: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def auth0(
+    domain: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for an Auth0 tenant, such as ``acme.eu.auth0.com``.
 
     ``audience`` is the API's identifier.
     """
-    return build_table("auth0", {"domain": domain, "audience": audience}, grants, settings)
+    return build_table("auth0", {"domain": domain, "audience": audience}, permission_map, settings)
 
 
 def sample_claims(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import AudienceForm, IssuerForm, Parameter, Provider, SampleToken, Setup, Sourced, TokenRules
 from .starter_maps import ROLES
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://docs.goauthentik.io/add-secure-apps/providers/oauth2/"
 
@@ -36,13 +36,13 @@ PROVIDER = Provider(
     ),
     tokens=TokenRules(
         settings={"display_name": Sourced("preferred_username", f"{DOCS}: the scope profile")},
-        grants=Sourced(({"claim": "scope"},), f"{DOCS}: scope"),
+        permission_maps=Sourced(({"claim": "scope"},), f"{DOCS}: scope"),
         audience=AudienceForm(issuers=r".*/application/o/[^/]+/$", pattern=r".*", is_client_id=True),
     ),
     hints={
-        Code.SEGMENTS_WRONG: "authentik: clear the provider's encryption key.",
-        Code.ALGORITHM_REFUSED: "authentik: choose a signing key for the provider. Without one, it signs with HS256.",
-        Code.AUDIENCE_MISMATCH: "authentik: audience is the Client ID of the provider that issued the token.",
+        ErrorCode.TOKEN_MALFORMED: "authentik: clear the provider's encryption key.",
+        ErrorCode.ALG_NOT_ALLOWED: "authentik: choose a signing key for the provider. The default is HS256.",
+        ErrorCode.AUDIENCE_MISMATCH: "authentik: audience is the Client ID of the provider that issued the token.",
     },
     setup=Setup(
         address="of the provider, .../application/o/<slug>",
@@ -62,7 +62,7 @@ PROVIDER = Provider(
             ),
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "groups"
 values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
 {ROLES}""",
@@ -87,10 +87,12 @@ values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
 )
 
 
-def authentik(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def authentik(
+    url: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for a provider of authentik: ``https://auth.acme.com/application/o/<slug>/``.
 
     ``audience`` is its client id. Set its subject mode to the user's id, because e-mail addresses and names can be
     reassigned.
     """
-    return build_table("authentik", {"url": url, "audience": audience}, grants, settings)
+    return build_table("authentik", {"url": url, "audience": audience}, permission_map, settings)

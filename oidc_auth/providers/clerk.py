@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
     IssuerForm,
@@ -21,7 +21,7 @@ from .record import (
 from .starter_maps import TENANT_ROLES
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://clerk.com/docs/guides/sessions/session-tokens"
 PENDING_HINT = "Clerk: this session has tasks left, such as choosing an organization: let the user finish signing in."
@@ -47,7 +47,7 @@ PROVIDER = Provider(
     ),
     tokens=TokenRules(
         settings={
-            "jwks_url": Sourced(
+            "jwks_uri": Sourced(
                 "{issuer}/.well-known/jwks.json", "https://clerk.com/docs/backend-requests/manual-jwt: the public key"
             ),
             "tenant": Sourced("o.id", f"{DOCS}: o.id, the active organization"),
@@ -58,18 +58,20 @@ PROVIDER = Provider(
     ),
     mistakes=(
         Mistake(
-            code=Code.TOKEN_KIND_REFUSED, matches=lambda token: token.claims.get("sts") == "pending", hint=PENDING_HINT
+            code=ErrorCode.TOKEN_USE_NOT_ALLOWED,
+            matches=lambda token: token.claims.get("sts") == "pending",
+            hint=PENDING_HINT,
         ),
         Mistake(
-            code=Code.CLIENT_REFUSED,
+            code=ErrorCode.CLIENT_NOT_ALLOWED,
             matches=lambda token: token.missing == "azp",
             hint=ORIGIN_HINT,
             own_issuer=True,
         ),
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "Clerk: session tokens have no aud. Replace audience with client_claim on azp and a "
-        "[issuer.require] table.",
+        ErrorCode.AUDIENCE_MISMATCH: "Clerk: session tokens have no aud. Replace audience with client_claim on azp and "
+        "a [issuer.require] table.",
     },
     setup=Setup(
         address="the Frontend API URL",
@@ -83,7 +85,7 @@ PROVIDER = Provider(
             "Organizations > Roles: the permission map reads their keys (o.rol).",
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "o.rol"                            # the role in the active organization, without org:
 values = {{ member = ["user"], admin = ["admin"] }}
 {TENANT_ROLES}""",
@@ -116,10 +118,10 @@ values = {{ member = ["user"], admin = ["admin"] }}
 
 
 def clerk(
-    url: str, *, audience: Audience | None = None, grants: Grants | None = None, **settings: object
+    url: str, *, audience: Audience | None = None, permission_map: PermissionMaps | None = None, **settings: object
 ) -> dict[str, Any]:
     """Return the mapping for a Clerk instance, by its Frontend API URL: ``https://clerk.acme.com``.
 
     Session tokens have no audience. Give ``client_claim`` on ``azp``, the application's origin, and ``require``.
     """
-    return build_table("clerk", {"url": url, "audience": audience}, grants, settings)
+    return build_table("clerk", {"url": url, "audience": audience}, permission_map, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
     IssuerForm,
@@ -23,7 +23,7 @@ from .starter_maps import ROLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html"
 
@@ -56,12 +56,12 @@ PROVIDER = Provider(
     ),
     mistakes=(
         Mistake(
-            code=Code.AUDIENCE_MISMATCH,
+            code=ErrorCode.AUDIENCE_MISMATCH,
             matches=lambda token: token.claims.get("aud") is None and token.claims.get("token_use") == "access",
             hint="Cognito access tokens carry client_id instead of aud: use client_claim and a scope prefix.",
         ),
         Mistake(
-            code=Code.REQUIREMENT_UNMET,
+            code=ErrorCode.REQUIREMENT_NOT_MET,
             matches=lambda token: token.claims.get("scope") == "aws.cognito.signin.user.admin",
             hint="Cognito: sign-in by the API (InitiateAuth) gives no scope of a resource server. Let a Pre token "
             "generation trigger add one, or sign in through the hosted pages with such a scope.",
@@ -69,8 +69,8 @@ PROVIDER = Provider(
         ),
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "Cognito: access tokens usually have no aud. Replace audience with client_claim and a "
-        "scope prefix.",
+        ErrorCode.AUDIENCE_MISMATCH: "Cognito: access tokens have no aud. Replace audience with client_claim and "
+        "a scope prefix.",
     },
     setup=Setup(
         address="of the user pool",
@@ -91,12 +91,12 @@ PROVIDER = Provider(
             "User management > Groups: agent-users and agent-admins.",
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "scope"
 strip_prefix = "agents/"                   # the resource server's identifier; tokens without such a scope are refused
 accept = ["threads:read", "threads:write"]
 
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "cognito:groups"
 values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
 {ROLES}""",
@@ -123,7 +123,7 @@ values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
     ),
     notes=(
         "Its access tokens have no audience. `client_claim` names the clients. What binds a token to this API is a",
-        "scope of its resource server, by the `strip_prefix` of the grants on `scope`: a token without one is refused,",
+        "scope of its resource server, by the `strip_prefix` of the maps on `scope`: a token without one is refused,",
         "even if it has groups. Sign-in by the API (InitiateAuth) gives only `aws.cognito.signin.user.admin`: let a",
         "Pre token generation trigger add a scope. Your own `[issuer.require]` replaces the scope.",
         "",
@@ -136,15 +136,18 @@ def cognito(
     user_pool: str,
     *,
     audience: Audience | None = None,
-    grants: Grants | None = None,
+    permission_map: PermissionMaps | None = None,
     **settings: object,
 ) -> dict[str, Any]:
     """Return the mapping for an Amazon Cognito user pool.
 
-    Its access tokens have no audience. Give ``client_claim``, and a grant on ``scope`` with ``strip_prefix``: the
+    Its access tokens have no audience. Give ``client_claim``, and a permission map on ``scope`` with ``strip_prefix``:
+    the
     resource server's identifier and a slash. A token without such a scope is refused.
     """
-    return build_table("cognito", {"region": region, "user_pool": user_pool, "audience": audience}, grants, settings)
+    return build_table(
+        "cognito", {"region": region, "user_pool": user_pool, "audience": audience}, permission_map, settings
+    )
 
 
 def sample_claims(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
     AudienceForm,
@@ -25,7 +25,7 @@ from .starter_maps import TENANT_ROLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference"
 GUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -51,7 +51,7 @@ AUDIENCE_HINT = (
 )
 KEY_HINT = (
     "Entra: an application with its own signing key (claims mapping, SAML certificate) has it under another address "
-    "only. Set jwks_url to the jwks_uri of the discovery document with ?appid=<the API's client ID> appended. "
+    "only. Set jwks_uri to the jwks_uri of the discovery document with ?appid=<the API's client ID> appended. "
     "Otherwise the token comes from another tenant or cloud."
 )
 IDENTITY_HINT = (
@@ -112,7 +112,7 @@ PROVIDER = Provider(
             "tenant": Sourced("tid", f"{DOCS}: tid"),
             "display_name": Sourced("name", f"{DOCS}: name, for display only"),
         },
-        grants=Sourced(
+        permission_maps=Sourced(
             ({"claim": "scp"}, {"claim": "roles"}), f"{DOCS}: scp for users, roles for applications and users"
         ),
         audience=AudienceForm(
@@ -131,17 +131,17 @@ PROVIDER = Provider(
         ),
     ),
     mistakes=(
-        Mistake(code=Code.ISSUER_UNKNOWN, matches=_is_external, hint=EXTERNAL_HINT),
-        Mistake(code=Code.ISSUER_UNKNOWN, matches=_same_tenant, hint=VERSION_HINT),
-        Mistake(code=Code.ISSUER_UNKNOWN, matches=_both_entra, hint=TENANT_HINT),
-        Mistake(code=Code.AUDIENCE_MISMATCH, matches=_is_graph, hint=GRAPH_HINT),
-        Mistake(code=Code.SIGNATURE_INVALID, matches=_is_graph, hint=GRAPH_HINT),
-        Mistake(code=Code.NO_PERMISSION_MAPS, matches=_omits_groups, hint=OVERAGE_HINT),
+        Mistake(code=ErrorCode.ISSUER_NOT_TRUSTED, matches=_is_external, hint=EXTERNAL_HINT),
+        Mistake(code=ErrorCode.ISSUER_NOT_TRUSTED, matches=_same_tenant, hint=VERSION_HINT),
+        Mistake(code=ErrorCode.ISSUER_NOT_TRUSTED, matches=_both_entra, hint=TENANT_HINT),
+        Mistake(code=ErrorCode.AUDIENCE_MISMATCH, matches=_is_graph, hint=GRAPH_HINT),
+        Mistake(code=ErrorCode.SIGNATURE_INVALID, matches=_is_graph, hint=GRAPH_HINT),
+        Mistake(code=ErrorCode.NO_PERMISSIONS, matches=_omits_groups, hint=OVERAGE_HINT),
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: AUDIENCE_HINT,
-        Code.KEY_UNKNOWN: KEY_HINT,
-        Code.IDENTITY_INVALID: IDENTITY_HINT,
+        ErrorCode.AUDIENCE_MISMATCH: AUDIENCE_HINT,
+        ErrorCode.KEY_NOT_FOUND: KEY_HINT,
+        ErrorCode.IDENTITY_INVALID: IDENTITY_HINT,
     },
     setup=Setup(
         address="the directory's tenant, by GUID",
@@ -165,7 +165,7 @@ PROVIDER = Provider(
             ),
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "roles"                            # app roles; groups are GUIDs, and are left out above 200
 values = {{ "Agent.User" = ["user"], "Agent.Admin" = ["admin"] }}
 {TENANT_ROLES}""",
@@ -197,13 +197,15 @@ values = {{ "Agent.User" = ["user"], "Agent.Admin" = ["admin"] }}
 )
 
 
-def entra(tenants: Audience, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def entra(
+    tenants: Audience, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for Microsoft Entra ID, with one tenant or several by GUID.
 
     ``audience`` is the API's client id. Tokens of version 1.0 are accepted only with
     ``aliases=["https://sts.windows.net/{tenantid}/"]``.
     """
-    return build_table("entra", {"tenants": tenants, "audience": audience}, grants, settings)
+    return build_table("entra", {"tenants": tenants, "audience": audience}, permission_map, settings)
 
 
 def sample_claims(

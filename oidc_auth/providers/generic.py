@@ -9,7 +9,7 @@ from .record import IssuerForm, Parameter, Provider, SampleToken, Setup, Sourced
 from .starter_maps import ACCEPTED_PERMISSIONS, ROLES
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 PROVIDER = Provider(
     name="generic",
@@ -27,7 +27,7 @@ PROVIDER = Provider(
         ),
     ),
     tokens=TokenRules(
-        grants=Sourced(
+        permission_maps=Sourced(
             ({"claim": "scope"}, {"claim": "scp"}), "RFC 9068 §2.2.3: scope; Okta, Entra and Hydra write scp"
         )
     ),
@@ -41,10 +41,10 @@ PROVIDER = Provider(
             "Let the client request this API: resource={audience} (RFC 8707), or the provider's audience parameter.",
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "scope"                            # scopes that are named like permissions are accepted as they are
 {ACCEPTED_PERMISSIONS}
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "roles"                            # maps values of this claim to the roles below
 values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 {ROLES}""",
@@ -56,9 +56,11 @@ values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 )
 
 
-def generic(issuer: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def generic(
+    issuer: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for any OpenID provider.
 
     ``issuer`` is spelled exactly as in the provider's discovery document.
     """
-    return build_table("generic", {"issuer": issuer, "audience": audience}, grants, settings)
+    return build_table("generic", {"issuer": issuer, "audience": audience}, permission_map, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
     IssuerForm,
@@ -19,7 +19,7 @@ from .record import (
 )
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://docs.github.com/actions/reference/openid-connect-reference"
 ISSUER = "https://token.actions.githubusercontent.com"
@@ -44,7 +44,7 @@ PROVIDER = Provider(
     ),
     mistakes=(
         Mistake(
-            code=Code.NO_PERMISSION_MAPS,
+            code=ErrorCode.NO_PERMISSIONS,
             matches=lambda token: "repository_id" in token.claims and "environment" not in token.claims,
             hint="the job names no environment, and the permission map of 'oidc-auth init' reads the claim "
             "environment: add environment: production to the job",
@@ -52,7 +52,7 @@ PROVIDER = Provider(
         ),
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "GitHub Actions: the job chooses the audience: core.getIDToken('<audience>').",
+        ErrorCode.AUDIENCE_MISMATCH: "GitHub Actions: the job chooses the audience: core.getIDToken('<audience>').",
     },
     setup=Setup(
         place="the workflow",
@@ -73,7 +73,7 @@ PROVIDER = Provider(
             "Let the job send that token: 'Authorization: Bearer ...'. It is an ID token. GitHub has no others.",
         ),
         permission_map="""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "environment"                      # of the job; GitHub enforces its protection rules
 values = { production = ["assistants:write@all", "threads:create_run"] }
 """,
@@ -104,12 +104,14 @@ values = { production = ["assistants:write@all", "threads:create_run"] }
 )
 
 
-def github_actions(*, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def github_actions(
+    *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for GitHub Actions.
 
     GitHub signs tokens for any repository: ``require`` must name yours.
     """
-    return build_table("github-actions", {"audience": audience}, grants, settings)
+    return build_table("github-actions", {"audience": audience}, permission_map, settings)
 
 
 def sample_claims(

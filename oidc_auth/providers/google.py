@@ -9,7 +9,7 @@ from .record import IssuerForm, Provider, PublicIssuer, RequiredOption, SampleTo
 from .starter_maps import EVERY_USER
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://developers.google.com/identity/openid-connect/openid-connect"
 ISSUER = "https://accounts.google.com"
@@ -23,7 +23,7 @@ PROVIDER = Provider(
     tokens=TokenRules(
         settings={
             "aliases": Sourced([OTHER_SPELLING], f"{DOCS}: iss has two spellings"),
-            "jwks_url": Sourced("https://www.googleapis.com/oauth2/v3/certs", f"{DOCS}: jwks_uri of discovery"),
+            "jwks_uri": Sourced("https://www.googleapis.com/oauth2/v3/certs", f"{DOCS}: jwks_uri of discovery"),
             "token_type": Sourced("id", f"{DOCS}: its access tokens are opaque"),
             "display_name": Sourced("email", f"{DOCS}: email"),
         },
@@ -67,9 +67,9 @@ PROVIDER = Provider(
 )
 
 
-def google(*, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def google(*, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object) -> dict[str, Any]:
     """Return the mapping for Google's ID tokens.
 
     ``audience`` is the client id. ``require`` names the accounts that may log in.
     """
-    return build_table("google", {"audience": audience}, grants, settings)
+    return build_table("google", {"audience": audience}, permission_map, settings)

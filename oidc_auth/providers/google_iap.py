@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import IssuerForm, Provider, SampleToken, Setup, Sourced, TokenRules
 from .starter_maps import EVERY_USER
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://cloud.google.com/iap/docs/signed-headers-howto"
 ISSUER = "https://cloud.google.com/iap"
@@ -23,13 +23,13 @@ PROVIDER = Provider(
     tokens=TokenRules(
         settings={
             "header": Sourced("x-goog-iap-jwt-assertion", f"{DOCS}: the header that IAP adds"),
-            "jwks_url": Sourced("https://www.gstatic.com/iap/verify/public_key-jwk", f"{DOCS}: keys as JWK"),
+            "jwks_uri": Sourced("https://www.gstatic.com/iap/verify/public_key-jwk", f"{DOCS}: keys as JWK"),
             "algorithms": Sourced(["ES256"], f"{DOCS}: alg"),
             "display_name": Sourced("email", f"{DOCS}: email"),
         }
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "Google IAP: copy the audience from Identity-Aware Proxy > the backend > Get JWT "
+        ErrorCode.AUDIENCE_MISMATCH: "Google IAP: copy the audience from Identity-Aware Proxy > the backend > Get JWT "
         "audience code: /projects/<number>/...",
     },
     setup=Setup(
@@ -61,6 +61,8 @@ PROVIDER = Provider(
 )
 
 
-def google_iap(*, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def google_iap(
+    *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for Google's Identity-Aware Proxy; ``audience`` is ``/projects/<number>/...``."""
-    return build_table("google-iap", {"audience": audience}, grants, settings)
+    return build_table("google-iap", {"audience": audience}, permission_map, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
     IssuerForm,
@@ -23,7 +23,7 @@ from .starter_maps import ROLES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://www.keycloak.org/securing-apps/oidc-layers"
 CAPTURED = "tokens of Keycloak 26.7, as captured"
@@ -85,27 +85,27 @@ PROVIDER = Provider(
     ),
     tokens=TokenRules(
         settings={"display_name": Sourced("preferred_username", CAPTURED)},
-        grants=Sourced(({"claim": "scope"},), CAPTURED),
+        permission_maps=Sourced(({"claim": "scope"},), CAPTURED),
         kinds=(TokenKind("typ", "ID", "id"), *(TokenKind("typ", value, value.lower()) for value in OTHER_TYPES)),
     ),
     mistakes=(
-        Mistake(code=Code.AUDIENCE_MISMATCH, matches=_is_lightweight, hint=LIGHTWEIGHT_HINT),
-        Mistake(code=Code.AUDIENCE_MISMATCH, matches=_lacks_mapper, hint=MAPPER_HINT),
+        Mistake(code=ErrorCode.AUDIENCE_MISMATCH, matches=_is_lightweight, hint=LIGHTWEIGHT_HINT),
+        Mistake(code=ErrorCode.AUDIENCE_MISMATCH, matches=_lacks_mapper, hint=MAPPER_HINT),
         Mistake(
-            code=Code.IDENTITY_INVALID,
+            code=ErrorCode.IDENTITY_INVALID,
             matches=lambda token: "azp" in token.claims and "sub" not in token.claims,
             hint=BASIC_HINT,
         ),
         Mistake(
-            code=Code.ALGORITHM_REFUSED,
+            code=ErrorCode.ALG_NOT_ALLOWED,
             matches=lambda token: token.claims.get("typ") in OTHER_TYPES,
             hint=OTHER_KIND_HINT,
         ),
         Mistake(
-            code=Code.ALGORITHM_REFUSED, matches=lambda token: token.claims.get("typ") == "Bearer", hint=SECRET_HINT
+            code=ErrorCode.ALG_NOT_ALLOWED, matches=lambda token: token.claims.get("typ") == "Bearer", hint=SECRET_HINT
         ),
     ),
-    hints={Code.AUDIENCE_MISMATCH: MAPPER_HINT},
+    hints={ErrorCode.AUDIENCE_MISMATCH: MAPPER_HINT},
     setup=Setup(
         address="the realm's address, as clients reach it",
         place="Keycloak's admin console",
@@ -119,7 +119,7 @@ PROVIDER = Provider(
             "Realm roles > Create role: agent-user and agent-admin. Assign them to users or groups.",
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "realm_access.roles"               # realm roles; those of a client: resource_access."<client>".roles
 values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 {ROLES}""",
@@ -139,13 +139,15 @@ values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 )
 
 
-def keycloak(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def keycloak(
+    url: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for a Keycloak realm, such as ``https://sso.acme.com/realms/acme``.
 
     ``audience`` is the client that represents this API. Each calling client needs an Audience mapper for it. Roles are
     in ``realm_access.roles`` and ``resource_access."<client>".roles``.
     """
-    return build_table("keycloak", {"url": url, "audience": audience}, grants, settings)
+    return build_table("keycloak", {"url": url, "audience": audience}, permission_map, settings)
 
 
 def sample_claims(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import IssuerForm, Parameter, Provider, SampleToken, Setup, Sourced, TokenRules
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/"
 
@@ -33,7 +33,7 @@ PROVIDER = Provider(
         settings={"display_name": Sourced(["kubernetes.io", "serviceaccount", "name"], f"{DOCS}: the name")}
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "Kubernetes: set the audience of the pod's projected volume (serviceAccountToken: "
+        ErrorCode.AUDIENCE_MISMATCH: "Kubernetes: set the audience of the pod's projected volume (serviceAccountToken: "
         "audience).",
     },
     setup=Setup(
@@ -55,7 +55,7 @@ PROVIDER = Provider(
             "Let the pod send the token from the volume: 'Authorization: Bearer ...'.",
         ),
         permission_map="""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "sub"
 values = { "system:serviceaccount:agents:worker" = ["threads:create_run"] }
 """,
@@ -76,9 +76,11 @@ values = { "system:serviceaccount:agents:worker" = ["threads:create_run"] }
 )
 
 
-def kubernetes(issuer: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def kubernetes(
+    issuer: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for a cluster's service accounts.
 
     Every pod can get a token for any audience: map ``sub``.
     """
-    return build_table("kubernetes", {"issuer": issuer, "audience": audience}, grants, settings)
+    return build_table("kubernetes", {"issuer": issuer, "audience": audience}, permission_map, settings)

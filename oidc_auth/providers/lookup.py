@@ -11,7 +11,7 @@ from .without_preset import PUBLIC_ISSUERS as OTHER_PUBLIC_ISSUERS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from ..codes import Code
+    from ..error_codes import ErrorCode
     from .record import Provider, PublicIssuer, RefusedToken, TenantTemplate
 
 GENERIC = "generic"
@@ -70,7 +70,7 @@ def identify_provider(preset: str, issuer: object) -> Provider | None:
     return named if named is not None and preset != GENERIC else recognize_issuer(issuer)
 
 
-def find_hint(code: Code, token: RefusedToken, provider: Provider | None) -> str:
+def find_hint(code: ErrorCode, token: RefusedToken, provider: Provider | None) -> str:
     """Return the hint of the first mistake that a refused token shows, or "".
 
     Args:
@@ -87,10 +87,10 @@ def find_hint(code: Code, token: RefusedToken, provider: Provider | None) -> str
     return ""
 
 
-def usual_causes(code: Code, providers: Iterable[Provider]) -> str:
+def usual_causes(code: ErrorCode, providers: Iterable[Provider]) -> str:
     """Return the usual causes of a refusal at these providers, as one text."""
     return " ".join(_causes(code, providers))
 
 
-def _causes(code: Code, providers: Iterable[Provider]) -> Iterator[str]:
+def _causes(code: ErrorCode, providers: Iterable[Provider]) -> Iterator[str]:
     yield from (each.hints[code] for each in providers if code in each.hints)

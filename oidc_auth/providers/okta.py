@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import IssuerForm, Mistake, Parameter, Provider, SampleToken, Setup, Sourced, TokenRules
 from .starter_maps import ROLES
@@ -12,7 +12,7 @@ from .starter_maps import ROLES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://developer.okta.com/docs/guides/validate-access-tokens/main/"
 ORG_SERVER_HINT = "A token of Okta's org authorization server, which only Okta can check: use the custom server."
@@ -44,18 +44,18 @@ PROVIDER = Provider(
             ),
             "display_name": Sourced("sub", f"{DOCS}: sub is the login name"),
         },
-        grants=Sourced(({"claim": "scp"},), f"{DOCS}: scp, a list"),
+        permission_maps=Sourced(({"claim": "scp"},), f"{DOCS}: scp, a list"),
         client_id=r"0oa[0-9A-Za-z]{17}",
     ),
     mistakes=(
         Mistake(
-            code=Code.ISSUER_UNKNOWN,
+            code=ErrorCode.ISSUER_NOT_TRUSTED,
             matches=lambda token: token.configured.startswith(f"{token.issuer.rstrip('/')}/oauth2/"),
             hint=ORG_SERVER_HINT,
         ),
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "Okta: audience is the Audience of the authorization server (Security > API > "
+        ErrorCode.AUDIENCE_MISMATCH: "Okta: audience is the Audience of the authorization server (Security > API > "
         "Authorization Servers > Settings), not a client id.",
     },
     setup=Setup(
@@ -70,7 +70,7 @@ PROVIDER = Provider(
             "Access Policies: add a policy that lets your client get tokens.",
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "groups"                           # the claim that you added to the access token
 values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
 {ROLES}""",
@@ -89,9 +89,11 @@ values = {{ agent-users = ["user"], agent-admins = ["admin"] }}
 )
 
 
-def okta(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def okta(
+    url: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for a custom authorization server of Okta: ``https://acme.okta.com/oauth2/default``."""
-    return build_table("okta", {"url": url, "audience": audience}, grants, settings)
+    return build_table("okta", {"url": url, "audience": audience}, permission_map, settings)
 
 
 def sample_claims(

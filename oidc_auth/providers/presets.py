@@ -3,7 +3,8 @@
 The mapping is not validated yet. You may change it, print it, or write it to a file. ``docs/providers.md`` lists what
 each preset sets.
 
-Every function takes ``audience``, this API's name (or several) in ``aud``. ``grants`` maps a claim to ``{value:
+Every function takes ``audience``, this API's name (or several) in ``aud``. ``permission_map`` maps a claim to
+``{value:
 [permission or role]}``, or to a list of permissions that are accepted as they are. All other keys of ``[[issuer]]`` are
 allowed too.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from ..codes import Code
+    from ..error_codes import ErrorCode
 
 
 class Sourced(NamedTuple):
@@ -19,7 +19,7 @@ class Sourced(NamedTuple):
     source: str
 
 
-NO_GRANTS = Sourced((), "its tokens carry no permission names of an API")
+NO_DEFAULT_MAPS = Sourced((), "its tokens carry no permission names of an API")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,7 @@ class TokenRules:
 
     Attributes:
         settings: Keys of ``[[issuer]]`` that fit these tokens.
-        grants: The claims that carry permission names, for the default permission maps.
+        permission_maps: The claims that carry permission names, for the default permission maps.
         kinds: Marks of tokens that are not access tokens.
         client_claim: The claim that names the client, for tokens without ``aud``; else "".
         client_id: A regular expression for client ids, which are not the audience of an API, or "".
@@ -207,7 +207,7 @@ class TokenRules:
     """
 
     settings: Mapping[str, Sourced] = field(default_factory=dict[str, Sourced])
-    grants: Sourced = NO_GRANTS
+    permission_maps: Sourced = NO_DEFAULT_MAPS
     kinds: tuple[TokenKind, ...] = ()
     client_claim: str = ""
     client_id: str = ""
@@ -251,7 +251,7 @@ class Mistake:
         own_issuer: Only tokens of an issuer that is known to be this provider's can show it.
     """
 
-    code: Code
+    code: ErrorCode
     matches: Callable[[RefusedToken], bool]
     hint: str
     own_issuer: bool = False
@@ -339,7 +339,7 @@ class Provider:
     issuer: IssuerForm
     tokens: TokenRules
     mistakes: tuple[Mistake, ...] = ()
-    hints: Mapping[Code, str] = field(default_factory=dict["Code", str])
+    hints: Mapping[ErrorCode, str] = field(default_factory=dict["ErrorCode", str])
     setup: Setup
     sample: SampleToken
     notes: tuple[str, ...] = ()

@@ -13,12 +13,12 @@ user = ["threads:write", "assistants:read", "crons:write", "store:write"]
 admin = ["user", "*@tenant"]
 """
 EVERY_USER = """
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "aud"                              # {everyone}
 values = { "{audience}" = ["user"] }
 
 # To give one account more permissions, map its number to the role admin.
-# [[issuer.grant]]
+# [[issuer.permission_map]]
 # claim = "sub"
 # values = { "<account>" = ["admin"] }
 

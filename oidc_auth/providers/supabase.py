@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import IssuerForm, Parameter, Provider, SampleToken, Setup, Sourced, TokenRules
 from .starter_maps import ROLES
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://supabase.com/docs/guides/auth/jwt-fields"
 
@@ -26,7 +26,7 @@ PROVIDER = Provider(
     tokens=TokenRules(
         settings={
             "audience": Sourced("authenticated", f"{DOCS}: aud"),
-            "jwks_url": Sourced(
+            "jwks_uri": Sourced(
                 "{issuer}/.well-known/jwks.json", "https://supabase.com/docs/guides/auth/signing-keys: its address"
             ),
             "require": Sourced(
@@ -37,7 +37,7 @@ PROVIDER = Provider(
         }
     ),
     hints={
-        Code.ALGORITHM_REFUSED: "Supabase: move from the legacy JWT secret to signing keys (Project Settings > JWT "
+        ErrorCode.ALG_NOT_ALLOWED: "Supabase: move from the legacy JWT secret to signing keys (Project Settings > JWT "
         "Keys).",
     },
     setup=Setup(
@@ -54,7 +54,7 @@ PROVIDER = Provider(
             ),
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "app_metadata.roles"
 values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 {ROLES}""",
@@ -77,10 +77,10 @@ values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 
 
 def supabase(
-    project: str, *, audience: Audience | None = None, grants: Grants | None = None, **settings: object
+    project: str, *, audience: Audience | None = None, permission_map: PermissionMaps | None = None, **settings: object
 ) -> dict[str, Any]:
     """Return the mapping for a Supabase project; anonymous users and API keys are refused.
 
     Map claims below ``app_metadata``. Users write their ``user_metadata`` themselves.
     """
-    return build_table("supabase", {"project": project, "audience": audience}, grants, settings)
+    return build_table("supabase", {"project": project, "audience": audience}, permission_map, settings)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import IssuerForm, Parameter, Provider, SampleToken, Setup, Sourced, TokenRules
 from .starter_maps import ACCEPTED_PERMISSIONS
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://workos.com/docs/reference/authkit/session-tokens"
 
@@ -29,13 +29,13 @@ PROVIDER = Provider(
     tokens=TokenRules(
         settings={
             "aliases": Sourced(["https://api.workos.com", "https://api.workos.com/"], f"{DOCS}: iss"),
-            "jwks_url": Sourced("https://api.workos.com/sso/jwks/{client_id}", f"{DOCS}: keys of one client"),
+            "jwks_uri": Sourced("https://api.workos.com/sso/jwks/{client_id}", f"{DOCS}: keys of one client"),
             "tenant": Sourced("org_id", f"{DOCS}: org_id"),
         },
-        grants=Sourced(({"claim": "permissions"},), f"{DOCS}: permissions"),
+        permission_maps=Sourced(({"claim": "permissions"},), f"{DOCS}: permissions"),
     ),
     hints={
-        Code.AUDIENCE_MISMATCH: "WorkOS: session tokens have no aud. Add it to the JWT template (Authentication > "
+        ErrorCode.AUDIENCE_MISMATCH: "WorkOS: session tokens have no aud. Add it to the JWT template (Authentication > "
         "Sessions).",
     },
     setup=Setup(
@@ -52,7 +52,7 @@ PROVIDER = Provider(
             ),
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "permissions"
 {ACCEPTED_PERMISSIONS}""",
     ),
@@ -73,7 +73,11 @@ claim = "permissions"
 
 
 def workos(
-    client_id: str, *, audience: Audience | None = None, grants: Grants | None = None, **settings: object
+    client_id: str,
+    *,
+    audience: Audience | None = None,
+    permission_map: PermissionMaps | None = None,
+    **settings: object,
 ) -> dict[str, Any]:
     """Return the mapping for a WorkOS AuthKit client; its JWT template must add an ``aud``."""
-    return build_table("workos", {"client_id": client_id, "audience": audience}, grants, settings)
+    return build_table("workos", {"client_id": client_id, "audience": audience}, permission_map, settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..codes import Code
+from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
     IssuerForm,
@@ -20,7 +20,7 @@ from .record import (
 from .starter_maps import ROLES
 
 if TYPE_CHECKING:
-    from .preset import Audience, Grants
+    from .preset import Audience, PermissionMaps
 
 DOCS = "https://zitadel.com/docs/apis/openidoauth/claims"
 SCOPES_DOCS = "https://zitadel.com/docs/apis/openidoauth/scopes"
@@ -52,7 +52,9 @@ PROVIDER = Provider(
             ),
             "tenant": Sourced("urn:zitadel:iam:user:resourceowner:id", f"{DOCS}: the user's organization"),
         },
-        grants=Sourced(({"claim": PROJECT_ROLES, "keys": True},), f"{DOCS}: an object, its keys are the roles"),
+        permission_maps=Sourced(
+            ({"claim": PROJECT_ROLES, "object_keys": True},), f"{DOCS}: an object, its keys are the roles"
+        ),
         roles=RoleClaim(
             pattern=r"urn:zitadel:iam:org:project(:[^:]+)?:roles",
             unqualified="holds the roles of the requesting client's project, which can be any project",
@@ -63,7 +65,7 @@ PROVIDER = Provider(
     ),
     mistakes=(
         Mistake(
-            code=Code.CLAIM_MISSING,
+            code=ErrorCode.CLAIM_MISSING,
             matches=lambda token: "urn:zitadel:iam:org:project:" in token.missing,
             hint="Zitadel: the token has no role of this project. Give the user a role (Projects > the project > "
             "Authorizations), turn on Assert Roles on Authentication (General), and let a client of another project "
@@ -71,15 +73,15 @@ PROVIDER = Provider(
             own_issuer=True,
         ),
         Mistake(
-            code=Code.CLAIM_MISSING,
+            code=ErrorCode.CLAIM_MISSING,
             matches=lambda token: token.missing == "jti",
             hint="Zitadel: ID tokens have no jti. Send the access token, and set the client's Auth Token Type to JWT.",
             own_issuer=True,
         ),
     ),
     hints={
-        Code.SEGMENTS_WRONG: "Zitadel: set the client's Auth Token Type to JWT (Token Settings).",
-        Code.AUDIENCE_MISMATCH: "Zitadel: let the client request the scope "
+        ErrorCode.TOKEN_MALFORMED: "Zitadel: set the client's Auth Token Type to JWT (Token Settings).",
+        ErrorCode.AUDIENCE_MISMATCH: "Zitadel: let the client request the scope "
         "urn:zitadel:iam:org:project:id:<the project's id>:aud.",
     },
     setup=Setup(
@@ -105,9 +107,9 @@ PROVIDER = Provider(
             ),
         ),
         permission_map=f"""
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "urn:zitadel:iam:org:project:{{audience}}:roles"   # of this project; without its id: of the client's project
-keys = true                                # an object: its keys are the roles
+object_keys = true                                # an object: its keys are the roles
 values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 {ROLES}""",
     ),
@@ -125,7 +127,7 @@ values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
     ),
     notes=(
         "Roles are read from the claim with the project's own id. `urn:zitadel:iam:org:project:roles`, without it,",
-        "holds those of the client's own project, and any client may request this API's audience: a grant on it is",
+        "holds those of the client's own project, and any client may request this API's audience: a map on it is",
         "refused.",
         "",
         "A role also names the organizations in which it was given, which can be others than the user's own (a project",
@@ -136,10 +138,12 @@ values = {{ agent-user = ["user"], agent-admin = ["admin"] }}
 )
 
 
-def zitadel(url: str, *, audience: Audience, grants: Grants | None = None, **settings: object) -> dict[str, Any]:
+def zitadel(
+    url: str, *, audience: Audience, permission_map: PermissionMaps | None = None, **settings: object
+) -> dict[str, Any]:
     """Return the mapping for a Zitadel instance.
 
     ``audience`` is the project's id; otherwise also give ``project_id``. A role of this project is required. Your own
     grants read ``urn:zitadel:iam:org:project:<id>:roles``.
     """
-    return build_table("zitadel", {"url": url, "audience": audience}, grants, settings)
+    return build_table("zitadel", {"url": url, "audience": audience}, permission_map, settings)

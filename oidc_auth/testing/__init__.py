@@ -11,19 +11,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..providers import shapes
     from .clock import Clock
-    from .hostile import Hostile
+    from .invalid_tokens import InvalidToken
     from .issuer import Fault, LocalIssuer
     from .matrix import assert_matrix
 
-__all__ = ["Clock", "Fault", "Hostile", "LocalIssuer", "assert_matrix", "shapes"]
+__all__ = ["Clock", "Fault", "InvalidToken", "LocalIssuer", "assert_matrix", "shapes"]
 
-_HOMES = {"Clock": "clock", "Fault": "issuer", "Hostile": "hostile", "LocalIssuer": "issuer", "assert_matrix": "matrix"}
+_MODULES = {
+    "Clock": "clock",
+    "Fault": "issuer",
+    "InvalidToken": "invalid_tokens",
+    "LocalIssuer": "issuer",
+    "assert_matrix": "matrix",
+}
 
 
 def __getattr__(name: str) -> object:
     # On first use: every pytest run of an environment with this package imports the plugin, and should not pay for it.
     if name == "shapes":
         return import_module("..providers.shapes", __name__)
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

@@ -19,6 +19,6 @@ class Clock:
         """Return the time, in seconds since the epoch."""
         return self.now
 
-    def move(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.now += seconds

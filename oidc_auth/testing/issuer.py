@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from ..keys.discovery import WELL_KNOWN
 from ..keys.fetch import FetchError, Response
-from ..observe import logger
+from ..observability import logger
 from .signing import SigningKey, compact
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..auth import OIDCAuth
-from ..config.raw import did_you_mean
+from ..authentication import OIDCAuth
+from ..config.raw_document import did_you_mean
 from ..permissions.names import ACTIONS, EVENTS, Reach
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 NONE = "-"
 MARKS: Mapping[str, Reach | None] = {NONE: None, "own": Reach.OWN, "tenant": Reach.TENANT, "all": Reach.ALL}
-_SPELLED = {reach: mark for mark, reach in MARKS.items()}
+_REACH_MARKS = {reach: mark for mark, reach in MARKS.items()}
 
 
 class Difference(NamedTuple):
@@ -51,7 +51,7 @@ def assert_matrix(
         ValueError: the table or the configuration is wrong.
     """
     __tracebackhide__ = True  # pytest shows the user's line and the message, and none of this function
-    oidc = _authenticator(config)
+    oidc = _load_auth(config)
     names, expected = _read(table)
     if unknown := [name for name in names if name not in people]:
         raise ValueError(f"no claims of {', '.join(unknown)} in people{_suggestion(unknown[0], people)}")
@@ -60,7 +60,7 @@ def assert_matrix(
         raise AssertionError(_report(oidc.source, differences, given))
 
 
-def _authenticator(config: str | os.PathLike[str] | Mapping[str, Any] | OIDCAuth) -> OIDCAuth:
+def _load_auth(config: str | os.PathLike[str] | Mapping[str, Any] | OIDCAuth) -> OIDCAuth:
     if isinstance(config, OIDCAuth):
         return config
     return OIDCAuth.from_dict(config) if isinstance(config, Mapping) else OIDCAuth.from_file(config)
@@ -104,7 +104,7 @@ def _differences(
     for event, marks in expected.items():
         for person, mark in zip(people, marks, strict=True):
             why = given[person]
-            got = _SPELLED[None if why.refusal else why.rights.get(event)]
+            got = _REACH_MARKS[None if why.refusal else why.rights.get(event)]
             if got != mark:
                 yield Difference(event, person, mark, got)
 

@@ -11,7 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from .clock import Clock
-    from .hostile import Hostile
+    from .invalid_tokens import InvalidToken
     from .issuer import LocalIssuer
     from .signing import SigningKey
 
@@ -23,7 +23,7 @@ class TokenFactory(Protocol):
         self,
         subject: str = "alice",
         *,
-        hostile: Hostile | str | None = None,
+        invalid: InvalidToken | str | None = None,
         audience: str = "agents",
         **claims: Any,  # noqa: ANN401 - any claim
     ) -> str:
@@ -31,12 +31,12 @@ class TokenFactory(Protocol):
 
         Args:
             subject: ``sub``.
-            hostile: what is wrong with it: a ``Hostile`` or its name.
+            invalid: what is wrong with it: a ``InvalidToken`` or its name.
             audience: ``aud``.
-            **claims: as for ``LocalIssuer.token``: claims, and ``lifetime`` (seconds) for a token that is not hostile.
+            **claims: as for ``LocalIssuer.token``: claims, and ``lifetime`` (seconds) for a token that is not invalid.
 
         Raises:
-            ValueError: there is no such hostile token.
+            ValueError: there is no such invalid token.
         """
         ...
 
@@ -72,23 +72,23 @@ def oidc_token(local_issuer: LocalIssuer) -> TokenFactory:
     def make(
         subject: str = "alice",
         *,
-        hostile: Hostile | str | None = None,
+        invalid: InvalidToken | str | None = None,
         audience: str = "agents",
         **claims: Any,  # noqa: ANN401 - any claim
     ) -> str:
         __tracebackhide__ = True  # an unknown name is the test's mistake
-        if hostile is None:
+        if invalid is None:
             return local_issuer.token(subject, audience=audience, **claims)
-        return _hostile(hostile).token(local_issuer, subject, audience=audience, **claims)
+        return _invalid_token(invalid).token(local_issuer, subject, audience=audience, **claims)
 
     return make
 
 
-def _hostile(name: str) -> Hostile:
-    from .hostile import Hostile  # noqa: PLC0415 - see above
+def _invalid_token(name: str) -> InvalidToken:
+    from .invalid_tokens import InvalidToken  # noqa: PLC0415 - see above
 
     __tracebackhide__ = True
     try:
-        return Hostile(name)
+        return InvalidToken(name)
     except ValueError:
-        raise ValueError(f"unknown hostile token {name!r}; known are {', '.join(Hostile)}") from None
+        raise ValueError(f"unknown invalid token {name!r}; known are {', '.join(InvalidToken)}") from None

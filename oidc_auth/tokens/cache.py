@@ -9,8 +9,8 @@ from cachetools import LRUCache
 
 V = TypeVar("V")
 
-BEGIN = 128
-END = 43
+PREFIX_LENGTH = 128
+SUFFIX_LENGTH = 43
 """Characters of a text by which its entry is found: of a header, and the last 256 bits of a signature."""
 
 
@@ -20,7 +20,7 @@ class _Entry(NamedTuple, Generic[V]):
     value: V
 
 
-class SeenBefore(Generic[V]):
+class TokenCache(Generic[V]):
     """Values by text, each until its own time; the least recently used makes room. Of a text only a digest is kept.
 
     A hash of its two ends finds the entry, and the digest of the whole decides: what strangers send is hardly ever
@@ -32,11 +32,11 @@ class SeenBefore(Generic[V]):
 
     def __init__(self, entries: int) -> None:
         self._entries: LRUCache[int, _Entry[V]] = LRUCache(max(entries, 1))
-        self._keeps = entries > 0
+        self._enabled = entries > 0
 
     def get(self, text: str, now: float) -> V | None:
         """Return the value, unless its time has come."""
-        place = _place(text)
+        place = _slot(text)
         entry = self._entries.get(place)
         if entry is None or entry.digest != _digest(text):
             return None
@@ -47,16 +47,16 @@ class SeenBefore(Generic[V]):
 
     def put(self, text: str, value: V, until: float) -> None:
         """Keep a value until a time (seconds since the epoch)."""
-        if self._keeps:
-            self._entries[_place(text)] = _Entry(_digest(text), until, value)
+        if self._enabled:
+            self._entries[_slot(text)] = _Entry(_digest(text), until, value)
 
-    def forget(self, text: str) -> None:
+    def remove(self, text: str) -> None:
         """Drop a value that is no longer true."""
-        self._entries.pop(_place(text), None)
+        self._entries.pop(_slot(text), None)
 
 
-def _place(text: str) -> int:
-    return hash(text[:BEGIN] + text[-END:])
+def _slot(text: str) -> int:
+    return hash(text[:PREFIX_LENGTH] + text[-SUFFIX_LENGTH:])
 
 
 def _digest(text: str) -> bytes:

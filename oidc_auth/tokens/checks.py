@@ -10,13 +10,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard, TypeVar
 
-from ..errors import Code, TokenError
+from ..errors import ErrorCode, TokenError
 from ..json_values import is_list, is_object
 from ..keys.jwk import check_signature
-from ..keys.keyset import fitting_keys, known_keys, the_only_key
+from ..keys.key_set import find_keys, keys_for_algorithm, require_single_key
 from ..providers.lookup import TOKEN_KINDS
-from . import bearer, jws
-from .claim_path import MISSING, find, spell
+from . import extract, jws
+from .claim_path import MISSING, find_claim, format_path
 from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_KEY_ID = 256
-LATEST = 253_402_300_799
+MAX_TIMESTAMP = 253_402_300_799
 """The end of the year 9999, in seconds: a later time is no time but a mistake, or an attack on arithmetic."""
 
 ACCESS_TYPES = frozenset({"at+jwt", "jwt", ""})
@@ -49,7 +49,7 @@ _EXTENSIONS = frozenset({"crit", "b64", "zip"})
 class Stage(StrEnum):
     """Where on the road a rule stands."""
 
-    PRESENT = "present"
+    EXTRACT = "extract"
     PARSE = "parse"
     HEADER = "header"
     KEY = "key"
@@ -60,7 +60,7 @@ class Stage(StrEnum):
 class Check(NamedTuple):
     """One row: the code of its refusal, its stage, where the rule comes from, and the rule."""
 
-    code: Code
+    code: ErrorCode
     stage: Stage
     source: str
     rule: Callable[..., object]
@@ -70,25 +70,25 @@ def check_algorithm(header: Mapping[str, object], allowed: frozenset[str]) -> st
     """Return ``alg`` when it is allowed (RFC 8725 §3.1); ``none`` and HS* never are."""
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in allowed:
-        raise TokenError(Code.ALGORITHM_REFUSED, expected=_listed(allowed), found=shown(algorithm))
+        raise TokenError(ErrorCode.ALG_NOT_ALLOWED, expected=_listed(allowed), found=format_value(algorithm))
     return algorithm
 
 
-def check_critical(header: Mapping[str, object]) -> None:
+def check_crit(header: Mapping[str, object]) -> None:
     """Refuse extensions that must be understood, and unencoded payloads (RFC 7515 §4.1.11, RFC 7797 §7, RFC 7516)."""
     if not _EXTENSIONS.isdisjoint(header):
-        raise TokenError(Code.CRITICAL_HEADER_REFUSED, found=", ".join(sorted(_EXTENSIONS.intersection(header))))
+        raise TokenError(ErrorCode.CRIT_NOT_SUPPORTED, found=", ".join(sorted(_EXTENSIONS.intersection(header))))
 
 
-def check_key_id(header: Mapping[str, object]) -> str | None:
+def check_kid(header: Mapping[str, object]) -> str | None:
     """Return ``kid``, or None when there is none (RFC 7515 §4.1.4)."""
     kid = header.get("kid")
     if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= MAX_KEY_ID):
-        raise TokenError(Code.KEY_ID_INVALID)
+        raise TokenError(ErrorCode.KID_INVALID)
     return kid
 
 
-def check_type(header: Mapping[str, object], policy: TokenPolicy) -> None:
+def check_typ(header: Mapping[str, object], policy: TokenPolicy) -> None:
     """Refuse a header ``typ`` that no access token has (RFC 9068 §4, RFC 8725 §3.11), such as ``logout+jwt``."""
     named = header.get("typ", "")
     kind = named.lower().removeprefix("application/") if isinstance(named, str) else None
@@ -97,18 +97,18 @@ def check_type(header: Mapping[str, object], policy: TokenPolicy) -> None:
     else:
         allowed = frozenset({"at+jwt"}) if policy.strict_rfc9068 else ACCESS_TYPES
     if kind not in allowed:
-        raise TokenError(Code.TYPE_REFUSED, expected=_listed(allowed), found=shown(named))
+        raise TokenError(ErrorCode.TYP_NOT_ALLOWED, expected=_listed(allowed), found=format_value(named))
 
 
 def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
     """Return what is configured for ``iss``, compared exactly (RFC 8725 §3.8, OpenID Connect Core §3.1.3.7)."""
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or issuer not in issuers:
-        raise TokenError(Code.ISSUER_UNKNOWN, expected=_listed(frozenset(issuers)), found=shown(issuer))
+        raise TokenError(ErrorCode.ISSUER_NOT_TRUSTED, expected=_listed(frozenset(issuers)), found=format_value(issuer))
     return issuers[issuer]
 
 
-def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+def check_token_use(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
     del now
     kinds = _marked_kinds(claims)
@@ -118,9 +118,9 @@ def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) ->
     wanted = is_id or _is_unmarked(claims) if policy.token_type == "id" else not is_id
     if is_other or not wanted:
         marks = {name: claims.get(name) for name in TOKEN_KINDS}
-        found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
+        found = ", ".join(f"{name}={format_value(mark)}" for name, mark in marks.items() if mark is not None)
         found = next((name for name in (LOGOUT_EVENT, CODE_HASH) if name in claims), found)
-        raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found)
+        raise TokenError(ErrorCode.TOKEN_USE_NOT_ALLOWED, expected=f"an {policy.token_type} token", found=found)
 
 
 def _marked_kinds(claims: Mapping[str, object]) -> frozenset[str]:
@@ -147,7 +147,7 @@ def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float
     audience = claims.get("aud")
     named = _members(audience)
     if not _all_strings(named) or policy.audiences.isdisjoint(named):
-        raise TokenError(Code.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=shown(audience))
+        raise TokenError(ErrorCode.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=format_value(audience))
 
 
 def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
@@ -166,110 +166,116 @@ def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
         return
     allowed = policy.audiences | policy.authorized_parties
     if not isinstance(party, str) or party not in allowed:
-        raise TokenError(Code.AZP_NOT_ALLOWED, expected=f"azp in {_listed(allowed)}", found=shown(party))
+        raise TokenError(ErrorCode.AZP_NOT_ALLOWED, expected=f"azp in {_listed(allowed)}", found=format_value(party))
 
 
 def check_client(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token of a client that is not listed, where the provider sends no ``aud``."""
     del now
     if policy.client is not None:
-        _demand(policy.client, claims, Code.CLIENT_REFUSED)
+        _require_value(policy.client, claims, ErrorCode.CLIENT_NOT_ALLOWED)
 
 
 def check_expiry(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token without ``exp``, or past it (RFC 7519 §4.1.4)."""
-    expires = _time(claims, "exp", Code.EXPIRED)
+    expires = _time(claims, "exp", ErrorCode.TOKEN_EXPIRED)
     if expires is None:
-        raise TokenError(Code.EXPIRED, expected="a claim exp", found="none")
+        raise TokenError(ErrorCode.TOKEN_EXPIRED, expected="a claim exp", found="none")
     if now >= expires + policy.leeway:
-        raise TokenError(Code.EXPIRED, expected=f"leeway {policy.leeway:g} s", found=f"{now - expires:.1f} s past exp")
+        raise TokenError(
+            ErrorCode.TOKEN_EXPIRED, expected=f"leeway {policy.leeway:g} s", found=f"{now - expires:.1f} s past exp"
+        )
 
 
 def check_not_before(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token before its ``nbf`` (RFC 7519 §4.1.5)."""
-    starts = _time(claims, "nbf", Code.NOT_YET_VALID)
+    starts = _time(claims, "nbf", ErrorCode.TOKEN_NOT_YET_VALID)
     if starts is not None and now < starts - policy.leeway:
         raise TokenError(
-            Code.NOT_YET_VALID, expected=f"leeway {policy.leeway:g} s", found=f"{starts - now:.1f} s to nbf"
+            ErrorCode.TOKEN_NOT_YET_VALID, expected=f"leeway {policy.leeway:g} s", found=f"{starts - now:.1f} s to nbf"
         )
 
 
 def check_issued_at(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token that was issued in this host's future (RFC 7519 §4.1.6)."""
-    issued = _time(claims, "iat", Code.ISSUED_IN_FUTURE)
+    issued = _time(claims, "iat", ErrorCode.TOKEN_ISSUED_IN_FUTURE)
     if issued is not None and now < issued - policy.leeway:
         found = f"iat {issued - now:.1f} s in this host's future"
-        raise TokenError(Code.ISSUED_IN_FUTURE, expected=f"leeway {policy.leeway:g} s", found=found)
+        raise TokenError(ErrorCode.TOKEN_ISSUED_IN_FUTURE, expected=f"leeway {policy.leeway:g} s", found=found)
 
 
 def check_age(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that is older than ``max_age``, or does not say how old it is."""
-    if policy.max_age is None:
+    """Refuse a token that is older than ``max_token_age``, or does not say how old it is."""
+    if policy.max_token_age is None:
         return
-    issued = _time(claims, "iat", Code.TOO_OLD)
-    if issued is None or now >= issued + policy.max_age + policy.leeway:
+    issued = _time(claims, "iat", ErrorCode.TOKEN_TOO_OLD)
+    if issued is None or now >= issued + policy.max_token_age + policy.leeway:
         found = "no iat" if issued is None else f"{now - issued:.1f} s"
-        raise TokenError(Code.TOO_OLD, expected=f"an age of at most {policy.max_age:g} s", found=found)
+        raise TokenError(ErrorCode.TOKEN_TOO_OLD, expected=f"an age of at most {policy.max_token_age:g} s", found=found)
 
 
-def check_required(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+def check_required_claims(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token that lacks a claim the operator requires."""
     del now
     for path in policy.required_claims:
-        if find(claims, path) in (MISSING, None):
-            raise TokenError(Code.CLAIM_MISSING, expected=f"a claim {spell(path)}", found="none")
+        if find_claim(claims, path) in (MISSING, None):
+            raise TokenError(ErrorCode.CLAIM_MISSING, expected=f"a claim {format_path(path)}", found="none")
 
 
-def check_party(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+def check_authorized_party(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token of a client that is not listed: ``azp``, or ``client_id`` (RFC 9068 §2.2)."""
     del now
     if not policy.authorized_parties:
         return
     party = claims.get("azp", claims.get("client_id"))
     if not isinstance(party, str) or party not in policy.authorized_parties:
-        raise TokenError(Code.PARTY_REFUSED, expected=_listed(policy.authorized_parties), found=shown(party))
+        raise TokenError(
+            ErrorCode.PARTY_NOT_ALLOWED, expected=_listed(policy.authorized_parties), found=format_value(party)
+        )
 
 
-def check_unbound(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+def check_not_bound(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a bound token as a plain bearer: its proof was not checked (RFC 7800 §3, RFC 9449 §7.1, RFC 8705 §3)."""
     del policy, now
     if "cnf" in claims:
-        raise TokenError(Code.TOKEN_BOUND, expected="a token without cnf")
+        raise TokenError(ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, expected="a token without cnf")
 
 
 def check_requirements(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token that does not meet each requirement; a missing claim meets none."""
     del now
     for requirement in policy.requirements:
-        _demand(requirement, claims, Code.REQUIREMENT_UNMET)
+        _require_value(requirement, claims, ErrorCode.REQUIREMENT_NOT_MET)
 
 
 def check_identity(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token that names nobody, or somebody the servers would take for themselves (RFC 7519 §4.1.2)."""
     del now
-    claim, value = named_identity(claims, policy)
+    claim, value = find_identity(claims, policy)
     if (fault := identity_fault(claim, value)) is not None:
-        raise TokenError(Code.IDENTITY_INVALID, expected=f"a string in {spell(claim.path)}", found=fault)
+        raise TokenError(ErrorCode.IDENTITY_INVALID, expected=f"a string in {format_path(claim.path)}", found=fault)
 
 
 def check_tenant(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a tenant that cannot be told apart from others: read as "none", two of them would become one."""
     del now
-    if policy.tenant is not None and named_tenant(claims, policy.tenant) is MISSING:
-        path = spell(policy.tenant.path)
+    if policy.tenant is not None and find_tenant(claims, policy.tenant) is MISSING:
+        path = format_path(policy.tenant.path)
         raise TokenError(
-            Code.TENANT_INVALID, expected=f"a string in {path}", found=shown(find(claims, policy.tenant.path))
+            ErrorCode.TENANT_INVALID,
+            expected=f"a string in {path}",
+            found=format_value(find_claim(claims, policy.tenant.path)),
         )
 
 
-def named_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
+def find_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
     """Return the tenant, None when the token has none, or ``MISSING`` when what it has cannot be used.
 
     A string, a list of one, or with ``keys`` an object of one key. An empty string is none, and so are two memberships
     without a choice.
     """
-    value = find(claims, rule.path)
-    if rule.keys and is_object(value):
+    value = find_claim(claims, rule.path)
+    if rule.object_keys and is_object(value):
         value = list(value)
     names = [] if value in (None, MISSING, "") else _members(value)
     if len(names) != 1:
@@ -279,10 +285,10 @@ def named_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
     return name if usable else MISSING
 
 
-def named_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[IdentityClaim, object]:
+def find_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[IdentityClaim, object]:
     """Return the first identity claim that is present, and its value: present but wrong never falls to the next."""
     for claim in policy.identities:
-        if (value := find(claims, claim.path)) is not MISSING:
+        if (value := find_claim(claims, claim.path)) is not MISSING:
             return claim, value
     return policy.identities[0], MISSING
 
@@ -298,20 +304,20 @@ def identity_fault(claim: IdentityClaim, value: object) -> str | None:
     identity = claim.prefix + value
     if len(identity) > MAX_IDENTITY:
         return f"more than {MAX_IDENTITY} characters"
-    if claim.taken and identity.startswith(claim.taken):
+    if claim.reserved_prefixes and identity.startswith(claim.reserved_prefixes):
         return "a value that begins with another identity_prefix"
     return f"the reserved name {value!r}" if identity in RESERVED_IDENTITIES else None
 
 
-def _demand(requirement: Requirement, claims: Mapping[str, object], code: Code) -> None:
-    value = find(claims, requirement.path)
-    if not meets(value, requirement):
-        path = spell(requirement.path)
+def _require_value(requirement: Requirement, claims: Mapping[str, object], code: ErrorCode) -> None:
+    value = find_claim(claims, requirement.path)
+    if not meets_requirement(value, requirement):
+        path = format_path(requirement.path)
         expected = f"{path} in {_listed(requirement.values)}"
-        raise TokenError(code, expected=expected, found=shown(value), cure=requirement.cure)
+        raise TokenError(code, expected=expected, found=format_value(value), hint=requirement.hint)
 
 
-def meets(value: object, requirement: Requirement) -> bool:
+def meets_requirement(value: object, requirement: Requirement) -> bool:
     """Tell whether a claim's value, or one of several, is one of those required; a missing claim meets nothing."""
     if isinstance(value, str) and is_scope(requirement.path):
         value = value.split(" ")
@@ -329,18 +335,18 @@ def _all_strings(values: list[object]) -> TypeGuard[list[str]]:
     return _ONLY_TEXT.issuperset(map(type, values))
 
 
-def _time(claims: Mapping[str, object], name: str, code: Code) -> float | None:
+def _time(claims: Mapping[str, object], name: str, code: ErrorCode) -> float | None:
     """Return a NumericDate (RFC 7519 §2), or None when the claim is absent; bool, text, null and infinities refuse."""
     value = claims.get(name, MISSING)
     if value is MISSING:
         return None
     # The comparison also refuses NaN and the infinities.
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -LATEST <= value <= LATEST:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -MAX_TIMESTAMP <= value <= MAX_TIMESTAMP:
         raise TokenError(code, expected=f"{name} as a number of seconds", found=type(value).__name__)
     return value
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a claim's value for an operator's message: bounded, and on one line whatever it holds."""
     if value is MISSING or value is None:
         return "none"
@@ -355,39 +361,39 @@ def _listed(values: Iterable[str]) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(Code.HEADER_REPEATED, Stage.PRESENT, "RFC 9110 §5.3", bearer.the_only_field),
-    Check(Code.TOKEN_MISSING, Stage.PRESENT, "RFC 6750 §3.1", bearer.a_credential),
-    Check(Code.TOKEN_TOO_LONG, Stage.PRESENT, "RFC 8725 §2.4", bearer.check_length),
-    Check(Code.HEADER_MALFORMED, Stage.PRESENT, "RFC 6750 §2.1", bearer.bearer_token),
-    Check(Code.SEGMENTS_WRONG, Stage.PARSE, "RFC 7515 §7.1", jws.split_token),
-    Check(Code.BASE64URL_INVALID, Stage.PARSE, "RFC 7515 §2", jws.decode_base64url),
-    Check(Code.JSON_INVALID, Stage.PARSE, "RFC 7519 §4", jws.parse_object),
-    Check(Code.ALGORITHM_REFUSED, Stage.HEADER, "RFC 8725 §3.1", check_algorithm),
-    Check(Code.CRITICAL_HEADER_REFUSED, Stage.HEADER, "RFC 7515 §4.1.11", check_critical),
-    Check(Code.KEY_ID_INVALID, Stage.HEADER, "RFC 7515 §4.1.4", check_key_id),
-    Check(Code.ISSUER_UNKNOWN, Stage.CLAIMS, "RFC 8725 §3.8", select_issuer),
-    Check(Code.TYPE_REFUSED, Stage.HEADER, "RFC 9068 §4", check_type),
-    Check(Code.KEY_UNKNOWN, Stage.KEY, "RFC 7515 §4.1.4", known_keys),
-    Check(Code.KEY_UNFIT, Stage.KEY, "RFC 8725 §3.1", fitting_keys),
-    Check(Code.KEY_AMBIGUOUS, Stage.KEY, "RFC 7515 §6", the_only_key),
-    Check(Code.TOKEN_KIND_REFUSED, Stage.CLAIMS, "RFC 8725 §3.12", check_kind),
-    Check(Code.AUDIENCE_MISMATCH, Stage.CLAIMS, "RFC 7519 §4.1.3", check_audience),
-    Check(Code.AZP_NOT_ALLOWED, Stage.CLAIMS, "OpenID Connect Core §3.1.3.7", check_azp),
-    Check(Code.CLIENT_REFUSED, Stage.CLAIMS, "RFC 9068 §2.2", check_client),
-    Check(Code.EXPIRED, Stage.CLAIMS, "RFC 7519 §4.1.4", check_expiry),
-    Check(Code.NOT_YET_VALID, Stage.CLAIMS, "RFC 7519 §4.1.5", check_not_before),
-    Check(Code.ISSUED_IN_FUTURE, Stage.CLAIMS, "RFC 7519 §4.1.6", check_issued_at),
-    Check(Code.TOO_OLD, Stage.CLAIMS, "the issuer's max_age", check_age),
-    Check(Code.CLAIM_MISSING, Stage.CLAIMS, "the issuer's required_claims", check_required),
-    Check(Code.PARTY_REFUSED, Stage.CLAIMS, "the issuer's authorized_parties", check_party),
-    Check(Code.TOKEN_BOUND, Stage.CLAIMS, "RFC 7800 §3", check_unbound),
-    Check(Code.REQUIREMENT_UNMET, Stage.CLAIMS, "the issuer's require", check_requirements),
-    Check(Code.IDENTITY_INVALID, Stage.CLAIMS, "RFC 7519 §4.1.2", check_identity),
-    Check(Code.TENANT_INVALID, Stage.CLAIMS, "the issuer's tenant", check_tenant),
-    Check(Code.SIGNATURE_INVALID, Stage.SIGNATURE, "RFC 7515 §5.2", check_signature),
+    Check(ErrorCode.HEADER_REPEATED, Stage.EXTRACT, "RFC 9110 §5.3", extract.require_single_header),
+    Check(ErrorCode.TOKEN_MISSING, Stage.EXTRACT, "RFC 6750 §3.1", extract.require_credential),
+    Check(ErrorCode.TOKEN_TOO_LONG, Stage.EXTRACT, "RFC 8725 §2.4", extract.check_length),
+    Check(ErrorCode.HEADER_MALFORMED, Stage.EXTRACT, "RFC 6750 §2.1", extract.parse_bearer),
+    Check(ErrorCode.TOKEN_MALFORMED, Stage.PARSE, "RFC 7515 §7.1", jws.split_token),
+    Check(ErrorCode.TOKEN_BASE64_INVALID, Stage.PARSE, "RFC 7515 §2", jws.decode_base64url),
+    Check(ErrorCode.TOKEN_JSON_INVALID, Stage.PARSE, "RFC 7519 §4", jws.parse_object),
+    Check(ErrorCode.ALG_NOT_ALLOWED, Stage.HEADER, "RFC 8725 §3.1", check_algorithm),
+    Check(ErrorCode.CRIT_NOT_SUPPORTED, Stage.HEADER, "RFC 7515 §4.1.11", check_crit),
+    Check(ErrorCode.KID_INVALID, Stage.HEADER, "RFC 7515 §4.1.4", check_kid),
+    Check(ErrorCode.ISSUER_NOT_TRUSTED, Stage.CLAIMS, "RFC 8725 §3.8", select_issuer),
+    Check(ErrorCode.TYP_NOT_ALLOWED, Stage.HEADER, "RFC 9068 §4", check_typ),
+    Check(ErrorCode.KEY_NOT_FOUND, Stage.KEY, "RFC 7515 §4.1.4", find_keys),
+    Check(ErrorCode.KEY_ALG_MISMATCH, Stage.KEY, "RFC 8725 §3.1", keys_for_algorithm),
+    Check(ErrorCode.KEY_AMBIGUOUS, Stage.KEY, "RFC 7515 §6", require_single_key),
+    Check(ErrorCode.TOKEN_USE_NOT_ALLOWED, Stage.CLAIMS, "RFC 8725 §3.12", check_token_use),
+    Check(ErrorCode.AUDIENCE_MISMATCH, Stage.CLAIMS, "RFC 7519 §4.1.3", check_audience),
+    Check(ErrorCode.AZP_NOT_ALLOWED, Stage.CLAIMS, "OpenID Connect Core §3.1.3.7", check_azp),
+    Check(ErrorCode.CLIENT_NOT_ALLOWED, Stage.CLAIMS, "RFC 9068 §2.2", check_client),
+    Check(ErrorCode.TOKEN_EXPIRED, Stage.CLAIMS, "RFC 7519 §4.1.4", check_expiry),
+    Check(ErrorCode.TOKEN_NOT_YET_VALID, Stage.CLAIMS, "RFC 7519 §4.1.5", check_not_before),
+    Check(ErrorCode.TOKEN_ISSUED_IN_FUTURE, Stage.CLAIMS, "RFC 7519 §4.1.6", check_issued_at),
+    Check(ErrorCode.TOKEN_TOO_OLD, Stage.CLAIMS, "the issuer's max_token_age", check_age),
+    Check(ErrorCode.CLAIM_MISSING, Stage.CLAIMS, "the issuer's required_claims", check_required_claims),
+    Check(ErrorCode.PARTY_NOT_ALLOWED, Stage.CLAIMS, "the issuer's authorized_parties", check_authorized_party),
+    Check(ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, Stage.CLAIMS, "RFC 7800 §3", check_not_bound),
+    Check(ErrorCode.REQUIREMENT_NOT_MET, Stage.CLAIMS, "the issuer's require", check_requirements),
+    Check(ErrorCode.IDENTITY_INVALID, Stage.CLAIMS, "RFC 7519 §4.1.2", check_identity),
+    Check(ErrorCode.TENANT_INVALID, Stage.CLAIMS, "the issuer's tenant", check_tenant),
+    Check(ErrorCode.SIGNATURE_INVALID, Stage.SIGNATURE, "RFC 7515 §5.2", check_signature),
 )
 
 CLAIM_CHECKS: tuple[Check, ...] = tuple(
-    check for check in CHECKS if check.stage is Stage.CLAIMS and check.code is not Code.ISSUER_UNKNOWN
+    check for check in CHECKS if check.stage is Stage.CLAIMS and check.code is not ErrorCode.ISSUER_NOT_TRUSTED
 )
 """The rows that need nothing but the claims, the issuer's policy and the time."""

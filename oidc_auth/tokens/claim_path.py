@@ -36,7 +36,7 @@ def parse_path(path: str | Sequence[str]) -> ClaimPath:
     if "://" in path:
         return (path,)
     if path.startswith(("/", "$")):
-        raise ClaimPathError(f"{path!r} looks like a JSON pointer or JSONPath: {_respelled(path)}")
+        raise ClaimPathError(f"{path!r} looks like a JSON pointer or JSONPath: {_suggest_path(path)}")
     return _from_text(path)
 
 
@@ -62,12 +62,12 @@ def _from_text(path: str) -> ClaimPath:
         position += 1
 
 
-def _respelled(path: str) -> str:
+def _suggest_path(path: str) -> str:
     keys = [key for key in re.split(r"[/.]", path.lstrip("/$.")) if key]
     return f"write {'.'.join(keys)}" if keys else "write claim names separated by dots"
 
 
-def find(claims: Mapping[str, object], path: ClaimPath) -> object:
+def find_claim(claims: Mapping[str, object], path: ClaimPath) -> object:
     """Return the value at ``path``, or ``MISSING``."""
     value: object = claims
     for key in path:
@@ -77,7 +77,7 @@ def find(claims: Mapping[str, object], path: ClaimPath) -> object:
     return value  # pyright: ignore[reportUnknownVariableType]
 
 
-def spell(path: ClaimPath) -> str:
+def format_path(path: ClaimPath) -> str:
     """Return the path as one would write it."""
     if len(path) == 1 and "://" in path[0]:
         return path[0]

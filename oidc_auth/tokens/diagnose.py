@@ -9,8 +9,8 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..errors import MEANINGS, Code, TokenError
-from ..observe import pseudonym
+from ..errors import ERROR_DETAILS, ErrorCode, TokenError
+from ..observability import pseudonym
 from ..providers import PROVIDERS
 from ..providers.lookup import (
     HINTED_CODES,
@@ -21,8 +21,8 @@ from ..providers.lookup import (
     usual_causes,
 )
 from ..providers.record import RefusedToken
-from .checks import named_identity, shown
-from .claim_path import MISSING, find, spell
+from .checks import find_identity, format_value
+from .claim_path import MISSING, find_claim, format_path
 from .jws import decode_base64url, parse_object
 
 if TYPE_CHECKING:
@@ -36,20 +36,20 @@ if TYPE_CHECKING:
 JWE_PARTS = 5
 """A compact JWE has five parts (RFC 7516 §7.1)."""
 MAX_HEADER_DEPTH = 4
-LONGEST_EXPLAINED = 4_096
+MAX_EXPLAINED_LENGTH = 4_096
 """Bytes before the signature that are decoded only for a hint. Real tokens are shorter; made-up ones may not be."""
-SLASH_CURE = "They differ only by a trailing '/': write {issuer}, as the token and discovery have it."
-CASE_CURE = "They differ only in upper and lower case: write {issuer}."
-OTHER_HOST_CURE = (
-    "The same path on another host: set issuer to the address that clients use, and jwks_url to the one this server "
+SLASH_HINT = "They differ only by a trailing '/': write {issuer}, as the token and discovery have it."
+CASE_HINT = "They differ only in upper and lower case: write {issuer}."
+OTHER_HOST_HINT = (
+    "The same path on another host: set issuer to the address that clients use, and jwks_uri to the one this server "
     "reaches."
 )
-ID_TOKEN_CURE = "This looks like an ID token: send the access token."
-NO_CLIENT_CURE = (
+ID_TOKEN_HINT = "This looks like an ID token: send the access token."
+NO_CLIENT_HINT = (
     "The token has no claim {missing}: name the claim that holds the client in client_claim, or set audience."
 )
 
-_HINTED = HINTED_CODES | {Code.AUDIENCE_MISMATCH, Code.CLIENT_REFUSED}
+_HINTED = HINTED_CODES | {ErrorCode.AUDIENCE_MISMATCH, ErrorCode.CLIENT_NOT_ALLOWED}
 _PLACEHOLDER = re.compile(r"\{(the_client|client|audience|kind|issuer)\}")
 
 
@@ -75,8 +75,8 @@ def diagnose(
         issuers: The configured issuers, to compare with an unknown one.
         policy: The policy of the token's issuer, or None if it is not configured.
     """
-    if error.code is Code.ISSUER_UNKNOWN:
-        return _with_cure(error, _issuer_cure(claims, issuers))
+    if error.code is ErrorCode.ISSUER_NOT_TRUSTED:
+        return _with_hint(error, _issuer_hint(claims, issuers))
     # An expired token is the usual refusal: it costs no look at the providers.
     if policy is None or error.code not in _HINTED:
         return error
@@ -87,10 +87,10 @@ def diagnose(
     else:
         hint = find_hint(error.code, token, provider) or _general_hint(error.code, token)
         hint = hint or usual_causes(error.code, [provider])
-    return _with_cure(error, _filled(hint or _fallback(error.code, token), claims, error))
+    return _with_hint(error, _filled(hint or _fallback(error.code, token), claims, error))
 
 
-def hint_for_claims(code: Code, claims: Mapping[str, object], policy: TokenPolicy) -> str:
+def hint_for_claims(code: ErrorCode, claims: Mapping[str, object], policy: TokenPolicy) -> str:
     """Return the hint for what an accepted token's claims lead to, or ""."""
     token, provider = RefusedToken(claims=claims), identify_provider(policy.preset, policy.issuer)
     # Another provider can be behind this one, and its claims are copied.
@@ -108,13 +108,13 @@ def diagnose_algorithm(
 
     The payload is decoded only if the token is signed with a shared secret (HS256 and the like), and decides nothing.
     """
-    if not str(header.get("alg")).startswith("HS") or segments.second > LONGEST_EXPLAINED:
+    if not str(header.get("alg")).startswith("HS") or segments.second > MAX_EXPLAINED_LENGTH:
         return error
-    claims = _readable(segments.payload, max_depth)
+    claims = _try_parse(segments.payload, max_depth)
     provider = recognize_issuer(claims.get("iss"))
     hint = find_hint(error.code, RefusedToken(header=header, claims=claims), provider)
     causes = usual_causes(error.code, providers if provider is None else [provider])
-    return _with_cure(error, _filled(hint, claims, error) or _appended(error.code, causes))
+    return _with_hint(error, _filled(hint, claims, error) or _appended(error.code, causes))
 
 
 def diagnose_text(error: TokenError, token: str, providers: Iterable[Provider] = ()) -> TokenError:
@@ -122,93 +122,97 @@ def diagnose_text(error: TokenError, token: str, providers: Iterable[Provider] =
     # A bound, so that a million dots do not become a million strings.
     parts = token.split(".", JWE_PARTS)
     if len(parts) != JWE_PARTS:
-        return _with_cure(error, _appended(error.code, usual_causes(error.code, providers)))
-    header = _readable(parts[0], MAX_HEADER_DEPTH)
-    known = ", ".join(f"{name}={shown(header[name])}" for name in ("enc", "iss") if name in header)
+        return _with_hint(error, _appended(error.code, usual_causes(error.code, providers)))
+    header = _try_parse(parts[0], MAX_HEADER_DEPTH)
+    known = ", ".join(f"{name}={format_value(header[name])}" for name in ("enc", "iss") if name in header)
     kind = f"JWE, {known}" if known else "JWE"
     provider = recognize_issuer(header.get("iss"))
     causes = usual_causes(error.code, providers if provider is None else [provider])
     # Such a token names no issuer that can be read: without a configured provider, every provider's cause is listed.
     causes = causes or usual_causes(error.code, PROVIDERS.values())
-    return _with_cure(error, f"An encrypted token ({kind}), which only its provider can read. {causes}")
+    return _with_hint(error, f"An encrypted token ({kind}), which only its provider can read. {causes}")
 
 
-def _readable(segment: str, max_depth: int) -> Mapping[str, object]:
+def _try_parse(segment: str, max_depth: int) -> Mapping[str, object]:
     try:
         return parse_object(decode_base64url(segment), max_depth)
     except TokenError:
         return {}
 
 
-def attribute(refusal: OIDCAuthError, claims: Mapping[str, object], policy: TokenPolicy | None) -> OIDCAuthError:
+def add_log_context(refusal: OIDCAuthError, claims: Mapping[str, object], policy: TokenPolicy | None) -> OIDCAuthError:
     """Return the same refusal with the issuer and, by a pseudonym, the user, for the log.
 
     Neither is verified. ``policy`` is that of the issuer, or None when it is not configured.
     """
     if policy is None:
-        refusal.issuer = shown(claims["iss"]) if "iss" in claims else ""
+        refusal.issuer = format_value(claims["iss"]) if "iss" in claims else ""
         return refusal
     refusal.issuer = policy.issuer
-    claim, value = named_identity(claims, policy)
+    claim, value = find_identity(claims, policy)
     refusal.user = pseudonym(claim.prefix + value) if isinstance(value, str) and value else ""
     return refusal
 
 
-def _with_cure(error: TokenError, cure: str) -> TokenError:
-    return TokenError(error.code, expected=error.expected, found=error.found, cure=cure) if cure else error
+def _with_hint(error: TokenError, hint: str) -> TokenError:
+    return TokenError(error.code, expected=error.expected, found=error.found, hint=hint) if hint else error
 
 
-def _appended(code: Code, causes: str) -> str:
-    return f"{MEANINGS[code].cure} {causes}" if causes else ""
+def _appended(code: ErrorCode, causes: str) -> str:
+    return f"{ERROR_DETAILS[code].hint} {causes}" if causes else ""
 
 
-def _missing(code: Code, claims: Mapping[str, object], policy: TokenPolicy) -> str:
+def _missing(code: ErrorCode, claims: Mapping[str, object], policy: TokenPolicy) -> str:
     """Return the path of the claim that a refusal is about, if the token does not have it."""
     client = () if policy.client is None else (policy.client.path,)
-    paths = {Code.CLAIM_MISSING: policy.required_claims, Code.CLIENT_REFUSED: client}.get(code, ())
-    return next((spell(path) for path in paths if find(claims, path) in (MISSING, None)), "")
+    paths = {ErrorCode.CLAIM_MISSING: policy.required_claims, ErrorCode.CLIENT_NOT_ALLOWED: client}.get(code, ())
+    return next((format_path(path) for path in paths if find_claim(claims, path) in (MISSING, None)), "")
 
 
-def _general_hint(code: Code, token: RefusedToken) -> str:
+def _general_hint(code: ErrorCode, token: RefusedToken) -> str:
     is_id_token = "nonce" in token.claims or "at_hash" in token.claims
-    return ID_TOKEN_CURE if code is Code.AUDIENCE_MISMATCH and is_id_token else ""
+    return ID_TOKEN_HINT if code is ErrorCode.AUDIENCE_MISMATCH and is_id_token else ""
 
 
-def _fallback(code: Code, token: RefusedToken) -> str:
-    return NO_CLIENT_CURE.replace("{missing}", token.missing) if code is Code.CLIENT_REFUSED and token.missing else ""
+def _fallback(code: ErrorCode, token: RefusedToken) -> str:
+    return (
+        NO_CLIENT_HINT.replace("{missing}", token.missing)
+        if code is ErrorCode.CLIENT_NOT_ALLOWED and token.missing
+        else ""
+    )
 
 
 def _filled(hint: str, claims: Mapping[str, object], error: TokenError) -> str:
     """Return a hint with the token's client, the expected audience and the token's kind filled in."""
     client = claims.get("azp", claims.get("client_id"))
-    name = shown(client) if isinstance(client, str) else ""
+    name = format_value(client) if isinstance(client, str) else ""
     values = {
         "the_client": f"client {name}" if name else "the client",
         "client": name or "<the client>",
         "audience": error.expected,
-        "kind": shown(claims.get("typ")),
-        "issuer": shown(claims.get("iss")),
+        "kind": format_value(claims.get("typ")),
+        "issuer": format_value(claims.get("iss")),
     }
     # Not format: a hint may hold other braces, and a claim's value is never read for placeholders.
     return _PLACEHOLDER.sub(lambda found: values[found[1]], hint)
 
 
-def _issuer_cure(claims: Mapping[str, object], issuers: Iterable[str]) -> str:
+def _issuer_hint(claims: Mapping[str, object], issuers: Iterable[str]) -> str:
     """Return what to write when a configured issuer is nearly the one that the token names."""
     found = claims.get("iss")
     if not isinstance(found, str) or len(found) > LONGEST_ISSUER:
         return ""
-    error = TokenError(Code.ISSUER_UNKNOWN)
-    cures = (cure for issuer in issuers for near, cure in _near_issuers(issuer, found, claims) if near)
-    return _filled(next(cures, ""), claims, error)
+    error = TokenError(ErrorCode.ISSUER_NOT_TRUSTED)
+    hints = (hint for issuer in issuers for near, hint in _similar_issuers(issuer, found, claims) if near)
+    return _filled(next(hints, ""), claims, error)
 
 
-def _near_issuers(issuer: str, found: str, claims: Mapping[str, object]) -> Iterable[tuple[bool, str]]:
-    yield issuer.rstrip("/") == found.rstrip("/"), SLASH_CURE
-    yield issuer.casefold() == found.casefold(), CASE_CURE
-    hint = find_hint(Code.ISSUER_UNKNOWN, RefusedToken(claims=claims, configured=issuer), None)
+def _similar_issuers(issuer: str, found: str, claims: Mapping[str, object]) -> Iterable[tuple[bool, str]]:
+    yield issuer.rstrip("/") == found.rstrip("/"), SLASH_HINT
+    yield issuer.casefold() == found.casefold(), CASE_HINT
+    hint = find_hint(ErrorCode.ISSUER_NOT_TRUSTED, RefusedToken(claims=claims, configured=issuer), None)
     yield bool(hint), hint
-    yield _path(issuer) == _path(found) and bool(_path(issuer).strip("/")), OTHER_HOST_CURE
+    yield _path(issuer) == _path(found) and bool(_path(issuer).strip("/")), OTHER_HOST_HINT
 
 
 def _path(url: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import orjson
 from pydantic_core import CoreConfig, SchemaValidator, ValidationError, core_schema
 
-from ..errors import Code, TokenError
+from ..errors import ErrorCode, TokenError
 from ..json_values import is_object
 
 if TYPE_CHECKING:
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 _BASE64 = SchemaValidator(core_schema.bytes_schema(), CoreConfig(val_json_bytes="base64"))
 # Its signature knows of dictionaries of strings only.
 _read_base64 = cast("Callable[[str], bytes]", _BASE64.validate_strings)
-_ALIKE = bytes.maketrans(b"[]", b"{}")
-_BESIDES_STRUCTURE = bytes(octet for octet in range(256) if octet not in b'{}[]"\\')
+_UNIFY_BRACKETS = bytes.maketrans(b"[]", b"{}")
+_NON_STRUCTURE = bytes(octet for octet in range(256) if octet not in b'{}[]"\\')
 # Also matches a string that never ends: a pattern that fails there would be tried again at each of its quotes.
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 _WHITESPACE = " \t\n\r"
-_LONGEST_INTEGER = 20
+_MAX_INTEGER_LENGTH = 20
 _INTEGERS = range(-(2**63), 2**64)
 """What every JSON library of the servers can write; a longer one would be an error later, with a stack trace."""
 
@@ -63,25 +63,25 @@ class Segments(NamedTuple):
 
 
 def split_token(token: str) -> Segments:
-    """Return the three segments. Raises TokenError ``segments_wrong`` (RFC 7515 §7.1)."""
+    """Return the three segments. Raises TokenError ``token_malformed`` (RFC 7515 §7.1)."""
     # Neither split() nor count(), which look at each character by itself: strangers send long texts.
     first = token.find(".")
     second = token.find(".", first + 1)
     if not 0 < first < second - 1 < len(token) - 2 or token.find(".", second + 1) >= 0:
-        raise TokenError(Code.SEGMENTS_WRONG, expected="three parts", found="another number, or an empty one")
+        raise TokenError(ErrorCode.TOKEN_MALFORMED, expected="three parts", found="another number, or an empty one")
     return Segments(token, first, second)
 
 
 def decode_base64url(segment: str) -> bytes:
-    """Return the bytes of an unpadded, canonical segment. Raises TokenError ``base64url_invalid`` (RFC 7515 §2)."""
-    decoded = _decoded(segment)
+    """Return the bytes of an unpadded, canonical segment. Raises TokenError ``token_base64_invalid`` (RFC 7515 §2)."""
+    decoded = _decode(segment)
     if not decoded:
         found = "nothing, a character outside the alphabet, an impossible length, or unused bits that are not zero"
-        raise TokenError(Code.BASE64URL_INVALID, found=found)
+        raise TokenError(ErrorCode.TOKEN_BASE64_INVALID, found=found)
     return decoded
 
 
-def _decoded(segment: str) -> bytes:
+def _decode(segment: str) -> bytes:
     # Nothing for whatever is wrong, and no chained error: it would hold the segment. What is used below also reads
     # padding and the standard alphabet: one token would have several spellings.
     if "=" in segment or "+" in segment or "/" in segment:
@@ -93,24 +93,24 @@ def _decoded(segment: str) -> bytes:
 
 
 def parse_object(raw: bytes, max_depth: int) -> dict[str, object]:
-    """Return the JSON object in ``raw``. Raises TokenError ``json_invalid`` (RFC 7519 §4, RFC 8725 §2.4)."""
-    parsed = _strictly_parsed(raw, max_depth)
+    """Return the JSON object in ``raw``. Raises TokenError ``token_json_invalid`` (RFC 7519 §4, RFC 8725 §2.4)."""
+    parsed = _parse_json(raw, max_depth)
     if not is_object(parsed):
-        raise TokenError(Code.JSON_INVALID, expected="one JSON object in UTF-8, no name twice")
+        raise TokenError(ErrorCode.TOKEN_JSON_INVALID, expected="one JSON object in UTF-8, no name twice")
     return parsed
 
 
-def _strictly_parsed(raw: bytes, max_depth: int) -> object:
+def _parse_json(raw: bytes, max_depth: int) -> object:
     # None for whatever is wrong, and no chained error: what a JSON parser raises holds the text it could not read.
     try:
         _check_depth(raw, max_depth)
-        parsed = _as_written(raw)
-        return _read_closely(raw.decode("utf-8").strip(_WHITESPACE)) if parsed is None else parsed
+        parsed = _parse_canonical(raw)
+        return _parse_strict(raw.decode("utf-8").strip(_WHITESPACE)) if parsed is None else parsed
     except (ValueError, RecursionError):
         return None
 
 
-def _as_written(raw: bytes) -> object:
+def _parse_canonical(raw: bytes) -> object:
     """Return what a text says that is written just as a JSON library writes it, or None; nearly every token is.
 
     A text that comes back byte for byte holds no name twice, no lone surrogate, and no number that another library
@@ -123,7 +123,7 @@ def _as_written(raw: bytes) -> object:
         return None
 
 
-def _read_closely(text: str) -> object:
+def _parse_strict(text: str) -> object:
     parsed, end = _DECODER.raw_decode(text)
     if end != len(text):
         return None
@@ -134,13 +134,13 @@ def _read_closely(text: str) -> object:
 
 def _check_depth(raw: bytes, max_depth: int) -> None:
     # One pass leaves the brackets, those of lists as those of objects, and whatever a string may hide them with.
-    structure = raw.translate(_ALIKE, _BESIDES_STRUCTURE)
+    structure = raw.translate(_UNIFY_BRACKETS, _NON_STRUCTURE)
     # Cheapest first: most tokens have fewer brackets than levels, and nearly all have none inside their strings.
     if structure.count(b"{") <= max_depth:
         return
     brackets = structure.replace(b'""', b"")
     if brackets.strip(b"{}"):
-        brackets = _STRINGS.sub(b"", raw).translate(_ALIKE, _BESIDES_STRUCTURE)
+        brackets = _STRINGS.sub(b"", raw).translate(_UNIFY_BRACKETS, _NON_STRUCTURE)
     if b"{" * (max_depth + 1) in brackets:
         raise ValueError
     # Each turn takes one level off; what is then left is deeper, or no JSON.
@@ -152,7 +152,7 @@ def _check_depth(raw: bytes, max_depth: int) -> None:
         raise ValueError
 
 
-def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _reject_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError
@@ -168,12 +168,12 @@ def _number(literal: str) -> float:
 
 def _integer(literal: str) -> int:
     # The length first: turning thousands of digits into a number is work for nothing.
-    if len(literal) > _LONGEST_INTEGER or (number := int(literal)) not in _INTEGERS:
+    if len(literal) > _MAX_INTEGER_LENGTH or (number := int(literal)) not in _INTEGERS:
         raise ValueError
     return number
 
 
 # Made once: json.loads would make another for each call with hooks.
 _DECODER = json.JSONDecoder(
-    object_pairs_hook=_distinct, parse_constant=_number, parse_float=_number, parse_int=_integer
+    object_pairs_hook=_reject_duplicates, parse_constant=_number, parse_float=_number, parse_int=_integer
 )

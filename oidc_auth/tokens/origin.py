@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import Code, TokenError
-from .bearer import values_of
-from .checks import shown
+from ..errors import ErrorCode, TokenError
+from .checks import format_value
+from .extract import claim_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .bearer import Text
+    from .extract import Text
 
 OWN_PAGE = (["same-origin"], ["none"])
 """``Sec-Fetch-Site`` of a page of this server's own origin, and of an address that the user typed."""
@@ -33,7 +33,7 @@ def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: froze
     """
     if allowed is None:
         return
-    origins, sites = values_of(pairs, "origin"), values_of(pairs, "sec-fetch-site")
+    origins, sites = claim_values(pairs, "origin"), claim_values(pairs, "sec-fetch-site")
     if not origins and not sites:
         # Not a browser: those send Origin with every cross-site POST (Fetch Standard) and WebSocket (RFC 6455 §4.1).
         return
@@ -41,7 +41,7 @@ def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: froze
     if len(origins) <= 1 and len(sites) <= 1 and (sites in OWN_PAGE or not allowed.isdisjoint(origins)):
         return
     refusal = TokenError(
-        Code.ORIGIN_NOT_ALLOWED,
+        ErrorCode.ORIGIN_NOT_ALLOWED,
         expected=f"Sec-Fetch-Site same-origin or none, or Origin in {', '.join(sorted(allowed)) or 'allowed_origins'}",
         found=f"Origin {_shown(origins)}, Sec-Fetch-Site {_shown(sites)}",
     )
@@ -50,4 +50,4 @@ def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: froze
 
 
 def _shown(values: list[str]) -> str:
-    return shown(values[0] if values else None) if len(values) <= 1 else f"{len(values)} times"
+    return format_value(values[0] if values else None) if len(values) <= 1 else f"{len(values)} times"

@@ -16,7 +16,7 @@ MAX_IDENTITY = 255
 RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-user"})
 """Names that mean something to the servers: a wildcard of the store, their own objects, nobody, Studio."""
 
-SPACE_SEPARATED = ("scope", "scp")
+SPACE_SEPARATED_CLAIMS = ("scope", "scp")
 """Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
 
 
@@ -27,12 +27,13 @@ class IdentityClaim:
     Attributes:
         path: the claim.
         prefix: stands before its value, in every identity.
-        taken: longer prefixes of other claims or issuers: an identity that begins with one would be somebody else's.
+        reserved_prefixes: longer prefixes of other claims or issuers: an identity that begins with one would be
+            somebody else's.
     """
 
     path: ClaimPath
     prefix: str = ""
-    taken: tuple[str, ...] = ()
+    reserved_prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,20 +43,20 @@ class Requirement:
     Attributes:
         path: the claim.
         values: one of these must be its value.
-        cure: what to do about a token without it; "": what its code's cure says.
+        hint: what to do about a token without it; "": what its code's hint says.
     """
 
     path: ClaimPath
     values: tuple[str, ...]
-    cure: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantClaim:
-    """The claim that names the tenant; ``keys``: it may be an object whose one key is the tenant."""
+    """The claim that names the tenant; ``object_keys``: it may be an object whose one key is the tenant."""
 
     path: ClaimPath
-    keys: bool = False
+    object_keys: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class TokenPolicy:
             ``client`` binds the token instead.
         algorithms: the header's ``alg`` must be one of these.
         leeway: how far clocks may differ.
-        max_age: the longest time since ``iat``, or None.
+        max_token_age: the longest time since ``iat``, or None.
         required_claims: claims that must be present and not null.
         authorized_parties: one of these must be ``azp`` or ``client_id``; empty: any.
         token_type: whether this issuer sends access tokens or ID tokens.
@@ -87,7 +88,7 @@ class TokenPolicy:
     algorithms: frozenset[str]
     identities: tuple[IdentityClaim, ...]
     leeway: float = DEFAULT_LEEWAY
-    max_age: float | None = None
+    max_token_age: float | None = None
     required_claims: tuple[ClaimPath, ...] = ()
     authorized_parties: frozenset[str] = frozenset()
     token_type: Literal["access", "id"] = "access"
@@ -108,7 +109,7 @@ def has_control(text: str) -> bool:
 
 def is_scope(path: ClaimPath) -> bool:
     """Tell whether a claim holds OAuth scopes."""
-    return len(path) == 1 and path[0] in SPACE_SEPARATED
+    return len(path) == 1 and path[0] in SPACE_SEPARATED_CLAIMS
 
 
 def matches(pattern: str, value: str) -> bool:

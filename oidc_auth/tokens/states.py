@@ -9,7 +9,7 @@ UnverifiedClaims = NewType("UnverifiedClaims", Mapping[str, object])
 """What a token says before its signature was checked. Nothing may be granted from these."""
 
 
-class Presented(NamedTuple):
+class PresentedToken(NamedTuple):
     """A token as a request carried it, and what of the request proofs of possession will need.
 
     Attributes:
@@ -33,7 +33,7 @@ class Presented(NamedTuple):
         return f"Presented(scheme={self.scheme!r}, method={self.method!r}, url={self.url!r}, header={self.header!r})"
 
 
-REMEMBERED = ("sub", "sid", "jti", "iat", "auth_time", "acr", "cnf")
+CACHED_CLAIMS = ("sub", "sid", "jti", "iat", "auth_time", "acr", "cnf")
 """The claims by which a session or a token is revoked, an authentication aged, or a proof of possession checked."""
 
 
@@ -44,7 +44,8 @@ class VerifiedToken(NamedTuple):
         issuer: the issuer, exactly as configured.
         claims: its claims; never in a repr.
         expires_at: its ``exp``, seconds since the epoch.
-        valid_until: until when it may be remembered as verified: ``exp``, or earlier where ``max_age`` ends first.
+        valid_until: until when it may be remembered as verified: ``exp``, or earlier where ``max_token_age`` ends
+            first.
         key_generation: the generation of the issuer's key set that its signature was checked with.
     """
 
@@ -58,8 +59,8 @@ class VerifiedToken(NamedTuple):
         """Return no claim."""
         return f"VerifiedToken(issuer={self.issuer!r}, expires_at={self.expires_at!r})"
 
-    def remembered(self) -> VerifiedToken:
+    def for_cache(self) -> VerifiedToken:
         """Return the same token with the few claims that checks of a later request may ask for; thousands are kept."""
-        kept = {name: self.claims[name] for name in REMEMBERED if name in self.claims}
+        kept = {name: self.claims[name] for name in CACHED_CLAIMS if name in self.claims}
         # Not _replace, which goes by names and takes twice as long.
         return VerifiedToken(self.issuer, kept, self.expires_at, self.valid_until, self.key_generation)

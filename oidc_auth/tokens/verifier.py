@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import OIDCAuthError, TokenError, UpstreamError
 from ..keys.jwk import check_signature
-from ..keys.source import refuse_unknown_kid
-from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
-from .diagnose import attribute, configured_providers, diagnose, diagnose_algorithm, diagnose_text
+from ..keys.source import unknown_kid_error
+from .checks import CLAIM_CHECKS, check_algorithm, check_crit, check_kid, check_typ, select_issuer
+from .diagnose import add_log_context, configured_providers, diagnose, diagnose_algorithm, diagnose_text
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from ..keys.source import KeySource
     from .jws import Segments
     from .policy import TokenPolicy
-    from .states import Presented
+    from .states import PresentedToken
 
 
 _CLAIM_RULES = tuple(check.rule for check in CLAIM_CHECKS)
-SHORT_HEADER = 512
+MAX_CACHED_HEADER = 512
 """Bytes; providers' headers are shorter. Only such are remembered, so that strangers cannot fill the memory."""
 
 
@@ -36,7 +36,7 @@ class TrustedIssuer:
     keys: KeySource
 
 
-class Admitted(NamedTuple):
+class AdmittedToken(NamedTuple):
     """A token whose header is good enough to look further: its segments, header and key id. Nothing is verified yet."""
 
     segments: Segments
@@ -62,7 +62,7 @@ class Verifier:
         self._providers = configured_providers(issuer.policy for issuer in issuers)
         self._max_depth = max_depth
 
-    def admit(self, presented: Presented, now: float) -> Admitted:
+    def admit(self, presented: PresentedToken, now: float) -> AdmittedToken:
         """Return a token that may be genuine, in its parts.
 
         These are the cheap refusals: before a stranger's token is hashed, or its payload decoded (but for the log's
@@ -72,18 +72,18 @@ class Verifier:
             TokenError: it is not three parts, or its header can be no configured issuer's.
         """
         segments = self._split(presented.token)
-        read = _read_header if segments.first <= SHORT_HEADER else _read_header.__wrapped__
+        read = _read_header if segments.first <= MAX_CACHED_HEADER else _read_header.__wrapped__
         header = read(segments.header, self._max_depth)
         try:
             check_algorithm(header, self._algorithms)
         except TokenError as error:
             raise diagnose_algorithm(error, header, segments, self._max_depth, self._providers) from None
-        check_critical(header)
-        kid = check_key_id(header)
-        self._refuse_hopeless(kid, now)
-        return Admitted(segments, header, kid)
+        check_crit(header)
+        kid = check_kid(header)
+        self._check_kid_may_exist(kid, now)
+        return AdmittedToken(segments, header, kid)
 
-    async def verify(self, admitted: Admitted, now: float) -> VerifiedToken | None:
+    async def verify(self, admitted: AdmittedToken, now: float) -> VerifiedToken | None:
         """Return what a genuine token says; None after a wait for its issuer's first keys: ask again.
 
         A thousand requests may have waited with it, many of them with the same token: the first may verify it for all.
@@ -102,8 +102,8 @@ class Verifier:
             issuer = select_issuer(claims, self._issuers)
             policy = issuer.policy
             algorithm = check_algorithm(header, policy.algorithms)
-            check_type(header, policy)
-            if not issuer.keys.known:
+            check_typ(header, policy)
+            if not issuer.keys.has_keys:
                 # What a thousand tokens say would fill 12 MB meanwhile.
                 claims = UnverifiedClaims({})
             try:
@@ -116,11 +116,11 @@ class Verifier:
             for rule in _CLAIM_RULES:
                 rule(claims, policy, now)
             check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
-            return _verified(claims, policy, generation)
+            return _build_verified_token(claims, policy, generation)
         except TokenError as error:
-            raise attribute(diagnose(error, header, claims, self._issuers, policy), claims, policy) from None
+            raise add_log_context(diagnose(error, header, claims, self._issuers, policy), claims, policy) from None
         except UpstreamError as error:
-            attribute(error, claims, policy)
+            add_log_context(error, claims, policy)
             raise
 
     def _split(self, token: str) -> Segments:
@@ -132,13 +132,13 @@ class Verifier:
     def _read(self, segments: Segments) -> UnverifiedClaims:
         return UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
 
-    def _refuse_hopeless(self, kid: str | None, now: float) -> None:
+    def _check_kid_may_exist(self, kid: str | None, now: float) -> None:
         if kid is None:
             return
         for issuer in self._issuers.values():
-            if issuer.keys.may_hold(kid, now):
+            if issuer.keys.may_contain_kid(kid, now):
                 return
-        raise refuse_unknown_kid(kid)
+        raise unknown_kid_error(kid)
 
 
 @lru_cache(maxsize=256)
@@ -147,11 +147,11 @@ def _read_header(segment: str, max_depth: int) -> Mapping[str, object]:
     return parse_object(decode_base64url(segment), max_depth)
 
 
-def _verified(claims: UnverifiedClaims, policy: TokenPolicy, generation: int) -> VerifiedToken:
+def _build_verified_token(claims: UnverifiedClaims, policy: TokenPolicy, generation: int) -> VerifiedToken:
     """Seal the claims: everything above has passed, among it that ``exp`` and ``iat`` are numbers."""
     expires_at: Any = claims["exp"]
     valid_until = expires_at
-    if policy.max_age is not None:
+    if policy.max_token_age is not None:
         issued_at: Any = claims["iat"]
-        valid_until = min(expires_at, issued_at + policy.max_age)
+        valid_until = min(expires_at, issued_at + policy.max_token_age)
     return VerifiedToken(policy.issuer, claims, expires_at, valid_until, generation)

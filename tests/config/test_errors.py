@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from world.mapping import URL, USERS, table
+from kit.mapping import URL, USERS, table
 
 from oidc_auth import ConfigError, OIDCAuth
 
@@ -37,9 +37,9 @@ def issuer(**changes: Any) -> dict[str, Any]:
     return {"issuer": table(**changes)}
 
 
-def granting(**grant: Any) -> dict[str, Any]:
-    """Return a document whose one grant is about scopes."""
-    return issuer(grant={"claim": "scope", **grant})
+def granting(**permission_map: Any) -> dict[str, Any]:
+    """Return a document whose one permission map is about scopes."""
+    return issuer(permission_map={"claim": "scope", **permission_map})
 
 
 def zitadel(**changes: Any) -> dict[str, Any]:
@@ -51,17 +51,17 @@ def with_roles(**roles: Any) -> dict[str, Any]:
 
 
 ONE_MISTAKE = [
-    # document, where, a word of the message, a word of the cure
+    # document, where, a word of the message, a word of the hint
     # keys
     (issuer(leway=5), "issuer[0].leway", "unknown key", "did you mean 'leeway'?"),
     (issuer(algorithm=["RS256"]), "issuer[0].algorithm", "unknown key", "'algorithms'"),
     (issuer(zzz=1), "issuer[0].zzz", "unknown key", ""),
-    (granting(accept=["*"], wen={}), "issuer[0].grant[0].wen", "unknown key", "did you mean 'when'?"),
+    (granting(accept=["*"], wen={}), "issuer[0].permission_map[0].wen", "unknown key", "did you mean 'when'?"),
     ({**issuer(), "role": {}}, "role", "unknown key", "did you mean 'roles'?"),
     ({**issuer(), "langraph": {}}, "langraph", "unknown key", "did you mean 'langgraph'?"),
     ({**issuer(), "langgraph": {"cron": "deny"}}, "langgraph.cron", "unknown key", "did you mean 'crons'?"),
     ({**issuer(), "limits": {"token_byte": 9}}, "limits.token_byte", "unknown key", "did you mean 'token_bytes'?"),
-    (with_roles(a={"allow": "*", "graph": []}), "roles.a.graph", "unknown key", "did you mean 'graphs'?"),
+    (with_roles(a={"permissions": "*", "graph": []}), "roles.a.graph", "unknown key", "did you mean 'graphs'?"),
     (
         issuer(header="X-Goog-IAP"),
         "issuer[0].header",
@@ -112,9 +112,9 @@ ONE_MISTAKE = [
     (issuer(audience=...), "issuer[0].audience", "is missing", "Cognito"),
     (issuer(audience=[]), "issuer[0].audience", "is missing", "client_claim"),
     (issuer(audience=..., insecure_skip_audience=False), "issuer[0].audience", "is missing", "scope prefix"),
-    (issuer(grant=...), "issuer[0]", "no grant", "[[issuer.grant]]"),
-    (issuer(grant=...), "issuer[0]", "no grant", "preset"),
-    (issuer(grant=[]), "issuer[0]", "no grant", "preset"),
+    (issuer(permission_map=...), "issuer[0]", "no permission map", "[[issuer.permission_map]]"),
+    (issuer(permission_map=...), "issuer[0]", "no permission map", "preset"),
+    (issuer(permission_map=[]), "issuer[0]", "no permission map", "preset"),
     # presets
     (issuer(preset="keycloack"), "issuer[0].preset", "unknown preset 'keycloack'", "did you mean 'keycloak'?"),
     (issuer(preset="entraid"), "issuer[0].preset", "known: auth0, authentik, clerk, cognito, entra,", "'entra'"),
@@ -142,9 +142,9 @@ ONE_MISTAKE = [
     (issuer(issuer="sso.acme.com", jwks=...), "issuer[0].issuer", "https URL", ""),
     (issuer(issuer="ftp://sso.acme.com", jwks=...), "issuer[0].issuer", "not https", ""),
     (issuer(issuer="", jwks=...), "issuer[0].issuer", "is empty", ""),
-    (issuer(jwks=..., jwks_url="http://sso.acme.com/keys"), "issuer[0].jwks_url", "use https", ""),
-    (issuer(jwks=..., jwks_url="https://169.254.169.254/keys"), "issuer[0].jwks_url", "link-local", ""),
-    (issuer(jwks_url="https://sso.acme.com/keys"), "issuer[0].jwks_url", "stands beside jwks", "one of the two"),
+    (issuer(jwks=..., jwks_uri="http://sso.acme.com/keys"), "issuer[0].jwks_uri", "use https", ""),
+    (issuer(jwks=..., jwks_uri="https://169.254.169.254/keys"), "issuer[0].jwks_uri", "link-local", ""),
+    (issuer(jwks_uri="https://sso.acme.com/keys"), "issuer[0].jwks_uri", "stands beside jwks", "one of the two"),
     (issuer(jwks={}), "issuer[0].jwks", "no array 'keys'", '{"keys": [...]}'),
     (issuer(jwks={"keys": []}), "issuer[0].jwks", "no usable key", "whole key set"),
     (issuer(jwks={"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}), "issuer[0].jwks", "no usable key", "whole key set"),
@@ -156,7 +156,7 @@ ONE_MISTAKE = [
     # what binds a token to this API
     (issuer(audience=..., client_claim=CLIENT), "issuer[0].client_claim", "does not bind", "strip_prefix"),
     (
-        issuer(client_claim=CLIENT, grant={"claim": "scope", "accept": "*"}),
+        issuer(client_claim=CLIENT, permission_map={"claim": "scope", "accept": "*"}),
         "issuer[0].client_claim",
         "does not bind",
         "[issuer.require]",
@@ -183,7 +183,7 @@ ONE_MISTAKE = [
         "[issuer.require]",
     ),
     (
-        issuer(audience=..., client_claim=CLIENT, grant=[PREFIXED, {"claim": '"scope"', "accept": "*"}]),
+        issuer(audience=..., client_claim=CLIENT, permission_map=[PREFIXED, {"claim": '"scope"', "accept": "*"}]),
         "issuer[0].client_claim",
         "does not bind",
         "strip_prefix",
@@ -215,17 +215,27 @@ ONE_MISTAKE = [
         ]
     ),
     # claim paths and patterns
-    (granting(accept="*", claim="a..b"), "issuer[0].grant[0].claim", "expected at position 3", ""),
-    (granting(accept="*", claim="a b"), "issuer[0].grant[0].claim", "'.' is expected at position 2", ""),
-    (granting(accept="*", claim="roles[0]"), "issuer[0].grant[0].claim", "expected at position 6", ""),
-    (granting(accept="*", claim="roles.*"), "issuer[0].grant[0].claim", "expected at position 7", ""),
-    (granting(accept="*", claim='a."b'), "issuer[0].grant[0].claim", "expected at position 3", ""),
-    (granting(accept="*", claim=""), "issuer[0].grant[0].claim", "expected at position 1", ""),
-    (granting(accept="*", claim="/realm_access/roles"), "issuer[0].grant[0].claim", "write realm_access.roles", ""),
-    (granting(accept="*", claim="$.realm_access.roles"), "issuer[0].grant[0].claim", "write realm_access.roles", ""),
-    (granting(accept="*", claim=[]), "issuer[0].grant[0].claim", "is empty", ""),
-    (granting(accept="*", claim=["a", ""]), "issuer[0].grant[0].claim", "non-empty", ""),
-    (granting(accept="*", claim=["a", 5]), "issuer[0].grant[0].claim[1]", "a number", ""),
+    (granting(accept="*", claim="a..b"), "issuer[0].permission_map[0].claim", "expected at position 3", ""),
+    (granting(accept="*", claim="a b"), "issuer[0].permission_map[0].claim", "'.' is expected at position 2", ""),
+    (granting(accept="*", claim="roles[0]"), "issuer[0].permission_map[0].claim", "expected at position 6", ""),
+    (granting(accept="*", claim="roles.*"), "issuer[0].permission_map[0].claim", "expected at position 7", ""),
+    (granting(accept="*", claim='a."b'), "issuer[0].permission_map[0].claim", "expected at position 3", ""),
+    (granting(accept="*", claim=""), "issuer[0].permission_map[0].claim", "expected at position 1", ""),
+    (
+        granting(accept="*", claim="/realm_access/roles"),
+        "issuer[0].permission_map[0].claim",
+        "write realm_access.roles",
+        "",
+    ),
+    (
+        granting(accept="*", claim="$.realm_access.roles"),
+        "issuer[0].permission_map[0].claim",
+        "write realm_access.roles",
+        "",
+    ),
+    (granting(accept="*", claim=[]), "issuer[0].permission_map[0].claim", "is empty", ""),
+    (granting(accept="*", claim=["a", ""]), "issuer[0].permission_map[0].claim", "non-empty", ""),
+    (granting(accept="*", claim=["a", 5]), "issuer[0].permission_map[0].claim[1]", "a number", ""),
     (issuer(identity="email"), "issuer[0].identity[0]", "e-mail address that nobody verified", "email_verified = true"),
     (
         issuer(identity=[{"claim": "oid"}, {"claim": ["email"], "prefix": "m:"}], require={"email_verified": "yes"}),
@@ -250,47 +260,73 @@ ONE_MISTAKE = [
     (issuer(client_claim={"claim": "/c", "values": "x"}, require={"a": "b"}), "issuer[0].client_claim.claim", "c", ""),
     (issuer(require={"/repository": "x"}), "issuer[0].require./repository", "write repository", ""),
     (issuer(require={"repository": "ac*me"}), "issuer[0].require.repository", "only at the end", "a prefix and *"),
-    (granting(accept="*", when={"$.azp": "x"}), "issuer[0].grant[0].when.$.azp", "write azp", ""),
-    (granting(accept="*", when={"azp": "**"}), "issuer[0].grant[0].when.azp", "only at the end", "a prefix and *"),
-    (granting(values={"*-eng": "*"}), "issuer[0].grant[0].values.*-eng", "only at the end", "a prefix and *"),
-    # grants
-    (granting(), "issuer[0].grant[0]", "neither accept nor values", "its values are mapped"),
-    (granting(accept="*", values={"a": "*"}), "issuer[0].grant[0]", "both accept and values", "permission names"),
-    (granting(values={"*": ["*:read"]}), "issuer[0].grant[0].values.*", "matches every value", "when = {...}"),
-    (granting(values={"*": ["*:read"]}, when={}), "issuer[0].grant[0].values.*", "matches every value", "condition"),
-    (granting(accept="*", split=""), "issuer[0].grant[0].split", "is empty", ""),
-    (issuer(token_type="id", grant={"claim": "c", "accept": "*"}), "issuer[0].grant[0].accept", "an ID token", "map"),
-    (granting(accept="*@all"), "issuer[0].grant[0].accept", "a pattern covers own", "listed here literally"),
+    (granting(accept="*", when={"$.azp": "x"}), "issuer[0].permission_map[0].when.$.azp", "write azp", ""),
     (
-        granting(claim="urn:zitadel:iam:org:project:roles", keys=True, values={"admin": "*:read@all"}),
-        "issuer[0].grant[0].claim",
+        granting(accept="*", when={"azp": "**"}),
+        "issuer[0].permission_map[0].when.azp",
+        "only at the end",
+        "a prefix and *",
+    ),
+    (granting(values={"*-eng": "*"}), "issuer[0].permission_map[0].values.*-eng", "only at the end", "a prefix and *"),
+    # grants
+    (granting(), "issuer[0].permission_map[0]", "neither accept nor values", "its values are mapped"),
+    (
+        granting(accept="*", values={"a": "*"}),
+        "issuer[0].permission_map[0]",
+        "both accept and values",
+        "permission names",
+    ),
+    (granting(values={"*": ["*:read"]}), "issuer[0].permission_map[0].values.*", "matches every value", "when = {...}"),
+    (
+        granting(values={"*": ["*:read"]}, when={}),
+        "issuer[0].permission_map[0].values.*",
+        "matches every value",
+        "condition",
+    ),
+    (granting(accept="*", split=""), "issuer[0].permission_map[0].split", "is empty", ""),
+    (
+        issuer(token_type="id", permission_map={"claim": "c", "accept": "*"}),
+        "issuer[0].permission_map[0].accept",
+        "an ID token",
+        "map",
+    ),
+    (granting(accept="*@all"), "issuer[0].permission_map[0].accept", "a pattern covers own", "listed here literally"),
+    (
+        granting(claim="urn:zitadel:iam:org:project:roles", object_keys=True, values={"admin": "*:read@all"}),
+        "issuer[0].permission_map[0].claim",
         "which can be any project",
         "urn:zitadel:iam:org:project:<the project's id>:roles",
     ),
     (
-        granting(claim='"urn:zitadel:iam:org:project:roles"', keys=True, accept="*"),
-        "issuer[0].grant[0].claim",
+        granting(claim='"urn:zitadel:iam:org:project:roles"', object_keys=True, accept="*"),
+        "issuer[0].permission_map[0].claim",
         "which can be any project",
         "",
     ),
     (
-        issuer(tenant="org", grant={"claim": ZITADEL_ROLES, "keys": True, "values": {"admin": "*@tenant"}}),
-        "issuer[0].grant[0]",
+        issuer(
+            tenant="org", permission_map={"claim": ZITADEL_ROLES, "object_keys": True, "values": {"admin": "*@tenant"}}
+        ),
+        "issuer[0].permission_map[0]",
         "'*@tenant': another organization can have given the role",
         "@all",
     ),
     (
         {
-            **issuer(tenant="org", grant={"claim": ZITADEL_ROLES, "keys": True, "values": {"a": "admin"}}),
+            **issuer(
+                tenant="org", permission_map={"claim": ZITADEL_ROLES, "object_keys": True, "values": {"a": "admin"}}
+            ),
             "roles": {"admin": ["*@tenant"]},
         },
-        "issuer[0].grant[0]",
+        "issuer[0].permission_map[0]",
         "'admin': another organization can have given the role",
         "@all",
     ),
     (
-        issuer(tenant="org", grant={"claim": ZITADEL_ROLES, "keys": True, "accept": "threads:read@tenant"}),
-        "issuer[0].grant[0]",
+        issuer(
+            tenant="org", permission_map={"claim": ZITADEL_ROLES, "object_keys": True, "accept": "threads:read@tenant"}
+        ),
+        "issuer[0].permission_map[0]",
         "another organization",
         "@all",
     ),
@@ -298,7 +334,7 @@ ONE_MISTAKE = [
         (document, "issuer[0].project_id", message, "")
         for document, message in [
             (zitadel(audience=["1", "2"]), "is missing: audience is not one value"),
-            (zitadel(audience=["1", "2"], grant=...), "is missing: audience is not one value"),
+            (zitadel(audience=["1", "2"], permission_map=...), "is missing: audience is not one value"),
             (zitadel(audience=..., insecure_skip_audience=True), "is missing: audience is not one value"),
             (zitadel(project_id=""), "is missing"),
             (zitadel(project_id=5), "should be a string; found a number"),
@@ -306,30 +342,70 @@ ONE_MISTAKE = [
     ),
     (issuer(preset="generic", project_id="1"), "issuer[0].project_id", "does not belong", "'issuer'"),
     # permissions, roles and reaches
-    (granting(accept=["threads:wirte"]), "issuer[0].grant[0].accept", "'threads:wirte'", "mean 'threads:write'?"),
-    (granting(accept=["threads:red"]), "issuer[0].grant[0].accept", "unknown permission", "mean 'threads:read'?"),
-    (granting(accept=["runs:creat"]), "issuer[0].grant[0].accept", "unknown permission", "mean 'runs:create'?"),
-    (granting(accept=["threads:run"]), "issuer[0].grant[0].accept", "unknown permission", "run"),
-    (granting(accept=["qqq"]), "issuer[0].grant[0].accept", "unknown permission", ""),
-    (granting(accept=["threads:read@tennant"]), "issuer[0].grant[0].accept", "'@tennant'", "'threads:read@tenant'"),
-    (granting(values={"x": "threads:read@al"}), "issuer[0].grant[0].values.x", "'@al'", "'threads:read@all'"),
-    (granting(values={"x": "threads:read@"}), "issuer[0].grant[0].values.x", "unknown reach '@'", "threads:read"),
-    (granting(values={"x": "threads:read@tenant"}), "issuer[0].grant[0].values.x", "no tenant claim", 'tenant = "'),
-    (granting(values={"x": "store:*@all@all"}), "issuer[0].grant[0].values.x", "unknown reach", ""),
     (
-        issuer(tenant="org", grant={"claim": "r", "values": {"x": "store:read@tenant"}}),
-        "issuer[0].grant[0].values.x",
+        granting(accept=["threads:wirte"]),
+        "issuer[0].permission_map[0].accept",
+        "'threads:wirte'",
+        "mean 'threads:write'?",
+    ),
+    (
+        granting(accept=["threads:red"]),
+        "issuer[0].permission_map[0].accept",
+        "unknown permission",
+        "mean 'threads:read'?",
+    ),
+    (
+        granting(accept=["runs:creat"]),
+        "issuer[0].permission_map[0].accept",
+        "unknown permission",
+        "mean 'runs:create'?",
+    ),
+    (granting(accept=["threads:run"]), "issuer[0].permission_map[0].accept", "unknown permission", "run"),
+    (granting(accept=["qqq"]), "issuer[0].permission_map[0].accept", "unknown permission", ""),
+    (
+        granting(accept=["threads:read@tennant"]),
+        "issuer[0].permission_map[0].accept",
+        "'@tennant'",
+        "'threads:read@tenant'",
+    ),
+    (granting(values={"x": "threads:read@al"}), "issuer[0].permission_map[0].values.x", "'@al'", "'threads:read@all'"),
+    (
+        granting(values={"x": "threads:read@"}),
+        "issuer[0].permission_map[0].values.x",
+        "unknown reach '@'",
+        "threads:read",
+    ),
+    (
+        granting(values={"x": "threads:read@tenant"}),
+        "issuer[0].permission_map[0].values.x",
+        "no tenant claim",
+        'tenant = "',
+    ),
+    (granting(values={"x": "store:*@all@all"}), "issuer[0].permission_map[0].values.x", "unknown reach", ""),
+    (
+        issuer(tenant="org", permission_map={"claim": "r", "values": {"x": "store:read@tenant"}}),
+        "issuer[0].permission_map[0].values.x",
         "a store is one's own or everybody's",
         "without @tenant",
     ),
-    (granting(values={"x": "store:read@tenant"}), "issuer[0].grant[0].values.x", "a store is", "without @tenant"),
+    (
+        granting(values={"x": "store:read@tenant"}),
+        "issuer[0].permission_map[0].values.x",
+        "a store is",
+        "without @tenant",
+    ),
     (
         {**granting(values={"x": "amdin"}), "roles": {"admin": ["*"]}},
-        "issuer[0].grant[0].values.x",
+        "issuer[0].permission_map[0].values.x",
         "'amdin'",
         "did you mean 'admin'?",
     ),
-    ({**granting(accept="admin"), "roles": {"admin": "*"}}, "issuer[0].grant[0].accept", "unknown permission", ""),
+    (
+        {**granting(accept="admin"), "roles": {"admin": "*"}},
+        "issuer[0].permission_map[0].accept",
+        "unknown permission",
+        "",
+    ),
     (with_roles(user="*:read", admin=["userr"]), "roles.admin", "'userr'", "did you mean 'user'?"),
     (
         with_roles(a=["threads:wirte@all"]),
@@ -357,38 +433,53 @@ ONE_MISTAKE = [
     (issuer(leeway=61), "issuer[0].leeway", "less than or equal to 60; found 61", ""),
     (issuer(leeway=-1), "issuer[0].leeway", "greater than or equal to 0; found -1", ""),
     (issuer(leeway=float("nan")), "issuer[0].leeway", "finite", ""),
-    (issuer(max_age=0), "issuer[0].max_age", "greater than 0; found 0", ""),
-    (issuer(max_age=-1.5), "issuer[0].max_age", "should be greater than 0; found -1.5", ""),
+    (issuer(max_token_age=0), "issuer[0].max_token_age", "greater than 0; found 0", ""),
+    (issuer(max_token_age=-1.5), "issuer[0].max_token_age", "should be greater than 0; found -1.5", ""),
     (issuer(token_type="refresh"), "issuer[0].token_type", "'access' or 'id'; found a string", ""),
     (issuer(strict_rfc9068=1), "issuer[0].strict_rfc9068", "should be true or false; found a number", ""),
     (issuer(require=["x"]), "issuer[0].require", "found a list", ""),
     (issuer(require={"groups": 5}), "issuer[0].require.groups", "found a number", ""),
     (issuer(tenant=5), "issuer[0].tenant", "should be a string, or a table; found a number", ""),
     (issuer(client_claim=5, require={"a": "b"}), "issuer[0].client_claim", "should be a table; found a number", ""),
-    (issuer(grant=5), "issuer[0].grant", "should be a table, or a list of tables; found a number", ""),
-    (issuer(grant=["scope"]), "issuer[0].grant[0]", "found a string", ""),
+    (
+        issuer(permission_map=5),
+        "issuer[0].permission_map",
+        "should be a table, or a list of tables; found a number",
+        "",
+    ),
+    (issuer(permission_map=["scope"]), "issuer[0].permission_map[0]", "found a string", ""),
     (issuer(identity=5), "issuer[0].identity", "a string or a table, or a list of them; found a number", ""),
-    (granting(values=["a"]), "issuer[0].grant[0].values", "found a list", ""),
-    (granting(values={"a": 1.5}), "issuer[0].grant[0].values.a", "a list of strings; found a number", ""),
-    (granting(accept="*", when=b"x"), "issuer[0].grant[0].when", "found bytes", ""),
+    (granting(values=["a"]), "issuer[0].permission_map[0].values", "found a list", ""),
+    (granting(values={"a": 1.5}), "issuer[0].permission_map[0].values.a", "a list of strings; found a number", ""),
+    (granting(accept="*", when=b"x"), "issuer[0].permission_map[0].when", "found bytes", ""),
     ({"issuer": 5}, "issuer", "a list of tables; found a number", ""),
     ({"issuer": "https://sso.acme.com"}, "issuer[0]", "found a string", ""),
     ({**issuer(), "roles": 5}, "roles", "found a number", ""),
-    (with_roles(a=5), "roles.a.allow", "a list of strings; found a number", ""),
+    (with_roles(a=5), "roles.a.permissions", "a list of strings; found a number", ""),
     ({**issuer(), "langgraph": {"studio": "yes"}}, "langgraph.studio", "'deny', 'own' or 'all'", ""),
     ({**issuer(), "langgraph": {"cron_max_age": 0}}, "langgraph.cron_max_age", "greater than 0", ""),
     ({**issuer(), "langgraph": {"cron_max_age": float("inf")}}, "langgraph.cron_max_age", "finite", ""),
     ({**issuer(), "langgraph": {"max_delay": -1}}, "langgraph.max_delay", "greater than or equal to 0", ""),
     ({**issuer(), "langgraph": {"max_delay": float("inf")}}, "langgraph.max_delay", "finite", ""),
     ({**issuer(), "langgraph": {"max_delay": "1h"}}, "langgraph.max_delay", "a number; found a string", ""),
-    ({**issuer(), "limits": {"wait_after": 60}}, "limits.wait_after", "less than refresh_after", "at least 90"),
-    ({**issuer(), "limits": {"max_stale": 600}}, "limits.max_stale", "less than wait_after", "at least 3600"),
+    (
+        {**issuer(), "limits": {"jwks_max_age": 60}},
+        "limits.jwks_max_age",
+        "less than jwks_refresh_after",
+        "at least 90",
+    ),
+    (
+        {**issuer(), "limits": {"jwks_max_stale": 600}},
+        "limits.jwks_max_stale",
+        "less than jwks_max_age",
+        "at least 3600",
+    ),
     ({**issuer(), "limits": {"token_bytes": 1.5}}, "limits.token_bytes", "a whole number; found a number", ""),
     ({**issuer(), "limits": {"fetch_timeout": 0}}, "limits.fetch_timeout", "greater than 0", ""),
     ({**issuer(), "limits": {"json_depth": 257}}, "limits.json_depth", "less than or equal to 256", ""),
     ({**issuer(), "limits": []}, "limits", "found a list", ""),
     # what only a Python program can write
-    (granting(values={1: ["*:read"]}), "issuer[0].grant[0].values.1", "no string", "quote it"),
+    (granting(values={1: ["*:read"]}), "issuer[0].permission_map[0].values.1", "no string", "quote it"),
     (with_roles(a=["*"]) | {"roles": {1: ["*"]}}, "roles.1", "no string", "quote it"),
     (issuer() | {1: 2}, "1", "no string", "quote it"),
 ]
@@ -397,28 +488,24 @@ TYPING_ERRORS = [
     # a misspelled key that must be there is missing, too: both are said
     (issuer(audience=..., audiance="a"), "issuer[0].audiance", "unknown key", "did you mean 'audience'?"),
     (issuer(issuer=..., isuer=URL), "issuer[0].isuer", "unknown key", "did you mean 'issuer'?"),
-    (granting(acept="*"), "issuer[0].grant[0].acept", "unknown key", "did you mean 'accept'?"),
-    (with_roles(a={"alow": "*"}), "roles.a.alow", "unknown key", "did you mean 'allow'?"),
+    (granting(acept="*"), "issuer[0].permission_map[0].acept", "unknown key", "did you mean 'accept'?"),
+    (with_roles(a={"permisions": "*"}), "roles.a.permisions", "unknown key", "did you mean 'permissions'?"),
 ]
 
 
-@pytest.mark.parametrize(("document", "where", "message", "cure"), ONE_MISTAKE)
-def test_one_mistake_is_named_once_with_its_place_and_its_cure(
-    document: dict[str, Any], where: str, message: str, cure: str
-) -> None:
+@pytest.mark.parametrize(("document", "where", "message", "hint"), ONE_MISTAKE)
+def test_each_mistake_has_place_and_hint(document: dict[str, Any], where: str, message: str, hint: str) -> None:
     found = problems(document)
     assert len(found) == 1, found
     assert found[0].where.startswith(where) if not message else found[0].where == where
     assert message in found[0].message
-    assert cure in found[0].cure
+    assert hint in found[0].hint
 
 
-@pytest.mark.parametrize(("document", "where", "message", "cure"), TYPING_ERRORS)
-def test_a_misspelled_key_is_named_with_the_right_one(
-    document: dict[str, Any], where: str, message: str, cure: str
-) -> None:
+@pytest.mark.parametrize(("document", "where", "message", "hint"), TYPING_ERRORS)
+def test_misspelled_key_suggests_correct_key(document: dict[str, Any], where: str, message: str, hint: str) -> None:
     found = [problem for problem in problems(document) if problem.where == where]
-    assert [(problem.message, problem.cure) for problem in found] == [(message, cure)]
+    assert [(problem.message, problem.hint) for problem in found] == [(message, hint)]
 
 
 @pytest.mark.parametrize(
@@ -431,36 +518,36 @@ def test_a_misspelled_key_is_named_with_the_right_one(
         ({"issuer": URL, "jwks": 5}, "jwks"),
     ],
 )
-def test_one_mistake_is_not_reported_again_as_its_consequences(changes: dict[str, Any], key: str) -> None:
+def test_mistake_hides_its_consequences(changes: dict[str, Any], key: str) -> None:
     document = issuer(**{"issuer": ..., "jwks": ..., **changes})
     assert [problem.where.rpartition(".")[2] for problem in problems(document)] == [key]
 
 
 @pytest.mark.parametrize("key", ["url", "domain"])
-def test_a_key_of_another_preset_is_not_offered_as_its_own_correction(key: str) -> None:
+def test_parameter_of_other_preset_is_not_suggested(key: str) -> None:
     found = {problem.where: problem for problem in problems(issuer(preset="generic", **{key: "https://x.test"}))}
     assert found[f"issuer[0].{key}"].message == "does not belong to preset 'generic'"
-    assert repr(key) not in found[f"issuer[0].{key}"].cure
+    assert repr(key) not in found[f"issuer[0].{key}"].hint
 
 
-def test_an_unknown_name_is_said_once() -> None:
+def test_unknown_name_is_reported_once() -> None:
     assert [problem.message.count("thread:write") for problem in problems(with_roles(a=["thread:write"]))] == [1]
 
 
-def test_an_unknown_name_used_in_two_places_is_named_at_both() -> None:
+def test_unknown_name_is_reported_at_each_place() -> None:
     values = {"a": ["threads:wirte", "threads:wirte"], "b": ["threads:wirte"]}
     assert [p.where for p in problems(granting(values=values))] == [
-        "issuer[0].grant[0].values.a",
-        "issuer[0].grant[0].values.b",
+        "issuer[0].permission_map[0].values.a",
+        "issuer[0].permission_map[0].values.b",
     ]
 
 
-def test_a_circle_of_roles_is_named_at_each_role_in_it_and_at_no_other() -> None:
+def test_circular_roles_are_reported_at_each_role() -> None:
     document = with_roles(a=["b"], b=["c"], c=["a"], d=["a"], e=["*"], f=["e", "e"], g=["f", "e"])
     assert [problem.where for problem in problems(document)] == ["roles.a", "roles.b", "roles.c"]
 
 
-def test_two_issuers_need_prefixes_and_are_not_the_same_twice() -> None:
+def test_two_issuers_need_prefixes_and_different_names() -> None:
     document = {"issuer": [table(name="a"), table(name="a"), table(name="b", issuer="https://b.test")]}
     assert sorted((problem.where, problem.message.split(":")[0]) for problem in problems(document)) == [
         ("issuer[0].identity_prefix", "is missing"),
@@ -470,7 +557,7 @@ def test_two_issuers_need_prefixes_and_are_not_the_same_twice() -> None:
     ]
 
 
-def test_two_issuers_of_which_one_has_an_empty_prefix_are_fine() -> None:
+def test_one_of_two_issuers_may_lack_prefix() -> None:
     document = {"issuer": [table(identity_prefix=""), table(issuer="https://b.test", identity_prefix="b:")]}
     OIDCAuth.from_dict(document)
 
@@ -484,16 +571,14 @@ def test_two_issuers_of_which_one_has_an_empty_prefix_are_fine() -> None:
         ("ab:", "a", {1: "'a' begins another issuer's prefix"}),
     ],
 )
-def test_prefixes_under_which_two_people_could_have_one_name_are_refused(
-    first: str, second: str, found: dict[int, str]
-) -> None:
+def test_ambiguous_identity_prefixes_are_rejected(first: str, second: str, found: dict[int, str]) -> None:
     document = {"issuer": [table(identity_prefix=first), table(issuer="https://b.test", identity_prefix=second)]}
     assert {problem.where: problem.message for problem in problems(document)} == {
         f"issuer[{number}].identity_prefix": message for number, message in found.items()
     }
 
 
-def test_the_prefix_of_a_second_claim_counts_like_the_issuers_own() -> None:
+def test_claim_prefix_counts_like_issuer_prefix() -> None:
     client = [{"claim": "uid"}, {"claim": "cid", "prefix": "b:"}]
     document = {"issuer": [table(identity_prefix="a", identity=client), table(issuer=B, identity_prefix="ab:")]}
     assert ("issuer[0].identity_prefix", "'ab:' begins another issuer's prefix") in [
@@ -501,27 +586,27 @@ def test_the_prefix_of_a_second_claim_counts_like_the_issuers_own() -> None:
     ]
 
 
-def test_a_role_with_tenant_rights_is_refused_where_the_issuer_has_no_tenant() -> None:
+def test_tenant_role_needs_issuer_with_tenant() -> None:
     values = {"claim": "r", "values": {"x": ["outer"]}}
     document = {
         "issuer": [
-            table(identity_prefix="", tenant="org", grant=values),
-            table(issuer=B, identity_prefix="b:", grant=values),
+            table(identity_prefix="", tenant="org", permission_map=values),
+            table(issuer=B, identity_prefix="b:", permission_map=values),
         ],
         "roles": {"outer": ["inner"], "inner": ["threads:read@tenant"]},
     }
     (problem,) = problems(document)
-    assert problem.where == "issuer[1].grant[0].values.x"
+    assert problem.where == "issuer[1].permission_map[0].values.x"
     assert "'outer' has @tenant rights, and this issuer has no tenant claim" in problem.message
 
 
-def test_a_tenant_right_in_a_role_needs_an_issuer_with_a_tenant_claim() -> None:
+def test_tenant_permission_needs_tenant_claim() -> None:
     document = {**issuer(tenant="org"), "roles": {"a": ["threads:read@tenant"]}}
     OIDCAuth.from_dict(document)
 
 
 @pytest.mark.parametrize(
-    ("audience", "grant", "require"),
+    ("audience", "permission_map", "require"),
     [
         (..., {"claim": "scope", "strip_prefix": "agents/", "accept": ["*"]}, {}),
         (..., {"claim": "scp", "strip_prefix": "agents/", "accept": ["*"]}, {}),
@@ -529,21 +614,21 @@ def test_a_tenant_right_in_a_role_needs_an_issuer_with_a_tenant_claim() -> None:
         ("agents", {"claim": "scope", "accept": ["*"]}, {"groups": "agents"}),
     ],
 )
-def test_a_client_claim_is_enough_beside_a_scope_prefix_or_a_requirement(
-    audience: Any, grant: dict[str, Any], require: dict[str, Any]
+def test_client_claim_with_scope_prefix_or_requirement_suffices(
+    audience: Any, permission_map: dict[str, Any], require: dict[str, Any]
 ) -> None:
-    OIDCAuth.from_dict(issuer(audience=audience, client_claim=CLIENT, grant=grant, require=require))
+    OIDCAuth.from_dict(issuer(audience=audience, client_claim=CLIENT, permission_map=permission_map, require=require))
 
 
-def test_a_public_issuer_is_fine_with_a_requirement_on_who_it_is() -> None:
+def test_public_issuer_with_requirement_is_accepted() -> None:
     OIDCAuth.from_dict(issuer(issuer=GITHUB, require={"repository": "acme/agents"}))
     OIDCAuth.from_dict(issuer(issuer=GITHUB, require={"repository_owner_id": "12345"}))
 
 
-def test_all_mistakes_are_reported_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     document = {
         "issuer": [
-            table(algorithms=["HS256"], leeway="x", grant=[{"claim": "a..b", "accept": ["threads:wirte"]}]),
+            table(algorithms=["HS256"], leeway="x", permission_map=[{"claim": "a..b", "accept": ["threads:wirte"]}]),
             table(issuer="http://sso.acme.com", jwks=..., header="X", audience=...),
         ],
         "limits": {"token_bytes": -1},
@@ -551,10 +636,10 @@ def test_all_mistakes_are_reported_at_once() -> None:
     }
     assert sorted(problem.where for problem in problems(document)) == [
         "issuer[0].algorithms",
-        "issuer[0].grant[0].accept",
-        "issuer[0].grant[0].claim",
         "issuer[0].identity_prefix",
         "issuer[0].leeway",
+        "issuer[0].permission_map[0].accept",
+        "issuer[0].permission_map[0].claim",
         "issuer[1].audience",
         "issuer[1].header",
         "issuer[1].identity_prefix",
@@ -564,25 +649,29 @@ def test_all_mistakes_are_reported_at_once() -> None:
     ]
 
 
-def test_mistakes_are_reported_in_the_order_of_the_document() -> None:
+def test_mistakes_follow_document_order() -> None:
     document = {"roles": {"b": ["b"], "a": ["qqq"]}, **issuer(leeway=-1, algorithms=["RS1"])}
     wheres = [problem.where for problem in problems(document)]
     assert wheres == ["roles.b", "roles.a", "issuer[0].leeway", "issuer[0].algorithms"]
 
 
-def test_the_second_grant_is_named_before_the_eleventh() -> None:
-    document = issuer(grant=[{"claim": "scope", "accept": ["threads:wirte"]}] * 12)
-    assert [p.where for p in problems(document)] == [f"issuer[0].grant[{number}].accept" for number in range(12)]
+def test_permission_maps_are_sorted_by_number() -> None:
+    document = issuer(permission_map=[{"claim": "scope", "accept": ["threads:wirte"]}] * 12)
+    assert [p.where for p in problems(document)] == [
+        f"issuer[0].permission_map[{number}].accept" for number in range(12)
+    ]
 
 
-def test_a_table_is_counted_where_it_stands_whatever_stands_before_it() -> None:
-    found = [p.where for p in problems(issuer(grant=["nonsense", {"claim": "scope", "accept": ["threads:wirte"]}]))]
-    assert found == ["issuer[0].grant[0]", "issuer[0].grant[1].accept"]
+def test_table_numbers_ignore_earlier_tables() -> None:
+    found = [
+        p.where for p in problems(issuer(permission_map=["nonsense", {"claim": "scope", "accept": ["threads:wirte"]}]))
+    ]
+    assert found == ["issuer[0].permission_map[0]", "issuer[0].permission_map[1].accept"]
     found = sorted(p.where for p in problems({"issuer": [5, table(leeway=-1, header="X")]}))
     assert found == ["issuer[0]", "issuer[1].header", "issuer[1].leeway"]
 
 
-def test_the_report_is_one_line_a_problem() -> None:
+def test_report_has_one_line_per_problem() -> None:
     with pytest.raises(ConfigError) as caught:
         OIDCAuth.from_dict({**issuer(leway=5, zzz=1)})
     assert isinstance(caught.value, ValueError)
@@ -596,27 +685,27 @@ def test_the_report_is_one_line_a_problem() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        issuer(jwks=..., jwks_url="https://robot:${SECRET}@sso.acme.com/keys"),
+        issuer(jwks=..., jwks_uri="https://robot:${SECRET}@sso.acme.com/keys"),
         issuer(jwks=..., issuer="https://robot:${SECRET}@sso.acme.com"),
         issuer(leeway="${SECRET}"),
         issuer(token_type="${SECRET}"),
         issuer(strict_rfc9068="${SECRET}"),
         issuer(tenants="${SECRET}"),
         issuer(jwks="${SECRET}"),
-        issuer(grant="${SECRET}"),
+        issuer(permission_map="${SECRET}"),
         {**issuer(), "langgraph": {"studio": "${SECRET}"}},
         {**issuer(), "langgraph": "${SECRET}"},
     ],
 )
-def test_a_value_of_the_environment_is_never_shown(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_value_is_never_shown(document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
     with pytest.raises(ConfigError) as caught:
         OIDCAuth.from_dict(document)
     assert "hunter2" not in str(caught.value) + repr(caught.value)
 
 
-def test_a_document_is_left_as_it_was() -> None:
-    document = issuer(preset="keycloak", identity="oid", tenant="org", grant={"claim": "scope", "accept": "*"})
+def test_input_document_is_not_modified() -> None:
+    document = issuer(preset="keycloak", identity="oid", tenant="org", permission_map={"claim": "scope", "accept": "*"})
     before = deepcopy(document)
     OIDCAuth.from_dict(document)
     assert document == before
@@ -625,9 +714,9 @@ def test_a_document_is_left_as_it_was() -> None:
     assert broken["issuer"]["header"] == "X"
 
 
-def test_any_mapping_will_do() -> None:
-    grant = MappingProxyType({"claim": "scope", "accept": ("*",)})
-    OIDCAuth.from_dict(MappingProxyType({"issuer": MappingProxyType(table(grant=(grant,)))}))
+def test_any_mapping_type_is_accepted() -> None:
+    permission_map = MappingProxyType({"claim": "scope", "accept": ("*",)})
+    OIDCAuth.from_dict(MappingProxyType({"issuer": MappingProxyType(table(permission_map=(permission_map,)))}))
 
 
 # --- whatever stands there -------------------------------------------------------------------------------------------
@@ -637,7 +726,7 @@ WHOLE: dict[str, Any] = {
         table(
             name="a",
             preset="keycloak",
-            tenant={"claim": "org", "keys": True},
+            tenant={"claim": "org", "object_keys": True},
             identity=[{"claim": "uid", "prefix": "u:"}],
             identity_prefix="a:",
             client_claim=CLIENT,
@@ -645,11 +734,13 @@ WHOLE: dict[str, Any] = {
             claims=["email"],
             display_name="name",
             leeway=5,
-            grant=[{"claim": "scope", "values": {"x": ["admin"]}, "when": {"azp": ["y"]}, "strip_prefix": "a/"}],
+            permission_map=[
+                {"claim": "scope", "values": {"x": ["admin"]}, "when": {"azp": ["y"]}, "strip_prefix": "a/"}
+            ],
         ),
-        table(name="b", issuer="https://b.test", identity_prefix="b:", jwks=..., jwks_url="https://b.test/keys"),
+        table(name="b", issuer="https://b.test", identity_prefix="b:", jwks=..., jwks_uri="https://b.test/keys"),
     ],
-    "roles": {"admin": {"allow": ["*@all"], "graphs": ["agent"]}},
+    "roles": {"admin": {"permissions": ["*@all"], "graphs": ["agent"]}},
     "langgraph": {"studio": "own", "cron_max_age": 60, "max_delay": 60},
     "limits": {"token_bytes": 8_000},
 }
@@ -670,7 +761,7 @@ def places(value: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @settings(deadline=None, database=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(place=st.sampled_from(places(WHOLE)), value=json_values)
-def test_whatever_stands_at_a_place_is_loaded_or_a_problem(place: tuple[Any, ...], value: object) -> None:
+def test_any_value_loads_or_is_reported(place: tuple[Any, ...], value: object) -> None:
     document = deepcopy(WHOLE)
     holder: Any = document
     for key in place[:-1]:

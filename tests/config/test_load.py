@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.mapping import ISSUER, NOW, URL, USERS, authenticated, bearer, configured, table, token
+from kit.mapping import ISSUER, NOW, URL, USERS, authenticated, bearer, configured, table, token
 
 from oidc_auth import ConfigError, OIDCAuth, UpstreamError, presets
 from oidc_auth.config.load import load_environment, load_file, load_mapping
@@ -23,7 +23,7 @@ TOML = f"""
 [[issuer]]
 issuer = "{URL}"
 audience = "agents"
-[[issuer.grant]]
+[[issuer.permission_map]]
 claim = "roles"
 values = {{ user = ["threads:read"] }}
 """
@@ -49,18 +49,18 @@ def refused(path: Path) -> ConfigError:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_toml_file_authenticates(tmp_path: Path) -> None:
+def test_toml_file_authenticates(tmp_path: Path) -> None:
     oidc = OIDCAuth.from_file(written(tmp_path), fetcher=ISSUER, clock=lambda: NOW)
     assert authenticated(oidc, roles=["user"]).permissions == ["threads:read", "threads:search"]
     assert oidc.source == str(tmp_path / "oidc-auth.toml")
 
 
-def test_a_json_file_with_the_same_keys_does_too(tmp_path: Path) -> None:
+def test_json_file_authenticates(tmp_path: Path) -> None:
     path = written(tmp_path, json.dumps({"issuer": [table()]}), "auth.json")
     assert authenticated(OIDCAuth.from_file(str(path), clock=lambda: NOW), roles=["user"]).permissions
 
 
-def test_the_quickstart_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quickstart_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OIDC_ISSUER", URL)
     oidc = OIDCAuth.from_file(QUICKSTART, fetcher=ISSUER, clock=lambda: NOW)
     user = authenticated(oidc, roles=["viewer"], org="acme").user()
@@ -69,14 +69,14 @@ def test_the_quickstart_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert oidc.enforcement.webhooks == "deny"
 
 
-def test_a_missing_file_names_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_file_names_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (problem,) = refused(Path("no-such.toml")).problems
     assert problem.message == "cannot be read: No such file or directory"
-    assert str(tmp_path) in problem.cure
+    assert str(tmp_path) in problem.hint
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
+def test_folder_is_rejected_as_file(tmp_path: Path) -> None:
     assert "cannot be read" in refused(tmp_path).problems[0].message
 
 
@@ -99,7 +99,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
         ("langgraph.json", b'{"graphs": {}, "auth": {"path": "oidc_auth.langgraph:auth"}}', "this is langgraph.json"),
     ],
 )
-def test_a_broken_file_is_one_problem_that_names_the_file(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+def test_broken_file_is_one_named_problem(name: str, content: bytes, says: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     error = refused(tmp_path / name)
     assert len(error.problems) == 1
@@ -108,7 +108,7 @@ def test_a_broken_file_is_one_problem_that_names_the_file(name: str, content: by
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "cure"),
+    ("name", "content", "hint"),
     [
         ("a.toml", codecs.BOM_UTF8, "save it as UTF-8 without one"),
         ("a.toml", codecs.BOM_UTF16_LE, "save it as UTF-8"),
@@ -120,12 +120,12 @@ def test_a_broken_file_is_one_problem_that_names_the_file(name: str, content: by
         ),
     ],
 )
-def test_a_file_of_the_wrong_kind_is_said_with_its_cure(name: str, content: bytes, cure: str, tmp_path: Path) -> None:
+def test_wrong_file_kind_gets_hint(name: str, content: bytes, hint: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
-    assert cure in refused(tmp_path / name).problems[0].cure
+    assert hint in refused(tmp_path / name).problems[0].hint
 
 
-def test_a_configuration_in_json_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+def test_json_may_start_with_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(codecs.BOM_UTF8 + json.dumps({"issuer": table()}).encode())
     assert OIDCAuth.from_file(tmp_path / "a.json").source.endswith("a.json")
 
@@ -134,14 +134,12 @@ def test_a_configuration_in_json_may_begin_with_a_byte_order_mark(tmp_path: Path
     ("text", "places"),
     [
         ('{"issuer": {"require": {"groups": "a"}, "require": {"email_verified": true}}}', ["issuer.require"]),
-        ('{"issuer": [{}, {"grant": [{"claim": "a", "claim": "a"}]}]}', ["issuer[1].grant[0].claim"]),
+        ('{"issuer": [{}, {"permission_map": [{"claim": "a", "claim": "a"}]}]}', ["issuer[1].permission_map[0].claim"]),
         ('{"roles": {"a": [], "a": []}, "limits": {}, "limits": {}}', ["limits", "roles.a"]),
         ('{"issuer": {"leeway": 1, "leeway": 2}, "issuer": {}}', ["issuer"]),
     ],
 )
-def test_a_key_that_stands_twice_in_a_json_file_is_named_with_its_place(
-    text: str, places: list[str], tmp_path: Path
-) -> None:
+def test_duplicate_json_key_is_reported_with_place(text: str, places: list[str], tmp_path: Path) -> None:
     error = refused(written(tmp_path, text, "auth.json"))
     assert [(problem.where, problem.message) for problem in error.problems] == [
         (place, "stands twice") for place in places
@@ -149,7 +147,7 @@ def test_a_key_that_stands_twice_in_a_json_file_is_named_with_its_place(
     assert str(tmp_path) in str(error)
 
 
-def test_a_date_of_toml_is_named_as_what_it_is(tmp_path: Path) -> None:
+def test_toml_date_is_reported_by_type(tmp_path: Path) -> None:
     (problem,) = refused(written(tmp_path, TOML.replace('audience = "agents"', "audience = 2026-11-24"))).problems
     assert problem.where == "issuer[0].audience"
     assert problem.message == "should be a string, or a list of strings; found date"
@@ -158,14 +156,14 @@ def test_a_date_of_toml_is_named_as_what_it_is(tmp_path: Path) -> None:
 # --- environment variables in values ---------------------------------------------------------------------------------
 
 
-def test_a_variable_stands_for_a_value_or_a_part_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_replaces_value_or_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOST", "issuer.test")
     monkeypatch.setenv("ROLE", "user")
     oidc = configured({"claim": "${ROLE}s", "values": {"user": ["threads:read"]}}, issuer="https://${HOST}")
     assert authenticated(oidc, users=["user"]).permissions == ["threads:read", "threads:search"]
 
 
-def test_variables_are_replaced_once_and_in_values_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_are_replaced_once_in_values(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A", "${B}")
     monkeypatch.setenv("B", "never")
     oidc = configured(
@@ -187,16 +185,16 @@ def test_variables_are_replaced_once_and_in_values_only(monkeypatch: pytest.Monk
         ({"identity_prefix": "${NO_SUCH}${NO_SUCH_2}"}, ["issuer[0].identity_prefix"] * 2),
     ],
 )
-def test_a_variable_that_is_not_set_is_named_at_its_place(changes: dict[str, Any], places: list[str]) -> None:
+def test_unset_variable_is_reported_at_its_place(changes: dict[str, Any], places: list[str]) -> None:
     with pytest.raises(ConfigError) as caught:
         OIDCAuth.from_dict({"issuer": [table(**changes)]})
     assert sorted(problem.where for problem in caught.value.problems) == places
     for problem in caught.value.problems:
         assert problem.message.startswith("the environment has no variable NO_SUCH")
-        assert problem.cure.startswith("set NO_SUCH")
+        assert problem.hint.startswith("set NO_SUCH")
 
 
-def test_an_empty_variable_is_a_value() -> None:
+def test_empty_variable_is_valid() -> None:
     environ = {"PREFIX": ""}
     loaded = load_mapping({"issuer": table(identity_prefix="${PREFIX}x:")}, environ=environ)
     assert loaded.document.issuer[0].identity_prefix == "x:"
@@ -228,7 +226,7 @@ def from_env(environ: Mapping[str, str]) -> OIDCAuth:
         ([LOCAL], {"OIDC_AUTH_AUDIENCE": "agents", "OIDC_AUTH_PRESET": "keycloak"}, "{}/oidc-auth.toml"),
     ],
 )
-def test_the_one_configuration_is_found(
+def test_single_configuration_source_is_found(
     files: list[str], environ: dict[str, str], source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -239,7 +237,7 @@ def test_the_one_configuration_is_found(
     assert authenticated(oidc, roles=["user"], scope="threads:read").permissions == ["threads:read", "threads:search"]
 
 
-def test_one_file_by_two_names_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_same_file_by_two_names_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     real = written(tmp_path, name="conf/real.toml")
     (tmp_path / LOCAL).symlink_to(real)
@@ -257,7 +255,7 @@ def test_one_file_by_two_names_is_one(tmp_path: Path, monkeypatch: pytest.Monkey
         (["a.toml", LOCAL], {**ENV_ISSUER, "OIDC_AUTH_CONFIG": "a.toml"}, 3),
     ],
 )
-def test_two_configurations_are_none(
+def test_two_configuration_sources_are_rejected(
     files: list[str], environ: dict[str, str], count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -269,7 +267,7 @@ def test_two_configurations_are_none(
 
 
 @pytest.mark.parametrize("environ", [{}, {"OIDC_AUTH_AUDIENCE": "agents"}, {"OIDC_AUTH_ISSUER": ""}])
-def test_no_configuration_names_the_ways_and_the_working_directory(
+def test_missing_configuration_lists_all_sources(
     environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -279,9 +277,7 @@ def test_no_configuration_names_the_ways_and_the_working_directory(
         assert word in str(caught.value)
 
 
-def test_a_named_file_that_is_missing_names_the_working_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_named_file_names_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match="cannot be read") as caught:
         from_env({"OIDC_AUTH_CONFIG": "missing.toml"})
@@ -296,7 +292,7 @@ def test_a_named_file_that_is_missing_names_the_working_directory(
         ({**ENV_ISSUER, "OIDC_AUTH_ISSUER": "http://sso.acme.com"}, "issuer[0].issuer", "use https"),
     ],
 )
-def test_a_wrong_variable_is_a_problem_of_its_key(
+def test_invalid_variable_is_reported_at_its_key(
     environ: dict[str, str], where: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -307,14 +303,20 @@ def test_a_wrong_variable_is_a_problem_of_its_key(
     assert caught.value.source == "$OIDC_AUTH_ISSUER"
 
 
-def test_the_issuer_alone_means_the_generic_preset(tmp_path: Path) -> None:
+def test_issuer_variable_selects_generic_preset(tmp_path: Path) -> None:
     generic = load_environment(ENV_ISSUER, tmp_path).document.issuer[0]
-    assert (generic.preset, [grant.claim for grant in generic.grant]) == ("generic", [["scope"], ["scp"]])
+    assert (generic.preset, [permission_map.claim for permission_map in generic.permission_map]) == (
+        "generic",
+        [["scope"], ["scp"]],
+    )
     keycloak = load_environment({**ENV_ISSUER, "OIDC_AUTH_PRESET": "keycloak"}, tmp_path).document.issuer[0]
-    assert (keycloak.preset, [grant.claim for grant in keycloak.grant]) == ("keycloak", [["scope"]])
+    assert (keycloak.preset, [permission_map.claim for permission_map in keycloak.permission_map]) == (
+        "keycloak",
+        [["scope"]],
+    )
 
 
-def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_process_environment_is_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OIDC_AUTH_CONFIG", raising=False)
     for name, value in ENV_ISSUER.items():
@@ -322,9 +324,7 @@ def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pyt
     assert OIDCAuth.from_env().source == "$OIDC_AUTH_ISSUER"
 
 
-def test_a_file_found_by_the_environment_reads_its_variables_from_the_same_mapping(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_file_variables_use_given_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     written(tmp_path, TOML.replace(URL, "https://${SSO_HOST}"))
     assert authenticated(from_env({"SSO_HOST": "issuer.test"}), roles=["user"]).issuer == URL
@@ -334,7 +334,7 @@ def test_a_file_found_by_the_environment_reads_its_variables_from_the_same_mappi
 
 
 @pytest.mark.parametrize(
-    ("lone", "listed"),
+    ("single", "listed"),
     [
         ({"audience": "agents"}, {"audience": ["agents"]}),
         ({"algorithms": "ES256"}, {"algorithms": ["ES256"]}),
@@ -344,42 +344,55 @@ def test_a_file_found_by_the_environment_reads_its_variables_from_the_same_mappi
         ({"identity": "oid"}, {"identity": [{"claim": ["oid"], "prefix": ""}]}),
         ({"identity": {"claim": "oid"}}, {"identity": [{"claim": ["oid"]}]}),
         ({"identity": ["oid"]}, {"identity": [{"claim": ["oid"]}]}),
-        ({"tenant": "a.b"}, {"tenant": {"claim": ["a", "b"], "keys": False}}),
+        ({"tenant": "a.b"}, {"tenant": {"claim": ["a", "b"], "object_keys": False}}),
         ({"tenant": ["a", "b"]}, {"tenant": {"claim": "a.b"}}),
         ({"display_name": "a.b"}, {"display_name": ["a", "b"]}),
         ({"require": {"a": "b"}}, {"require": {"a": ["b"]}}),
         ({"client_claim": {"claim": "c", "values": "x"}}, {"client_claim": {"claim": ["c"], "values": ["x"]}}),
-        ({"grant": USERS}, {"grant": [USERS]}),
-        ({"grant": {"claim": "scope", "accept": "*"}}, {"grant": [{"claim": ["scope"], "accept": ["*"]}]}),
-        ({"grant": {"claim": "r", "values": {"a": "*"}}}, {"grant": [{"claim": "r", "values": {"a": ["*"]}}]}),
+        ({"permission_map": USERS}, {"permission_map": [USERS]}),
         (
-            {"grant": {"claim": "scope", "accept": "*", "when": {"azp": "x"}}},
-            {"grant": [{"claim": "scope", "accept": ["*"], "when": {"azp": ["x"]}}]},
+            {"permission_map": {"claim": "scope", "accept": "*"}},
+            {"permission_map": [{"claim": ["scope"], "accept": ["*"]}]},
+        ),
+        (
+            {"permission_map": {"claim": "r", "values": {"a": "*"}}},
+            {"permission_map": [{"claim": "r", "values": {"a": ["*"]}}]},
+        ),
+        (
+            {"permission_map": {"claim": "scope", "accept": "*", "when": {"azp": "x"}}},
+            {"permission_map": [{"claim": "scope", "accept": ["*"], "when": {"azp": ["x"]}}]},
         ),
         ({"audience": ("a", "b")}, {"audience": ["a", "b"]}),
-        ({"tenant": None, "max_age": None}, {}),
+        ({"tenant": None, "max_token_age": None}, {}),
     ],
 )
-def test_a_lone_value_is_a_list_of_one(lone: dict[str, Any], listed: dict[str, Any]) -> None:
-    also = {"require": {"x": "y"}} if "client_claim" in lone else {}
-    one, many = (load_mapping({"issuer": [table(**{**also, **form})]}).document for form in (lone, listed))
+def test_single_value_becomes_list(single: dict[str, Any], listed: dict[str, Any]) -> None:
+    also = {"require": {"x": "y"}} if "client_claim" in single else {}
+    one, many = (load_mapping({"issuer": [table(**{**also, **form})]}).document for form in (single, listed))
     assert one == many
 
 
-def test_a_single_issuer_table_is_a_list_of_one(tmp_path: Path) -> None:
-    single = TOML.replace("[[issuer]]", "[issuer]").replace("[[issuer.grant]]", "[issuer.grant]")
+def test_single_issuer_table_becomes_list(tmp_path: Path) -> None:
+    single = TOML.replace("[[issuer]]", "[issuer]").replace("[[issuer.permission_map]]", "[issuer.permission_map]")
     assert load_file(written(tmp_path, single)).document == load_file(written(tmp_path, TOML)).document
 
 
-@pytest.mark.parametrize("role", ["*:read", ["*:read"], {"allow": "*:read"}, {"allow": ["*:read"], "graphs": None}])
-def test_a_role_is_a_name_a_list_or_a_table(role: object) -> None:
-    assert load_mapping({"issuer": table(), "roles": {"r": role}}).document.roles["r"].allow == ["*:read"]
+@pytest.mark.parametrize(
+    "role", ["*:read", ["*:read"], {"permissions": "*:read"}, {"permissions": ["*:read"], "graphs": None}]
+)
+def test_role_accepts_name_list_or_table(role: object) -> None:
+    assert load_mapping({"issuer": table(), "roles": {"r": role}}).document.roles["r"].permissions == ["*:read"]
 
 
-def test_the_defaults_are_the_products() -> None:
+def test_defaults_match_product_defaults() -> None:
     document = load_mapping({"issuer": table()}).document
     issuer = document.issuer[0]
-    assert (issuer.leeway, issuer.max_age, issuer.token_type, issuer.strict_rfc9068) == (30, None, "access", False)
+    assert (issuer.leeway, issuer.max_token_age, issuer.token_type, issuer.strict_rfc9068) == (
+        30,
+        None,
+        "access",
+        False,
+    )
     assert [source.claim for source in issuer.identity] == [["sub"]]
     assert not any(name.startswith("HS") or name == "none" for name in issuer.algorithms)
     assert document.limits.model_dump() == {
@@ -387,9 +400,9 @@ def test_the_defaults_are_the_products() -> None:
         "json_depth": 32,
         "key_set_bytes": 524_288,
         "fetch_timeout": 5,
-        "refresh_after": 90,
-        "wait_after": 3_600,
-        "max_stale": 86_400,
+        "jwks_refresh_after": 90,
+        "jwks_max_age": 3_600,
+        "jwks_max_stale": 86_400,
         "retry_after_failure": 10,
         "unknown_kid_fetches": 2,
         "unknown_kid_window": 30,
@@ -401,7 +414,7 @@ def test_the_defaults_are_the_products() -> None:
     assert (langgraph.cron_max_age, langgraph.max_delay) == (90 * 86_400, 3_600)
 
 
-def test_the_langgraph_table_reaches_the_enforcement() -> None:
+def test_langgraph_table_reaches_enforcement() -> None:
     settings = {"studio": "own", "crons": "deny", "cron_max_age": 60, "max_delay": 0, "webhooks": "any"}
     enforcement = OIDCAuth.from_dict({"issuer": table(), "langgraph": settings}).enforcement
     assert {name: getattr(enforcement, name) for name in settings} == settings
@@ -418,23 +431,23 @@ def test_inline_keys_need_no_network() -> None:
     assert down.fetched == []
 
 
-def test_a_key_set_url_skips_discovery() -> None:
+def test_jwks_uri_skips_discovery() -> None:
     provider = LocalIssuer(URL, algorithm="ES256", clock=lambda: NOW)
-    document = {"issuer": table(jwks=..., jwks_url=f"{URL}/keys")}
+    document = {"issuer": table(jwks=..., jwks_uri=f"{URL}/keys")}
     oidc = OIDCAuth.from_dict(document, fetcher=provider, clock=lambda: NOW)
     assert provider.fetched == []
     assert bearer(oidc, provider.token()).identity == "alice"
     assert provider.fetched == [f"{URL}/keys"]
 
 
-def test_without_keys_the_issuers_own_document_says_where_they_lie() -> None:
+def test_discovery_locates_keys() -> None:
     provider = LocalIssuer(URL, algorithm="ES256", clock=lambda: NOW)
     oidc = OIDCAuth.from_dict({"issuer": table(jwks=...)}, fetcher=provider, clock=lambda: NOW)
     assert bearer(oidc, provider.token()).identity == "alice"
     assert provider.fetched == [f"{URL}/.well-known/openid-configuration", f"{URL}/keys"]
 
 
-def test_a_provider_that_is_down_is_noticed_at_the_first_token() -> None:
+def test_provider_outage_appears_at_first_token() -> None:
     down = LocalIssuer(URL, algorithm="ES256")
     down.fault = Fault.DOWN
     oidc = OIDCAuth.from_dict({"issuer": table(jwks=...)}, fetcher=down, clock=lambda: NOW)
@@ -442,14 +455,14 @@ def test_a_provider_that_is_down_is_noticed_at_the_first_token() -> None:
         bearer(oidc, token())
 
 
-def test_a_limit_reaches_the_token() -> None:
+def test_limit_applies_to_token() -> None:
     oidc = OIDCAuth.from_dict({"issuer": table(), "limits": {"token_bytes": 100}}, clock=lambda: NOW)
     why = asyncio.run(oidc.explain_token(token()))
     assert why.refusal.startswith("token_too_long")
 
 
 @pytest.mark.parametrize("algorithms", [["EdDSA"], ["Ed25519"]])
-def test_both_names_of_the_edwards_curve_are_one_algorithm(algorithms: list[str]) -> None:
+def test_eddsa_and_ed25519_are_one_algorithm(algorithms: list[str]) -> None:
     provider = LocalIssuer(URL, algorithm="EdDSA", clock=lambda: NOW)
     document = {"issuer": table(jwks=provider.key_set(), algorithms=algorithms)}
     assert bearer(OIDCAuth.from_dict(document, clock=lambda: NOW), provider.token()).identity == "alice"
@@ -458,14 +471,14 @@ def test_both_names_of_the_edwards_curve_are_one_algorithm(algorithms: list[str]
 # --- what the log says -----------------------------------------------------------------------------------------------
 
 
-def test_one_line_says_source_digest_and_issuers(caplog: pytest.LogCaptureFixture) -> None:
+def test_startup_line_names_source_digest_issuers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "oidc_auth")
     OIDCAuth.from_dict({"issuer": table()})
     digest = load_mapping({"issuer": table()}).digest
     assert [record.message for record in caplog.records] == [f"configuration mapping ({digest}): issuers {URL}"]
 
 
-def test_a_skipped_audience_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_skipped_audience_is_warned(caplog: pytest.LogCaptureFixture) -> None:
     oidc = configured(USERS, audience=..., insecure_skip_audience=True)
     assert [(record.name, record.levelname) for record in caplog.records] == [("oidc_auth", "WARNING")]
     assert "insecure_skip_audience" in caplog.text
@@ -483,9 +496,7 @@ def test_a_skipped_audience_is_warned_of(caplog: pytest.LogCaptureFixture) -> No
         {"audience": "any", "issuer": "https://auth.acme.com/application/o/agents/"},
     ],
 )
-def test_an_audience_that_is_a_client_id_is_warned_of(
-    settings: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_client_id_as_audience_is_warned(settings: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, **settings)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "is a client id: an ID token of that client has it too" in caplog.text
@@ -495,22 +506,22 @@ def test_an_audience_that_is_a_client_id_is_warned_of(
     assert caplog.records == []
 
 
-def test_a_role_that_no_grant_gives_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_unused_role_is_warned(caplog: pytest.LogCaptureFixture) -> None:
     roles = {"user": "threads:read", "admin": ["user", "*"], "spare": ["helper"], "helper": "store:get"}
     configured({"claim": "roles", "values": {"a": ["admin"]}}, roles=roles)
     assert [record.getMessage().partition(":")[0] for record in caplog.records if record.levelname == "WARNING"] == [
         "roles.spare",
         "roles.helper",
     ]
-    assert "roles.spare: nobody has it: no grant gives it" in caplog.text
+    assert "roles.spare: nobody has it: no permission map gives it" in caplog.text
     caplog.clear()
     configured({"claim": "roles", "values": {"a": ["admin"], "b": ["spare"]}}, roles=roles)
     assert caplog.records == []
 
 
-def test_a_role_that_one_of_several_issuers_gives_is_used() -> None:
+def test_role_of_one_issuer_counts_as_used() -> None:
     names = {"a": ["user"], "b": ["threads:read"]}
-    document = {"issuer": [table(grant={"claim": "r", "values": names}), table(issuer="https://b.test")]}
+    document = {"issuer": [table(permission_map={"claim": "r", "values": names}), table(issuer="https://b.test")]}
     for number, one in enumerate(document["issuer"]):
         one["identity_prefix"] = "b:" * number
     assert load_mapping({**document, "roles": {"user": "*:read"}}).warnings == ()
@@ -524,13 +535,13 @@ def test_a_role_that_one_of_several_issuers_gives_is_used() -> None:
         {"repository_owner_id": "12345", "repository": "acme/agents-*"},
     ],
 )
-def test_a_public_issuer_may_be_trusted_for_all_that_one_owner_has(require: dict[str, Any]) -> None:
+def test_public_issuer_may_require_one_owner(require: dict[str, Any]) -> None:
     github = "https://token.actions.githubusercontent.com"
     assert configured(USERS, issuer=github, require=require).source == "mapping"
 
 
 @pytest.mark.parametrize("path", ["repository_owner_id", '"repository_owner_id"'])
-def test_a_condition_says_the_same_however_its_claim_is_quoted(path: str) -> None:
+def test_quoted_claim_is_same_condition(path: str) -> None:
     github = "https://token.actions.githubusercontent.com"
     require = {path: "12345", '"email_verified"': True}
     oidc = configured(USERS, issuer=github, identity='"email"', require=require)
@@ -571,7 +582,7 @@ OTHER_GUID = GUID.replace("0", "1")
         (f"https://sts.windows.net/{GUID}/", [TEMPLATE], {"tenants": [GUID]}, None),
     ],
 )
-def test_an_alias_that_is_another_realm_is_warned_of(
+def test_alias_of_other_realm_is_warned(
     issuer: str, aliases: list[str], more: dict[str, Any], other: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     configured(USERS, issuer=issuer, aliases=aliases, **more)
@@ -583,27 +594,27 @@ def test_an_alias_that_is_another_realm_is_warned_of(
     "table",
     [
         presets.google(
-            audience="1-a.apps.googleusercontent.com", require={"hd": "acme.com"}, grants={"hd": {"acme.com": "*"}}
+            audience="1-a.apps.googleusercontent.com",
+            require={"hd": "acme.com"},
+            permission_map={"hd": {"acme.com": "*"}},
         ),
         presets.workos("client_01", audience="agents"),
-        presets.cognito("eu-west-1", "p", audience="agents", grants={"cognito:groups": {"a": "*"}}),
+        presets.cognito("eu-west-1", "p", audience="agents", permission_map={"cognito:groups": {"a": "*"}}),
     ],
 )
-def test_the_other_names_that_a_preset_knows_are_not_warned_of(
-    table: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_known_preset_aliases_are_not_warned(table: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     OIDCAuth.from_dict({"issuer": table})
     assert caplog.records == []
 
 
-def test_nothing_dangerous_is_nothing_to_warn_of(caplog: pytest.LogCaptureFixture) -> None:
+def test_safe_configuration_has_no_warnings(caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, insecure_skip_audience=False)
     configured(USERS, audience=GUID)
     configured(USERS, audience=GUID, issuer=f"https://login.microsoftonline.com/{GUID}/v2.0")
     assert caplog.records == []
 
 
-def test_the_digest_tells_two_configurations_apart() -> None:
+def test_digest_differs_between_configurations() -> None:
     digest = load_mapping({"issuer": table()}).digest
     assert len(digest) == 12
     assert digest == load_mapping({"issuer": table()}).digest
@@ -611,13 +622,13 @@ def test_the_digest_tells_two_configurations_apart() -> None:
     others: list[dict[str, Any]] = [
         {"leeway": 31},
         {"audience": "other"},
-        {"grant": [{**USERS, "keys": True}]},
+        {"permission_map": [{**USERS, "object_keys": True}]},
         {"tenant": "org"},
     ]
     assert len({digest, *(load_mapping({"issuer": table(**change)}).digest for change in others)}) == 5
 
 
-def test_the_digest_sees_what_a_variable_holds() -> None:
+def test_digest_includes_variable_values() -> None:
     document = {"issuer": table(audience="${AUDIENCE}")}
     digests = {load_mapping(document, environ={"AUDIENCE": value}).digest for value in ("a", "b", "a")}
     assert len(digests) == 2

@@ -34,7 +34,7 @@ def problems(origins: object) -> list[Problem]:
         "https://intranet",
     ],
 )
-def test_an_origin_is_accepted(origin: str) -> None:
+def test_origin_is_accepted(origin: str) -> None:
     assert problems(origin) == []
     assert problems([origin]) == []
 
@@ -57,8 +57,8 @@ def test_an_origin_is_accepted(origin: str) -> None:
         ("https://[2001:DB8::1]:443/x", "write 'https://[2001:db8::1]'"),
     ],
 )
-def test_an_address_is_refused_with_its_origin(origin: str, hint: str) -> None:
-    assert [(problem.where, problem.cure) for problem in problems(["https://a.test", origin])] == [
+def test_address_is_refused_with_its_origin(origin: str, hint: str) -> None:
+    assert [(problem.where, problem.hint) for problem in problems(["https://a.test", origin])] == [
         ("issuer[0].allowed_origins[1]", hint)
     ]
 
@@ -87,7 +87,7 @@ def test_what_is_no_origin_is_refused(origin: str) -> None:
     assert [problem.where for problem in problems(origin)] == ["issuer[0].allowed_origins[0]"]
 
 
-def test_a_password_in_an_address_is_not_shown() -> None:
+def test_password_in_address_is_not_shown() -> None:
     assert "secret" not in str(problems("https://user:secret@app.acme.com"))
 
 
@@ -96,5 +96,5 @@ def test_another_type_is_refused(origins: object) -> None:
     assert [problem.where.partition("[0].")[2][:15] for problem in problems(origins)] == ["allowed_origins"]
 
 
-def test_a_missing_variable_is_the_only_problem() -> None:
+def test_missing_variable_is_only_problem() -> None:
     assert ["no variable" in problem.message for problem in problems("${OIDC_AUTH_NO_SUCH_ORIGIN}")] == [True]

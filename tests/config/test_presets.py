@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.mapping import NOW, bearer
+from kit.mapping import NOW, bearer
 
 from oidc_auth import Caller, ConfigError, OIDCAuth, TokenError, presets
 from oidc_auth.config.load import load_mapping
@@ -54,7 +54,7 @@ def filled(table: Mapping[str, Any]) -> Any:
         ("auth0", AUTH0, AUTH0),
     ],
 )
-def test_a_preset_spells_the_issuer_as_the_provider_does(name: str, address: str, issuer: str) -> None:
+def test_preset_uses_provider_issuer_form(name: str, address: str, issuer: str) -> None:
     assert filled(PRESETS[name](address, audience="agents")).issuer == issuer
 
 
@@ -62,26 +62,32 @@ def test_a_preset_spells_the_issuer_as_the_provider_does(name: str, address: str
     ("name", "claims"),
     [("generic", ["scope", "scp"]), ("keycloak", ["scope"]), ("auth0", ["permissions", "scope"])],
 )
-def test_without_grants_the_providers_natural_claims_carry_the_vocabulary(name: str, claims: list[str]) -> None:
-    grants = filled(PRESETS[name]("https://sso.acme.com", audience="agents")).grant
-    assert [(grant.claim, grant.accept) for grant in grants] == [([claim], ["*"]) for claim in claims]
+def test_default_maps_use_provider_claims(name: str, claims: list[str]) -> None:
+    permission_maps = filled(PRESETS[name]("https://sso.acme.com", audience="agents")).permission_map
+    assert [(permission_map.claim, permission_map.accept) for permission_map in permission_maps] == [
+        ([claim], ["*"]) for claim in claims
+    ]
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_an_explicit_map_is_the_whole_map(name: str) -> None:
-    table = PRESETS[name]("https://sso.acme.com", audience="agents", grants={"roles": {"user": ["threads:read"]}})
-    assert [(grant.claim, grant.values) for grant in filled(table).grant] == [(["roles"], {"user": ["threads:read"]})]
+def test_explicit_map_replaces_defaults(name: str) -> None:
+    table = PRESETS[name](
+        "https://sso.acme.com", audience="agents", permission_map={"roles": {"user": ["threads:read"]}}
+    )
+    assert [(permission_map.claim, permission_map.values) for permission_map in filled(table).permission_map] == [
+        (["roles"], {"user": ["threads:read"]})
+    ]
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_the_issuer_may_always_be_given_instead(name: str) -> None:
+def test_issuer_may_replace_parameters(name: str) -> None:
     assert (
         filled({"preset": name, "issuer": "https://id.acme.com/x/", "audience": "a"}).issuer == "https://id.acme.com/x/"
     )
 
 
 @pytest.mark.parametrize(
-    ("given", "grant"),
+    ("given", "permission_map"),
     [
         ({"user": ["threads:read"]}, {"claim": "c", "values": {"user": ["threads:read"]}}),
         (["threads:read", "store:*"], {"claim": "c", "accept": ["threads:read", "store:*"]}),
@@ -91,33 +97,33 @@ def test_the_issuer_may_always_be_given_instead(name: str) -> None:
         ("threads:read", {"claim": "c", "accept": ["threads:read"]}),
     ],
 )
-def test_a_grant_is_a_mapping_a_list_or_a_lone_name(given: Any, grant: dict[str, Any]) -> None:
-    table = presets.generic("https://sso.acme.com", audience="agents", grants={"c": given})
-    assert table["grant"] == [grant]
-    assert filled(table).grant
+def test_map_accepts_mapping_list_or_name(given: Any, permission_map: dict[str, Any]) -> None:
+    table = presets.generic("https://sso.acme.com", audience="agents", permission_map={"c": given})
+    assert table["permission_map"] == [permission_map]
+    assert filled(table).permission_map
 
 
-def test_a_grant_may_be_any_mapping() -> None:
+def test_map_accepts_any_mapping_type() -> None:
     given = MappingProxyType({"user": ("threads:read",)})
-    table = presets.keycloak(KEYCLOAK, audience="agents", grants=MappingProxyType({"roles": given}))
-    assert filled(table).grant[0].values == {"user": ["threads:read"]}
+    table = presets.keycloak(KEYCLOAK, audience="agents", permission_map=MappingProxyType({"roles": given}))
+    assert filled(table).permission_map[0].values == {"user": ["threads:read"]}
 
 
-@pytest.mark.parametrize("grant", [{"claim": "scope", "accept": ["*"]}, [{"claim": "scope", "accept": ["*"]}]])
-def test_grants_stand_beside_a_grant_that_is_written_as_a_table(grant: object) -> None:
-    table = presets.generic("https://sso.acme.com", audience="agents", grant=grant, grants={"roles": ["*"]})
-    assert [grant.claim for grant in filled(table).grant] == [["scope"], ["roles"]]
+@pytest.mark.parametrize("permission_map", [{"claim": "scope", "accept": ["*"]}, [{"claim": "scope", "accept": ["*"]}]])
+def test_map_accepts_permission_map_tables(permission_map: Any) -> None:
+    table = presets.generic("https://sso.acme.com", audience="agents", permission_map=permission_map)
+    assert [permission_map.claim for permission_map in filled(table).permission_map] == [["scope"]]
 
 
-def test_a_preset_returns_a_plain_mapping_that_is_not_validated_yet() -> None:
-    table = presets.keycloak("nonsense", audience=["a", "b"], grants={"a..b": ["nod"]}, leeway=-1, nod=True)
+def test_preset_returns_plain_unvalidated_mapping() -> None:
+    table = presets.keycloak("nonsense", audience=["a", "b"], permission_map={"a..b": ["nod"]}, leeway=-1, nod=True)
     assert table == {
         "preset": "keycloak",
         "url": "nonsense",
         "audience": ["a", "b"],
         "leeway": -1,
         "nod": True,
-        "grant": [{"claim": "a..b", "accept": ["nod"]}],
+        "permission_map": [{"claim": "a..b", "accept": ["nod"]}],
     }
     assert type(table) is dict
     assert json.loads(json.dumps(table)) == table
@@ -125,7 +131,7 @@ def test_a_preset_returns_a_plain_mapping_that_is_not_validated_yet() -> None:
         load_mapping({"issuer": table})
 
 
-def test_what_an_operator_writes_wins_over_the_preset() -> None:
+def test_operator_settings_override_preset() -> None:
     table = presets.keycloak(KEYCLOAK, audience="agents", display_name="name", leeway=5, identity="oid")
     issuer = filled(table)
     assert (issuer.display_name, issuer.leeway, issuer.identity[0].claim) == (["name"], 5, ["oid"])
@@ -143,7 +149,7 @@ def caller_of(table: Mapping[str, Any], issuer: LocalIssuer, token: str) -> Call
     return bearer(OIDCAuth.from_dict({"issuer": table}, fetcher=issuer, clock=lambda: NOW), token)
 
 
-def test_a_keycloak_token_gives_what_its_scopes_say() -> None:
+def test_keycloak_scopes_give_permissions() -> None:
     realm = provider(KEYCLOAK)
     token = realm.token(
         "f:1:alice",
@@ -158,16 +164,18 @@ def test_a_keycloak_token_gives_what_its_scopes_say() -> None:
     )
     caller = caller_of(presets.keycloak(f"{KEYCLOAK}/", audience="langgraph-api"), realm, token)
     assert (caller.identity, caller.display_name, caller.permissions) == ("f:1:alice", "alice", WRITE)
-    grants = {"realm_access.roles": {"agent-user": ["threads:read"], "agent-admin": ["*@all"]}}
-    caller = caller_of(presets.keycloak(KEYCLOAK, audience="langgraph-api", grants=grants), realm, token)
+    permission_maps = {"realm_access.roles": {"agent-user": ["threads:read"], "agent-admin": ["*@all"]}}
+    caller = caller_of(
+        presets.keycloak(KEYCLOAK, audience="langgraph-api", permission_map=permission_maps), realm, token
+    )
     assert caller.permissions == READ
 
 
 @pytest.mark.parametrize("kind", ["ID", "Refresh", "Offline", "Logout"])
-def test_another_kind_of_keycloak_token_is_nobody(kind: str) -> None:
+def test_other_keycloak_token_kinds_are_rejected(kind: str) -> None:
     realm = provider(KEYCLOAK)
     token = realm.token(audience="langgraph-api", header={"typ": "JWT"}, typ=kind, scope="threads:write")
-    with pytest.raises(TokenError, match="token_kind_refused"):
+    with pytest.raises(TokenError, match="token_use_not_allowed"):
         caller_of(presets.keycloak(KEYCLOAK, audience="langgraph-api"), realm, token)
 
 
@@ -180,7 +188,7 @@ def test_another_kind_of_keycloak_token_is_nobody(kind: str) -> None:
         ({"permissions": ["*", "threads:*", "threads:read@all"]}, []),
     ],
 )
-def test_an_auth0_token_gives_its_permissions_and_scopes(claims: dict[str, Any], permissions: list[str]) -> None:
+def test_auth0_permissions_and_scopes_are_read(claims: dict[str, Any], permissions: list[str]) -> None:
     tenant = provider(AUTH0)
     audience = ["https://agents.acme.com", "https://acme.eu.auth0.com/userinfo"]
     token = tenant.token("auth0|1", audience=audience, azp="SPA", gty="password", **claims)
@@ -189,19 +197,19 @@ def test_an_auth0_token_gives_its_permissions_and_scopes(claims: dict[str, Any],
 
 
 @pytest.mark.parametrize("claims", [{"scope": "threads:read"}, {"scp": ["threads:read"]}, {"scp": "a threads:read"}])
-def test_a_token_of_any_provider_gives_what_its_scopes_say(claims: dict[str, Any]) -> None:
+def test_scopes_of_any_provider_are_read(claims: dict[str, Any]) -> None:
     somewhere = provider("https://id.acme.com/oauth2/")
     table = presets.generic("https://id.acme.com/oauth2/", audience="agents")
     assert caller_of(table, somewhere, somewhere.token(**claims)).permissions == READ
 
 
-def test_an_issuer_that_differs_by_a_slash_is_another_one() -> None:
+def test_issuer_with_extra_slash_is_different() -> None:
     realm = provider(KEYCLOAK)
     with pytest.raises(TokenError, match="differ only by a trailing '/'"):
         caller_of(presets.keycloak(KEYCLOAK, audience="agents"), realm, realm.token(iss=f"{KEYCLOAK}/"))
 
 
-def test_the_default_fetcher_is_closed_with_the_authenticator() -> None:
+def test_default_fetcher_closes_with_auth() -> None:
     async def enter_and_leave() -> str:
         async with OIDCAuth.from_dict({"issuer": presets.keycloak(KEYCLOAK, audience="agents")}) as oidc:
             return oidc.source

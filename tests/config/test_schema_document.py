@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 import pytest
-from world.mapping import table
+from kit.mapping import table
 
 from oidc_auth import ConfigError, OIDCAuth
 from oidc_auth.config.schema_document import FILE, json_schema, text
@@ -27,12 +27,12 @@ def tables(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     yield from ((name, table["properties"]) for name, table in schema["$defs"].items())
 
 
-def test_the_file_is_what_the_models_say() -> None:
+def test_schema_file_matches_models() -> None:
     assert FILE.read_text("utf-8") == text(), "run python -m oidc_auth.config.schema_document"
 
 
-def test_every_key_that_an_operator_writes_is_described() -> None:
-    described = {"document", "IssuerTable", "GrantTable", "RoleTable", "LangGraphTable", "LimitsTable"}
+def test_every_key_has_description() -> None:
+    described = {"document", "IssuerTable", "PermissionMapTable", "RoleTable", "LangGraphTable", "LimitsTable"}
     silent = [
         f"{name}.{key}"
         for name, keys in tables(json_schema())
@@ -42,14 +42,14 @@ def test_every_key_that_an_operator_writes_is_described() -> None:
     assert silent == []
 
 
-def test_every_key_stands_in_the_documentation() -> None:
+def test_every_key_is_documented() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text("utf-8")
     keys = [key for _, keys in tables(json_schema()) for key in keys]
     assert [key for key in keys if key not in page] == []
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
-def test_an_example_names_the_schema_and_meets_it(example: Path) -> None:
+def test_examples_name_and_match_schema(example: Path) -> None:
     written = example.read_text("utf-8")
     directive = written.splitlines()[0].removeprefix("#:schema ")
     assert (example.parent / directive).resolve() == ROOT / "oidc_auth" / "config" / FILE.name
@@ -62,12 +62,15 @@ def test_an_example_names_the_schema_and_meets_it(example: Path) -> None:
         {"audience": ["a", "b"], "algorithms": "RS256", "authorized_parties": "spa"},
         {"identity": "oid", "tenant": "org", "display_name": ["a", "b"], "claims": "email"},
         {"identity": [{"claim": "uid"}, {"claim": ["c", "id"], "prefix": "client:"}], "tenant": ["a", "b"]},
-        {"tenant": {"claim": "organization", "keys": True}, "require": {"email_verified": True, "hd": ["a", "b"]}},
-        {"grant": {"claim": "scope", "accept": "*"}, "client_claim": {"claim": "azp", "values": "x"}},
+        {
+            "tenant": {"claim": "organization", "object_keys": True},
+            "require": {"email_verified": True, "hd": ["a", "b"]},
+        },
+        {"permission_map": {"claim": "scope", "accept": "*"}, "client_claim": {"claim": "azp", "values": "x"}},
     ],
 )
-def test_the_schema_knows_every_way_in_which_a_value_may_be_written(changes: dict[str, Any]) -> None:
-    document = {"issuer": table(**changes), "roles": {"a": "*", "b": ["a"], "c": {"allow": "a", "graphs": "g"}}}
+def test_schema_accepts_every_value_form(changes: dict[str, Any]) -> None:
+    document = {"issuer": table(**changes), "roles": {"a": "*", "b": ["a"], "c": {"permissions": "a", "graphs": "g"}}}
     if "client_claim" in changes:
         document["issuer"]["require"] = {"hd": "acme.com"}
     assert list(SCHEMA.iter_errors(document)) == []
@@ -83,13 +86,13 @@ def test_the_schema_knows_every_way_in_which_a_value_may_be_written(changes: dic
         {"leeway": "30"},
         {"token_type": "refresh"},
         {"preset": "keycloack"},
-        {"grant": [{"claim": "scope", "acept": "*"}]},
-        {"grant": [{"accept": "*"}]},
+        {"permission_map": [{"claim": "scope", "acept": "*"}]},
+        {"permission_map": [{"accept": "*"}]},
         {"require": {"hd": 5}},
         {"tenant": {"key": "org"}},
     ],
 )
-def test_the_schema_refuses_what_the_loader_refuses_for_its_shape(changes: dict[str, Any]) -> None:
+def test_schema_rejects_wrong_shapes(changes: dict[str, Any]) -> None:
     document = {"issuer": table(**changes)}
     assert not SCHEMA.is_valid(document)
     with pytest.raises(ConfigError):

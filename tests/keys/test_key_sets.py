@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.algorithms import RSAAlgorithm
-from world.tokens import Door, rsa_key, rsa_private
+from kit.auth_harness import AuthHarness, rsa_key, rsa_private
 
-from oidc_auth.errors import Code, ConfigError, TokenError
+from oidc_auth.errors import ConfigError, ErrorCode, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError
-from oidc_auth.keys.keyset import MOST_MEMBERS, KeySet, read_key_set
+from oidc_auth.keys.key_set import MAX_KEYS, KeySet, read_key_set
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 from oidc_auth.tokens.jws import decode_base64url
 
@@ -104,23 +104,23 @@ UNUSABLE: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_a_key_that_does_not_count_is_named_and_leaves_its_neighbours_alone(broken: Any) -> None:
+def test_unusable_key_is_named_and_skipped(broken: Any) -> None:
     key_set = read_key_set({"keys": [broken, GOOD.jwk(), broken]})
     assert key_set.kids() == "good"
     assert [reason.split(":")[0] for reason in key_set.skipped] == ["key 0", "key 2"]
 
 
 @pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_a_set_without_one_key_that_counts_is_no_set(broken: Any) -> None:
+def test_set_without_usable_keys_is_rejected(broken: Any) -> None:
     with pytest.raises(UnusableKeyError, match="it holds no usable key"):
         read_key_set({"keys": [broken]})
 
 
 @pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_tokens_of_the_good_key_are_admitted_beside_a_broken_one(broken: Any) -> None:
-    door = Door()
-    door.issuer.published = [broken, GOOD.jwk()]
-    assert door.knock(door.issuer.token(key=GOOD)) is None
+def test_usable_key_works_beside_broken_key(broken: Any) -> None:
+    harness = AuthHarness()
+    harness.issuer.published = [broken, GOOD.jwk()]
+    assert harness.authenticate(harness.issuer.token(key=GOOD)) is None
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_tokens_of_the_good_key_are_admitted_beside_a_broken_one(broken: Any) ->
     ],
     ids=["1024 bits", "use enc", "key_ops", "private"],
 )
-def test_a_token_of_a_key_that_does_not_count_is_refused(private: SigningKey, published: dict[str, Any] | None) -> None:
-    door = Door()
-    door.issuer.published = [published or private.jwk(), GOOD.jwk()]
-    assert door.knock(door.issuer.token(key=private)) is Code.KEY_UNKNOWN
+def test_token_of_unusable_key_is_rejected(private: SigningKey, published: dict[str, Any] | None) -> None:
+    harness = AuthHarness()
+    harness.issuer.published = [published or private.jwk(), GOOD.jwk()]
+    assert harness.authenticate(harness.issuer.token(key=private)) is ErrorCode.KEY_NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_token_of_a_key_that_does_not_count_is_refused(private: SigningKey, pu
     ],
     ids=["exponent 3", "a large exponent", "16,384 bits", "verify", "sign and verify", "certificates", "null members"],
 )
-def test_a_key_at_the_edge_counts(jwk: dict[str, Any]) -> None:
+def test_key_at_limit_is_usable(jwk: dict[str, Any]) -> None:
     assert read_key_set({"keys": [jwk]}).kids() == "key-1"
 
 
@@ -160,71 +160,71 @@ def test_a_key_at_the_edge_counts(jwk: dict[str, Any]) -> None:
     "document",
     [None, [], "keys", 1, {}, {"keys": None}, {"keys": {}}, {"keys": "x"}, {"key": []}, GOOD.jwk(), [GOOD.jwk()]],
 )
-def test_a_document_that_is_no_key_set_is_refused(document: object) -> None:
+def test_invalid_key_set_document_is_rejected(document: object) -> None:
     with pytest.raises(UnusableKeyError, match="not a JWK Set"):
         read_key_set(document)
 
 
-def test_an_empty_set_is_said_to_be_empty() -> None:
+def test_empty_set_is_named() -> None:
     with pytest.raises(UnusableKeyError, match="it is empty"):
         read_key_set({"keys": []})
 
 
-def test_many_keys_of_no_use_hide_no_good_one() -> None:
-    key_set = read_key_set({"keys": [*([{"kty": "oct"}] * (MOST_MEMBERS - 1)), GOOD.jwk()]})
-    assert key_set.holds("good")
-    assert len(key_set.skipped) == MOST_MEMBERS - 1
+def test_unusable_keys_hide_no_usable_key() -> None:
+    key_set = read_key_set({"keys": [*([{"kty": "oct"}] * (MAX_KEYS - 1)), GOOD.jwk()]})
+    assert key_set.has_kid("good")
+    assert len(key_set.skipped) == MAX_KEYS - 1
 
 
-def test_a_key_set_of_thousands_is_read_as_far_as_the_event_loop_can_bear() -> None:
+def test_huge_key_set_is_read_partly() -> None:
     """Half a megabyte of small keys once stopped the loop for eight seconds."""
     point = GOOD.jwk()
     members = [{**point, "kid": str(number)} for number in range(5_000)]
     key_set = read_key_set({"keys": members})
-    assert [key.kid for key in key_set.keys] == [str(number) for number in range(MOST_MEMBERS)]
+    assert [key.kid for key in key_set.keys] == [str(number) for number in range(MAX_KEYS)]
     assert key_set.skipped == ("4800 more: only the first 200 are read",)
 
 
-def test_one_key_published_twice_is_one_and_leaves_its_place_to_no_other() -> None:
+def test_duplicate_key_counts_once() -> None:
     other = SigningKey.make("other", "ES256")
     key_set = read_key_set({"keys": [GOOD.jwk(), other.jwk(), GOOD.jwk()]})
     assert [key.kid for key in key_set.keys] == ["good", "other"]
     assert [len(keys) for keys in key_set.by_kid.values()] == [1, 1]
 
 
-def test_many_or_long_kids_fill_no_refusal() -> None:
-    door = Door()
-    door.issuer.published = [{**GOOD.jwk(), "kid": "x" * 1_000 + str(number)} for number in range(100)]
+def test_kids_in_message_are_bounded() -> None:
+    harness = AuthHarness()
+    harness.issuer.published = [{**GOOD.jwk(), "kid": "x" * 1_000 + str(number)} for number in range(100)]
     with pytest.raises(TokenError, match=r"a kid among x+ \.\.\. ") as refused:
-        asyncio.run(door.admit(door.issuer.token(key=GOOD)))
-    assert (refused.value.code, len(str(refused.value)) < 1_000) == (Code.KEY_UNKNOWN, True)
+        asyncio.run(harness.admit(harness.issuer.token(key=GOOD)))
+    assert (refused.value.code, len(str(refused.value)) < 1_000) == (ErrorCode.KEY_NOT_FOUND, True)
 
 
-def test_a_set_without_kids_names_none() -> None:
+def test_set_without_kids_names_none() -> None:
     jwk = {name: value for name, value in GOOD.jwk().items() if name != "kid"}
     assert read_key_set({"keys": [jwk]}).kids() == "None"
     assert KeySet(()).kids() == "none"
 
 
-def test_a_key_shows_nothing_but_what_is_public() -> None:
+def test_key_repr_shows_only_public_parts() -> None:
     (key,) = read_key_set({"keys": [rsa_jwk()]}).keys
     assert "_public" not in repr(key)
 
 
 @pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_a_configuration_with_keys_of_no_use_is_refused_at_start(broken: Any) -> None:
+def test_unusable_inline_keys_stop_startup(broken: Any) -> None:
     with pytest.raises(ConfigError) as refused:
-        Door(jwks={"keys": [broken]})
+        AuthHarness(jwks={"keys": [broken]})
     assert [problem.where for problem in refused.value.problems] == ["issuer[0].jwks"]
 
 
-def test_of_inline_keys_that_fit_the_named_one_decides() -> None:
-    door = Door()
-    door.issuer.rotate("ES256")
-    inline = Door(jwks=door.issuer.key_set())
-    assert len(door.issuer.key_set()["keys"]) == 2
-    assert inline.knock(door.issuer.token()) is None
-    assert inline.knock(door.issuer.token(header={"kid": None})) is Code.KEY_AMBIGUOUS
+def test_inline_key_matching_alg_is_used() -> None:
+    harness = AuthHarness()
+    harness.issuer.rotate("ES256")
+    inline = AuthHarness(jwks=harness.issuer.key_set())
+    assert len(harness.issuer.key_set()["keys"]) == 2
+    assert inline.authenticate(harness.issuer.token()) is None
+    assert inline.authenticate(harness.issuer.token(header={"kid": None})) is ErrorCode.KEY_AMBIGUOUS
 
 
 def negated(jwk: dict[str, Any]) -> dict[str, Any]:
@@ -245,28 +245,32 @@ ALIKE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("pair", ALIKE.values(), ids=ALIKE.keys())
-def test_two_keys_under_one_id_are_two_keys(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
+def test_two_keys_with_one_kid_remain(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     assert len(read_key_set({"keys": [*pair, pair[0]]}).keys) == 2
 
 
-def test_a_key_that_takes_the_place_of_another_under_its_id_takes_its_tokens_along() -> None:
-    async def tell() -> list[Code | None]:
-        door = Door()
-        old = door.issuer.keys[0]
-        token = door.issuer.token(lifetime=7_200)
-        heard = [await door.hear(token), await door.hear(token)]
-        door.issuer.keys = [SigningKey.make(old.kid, "ES256")]
-        door.clock.move(3_601)
-        return [*heard, await door.hear(token), await door.hear(door.issuer.token())]
+def test_replaced_key_drops_its_tokens() -> None:
+    async def scenario() -> list[ErrorCode | None]:
+        harness = AuthHarness()
+        old = harness.issuer.keys[0]
+        token = harness.issuer.token(lifetime=7_200)
+        codes = [await harness.authenticate_async(token), await harness.authenticate_async(token)]
+        harness.issuer.keys = [SigningKey.make(old.kid, "ES256")]
+        harness.clock.advance(3_601)
+        return [
+            *codes,
+            await harness.authenticate_async(token),
+            await harness.authenticate_async(harness.issuer.token()),
+        ]
 
-    assert asyncio.run(tell()) == [None, None, Code.SIGNATURE_INVALID, None]
+    assert asyncio.run(scenario()) == [None, None, ErrorCode.SIGNATURE_INVALID, None]
 
 
-def test_an_algorithm_that_fits_none_of_several_keys_is_said_beside_theirs() -> None:
-    door = Door()
-    door.issuer.published = [{**CURVE, "kid": "key-1"}, {**rsa_jwk(), "kid": "key-1", "alg": "PS256"}]
+def test_mismatched_alg_is_shown_with_known_algorithms() -> None:
+    harness = AuthHarness()
+    harness.issuer.published = [{**CURVE, "kid": "key-1"}, {**rsa_jwk(), "kid": "key-1", "alg": "PS256"}]
     with pytest.raises(TokenError) as refused:
-        asyncio.run(door.admit(door.issuer.token(header={"alg": "RS256"})))
+        asyncio.run(harness.admit(harness.issuer.token(header={"alg": "RS256"})))
     assert (refused.value.expected, refused.value.found) == ("one of ES256, PS256", "RS256")
 
 
@@ -290,18 +294,18 @@ SPELLED = {**RSA_ANY, "n": encode_base64url(b"\0" + decode_base64url(RSA_ANY["n"
     ],
     ids=["with and without alg", "two ids", "with and without id", "leading zero", "with and without use"],
 )
-def test_a_repeated_key_is_not_ambiguous(entries: list[dict[str, Any]]) -> None:
-    door = Door(algorithms=["RS256"])
-    door.issuer.published = entries
+def test_repeated_key_is_not_ambiguous(entries: list[dict[str, Any]]) -> None:
+    harness = AuthHarness(algorithms=["RS256"])
+    harness.issuer.published = entries
     for kid in ("key-1", None):
-        assert door.knock(door.issuer.token(key=rsa_key(), header={"kid": kid})) is None
+        assert harness.authenticate(harness.issuer.token(key=rsa_key(), header={"kid": kid})) is None
 
 
-def test_a_key_with_two_ids_is_found_by_each() -> None:
-    door = Door(algorithms=["RS256"])
-    door.issuer.published = [RSA_ANY, OTHER_ID]
-    assert [door.knock(door.issuer.token(key=rsa_key(kid))) for kid in ("key-1", "key-2")] == [None, None]
-    assert door.knock(door.issuer.token(key=rsa_key("key-3"))) is Code.KEY_UNKNOWN
+def test_key_with_two_ids_is_found_by_each() -> None:
+    harness = AuthHarness(algorithms=["RS256"])
+    harness.issuer.published = [RSA_ANY, OTHER_ID]
+    assert [harness.authenticate(harness.issuer.token(key=rsa_key(kid))) for kid in ("key-1", "key-2")] == [None, None]
+    assert harness.authenticate(harness.issuer.token(key=rsa_key("key-3"))) is ErrorCode.KEY_NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -320,7 +324,7 @@ def test_a_key_with_two_ids_is_found_by_each() -> None:
         ),
     ],
 )
-def test_a_repeated_key_verifies_named_algorithms_only(
+def test_repeated_key_verifies_named_algorithms_only(
     entries: list[dict[str, Any]], allowed: dict[str | None, set[str]]
 ) -> None:
     key_set = read_key_set({"keys": entries})
@@ -331,17 +335,17 @@ def test_a_repeated_key_verifies_named_algorithms_only(
 
 
 def test_two_different_keys_stay_ambiguous_without_kid() -> None:
-    door = Door()
-    door.issuer.published = [GOOD.jwk(), GOOD.jwk(), SigningKey.make("other", "ES256").jwk()]
-    assert door.knock(door.issuer.token(key=GOOD, header={"kid": None})) is Code.KEY_AMBIGUOUS
+    harness = AuthHarness()
+    harness.issuer.published = [GOOD.jwk(), GOOD.jwk(), SigningKey.make("other", "ES256").jwk()]
+    assert harness.authenticate(harness.issuer.token(key=GOOD, header={"kid": None})) is ErrorCode.KEY_AMBIGUOUS
 
 
 @pytest.mark.parametrize("use", [None, "enc"])
-def test_a_key_published_with_its_private_part_is_refused(use: str | None) -> None:
-    door = Door(algorithms=["RS256", "ES256"])
+def test_key_published_with_its_private_part_is_refused(use: str | None) -> None:
+    harness = AuthHarness(algorithms=["RS256", "ES256"])
     private: dict[str, Any] = RSAAlgorithm.to_jwk(rsa_private(2048), as_dict=True)
-    door.issuer.published = [RSA_ANY, OTHER_ID, {**private, "kid": "x", "use": use}, GOOD.jwk()]
-    assert door.knock(door.issuer.token(key=GOOD)) is None
-    assert door.knock(door.issuer.token(key=rsa_key())) is Code.KEY_UNKNOWN
-    skipped = read_key_set({"keys": door.issuer.published}).skipped
+    harness.issuer.published = [RSA_ANY, OTHER_ID, {**private, "kid": "x", "use": use}, GOOD.jwk()]
+    assert harness.authenticate(harness.issuer.token(key=GOOD)) is None
+    assert harness.authenticate(harness.issuer.token(key=rsa_key())) is ErrorCode.KEY_NOT_FOUND
+    skipped = read_key_set({"keys": harness.issuer.published}).skipped
     assert [reason.split(":")[0] for reason in skipped] == ["key 2", "key 0", "key 1"]

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey, Ed4
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from keys.test_key_sets import rsa_jwk
-from world.tokens import Door, claims_of, text_of
+from kit.auth_harness import AuthHarness, claims_of, json_text
 
-from oidc_auth.errors import Code
+from oidc_auth.errors import ErrorCode
 from oidc_auth.keys.edwards import refused_point
 from oidc_auth.keys.jwk import UnusableKeyError, read_key
 from oidc_auth.testing.signing import SigningKey, encode_base64url
@@ -60,11 +60,11 @@ def verifies(curve: str, point: bytes, signature: bytes, message: bytes) -> bool
     return True
 
 
-def forge(curve: str, point: bytes, door: Door) -> str | None:
+def forge(curve: str, point: bytes, harness: AuthHarness) -> str | None:
     """Return a token whose signature fits the key, made without a private key; None: none was found."""
-    header = encode_base64url(text_of({"alg": "EdDSA", "kid": "weak", "typ": "at+jwt"}))
+    header = encode_base64url(json_text({"alg": "EdDSA", "kid": "weak", "typ": "at+jwt"}))
     for number, commitment in product(range(64), small_points(curve)):
-        payload = encode_base64url(text_of(claims_of(door.issuer, jti=str(number))))
+        payload = encode_base64url(json_text(claims_of(harness.issuer, jti=str(number))))
         # S = 0, so that only the two points have to fit.
         signature = commitment + bytes(LENGTHS[curve])
         if verifies(curve, point, signature, f"{header}.{payload}".encode()):
@@ -77,24 +77,24 @@ def weak_jwk(curve: str, point: bytes) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("curve", "point"), SMALL, ids=name)
-def test_a_point_of_small_order_is_no_key(curve: str, point: bytes) -> None:
+def test_point_of_small_order_is_no_key(curve: str, point: bytes) -> None:
     with pytest.raises(UnusableKeyError, match=r"small order|canonical"):
         read_key(weak_jwk(curve, point))
 
 
 @pytest.mark.parametrize(("curve", "point"), FORGEABLE, ids=name)
-def test_a_forged_signature_admits_nobody(curve: str, point: bytes) -> None:
-    door = Door(algorithm="EdDSA")
-    token = forge(curve, point, door)
+def test_forged_signature_admits_nobody(curve: str, point: bytes) -> None:
+    harness = AuthHarness(algorithm="EdDSA")
+    token = forge(curve, point, harness)
     assert token is not None
-    door.issuer.published = [weak_jwk(curve, point), door.issuer.keys[0].jwk()]
-    assert door.knock(door.issuer.token()) is None
-    assert door.knock(token) is Code.KEY_UNKNOWN
+    harness.issuer.published = [weak_jwk(curve, point), harness.issuer.keys[0].jwk()]
+    assert harness.authenticate(harness.issuer.token()) is None
+    assert harness.authenticate(token) is ErrorCode.KEY_NOT_FOUND
 
 
 @pytest.mark.parametrize("curve", TYPES)
 @pytest.mark.parametrize("y", range(2, 19))
-def test_a_point_with_two_encodings_has_one(curve: str, y: int) -> None:
+def test_point_with_two_encodings_has_one(curve: str, y: int) -> None:
     assert refused_point(encoded(curve, y, 0)) is None
     assert refused_point(encoded(curve, PRIMES[curve] + y, 0)) == "its point is not in canonical form"
 
@@ -105,7 +105,7 @@ def test_ordinary_points_are_keys() -> None:
         assert refused_point(Ed448PrivateKey.generate().public_key().public_bytes_raw()) is None
 
 
-def test_an_even_modulus_is_refused_although_cryptography_accepts_it() -> None:
+def test_even_modulus_is_refused_although_cryptography_accepts_it() -> None:
     even = 2**2047 + 2
     assert RSAPublicNumbers(65_537, even).public_key().key_size == 2048
     with pytest.raises(UnusableKeyError, match="easy to factor"):
@@ -113,7 +113,7 @@ def test_an_even_modulus_is_refused_although_cryptography_accepts_it() -> None:
 
 
 @pytest.mark.parametrize("factor", [3, 5, 17, 743, 751])
-def test_a_modulus_with_a_small_factor_is_refused(factor: int) -> None:
+def test_modulus_with_small_factor_is_refused(factor: int) -> None:
     modulus = (2**2047 // factor + 1) * factor
     modulus += 0 if modulus % 2 else factor
     with pytest.raises(UnusableKeyError, match="easy to factor"):

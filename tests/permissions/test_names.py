@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from world.mapping import configured, names
+from kit.mapping import configured, names
 
 from oidc_auth.permissions.names import (
     EVENTS,
     GROUPS,
     NAMES,
-    NameUnknownError,
     Reach,
+    UnknownPermissionError,
     closure,
     expand,
-    includes,
-    spelled,
+    format_permission,
+    names_including,
     split_reach,
 )
 
@@ -60,7 +60,7 @@ PATTERNS = {
 }
 
 
-def test_there_are_21_events_and_four_resources() -> None:
+def test_vocabulary_has_21_events_and_four_resources() -> None:
     assert sorted(EVENTS) == sorted(
         [
             f"{kind}:{act}"
@@ -73,31 +73,31 @@ def test_there_are_21_events_and_four_resources() -> None:
     assert len(EVENTS) == 21
 
 
-def test_every_resource_has_a_read_and_a_write_group() -> None:
+def test_every_resource_has_read_and_write_groups() -> None:
     assert set(GROUPS) == {"threads:write", "assistants:write", "crons:write", "store:read", "store:write"}
     assert frozenset(CLOSURES) == NAMES
 
 
 @pytest.mark.parametrize(("name", "implied"), CLOSURES.items())
-def test_a_name_implies_exactly(name: str, implied: str) -> None:
+def test_name_implies_exact_names(name: str, implied: str) -> None:
     assert set(closure(name, Reach.OWN)) == {name, *implied.split()}
 
 
 @pytest.mark.parametrize(("name", "implied"), CLOSURES.items())
-def test_a_token_gets_the_name_and_all_it_implies(name: str, implied: str) -> None:
+def test_token_gets_name_and_implied_names(name: str, implied: str) -> None:
     oidc = configured({"claim": "scope", "accept": ["*"]})
     assert names(oidc, scope=name) == sorted({name, *implied.split()})
 
 
 @pytest.mark.parametrize("name", CLOSURES)
-def test_what_is_implied_in_another_resource_stays_own(name: str) -> None:
+def test_implied_names_in_other_resources_are_own(name: str) -> None:
     resource = name.partition(":")[0]
     for implied, reach in closure(name, Reach.ALL).items():
         assert reach is (Reach.ALL if implied.startswith(f"{resource}:") else Reach.OWN)
 
 
 @pytest.mark.parametrize("name", CLOSURES)
-def test_a_tenant_reach_stops_at_the_store_and_at_other_resources(name: str) -> None:
+def test_tenant_reach_stops_at_resource(name: str) -> None:
     resource = name.partition(":")[0]
     reaches = {implied: reach for implied, reach in closure(name, Reach.TENANT).items() if reach is Reach.TENANT}
     expected = set() if resource == "store" else {n for n in CLOSURES[name].split() if n.startswith(resource)} | {name}
@@ -105,7 +105,7 @@ def test_a_tenant_reach_stops_at_the_store_and_at_other_resources(name: str) -> 
 
 
 @pytest.mark.parametrize(("pattern", "covered"), PATTERNS.items())
-def test_a_pattern_covers_exactly(pattern: str, covered: set[str]) -> None:
+def test_pattern_covers_exact_names(pattern: str, covered: set[str]) -> None:
     assert expand(pattern) == covered
 
 
@@ -116,17 +116,17 @@ def test_a_pattern_covers_exactly(pattern: str, covered: set[str]) -> None:
         *("Threads:read", "threads:READ", " threads:read", "threads:read:x", "runs:read", "admin", "threads.read"),
     ],
 )
-def test_what_is_no_name_and_no_pattern_is_refused(text: str) -> None:
-    with pytest.raises(NameUnknownError, match="unknown permission"):
+def test_unknown_name_or_pattern_is_rejected(text: str) -> None:
+    with pytest.raises(UnknownPermissionError, match="unknown permission"):
         expand(text)
 
 
-def test_an_alias_is_understood_in_a_configuration_and_never_emitted() -> None:
+def test_alias_is_accepted_but_never_emitted() -> None:
     oidc = configured({"claim": "roles", "values": {"runner": ["runs:create"]}})
     assert names(oidc, roles=["runner"]) == ["threads:create_run", "threads:read", "threads:search"]
 
 
-def test_an_alias_in_accept_is_not_taken_from_a_token() -> None:
+def test_alias_in_accept_is_ignored_in_token() -> None:
     oidc = configured({"claim": "scope", "accept": ["runs:create"]})
     assert names(oidc, scope="runs:create") == []
     assert names(oidc, scope="threads:create_run") == ["threads:create_run", "threads:read", "threads:search"]
@@ -142,21 +142,21 @@ def test_an_alias_in_accept_is_not_taken_from_a_token() -> None:
         ("runs:create@tenant", "runs:create", Reach.TENANT),
     ],
 )
-def test_a_suffix_says_how_far_a_right_reaches(text: str, name: str, reach: Reach) -> None:
+def test_suffix_sets_reach(text: str, name: str, reach: Reach) -> None:
     assert split_reach(text) == (name, reach)
-    assert spelled(name, reach) == text
+    assert format_permission(name, reach) == text
 
 
 @pytest.mark.parametrize("suffix", ["@", "@own", "@tennant", "@ALL", "@all@all", "@all ", "@*", "@tenant@all"])
-def test_any_other_suffix_is_refused(suffix: str) -> None:
-    with pytest.raises(NameUnknownError, match="unknown reach"):
+def test_unknown_suffix_is_rejected(suffix: str) -> None:
+    with pytest.raises(UnknownPermissionError, match="unknown reach"):
         split_reach(f"threads:read{suffix}")
 
 
-def test_own_is_narrower_than_tenant_and_tenant_than_all() -> None:
+def test_reaches_are_ordered() -> None:
     assert Reach.OWN < Reach.TENANT < Reach.ALL
 
 
 @pytest.mark.parametrize("event", EVENTS)
-def test_the_hint_for_a_missing_event_names_what_really_includes_it(event: str) -> None:
-    assert set(includes(event)) == {name for name, implied in CLOSURES.items() if event in implied.split()}
+def test_hint_names_including_permission(event: str) -> None:
+    assert set(names_including(event)) == {name for name, implied in CLOSURES.items() if event in implied.split()}

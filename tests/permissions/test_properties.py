@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from world.mapping import authenticated, configured
+from kit.mapping import authenticated, configured
 
 from oidc_auth import Caller, Explanation, OIDCAuth, OIDCAuthError
-from oidc_auth.permissions.decide import Ask, NoRestriction, decide
-from oidc_auth.permissions.mapping import holds, rights_for, rights_of, values_of
+from oidc_auth.permissions.decision import AccessRequest, NoRestriction, decide
 from oidc_auth.permissions.names import EVENTS, NAMES, Reach, split_reach
-from oidc_auth.tokens.claim_path import find
+from oidc_auth.permissions.permission_maps import claim_values, conditions_met, rights_from_claims, rights_from_value
+from oidc_auth.tokens.claim_path import find_claim
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,14 +26,18 @@ quick = settings(settings.get_profile("rules"), max_examples=120)
 ROLES = {
     "user": ["threads:write", "assistants:read"],
     "admin": ["user", "*:read@all"],
-    "docs": {"allow": ["threads:create_run"], "graphs": ["docs_agent"]},
-    "sales": {"allow": ["threads:create_run", "crons:write"], "graphs": ["sales_agent"]},
+    "docs": {"permissions": ["threads:create_run"], "graphs": ["docs_agent"]},
+    "sales": {"permissions": ["threads:create_run", "crons:write"], "graphs": ["sales_agent"]},
 }
 GRANTS: list[dict[str, Any]] = [
     {"claim": "scope", "accept": ["threads:*", "assistants:read", "threads:read@tenant"]},
     {"claim": "groups", "values": {"eng-*": ["user"], "admins": ["admin"], "/ops": ["*@tenant"]}},
     {"claim": "ctx.roles", "values": {"docs": ["docs"], "sales": ["sales"], "store": ["store:write"]}},
-    {"claim": "members", "keys": True, "values": {"acme": ["crons:read@tenant"], "all": ["assistants:write@all"]}},
+    {
+        "claim": "members",
+        "object_keys": True,
+        "values": {"acme": ["crons:read@tenant"], "all": ["assistants:write@all"]},
+    },
     {"claim": "list", "split": ",", "strip_prefix": "a:", "accept": ["store:*"]},
     {"claim": "azp", "values": {"*": ["threads:create_run"]}, "when": {"gty": ["cc", "pw"]}},
 ]
@@ -75,9 +79,9 @@ any_claims = st.dictionaries(
 
 @cache
 def rules(*numbers: int) -> OIDCAuth:
-    """Return the authenticator with these grants, in this order; with all of them when none is named."""
-    grants = [GRANTS[number] for number in numbers or range(len(GRANTS))]
-    return configured(*grants, roles=ROLES, tenant="org", display_name="name", claims=["email", "ctx"])
+    """Return the authenticator with these permission maps, in this order; with all of them when none is named."""
+    permission_maps = [GRANTS[number] for number in numbers or range(len(GRANTS))]
+    return configured(*permission_maps, roles=ROLES, tenant="org", display_name="name", claims=["email", "ctx"])
 
 
 def reaches(why: Explanation) -> dict[str, int]:
@@ -87,7 +91,7 @@ def reaches(why: Explanation) -> dict[str, int]:
 
 
 def width(caller: Caller, event: str) -> int:
-    decision = decide(caller, Ask(event=event))
+    decision = decide(caller, AccessRequest(event=event))
     if not decision.allowed:
         return 0
     if isinstance(decision.filter, NoRestriction):
@@ -97,7 +101,7 @@ def width(caller: Caller, event: str) -> int:
     return 1 if where.get("owner") == "alice" else 2
 
 
-def is_no_more(less: Explanation, more: Explanation) -> bool:
+def is_not_wider(less: Explanation, more: Explanation) -> bool:
     """Tell whether nothing was added: no permission, no wider filter, no graph."""
     narrower = all(
         reach <= more_reach for reach, more_reach in zip(reaches(less).values(), reaches(more).values(), strict=True)
@@ -110,33 +114,33 @@ def is_no_more(less: Explanation, more: Explanation) -> bool:
 
 @quick
 @given(claims=claims_, data=st.data())
-def test_a_claim_less_never_grants_more(claims: dict[str, Any], data: st.DataObject) -> None:
+def test_removing_claim_never_adds_permissions(claims: dict[str, Any], data: st.DataObject) -> None:
     gone = data.draw(st.sampled_from(sorted(claims)))
     # A tenant that cannot be told apart refuses the whole token; without the claim it is one without a tenant.
     assume(not rules().explain(claims).refusal.startswith("tenant_invalid"))
     less = {name: value for name, value in claims.items() if name != gone}
-    assert is_no_more(rules().explain(less), rules().explain(claims))
+    assert is_not_wider(rules().explain(less), rules().explain(claims))
 
 
 @quick
 @given(claims=claims_, member=words, place=st.integers(0, 4))
-def test_a_value_less_never_grants_more(claims: dict[str, Any], member: str, place: int) -> None:
+def test_removing_value_never_adds_permissions(claims: dict[str, Any], member: str, place: int) -> None:
     for name in ("scope", "groups", "members", "list", "azp", "gty"):
         values = claims.get(name)
         if isinstance(values, list):
             more = [*values[:place], member, *values[place:]]
-            assert is_no_more(rules().explain(claims), rules().explain({**claims, name: more}))
+            assert is_not_wider(rules().explain(claims), rules().explain({**claims, name: more}))
 
 
 @quick
 @given(claims=claims_, numbers=st.lists(st.integers(0, len(GRANTS) - 1), unique=True, min_size=2, max_size=4))
-def test_a_grant_less_never_grants_more(claims: dict[str, Any], numbers: list[int]) -> None:
-    assert is_no_more(rules(*sorted(numbers)[1:]).explain(claims), rules(*sorted(numbers)).explain(claims))
+def test_removing_map_never_adds_permissions(claims: dict[str, Any], numbers: list[int]) -> None:
+    assert is_not_wider(rules(*sorted(numbers)[1:]).explain(claims), rules(*sorted(numbers)).explain(claims))
 
 
 @quick
 @given(claims=claims_, data=st.data())
-def test_the_order_of_claims_values_and_grants_is_irrelevant(claims: dict[str, Any], data: st.DataObject) -> None:
+def test_order_never_matters(claims: dict[str, Any], data: st.DataObject) -> None:
     shuffled = {
         name: data.draw(st.permutations(value)) if isinstance(value, list) else value
         for name, value in data.draw(st.permutations(sorted(claims.items(), key=lambda item: item[0])))
@@ -158,7 +162,7 @@ def configured_reach() -> Mapping[str, Reach]:
 
 @quick
 @given(claims=claims_ | any_claims.map(lambda claims: {**claims, "sub": "alice"}))
-def test_no_token_value_reaches_further_than_the_configuration(claims: dict[str, Any]) -> None:
+def test_token_value_never_exceeds_configured_reach(claims: dict[str, Any]) -> None:
     why = rules().explain({name: value for name, value in claims.items() if name != "iss"})
     widest = configured_reach()
     assert all(name in NAMES and reach <= widest[name] for name, reach in why.rights.items())
@@ -171,7 +175,7 @@ def own_only() -> OIDCAuth:
 
 @quick
 @given(text=st.text() | words | st.sampled_from(sorted(NAMES)).map("{}@all".format))
-def test_a_grant_of_own_objects_gives_own_objects_whatever_the_token_says(text: str) -> None:
+def test_own_map_never_gives_wider_reach(text: str) -> None:
     for value in (text, [text], text.split(" ")):
         why = own_only().explain({"sub": "alice", "scope": value, "groups": value})
         assert set(why.rights.values()) <= {Reach.OWN}
@@ -179,7 +183,7 @@ def test_a_grant_of_own_objects_gives_own_objects_whatever_the_token_says(text: 
 
 @quick
 @given(start=st.text(max_size=4) | words, end=st.text(max_size=4) | words)
-def test_a_value_with_a_star_gives_nothing(start: str, end: str) -> None:
+def test_value_with_star_gives_nothing(start: str, end: str) -> None:
     claims = {"sub": "alice", "groups": f"{start}*{end}", "scope": [f"{start}*{end}"], "azp": f"*{end}", "gty": "cc"}
     assert not rules().explain(claims).rights
     assert not own_only().explain(claims).rights
@@ -187,16 +191,16 @@ def test_a_value_with_a_star_gives_nothing(start: str, end: str) -> None:
 
 @quick
 @given(claims=any_claims | claims_)
-def test_explain_answers_for_any_claims(claims: dict[str, Any]) -> None:
+def test_explain_handles_any_claims(claims: dict[str, Any]) -> None:
     why = rules().explain(claims)
     assert str(why)
-    assert bool(why.refusal) != bool(why.rights) or why.refusal.startswith("no_permission_maps")
+    assert bool(why.refusal) != bool(why.rights) or why.refusal.startswith("no_permissions")
     assert [why.allows(event) for event in EVENTS] == [not why.refusal and event in why.rights for event in EVENTS]
 
 
 @settings(quick, max_examples=60)
 @given(claims=any_claims | claims_)
-def test_a_signed_token_with_any_claims_is_a_caller_or_our_error(claims: dict[str, Any]) -> None:
+def test_any_signed_claims_give_caller_or_error(claims: dict[str, Any]) -> None:
     try:
         caller = authenticated(rules(), **claims)
     except OIDCAuthError:
@@ -208,20 +212,20 @@ def test_a_signed_token_with_any_claims_is_a_caller_or_our_error(claims: dict[st
 
 
 @pytest.mark.parametrize("org", [["acme", "other"], ["acme", None]])
-def test_a_choice_of_two_tenants_is_none_so_that_one_of_them_less_may_give_one(org: list[str | None]) -> None:
+def test_two_tenants_mean_no_tenant(org: list[str | None]) -> None:
     tenancies = [rules().explain({"sub": "alice", "org": members}).tenancy for members in (org, org[:1])]
     assert [tenancy and tenancy.tenant for tenancy in tenancies] == [None, "acme"]
 
 
 @quick
 @given(claims=claims_)
-def test_what_explain_says_of_each_value_is_what_all_values_give_together(claims: dict[str, Any]) -> None:
+def test_explained_values_match_combined_rights(claims: dict[str, Any]) -> None:
     (mapping,) = rules()._settings.mapping.values()
     each = [
         right
-        for grant in mapping.grants
-        if holds(grant.when, claims)
-        for value in values_of(find(claims, grant.path), grant)
-        for right in rights_for(value, grant)
+        for permission_map in mapping.permission_maps
+        if conditions_met(permission_map.when, claims)
+        for value in claim_values(find_claim(claims, permission_map.path), permission_map)
+        for right in rights_from_value(value, permission_map)
     ]
-    assert set(map(id, each)) == set(map(id, rights_of(claims, mapping.grants)))
+    assert set(map(id, each)) == set(map(id, rights_from_claims(claims, mapping.permission_maps)))

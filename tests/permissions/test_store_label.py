@@ -7,8 +7,8 @@ import struct
 from types import SimpleNamespace
 
 import pytest
+from kit.mapping import authenticated, configured
 from langgraph_sdk.auth.types import StudioUser
-from world.mapping import authenticated, configured
 
 from oidc_auth import Caller, store_label
 from oidc_auth.permissions.caller import Tenancy
@@ -30,7 +30,7 @@ PEOPLE = [
 
 
 def digest(tenant: str | None, identity: str) -> str:
-    """Compute the label as `label_of` words it: length in 8 big-endian bytes and UTF-8 bytes, tenant first."""
+    """Compute the label as `make_store_label` words it: length in 8 big-endian bytes and UTF-8 bytes, tenant first."""
     bytes_ = b"".join(
         struct.pack(">Q", 2**64 - 1)
         if part is None
@@ -48,26 +48,26 @@ def digest(tenant: str | None, identity: str) -> str:
         ("Zürich", "Ζωή 🦉", "5c5916b81818211b062a5ed24076775e"),
     ],
 )
-def test_these_vectors_never_change(tenant: str | None, identity: str, label: str) -> None:
+def test_label_vectors_never_change(tenant: str | None, identity: str, label: str) -> None:
     assert store_label({"identity": identity, "tenant": tenant}) == label
 
 
 @pytest.mark.parametrize(("tenant", "identity"), PEOPLE)
-def test_the_label_is_the_digest_whatever_stands_for_the_user(tenant: str | None, identity: str) -> None:
+def test_label_is_same_for_all_user_forms(tenant: str | None, identity: str) -> None:
     expected = digest(tenant, identity)
     assert store_label({"identity": identity, "tenant": tenant}) == expected
     assert store_label(SimpleNamespace(identity=identity, tenant=tenant)) == expected
     assert store_label(Caller(identity=identity, tenancy=Tenancy(tenant))) == expected
 
 
-def test_no_tenant_rule_and_no_tenant_are_the_same_store() -> None:
+def test_missing_tenant_rule_and_tenant_share_label() -> None:
     fields = {"identity": "alice", "has_tenants": False}
     without = [Caller(identity="alice"), fields, SimpleNamespace(**fields), StudioUser("alice")]
     assert {store_label(user) for user in without} == {store_label(Caller(identity="alice", tenancy=Tenancy(None)))}
 
 
 @pytest.mark.parametrize("tenants", [{}, {"has_tenants": True}, {"has_tenants": None}, {"has_tenants": 0}])
-def test_a_user_of_unknown_tenancy_has_no_label(tenants: dict[str, object]) -> None:
+def test_user_of_unknown_tenancy_has_no_label(tenants: dict[str, object]) -> None:
     fields = {"identity": "alice", **tenants}
     for user in (fields, SimpleNamespace(**fields)):
         with pytest.raises(TypeError, match="has_tenants"):
@@ -75,23 +75,23 @@ def test_a_user_of_unknown_tenancy_has_no_label(tenants: dict[str, object]) -> N
 
 
 @pytest.mark.parametrize("has_tenants", [True, False])
-def test_a_tenant_counts_whatever_has_tenants_says(has_tenants: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_tenant_counts_whatever_has_tenants_says(has_tenants: bool) -> None:  # noqa: FBT001 - a parameter of the test
     fields = {"identity": "alice", "tenant": "acme", "has_tenants": has_tenants}
     assert store_label(fields) == store_label(SimpleNamespace(**fields)) == digest("acme", "alice")
 
 
-def test_no_two_people_share_a_label() -> None:
+def test_labels_are_unique_per_user() -> None:
     assert len({store_label({"identity": identity, "tenant": tenant}) for tenant, identity in PEOPLE}) == len(PEOPLE)
 
 
-def test_a_label_is_plain_hexadecimal_for_any_identity() -> None:
+def test_label_is_hexadecimal() -> None:
     for tenant, identity in PEOPLE:
         label = store_label({"identity": identity, "tenant": tenant})
         assert len(label) == 32
         assert set(label) <= set("0123456789abcdef")
 
 
-def test_a_caller_and_its_user_dict_have_one_label() -> None:
+def test_caller_and_user_dict_share_label() -> None:
     oidc = configured({"claim": "roles", "values": {"user": ["store:read"]}}, tenant="org")
     for claims in ({"org": "acme"}, {"org": ""}, {}):
         caller = authenticated(oidc, **claims)
@@ -99,7 +99,7 @@ def test_a_caller_and_its_user_dict_have_one_label() -> None:
 
 
 @pytest.mark.parametrize("tenant", [5, True, ["acme"], {"acme": 1}])
-def test_a_tenant_that_is_no_string_is_no_tenant(tenant: object) -> None:
+def test_non_string_tenant_counts_as_none(tenant: object) -> None:
     assert store_label({"identity": "alice", "tenant": tenant}) == digest(None, "alice")
 
 
@@ -118,6 +118,6 @@ def test_a_tenant_that_is_no_string_is_no_tenant(tenant: object) -> None:
         "alice",
     ],
 )
-def test_without_an_identity_there_is_no_label(nobody: object) -> None:
+def test_missing_identity_raises_error(nobody: object) -> None:
     with pytest.raises(TypeError, match="identity"):
         store_label(nobody)

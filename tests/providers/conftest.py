@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 from providers import glewlwyd, node_install
-from providers.enforced import Enforced
 from providers.node_provider import NodeProvider
+from providers.protected_server import ProtectedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kit.server import Server
     from providers.glewlwyd import Glewlwyd
-    from world.server import Server
 
 
 def skip_or_fail(name: str, reason: str | None) -> None:
@@ -47,7 +47,7 @@ def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
 
 
 @pytest.fixture
-def at_server(server: Server) -> Iterator[Enforced]:
-    enforced = Enforced(server)
-    yield enforced
-    enforced.close()
+def at_server(server: Server) -> Iterator[ProtectedServer]:
+    protected_server = ProtectedServer(server)
+    yield protected_server
+    protected_server.close()

@@ -106,14 +106,14 @@ class Glewlwyd:
 
     def set_up(self) -> None:
         """Log in as the administrator, and make scopes, clients, the user and the OpenID plugin."""
-        self._ask("POST", "auth/", ADMINISTRATOR)
+        self._request("POST", "auth/", ADMINISTRATOR)
         for scope in SCOPES:
-            self._ask("POST", "scope/", {"name": scope, "display_name": scope, "password_required": False})
-        self._ask("POST", "user/", {**ALICE, "enabled": True, "scope": ["openid", *SCOPES]})
-        self._ask("POST", "client/", _machine_client())
-        self._ask("POST", "client/", _web_client())
+            self._request("POST", "scope/", {"name": scope, "display_name": scope, "password_required": False})
+        self._request("POST", "user/", {**ALICE, "enabled": True, "scope": ["openid", *SCOPES]})
+        self._request("POST", "client/", _machine_client())
+        self._request("POST", "client/", _web_client())
         self._keys = [_new_key("RS256", next(self._numbers))]
-        self._ask("POST", "mod/plugin/", {**self._plugin(), "enabled": True})
+        self._request("POST", "mod/plugin/", {**self._plugin(), "enabled": True})
 
     def client_credentials(self, scope: str, *, resource: str = AUDIENCE) -> str:
         """An access token of the machine client."""
@@ -137,8 +137,8 @@ class Glewlwyd:
     def rotate(self, alg: str, *, keep_old: bool = True) -> None:
         """Sign with a new key from now on, and publish the old ones or drop them."""
         self._keys = [_new_key(alg, next(self._numbers)), *(self._keys if keep_old else [])]
-        self._ask("PUT", "mod/plugin/oidc", self._plugin())
-        self._ask("PUT", "mod/plugin/oidc/reset")
+        self._request("PUT", "mod/plugin/oidc", self._plugin())
+        self._request("PUT", "mod/plugin/oidc/reset")
 
     def _plugin(self) -> dict[str, Any]:
         parameters = {
@@ -173,7 +173,7 @@ class Glewlwyd:
             body: dict[str, Any] = _checked(client.post(f"{self.issuer}/token", data=form)).json()
         return body
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> None:
         _checked(self._admin.request(method, path, json=body))
 
 

@@ -12,95 +12,94 @@ from providers.node_provider import TENANT_CLAIM, Alg, NodeProvider
 from providers.relying_party import AUDIENCE, OTHER_AUDIENCE
 
 if TYPE_CHECKING:
-    from providers.enforced import Enforced
+    from providers.protected_server import ProtectedServer
 
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 
 
 @pytest.fixture
-def enforced(at_server: Enforced, provider: NodeProvider) -> Enforced:
+def protected_server(at_server: ProtectedServer, provider: NodeProvider) -> ProtectedServer:
     at_server.install(configured(provider))
     return at_server
 
 
 def configured(provider: NodeProvider, **table: Any) -> dict[str, Any]:
-    grants = [
+    permission_maps = [
         {"claim": "scope", "accept": ["threads:*", "assistants:read"]},
         {"claim": "roles", "values": {"agent-user": ["threads:write"], "agent-viewer": ["threads:read"]}},
     ]
-    issuer = {"issuer": provider.issuer, "audience": AUDIENCE, "tenant": TENANT_CLAIM, "grant": grants}
+    issuer = {
+        "issuer": provider.issuer,
+        "audience": AUDIENCE,
+        "tenant": TENANT_CLAIM,
+        "permission_map": permission_maps,
+    }
     return {"issuer": {**issuer, **table}}
 
 
-def test_a_machines_token_creates_a_thread_and_runs_on_it(enforced: Enforced, provider: NodeProvider) -> None:
+def test_machine_token_creates_thread_and_runs(protected_server: ProtectedServer, provider: NodeProvider) -> None:
     machine = provider.client_credentials("threads:write")
-    made = enforced.ask("POST", "/threads", machine, {})
+    made = protected_server.request("POST", "/threads", machine, {})
     assert (made.status_code, made.json()["metadata"]["owner"]) == (200, "m2m")
-    ran = enforced.ask("POST", f"/threads/{made.json()['thread_id']}/runs/wait", machine, RUN)
+    ran = protected_server.request("POST", f"/threads/{made.json()['thread_id']}/runs/wait", machine, RUN)
     assert ran.json()["answer"] == "m2m said hello"
 
 
-def test_a_users_token_of_the_login_form_is_mapped_by_role_and_tenant(
-    enforced: Enforced, provider: NodeProvider
-) -> None:
+def test_login_token_maps_role_and_tenant(protected_server: ProtectedServer, provider: NodeProvider) -> None:
     alice, victor = (provider.user_token(name, "") for name in ("alice", "victor"))
-    made = enforced.ask("POST", "/threads", alice, {})
+    made = protected_server.request("POST", "/threads", alice, {})
     assert made.json()["metadata"] == {"owner": "alice", "tenant": "acme"}
-    refused = enforced.ask("POST", "/threads", victor, {})
+    refused = protected_server.request("POST", "/threads", victor, {})
     assert (refused.status_code, refused.json()["detail"][:33]) == (403, "missing permission threads:create")
-    assert enforced.ask("GET", f"/threads/{made.json()['thread_id']}", victor).status_code == 404
+    assert protected_server.request("GET", f"/threads/{made.json()['thread_id']}", victor).status_code == 404
 
 
-def test_a_token_for_another_api_and_an_id_token_are_refused(enforced: Enforced, provider: NodeProvider) -> None:
+def test_other_audience_and_id_token_are_rejected(protected_server: ProtectedServer, provider: NodeProvider) -> None:
     other = provider.client_credentials("threads:write", resource=OTHER_AUDIENCE)
     id_token = provider.user_tokens("alice", "")["id_token"]
-    details = [enforced.ask("POST", "/threads", token, {}).json()["detail"] for token in (other, id_token)]
+    details = [protected_server.request("POST", "/threads", token, {}).json()["detail"] for token in (other, id_token)]
     assert [detail.partition(":")[0] for detail in details] == ["audience_mismatch", "audience_mismatch"]
 
 
 @pytest.mark.parametrize("keep_old", [True, False])
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
-def test_after_a_rotation_the_next_token_works_at_once(
-    enforced: Enforced, provider: NodeProvider, algorithm: Alg, *, keep_old: bool
+def test_rotated_key_works_at_once(
+    protected_server: ProtectedServer, provider: NodeProvider, algorithm: Alg, *, keep_old: bool
 ) -> None:
     before = provider.client_credentials("threads:write")
-    assert enforced.ask("POST", "/threads", before, {}).status_code == 200
+    assert protected_server.request("POST", "/threads", before, {}).status_code == 200
     provider.rotate(algorithm, keep_old=keep_old)
     after = provider.client_credentials("threads:write")
-    assert enforced.ask("POST", "/threads", after, {}).status_code == 200
+    assert protected_server.request("POST", "/threads", after, {}).status_code == 200
     # The refetch that found the new key also shows whether the old one is still there.
-    again = enforced.ask("POST", "/threads", before, {})
+    again = protected_server.request("POST", "/threads", before, {})
     assert again.status_code == (200 if keep_old else 401)
-    assert keep_old or again.json()["detail"].startswith("key_unknown")
+    assert keep_old or again.json()["detail"].startswith("key_not_found")
 
 
-def test_each_asymmetric_algorithm_is_accepted_unless_the_issuer_lists_others(
-    at_server: Enforced, provider: NodeProvider
-) -> None:
+def test_each_asymmetric_algorithm_is_accepted(at_server: ProtectedServer, provider: NodeProvider) -> None:
     for algorithm in get_args(Alg):
         provider.rotate(algorithm, keep_old=False)
         token = provider.client_credentials("threads:write")
         at_server.install(configured(provider))
-        assert at_server.ask("POST", "/threads", token, {}).status_code == 200, algorithm
+        assert at_server.request("POST", "/threads", token, {}).status_code == 200, algorithm
         at_server.install(configured(provider, algorithms=["ES256" if algorithm == "RS256" else "RS256"]))
-        refused = at_server.ask("POST", "/threads", token, {}).json()
-        assert refused["detail"].startswith("algorithm_refused"), algorithm
+        refused = at_server.request("POST", "/threads", token, {}).json()
+        assert refused["detail"].startswith("alg_not_allowed"), algorithm
 
 
 @pytest.mark.parametrize("path", ["", "/", "/realms/acme", "/realms/acme/"])
-def test_the_issuer_is_taken_exactly_as_discovery_spells_it(
-    at_server: Enforced, installed_provider: None, path: str
-) -> None:
+def test_issuer_is_compared_exactly(at_server: ProtectedServer, installed_provider: None, path: str) -> None:
     with NodeProvider(path=path) as provider:
         token = provider.client_credentials("threads:write")
         at_server.install(configured(provider))
-        assert at_server.ask("POST", "/threads", token, {}).status_code == 200
+        assert at_server.request("POST", "/threads", token, {}).status_code == 200
         other = provider.issuer.removesuffix("/") if provider.issuer.endswith("/") else f"{provider.issuer}/"
         at_server.install(configured(provider, issuer=other))
-        assert at_server.ask("POST", "/threads", token, {}).json()["detail"].startswith("issuer_unknown")
+        assert at_server.request("POST", "/threads", token, {}).json()["detail"].startswith("issuer_not_trusted")
 
 
-def test_strict_rfc9068_accepts_what_a_conforming_provider_issues(at_server: Enforced, provider: NodeProvider) -> None:
+def test_strict_rfc9068_accepts_conforming_provider(at_server: ProtectedServer, provider: NodeProvider) -> None:
     at_server.install(configured(provider, strict_rfc9068=True))
     token = provider.client_credentials("threads:write")
-    assert at_server.ask("POST", "/threads", token, {}).status_code == 200
+    assert at_server.request("POST", "/threads", token, {}).status_code == 200

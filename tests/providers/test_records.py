@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import oidc_auth
-from oidc_auth.errors import Code
+from oidc_auth.errors import ErrorCode
 from oidc_auth.providers import PROVIDERS, presets
 from oidc_auth.providers.lookup import ALIASES, find_hint, identify_provider, recognize_issuer, resolve_name
 from oidc_auth.providers.record import Provider, RefusedToken
@@ -38,7 +38,7 @@ def files_outside() -> list[Path]:
     ]
 
 
-def test_only_the_records_name_a_provider() -> None:
+def test_only_records_name_provider() -> None:
     named = re.compile("|".join(map(re.escape, NAMES)), re.IGNORECASE)
     found = {
         f"{path.relative_to(PACKAGE)}: {line.strip()}"
@@ -49,7 +49,7 @@ def test_only_the_records_name_a_provider() -> None:
     assert found == set()
 
 
-def test_every_module_is_in_the_registry() -> None:
+def test_every_module_is_in_registry() -> None:
     helpers = {"__init__", "lookup", "preset", "presets", "record", "shapes", "starter_maps", "without_preset"}
     modules = {path.stem for path in (PACKAGE / "providers").glob("*.py")} - helpers
     assert {name.replace("-", "_") for name in PROVIDERS} == modules == set(presets.__all__)
@@ -107,16 +107,16 @@ def test_provider_is_known_by_preset_or_issuer(preset: str, issuer: object, foun
         ("keycloak", "https://sso.acme.com", (PROVIDERS["keycloak"].issuer.hint, False)),
     ],
 )
-def test_fault_of_an_issuer_says_what_to_write(name: str, issuer: str, fault: tuple[str, bool] | None) -> None:
+def test_fault_of_issuer_says_what_to_write(name: str, issuer: str, fault: tuple[str, bool] | None) -> None:
     found = PROVIDERS[name].issuer.find_fault(issuer)
     assert (None if found is None else (found.hint, found.certain)) == fault
     assert found is None or issuer not in found.message
 
 
-def test_a_hint_of_another_provider_is_not_used() -> None:
+def test_hint_of_another_provider_is_not_used() -> None:
     token = RefusedToken(claims={"azp": "web"})
-    assert "Audience" in find_hint(Code.AUDIENCE_MISMATCH, token, None)
-    assert find_hint(Code.AUDIENCE_MISMATCH, token, PROVIDERS["auth0"]) == ""
+    assert "Audience" in find_hint(ErrorCode.AUDIENCE_MISMATCH, token, None)
+    assert find_hint(ErrorCode.AUDIENCE_MISMATCH, token, PROVIDERS["auth0"]) == ""
 
 
 @pytest.mark.parametrize("provider", PROVIDERS.values(), ids=lambda provider: provider.name)

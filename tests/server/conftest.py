@@ -1,16 +1,16 @@
-"""The server, enforcing for the people of ``world.people``."""
+"""The server, enforcing for the people of ``kit.sample_users``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from world.town import Somebody, Town
+from kit.live_server import LiveServer, SampleUser
 
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
-    from world.server import Server
+    from kit.server import Server
 
 
 @pytest.fixture
@@ -20,15 +20,15 @@ def issuer() -> LocalIssuer:
 
 
 @pytest.fixture
-def town(server: Server, issuer: LocalIssuer) -> Town:
-    return Town(server, issuer)
+def live_server(server: Server, issuer: LocalIssuer) -> LiveServer:
+    return LiveServer(server, issuer)
 
 
 @pytest.fixture
-def alice(town: Town) -> Somebody:
-    return town.person("alice", "editor")
+def alice(live_server: LiveServer) -> SampleUser:
+    return live_server.user("alice", "editor")
 
 
 @pytest.fixture
-def bob(town: Town) -> Somebody:
-    return town.person("bob", "editor")
+def bob(live_server: LiveServer) -> SampleUser:
+    return live_server.user("bob", "editor")

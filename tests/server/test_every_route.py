@@ -1,4 +1,4 @@
-"""Every row of ``world.routes`` on the real server: for its owner, for everybody else, with more reach and without."""
+"""Every row of ``kit.routes`` on the real server: for its owner, for everybody else, with more reach and without."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.routes import ROWS, Filter, Row, Sees
-from world.scene import Scene
-from world.town import Town
+from kit.live_server import LiveServer
+from kit.route_scenario import RouteScenario
+from kit.routes import ROWS, Filter, Row, Sees
 
-from oidc_auth.observe import Decided
-from oidc_auth.permissions.names import EVENTS, Reach, capped, closure, spelled
+from oidc_auth.observability import AuthorizationDecided
+from oidc_auth.permissions.names import EVENTS, Reach, clamp_reach, closure, format_permission
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import httpx
-    from world.server import Server
+    from kit.server import Server
 
 HERE = [row.at(version("langgraph-api")) for row in ROWS]
 """The table as the installed server answers it."""
@@ -50,9 +50,9 @@ def each(rows: Iterable[Row]) -> pytest.MarkDecorator:
 
 
 @pytest.fixture(scope="module")
-def town(server: Server) -> Town:
+def live_server(server: Server) -> LiveServer:
     """Return one town for all rows: no row changes the rules."""
-    return Town(server, LocalIssuer(algorithm="ES256"))
+    return LiveServer(server, LocalIssuer(algorithm="ES256"))
 
 
 def seen(row: Row, answer: httpx.Response, mark: str) -> Sees:
@@ -62,19 +62,19 @@ def seen(row: Row, answer: httpx.Response, mark: str) -> Sees:
         return STATUSES[answer.status_code]
     for sign, error in SIGNS.items():
         if sign in text:
-            return Sees.SOCKET_ERROR if row.speaks == "websocket" else error
-    if row.speaks == "endless stream" and not text:
+            return Sees.SOCKET_ERROR if row.protocol == "websocket" else error
+    if row.protocol == "endless stream" and not text:
         return Sees.EMPTY_STREAM
     nothing = text in NOTHING or (mark not in text and any(part in text for part in LISTS))
     return Sees.NOTHING if nothing else Sees.OWNER
 
 
-def asked(town: Town, events: Iterable[str]) -> set[str]:
+def asked(live_server: LiveServer, events: Iterable[str]) -> set[str]:
     """Return the events that were dispatched; the last may come when the answer is out already (of a worker)."""
     expected = set(events)
     deadline = time.monotonic() + 5
     while True:
-        found = {event.event for event in list(town.happened) if isinstance(event, Decided)}
+        found = {event.event for event in list(live_server.observed_events) if isinstance(event, AuthorizationDecided)}
         if expected <= found or time.monotonic() > deadline:
             return found
         time.sleep(0.02)
@@ -99,58 +99,58 @@ def owners_in(answer: httpx.Response) -> set[Any]:
 
 
 @each(HERE)
-def test_the_permissions_of_the_table_are_enough_for_the_owner(town: Town, row: Row) -> None:
+def test_listed_permissions_suffice_for_owner(live_server: LiveServer, row: Row) -> None:
     for permissions in alternatives(row)[: 1 if row.runs else None]:
-        scene = Scene(town, row)
-        town.happened.clear()
-        answer = scene.ask(town.person("alice", *permissions))
-        assert seen(row, answer, scene.mark) == Sees.OWNER, answer.text
-        assert asked(town, row.events) - set(row.worker) == set(row.events)
-        assert scene.owners() <= {("alice", "acme")}
+        scenario = RouteScenario(live_server, row)
+        live_server.observed_events.clear()
+        answer = scenario.request(live_server.user("alice", *permissions))
+        assert seen(row, answer, scenario.mark) == Sees.OWNER, answer.text
+        assert asked(live_server, row.events) - set(row.worker) == set(row.events)
+        assert scenario.owners() <= {("alice", "acme")}
         assert owners_in(answer) <= {"alice"}
 
 
 @each(HERE)
-def test_every_other_permission_is_not_enough_even_for_the_owner(town: Town, row: Row) -> None:
-    scene = Scene(town, row)
-    before = scene.stored()
+def test_other_permissions_do_not_suffice_for_owner(live_server: LiveServer, row: Row) -> None:
+    scenario = RouteScenario(live_server, row)
+    before = scenario.stored()
     for need in row.needs:
-        answer = scene.ask(town.person("alice", *all_but(need)))
-        assert seen(row, answer, scene.mark) == row.lacking(need), (need, answer.text)
-    assert scene.stored() == before
+        answer = scenario.request(live_server.user("alice", *all_but(need)))
+        assert seen(row, answer, scenario.mark) == row.lacking(need), (need, answer.text)
+    assert scenario.stored() == before
 
 
-@each(row for row in HERE if not (row.runs and row.stranger is Sees.THEIRS))
-def test_whoever_owns_nothing_of_it_sees_what_the_table_says(town: Town, row: Row) -> None:
-    scene = Scene(town, row)
-    before = scene.stored()
+@each(row for row in HERE if not (row.runs and row.other_user is Sees.THEIRS))
+def test_other_user_sees_only_listed_result(live_server: LiveServer, row: Row) -> None:
+    scenario = RouteScenario(live_server, row)
+    before = scenario.stored()
     for name, tenant in (("bob", "acme"), ("alice", "globex"), ("alice", None)):
-        sees_only(row, scene, town.person(name, *EVENTS, tenant=tenant), row.stranger)
-    widely = [spelled(event, capped(event, Reach.TENANT)) for event in EVENTS]
-    sees_only(row, scene, town.person("eve", *widely, tenant="globex"), row.wider or row.stranger)
-    assert scene.stored() == before
+        sees_only(row, scenario, live_server.user(name, *EVENTS, tenant=tenant), row.other_user)
+    widely = [format_permission(event, clamp_reach(event, Reach.TENANT)) for event in EVENTS]
+    sees_only(row, scenario, live_server.user("eve", *widely, tenant="globex"), row.wider or row.other_user)
+    assert scenario.stored() == before
 
 
-def sees_only(row: Row, scene: Scene, somebody: Any, expected: Sees) -> None:
-    answer = scene.ask(somebody)
+def sees_only(row: Row, scenario: RouteScenario, sample_user: Any, expected: Sees) -> None:
+    answer = scenario.request(sample_user)
     theirs = expected is Sees.THEIRS
-    assert seen(row, answer, scene.mark) == (Sees.OWNER if theirs else expected), answer.text
+    assert seen(row, answer, scenario.mark) == (Sees.OWNER if theirs else expected), answer.text
     if theirs:
-        assert owners_in(answer) <= {somebody.name}
+        assert owners_in(answer) <= {sample_user.name}
     elif "name" not in json.dumps(row.body):
-        assert scene.mark not in answer.text
+        assert scenario.mark not in answer.text
 
 
 @each(row for row in HERE if not (row.runs or row.filter is Filter.CREATES))
-def test_reach_widens_what_the_table_says_and_nothing_else(town: Town, row: Row) -> None:
+def test_wider_reach_gives_only_listed_result(live_server: LiveServer, row: Row) -> None:
     reaches = {Reach.TENANT: ("cora", "acme"), Reach.ALL: ("root", "globex")}
     for reach, (name, tenant) in reaches.items():
-        scene = Scene(town, row)
-        rights = [spelled(need, capped(need, reach)) for need in alternatives(row)[0]]
-        expected = row.wider or (row.stranger if row.filter is Filter.ALWAYS_OWN else Sees.OWNER)
+        scenario = RouteScenario(live_server, row)
+        rights = [format_permission(need, clamp_reach(need, reach)) for need in alternatives(row)[0]]
+        expected = row.wider or (row.other_user if row.filter is Filter.ALWAYS_OWN else Sees.OWNER)
         if row.filter is Filter.NAMESPACE and reach is Reach.TENANT:
-            expected = row.stranger
-        answer = scene.ask(town.person(name, *rights, tenant=tenant))
+            expected = row.other_user
+        answer = scenario.request(live_server.user(name, *rights, tenant=tenant))
         same = Sees.OWNER if expected is Sees.THEIRS else expected
-        assert seen(row, answer, scene.mark) == same, (reach, answer.text)
-        assert scene.owners() <= {("alice", "acme")}
+        assert seen(row, answer, scenario.mark) == same, (reach, answer.text)
+        assert scenario.owners() <= {("alice", "acme")}

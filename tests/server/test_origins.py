@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.sample_users import configuration_for
 from starlette.testclient import WebSocketDenialResponse
-from world.people import document
 
 from oidc_auth import OIDCAuth
 from oidc_auth.langgraph import protect
 
 if TYPE_CHECKING:
-    from world.town import Somebody, Town
+    from kit.live_server import LiveServer, SampleUser
 
 HEADER = "x-goog-iap-jwt-assertion"
 APP = "https://app.acme.com"
@@ -24,21 +24,21 @@ FORM = {"content-type": "text/plain"}
 
 
 @pytest.fixture
-def proxied(town: Town, alice: Somebody) -> dict[str, str]:
+def proxied(live_server: LiveServer, alice: SampleUser) -> dict[str, str]:
     """Let the server accept the proxy's header, and return it with Alice's token."""
-    configuration = document(town.issuer)
+    configuration = configuration_for(live_server.issuer)
     configuration["issuer"] |= {"header": HEADER, "allowed_origins": [APP]}
-    town.server.install(protect(OIDCAuth.from_dict(configuration, fetcher=town.issuer)))
+    live_server.server.install(protect(OIDCAuth.from_dict(configuration, fetcher=live_server.issuer)))
     return {HEADER: alice.token}
 
 
-def send(town: Town, method: str, path: str, headers: dict[str, str], body: Any = None) -> Any:
+def send(live_server: LiveServer, method: str, path: str, headers: dict[str, str], body: Any = None) -> Any:
     content = None if body is None else json.dumps(body)
-    return town.server.client.request(method, path, content=content, headers=headers)
+    return live_server.server.client.request(method, path, content=content, headers=headers)
 
 
-def new_thread(town: Town, proxied: dict[str, str]) -> str:
-    return f"/threads/{send(town, 'POST', '/threads', proxied, {}).json()['thread_id']}"
+def new_thread(live_server: LiveServer, proxied: dict[str, str]) -> str:
+    return f"/threads/{send(live_server, 'POST', '/threads', proxied, {}).json()['thread_id']}"
 
 
 def page(origin: str | None, site: str | None) -> dict[str, str]:
@@ -50,49 +50,49 @@ def page(origin: str | None, site: str | None) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("origin", "site"), [(EVIL, "cross-site"), (EVIL, None), ("null", "cross-site"), (None, "same-site")]
 )
-def test_a_foreign_form_starts_no_run(
-    town: Town, proxied: dict[str, str], origin: str | None, site: str | None
+def test_foreign_form_starts_no_run(
+    live_server: LiveServer, proxied: dict[str, str], origin: str | None, site: str | None
 ) -> None:
-    path = new_thread(town, proxied)
-    answer = send(town, "POST", f"{path}/runs", {**proxied, **FORM, **page(origin, site)}, RUN)
+    path = new_thread(live_server, proxied)
+    answer = send(live_server, "POST", f"{path}/runs", {**proxied, **FORM, **page(origin, site)}, RUN)
     assert (answer.status_code, answer.json()["detail"].partition(":")[0]) == (403, "origin_not_allowed")
-    assert send(town, "GET", f"{path}/runs", proxied).json() == []
+    assert send(live_server, "GET", f"{path}/runs", proxied).json() == []
 
 
 @pytest.mark.parametrize(
     ("origin", "site"), [(APP, "cross-site"), (APP, None), ("https://own.test", "same-origin"), (None, None)]
 )
 def test_own_and_listed_pages_start_runs(
-    town: Town, proxied: dict[str, str], origin: str | None, site: str | None
+    live_server: LiveServer, proxied: dict[str, str], origin: str | None, site: str | None
 ) -> None:
-    path = new_thread(town, proxied)
-    answer = send(town, "POST", f"{path}/runs", {**proxied, **FORM, **page(origin, site)}, RUN)
+    path = new_thread(live_server, proxied)
+    answer = send(live_server, "POST", f"{path}/runs", {**proxied, **FORM, **page(origin, site)}, RUN)
     assert answer.status_code == 200
-    assert len(send(town, "GET", f"{path}/runs", proxied).json()) == 1
+    assert len(send(live_server, "GET", f"{path}/runs", proxied).json()) == 1
 
 
-def test_a_foreign_page_reads_nothing(town: Town, proxied: dict[str, str]) -> None:
-    path = new_thread(town, proxied)
-    assert send(town, "GET", path, {**proxied, **page(None, "cross-site")}).status_code == 403
-    assert send(town, "GET", path, {**proxied, **page(None, "none")}).status_code == 200
+def test_foreign_page_reads_nothing(live_server: LiveServer, proxied: dict[str, str]) -> None:
+    path = new_thread(live_server, proxied)
+    assert send(live_server, "GET", path, {**proxied, **page(None, "cross-site")}).status_code == 403
+    assert send(live_server, "GET", path, {**proxied, **page(None, "none")}).status_code == 200
 
 
 @pytest.mark.parametrize("origin", [EVIL, "null", f"{APP}.evil.test"])
-def test_a_foreign_page_opens_no_websocket(town: Town, proxied: dict[str, str], origin: str) -> None:
-    path = f"{new_thread(town, proxied)}/stream/events"
-    connect = town.server.client.websocket_connect(path, headers={**proxied, "origin": origin})
+def test_foreign_page_opens_no_websocket(live_server: LiveServer, proxied: dict[str, str], origin: str) -> None:
+    path = f"{new_thread(live_server, proxied)}/stream/events"
+    connect = live_server.server.client.websocket_connect(path, headers={**proxied, "origin": origin})
     with pytest.raises(WebSocketDenialResponse) as refused, connect:
         pass
     assert refused.value.status_code == 403
 
 
-def test_a_listed_page_opens_a_websocket(town: Town, proxied: dict[str, str]) -> None:
-    path = f"{new_thread(town, proxied)}/stream/events"
-    with town.server.client.websocket_connect(path, headers={**proxied, "origin": APP}) as socket:
+def test_listed_page_opens_websocket(live_server: LiveServer, proxied: dict[str, str]) -> None:
+    path = f"{new_thread(live_server, proxied)}/stream/events"
+    with live_server.server.client.websocket_connect(path, headers={**proxied, "origin": APP}) as socket:
         socket.send_json({"id": 1, "method": "subscription.subscribe", "params": {"channels": ["values"]}})
         assert socket.receive_json()["id"] == 1
 
 
-def test_a_preflight_request_needs_no_token(town: Town, proxied: dict[str, str]) -> None:
+def test_preflight_request_needs_no_token(live_server: LiveServer, proxied: dict[str, str]) -> None:
     asked = {"origin": EVIL, "access-control-request-method": "POST"}
-    assert send(town, "OPTIONS", f"{new_thread(town, proxied)}/runs", asked).status_code == 200
+    assert send(live_server, "OPTIONS", f"{new_thread(live_server, proxied)}/runs", asked).status_code == 200

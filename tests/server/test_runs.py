@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.langgraph.judge import refused_by_settings
-from oidc_auth.observe import Decided
-from oidc_auth.permissions.decide import built_in_assistant
+from oidc_auth.langgraph.authorize import check_settings
+from oidc_auth.observability import AuthorizationDecided
+from oidc_auth.permissions.decision import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
 from oidc_auth.permissions.settings import EnforcementSettings
 
 if TYPE_CHECKING:
     import httpx
-    from world.town import Somebody, Town
+    from kit.live_server import LiveServer, SampleUser
 
 JSON = "application/json"
 OTHER = built_in_assistant("other")
@@ -44,11 +44,11 @@ def answer(response: httpx.Response) -> object:
 
 
 @pytest.fixture
-def robot(town: Town) -> Somebody:
-    return town.person(f"robot-{uuid.uuid4()}", "robot")
+def robot(live_server: LiveServer) -> SampleUser:
+    return live_server.user(f"robot-{uuid.uuid4()}", "robot")
 
 
-def test_a_run_is_the_callers_and_its_record_holds_no_token(alice: Somebody) -> None:
+def test_run_belongs_to_caller_without_token(alice: SampleUser) -> None:
     path = alice.thread()
     made = alice("POST", f"{path}/runs", run())
     record = alice("GET", f"{path}/runs/{made.json()['run_id']}").text
@@ -56,12 +56,12 @@ def test_a_run_is_the_callers_and_its_record_holds_no_token(alice: Somebody) -> 
     assert alice.token.split(".")[2] not in record + made.text
 
 
-def test_only_create_run_is_enough_for_a_stateless_run_and_leaves_no_thread(robot: Somebody) -> None:
+def test_stateless_run_needs_only_create_run(robot: SampleUser) -> None:
     assert answer(robot("POST", "/runs/wait", run())) == f"{robot.name} said hello"
     assert robot.search("threads") == []
 
 
-def test_a_stateless_run_that_is_kept_belongs_to_its_runner(robot: Somebody, bob: Somebody) -> None:
+def test_kept_stateless_run_belongs_to_creator(robot: SampleUser, bob: SampleUser) -> None:
     assert answer(robot("POST", "/runs/wait", run(on_completion="keep")))
     (kept,) = robot.search("threads")
     assert kept["metadata"]["owner"] == robot.name
@@ -70,7 +70,7 @@ def test_a_stateless_run_that_is_kept_belongs_to_its_runner(robot: Somebody, bob
 
 
 @pytest.mark.parametrize("strategy", ["rollback", "interrupt"])
-def test_a_second_run_replaces_one_in_flight(robot: Somebody, strategy: str) -> None:
+def test_second_run_replaces_running_run(robot: SampleUser, strategy: str) -> None:
     path = f"/threads/{uuid.uuid4()}"
     slow = robot("POST", f"{path}/runs", run("slow", if_not_exists="create") | {"input": {"text": "slow", "wait": 4}})
     assert slow.status_code == 200
@@ -80,10 +80,10 @@ def test_a_second_run_replaces_one_in_flight(robot: Somebody, strategy: str) -> 
     assert sorted(statuses) == {"rollback": ["success"], "interrupt": ["interrupted", "success"]}[strategy]
 
 
-def test_runs_of_all_threads_are_cancelled_only_among_ones_own(town: Town, alice: Somebody) -> None:
+def test_cancel_all_affects_own_runs_only(live_server: LiveServer, alice: SampleUser) -> None:
     path = alice.thread()
     run_id = alice("POST", f"{path}/runs", run(after_seconds=3600)).json()["run_id"]
-    without_runs = town.person("wendy", "editor")
+    without_runs = live_server.user("wendy", "editor")
     assert without_runs("POST", "/runs/cancel", {"status": "pending"}).status_code == 404
     assert alice("GET", f"{path}/runs/{run_id}").json()["status"] == "pending"
 
@@ -99,21 +99,21 @@ def test_runs_of_all_threads_are_cancelled_only_among_ones_own(town: Town, alice
         ("deny", "https://127.0.0.1/x", 403),
     ],
 )
-def test_a_webhook_points_where_the_operator_allows(town: Town, policy: str, webhook: str, status: int) -> None:
-    town.enforce(langgraph={"webhooks": policy})
-    alice = town.person("alice", "editor")
+def test_webhook_follows_configuration(live_server: LiveServer, policy: str, webhook: str, status: int) -> None:
+    live_server.enforce(langgraph={"webhooks": policy})
+    alice = live_server.user("alice", "editor")
     made = alice("POST", f"{alice.thread()}/runs", run(webhook=webhook, after_seconds=3600))
     assert made.status_code == status, made.text
 
 
 @pytest.mark.parametrize(("where", "more"), [*WAYS, ("/runs/wait", {})])
-def test_a_relative_webhook_is_refused_on_every_way_to_start(alice: Somebody, where: str, more: dict[str, Any]) -> None:
+def test_relative_webhook_is_denied_everywhere(alice: SampleUser, where: str, more: dict[str, Any]) -> None:
     """It would call the server itself, past authentication."""
     path = where.format(thread=alice.thread())
     assert alice("POST", path, run(webhook="/threads", **more)).status_code == 403
 
 
-def test_a_relative_webhook_is_refused_in_a_batch_and_in_a_cron_that_is_there(alice: Somebody) -> None:
+def test_relative_webhook_is_denied_in_batch_and_cron(alice: SampleUser) -> None:
     assert alice("POST", "/runs/batch", [run(webhook="/threads", after_seconds=3600)]).status_code == 403
     cron = alice("POST", "/runs/crons", run(schedule="0 0 1 1 *")).json()["cron_id"]
     assert alice("PATCH", f"/runs/crons/{cron}", {"webhook": "/threads"}).status_code == 403
@@ -131,7 +131,7 @@ DELAYS = [CENTURY, 3600.5, 1e300, -1, -CENTURY, "3600", True, [3600], {"seconds"
 
 
 @pytest.mark.parametrize("path", DELAYED)
-def test_a_long_delay_is_refused_on_every_way(alice: Somebody, path: str) -> None:
+def test_long_delay_is_refused_on_every_way(alice: SampleUser, path: str) -> None:
     refused = alice(*delay(path.format(thread=alice.thread()), CENTURY))
     assert refused.status_code == 403
     assert "3600" in refused.json()["detail"]
@@ -139,31 +139,31 @@ def test_a_long_delay_is_refused_on_every_way(alice: Somebody, path: str) -> Non
 
 @pytest.mark.parametrize("crons", ["allow", "deny"])
 @pytest.mark.parametrize(("most", "seconds", "status"), [(5, 5, 200), (5, 6, 403), (0, 0, 200), (0, 1, 403)])
-def test_the_longest_delay_is_a_setting(
-    town: Town, alice: Somebody, crons: str, most: float, seconds: float, status: int
+def test_longest_delay_is_setting(
+    live_server: LiveServer, alice: SampleUser, crons: str, most: float, seconds: float, status: int
 ) -> None:
-    town.enforce(langgraph={"max_delay": most, "crons": crons})
-    town.happened.clear()
+    live_server.enforce(langgraph={"max_delay": most, "crons": crons})
+    live_server.observed_events.clear()
     assert alice(*delay("/runs", seconds)).status_code == status
-    codes = [event.code for event in town.happened if isinstance(event, Decided)]
+    codes = [event.code for event in live_server.observed_events if isinstance(event, AuthorizationDecided)]
     assert ("delay_not_allowed" in codes) is (status == 403)
 
 
 @pytest.mark.parametrize("seconds", DELAYS)
 @pytest.mark.parametrize("path", DELAYED)
-def test_an_odd_delay_starts_no_run(alice: Somebody, path: str, seconds: Any) -> None:
+def test_odd_delay_starts_no_run(alice: SampleUser, path: str, seconds: Any) -> None:
     """The server's own schema refuses some with 422; ours refuses what it lets pass."""
     thread = alice.thread()
     assert alice(*delay(path.format(thread=thread), seconds)).status_code in (403, 422)
     assert alice("GET", f"{thread}/runs").json() == []
 
 
-def test_a_cron_that_is_there_gets_no_delay(alice: Somebody) -> None:
+def test_cron_that_is_there_gets_no_delay(alice: SampleUser) -> None:
     cron = alice("POST", "/runs/crons", run(schedule="0 0 1 1 *")).json()["cron_id"]
     assert alice("PATCH", f"/runs/crons/{cron}", {"after_seconds": CENTURY}).status_code == 403
 
 
-def test_a_command_starts_its_run_at_once(alice: Somebody) -> None:
+def test_command_starts_its_run_at_once(alice: SampleUser) -> None:
     """The server takes no delay from it; should a release take one, it is an event like any other."""
     path = alice.thread()
     start = {"id": 1, "method": "run.start", "params": run(after_seconds=CENTURY)}
@@ -172,32 +172,32 @@ def test_a_command_starts_its_run_at_once(alice: Somebody) -> None:
     assert datetime.fromisoformat(made["created_at"]) < datetime.now(UTC) + timedelta(seconds=60)
 
 
-@pytest.mark.usefixtures("town")
+@pytest.mark.usefixtures("live_server")
 @pytest.mark.parametrize("seconds", [*DELAYS, float("nan"), float("inf"), 10**400])
-def test_a_delay_of_the_servers_value_fails_closed(seconds: Any) -> None:
+def test_delay_of_servers_value_fails_closed(seconds: Any) -> None:
     for value in ({"after_seconds": seconds}, {"payload": {"after_seconds": seconds}}):
-        refusal = refused_by_settings("threads:create_run", value, EnforcementSettings())
+        refusal = check_settings("threads:create_run", value, EnforcementSettings())
         assert refusal is not None
         assert (refusal.code, refusal.expected) == ("delay_not_allowed", "a number of seconds from 0 to 3600")
         assert refusal.found
 
 
 @pytest.mark.parametrize("seconds", [None, 0, 0.5, 3600])
-def test_a_delay_within_the_limit_passes(seconds: Any) -> None:
-    assert refused_by_settings("threads:create_run", {"after_seconds": seconds}, EnforcementSettings()) is None
+def test_delay_within_limit_passes(seconds: Any) -> None:
+    assert check_settings("threads:create_run", {"after_seconds": seconds}, EnforcementSettings()) is None
 
 
-def analyst(town: Town, graphs: list[str]) -> Somebody:
+def analyst(live_server: LiveServer, graphs: list[str]) -> SampleUser:
     """Return somebody who may do everything with what is theirs, and start these graphs alone."""
     values = {"claim": "roles", "values": {"analyst": "analyst"}}
-    limited = {"analyst": {"allow": ["*"], "graphs": graphs}}
-    town.enforce(roles=limited, issuer=[{**issuer_table(town), "grant": values}])
-    return town.person("ann", "analyst")
+    limited = {"analyst": {"permissions": ["*"], "graphs": graphs}}
+    live_server.enforce(roles=limited, issuer=[{**issuer_table(live_server), "permission_map": values}])
+    return live_server.user("ann", "analyst")
 
 
 @pytest.mark.parametrize(("where", "more"), WAYS)
-def test_graph_limits_hold_on_every_way_to_start_later(town: Town, where: str, more: dict[str, Any]) -> None:
-    ann = analyst(town, ["agent"])
+def test_graph_limits_apply_to_delayed_starts(live_server: LiveServer, where: str, more: dict[str, Any]) -> None:
+    ann = analyst(live_server, ["agent"])
     path = where.format(thread=ann.thread())
     statuses = [
         ann("POST", path, {**run(**more), "assistant_id": name}).status_code for name in ("agent", "other", OTHER)
@@ -205,21 +205,21 @@ def test_graph_limits_hold_on_every_way_to_start_later(town: Town, where: str, m
     assert statuses == [200, 403, 403]
 
 
-def test_graph_limits_hold_on_every_way_to_start_at_once(town: Town) -> None:
-    ann = analyst(town, ["agent"])
+def test_graph_limits_apply_to_immediate_starts(live_server: LiveServer) -> None:
+    ann = analyst(live_server, ["agent"])
     thread = ann.thread()
     for where in AT_ONCE:
         assert ann("POST", where.format(thread=thread), {**run(), "assistant_id": "other"}).status_code == 403
     assert ann("POST", "/runs/batch", [run(after_seconds=3600), {**run(), "assistant_id": "other"}]).status_code == 403
 
 
-def test_graph_limits_hold_for_the_protocols(town: Town) -> None:
-    ann = analyst(town, ["agent"])
+def test_graph_limits_apply_to_protocols(live_server: LiveServer) -> None:
+    ann = analyst(live_server, ["agent"])
     thread = ann.thread()
     start = {"id": 1, "method": "run.start", "params": {**run(), "assistant_id": "other"}}
     call = {"name": "other", "arguments": {"text": "hello"}}
     said = {"messageId": "1", "role": "ROLE_USER", "parts": [{"kind": "text", "text": "hello"}]}
-    town.happened.clear()
+    live_server.observed_events.clear()
     answers = [
         ann("POST", f"{thread}/commands", start),
         ann("POST", "/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}, accept=JSON),
@@ -230,35 +230,39 @@ def test_graph_limits_hold_for_the_protocols(town: Town) -> None:
             accept=JSON,
         ),
     ]
-    with town.server.client.websocket_connect(
+    with live_server.server.client.websocket_connect(
         f"{thread}/stream/events", headers={"authorization": f"Bearer {ann.token}"}
     ) as socket:
         socket.send_json(start)
         assert "graph" in socket.receive_text()
     assert all("error" in answer.text.lower() for answer in answers), [answer.text for answer in answers]
-    decided = [event for event in town.happened if isinstance(event, Decided) and event.event == "threads:create_run"]
-    assert [event.code for event in decided] == ["graph_refused"] * 4
+    decided = [
+        event
+        for event in live_server.observed_events
+        if isinstance(event, AuthorizationDecided) and event.event == "threads:create_run"
+    ]
+    assert [event.code for event in decided] == ["graph_not_allowed"] * 4
     assert ann("GET", f"{thread}/runs").json() == []
 
 
-def test_an_older_version_is_no_way_round_a_graph_limit(town: Town) -> None:
+def test_older_version_respects_graph_limit(live_server: LiveServer) -> None:
     """The server shows the number of the version, never its graph, which a database may bring back with it."""
     listed = str(uuid.uuid4())
-    everything = town.person("ann", *EVENTS)
+    everything = live_server.user("ann", *EVENTS)
     everything("POST", "/assistants", {"graph_id": "loop", "assistant_id": listed})
     assert everything("PATCH", f"/assistants/{listed}", {"graph_id": "agent"}).status_code == 200
     older = ("POST", f"/assistants/{listed}/latest", {"version": 1})
-    assert analyst(town, ["agent", listed])(*older).status_code == 403
-    town.enforce()
+    assert analyst(live_server, ["agent", listed])(*older).status_code == 403
+    live_server.enforce()
     assert everything(*older).status_code == 200
 
 
-def test_an_assistant_is_no_way_round_a_graph_limit(town: Town) -> None:
+def test_assistant_respects_graph_limit(live_server: LiveServer) -> None:
     listed = str(uuid.uuid4())
-    limited = {"maker": {"allow": ["threads:write", "assistants:write"], "graphs": ["agent", listed]}}
+    limited = {"maker": {"permissions": ["threads:write", "assistants:write"], "graphs": ["agent", listed]}}
     values = {"claim": "roles", "values": {"maker": "maker"}}
-    town.enforce(roles=limited, issuer=[{**issuer_table(town), "grant": values}])
-    max_ = town.person("max", "maker")
+    live_server.enforce(roles=limited, issuer=[{**issuer_table(live_server), "permission_map": values}])
+    max_ = live_server.user("max", "maker")
     assert max_("POST", "/assistants", {"graph_id": "loop", "assistant_id": listed}).status_code == 403
     assert max_("POST", "/assistants", {"graph_id": "agent", "assistant_id": listed}).status_code == 200
     assert max_("PATCH", f"/assistants/{listed}", {"graph_id": "loop"}).status_code == 403
@@ -266,24 +270,24 @@ def test_an_assistant_is_no_way_round_a_graph_limit(town: Town) -> None:
     assert max_("POST", "/runs", {**run(after_seconds=3600), "assistant_id": listed}).status_code == 200
 
 
-def issuer_table(town: Town) -> dict[str, Any]:
-    return {"issuer": town.issuer.url, "audience": "agents", "tenant": "org"}
+def issuer_table(live_server: LiveServer) -> dict[str, Any]:
+    return {"issuer": live_server.issuer.url, "audience": "agents", "tenant": "org"}
 
 
-def test_nobody_runs_as_somebody_else_whatever_the_configuration_says(town: Town) -> None:
+def test_run_config_cannot_change_identity(live_server: LiveServer) -> None:
     forged = {"langgraph_auth_user": {"identity": "root"}, "langgraph_auth_user_id": "root", "user_id": "root"}
     config = {"configurable": {**forged, "langgraph_auth_permissions": ["*@all"]}}
-    author = town.person("author", "author")
+    author = live_server.user("author", "author")
     made = author("POST", "/assistants", {"graph_id": "agent", "config": config}).json()["assistant_id"]
     body = {"assistant_id": made, "input": {"text": "hello"}, "config": config}
     assert answer(author("POST", "/runs/wait", body)) == "author said hello"
 
 
-def test_a_colleague_who_may_run_on_a_thread_does_not_stop_its_owners_run(town: Town, alice: Somebody) -> None:
+def test_colleague_cannot_stop_owners_run(live_server: LiveServer, alice: SampleUser) -> None:
     """The server then starts theirs after it: a refused interrupt is no refused run."""
     path = alice.thread()
     earlier = alice("POST", f"{path}/runs", run(after_seconds=3600)).json()["run_id"]
-    cora = town.person("cora", "threads:create_run@tenant")
+    cora = live_server.user("cora", "threads:create_run@tenant")
     for strategy in ("interrupt", "rollback"):
         assert cora("POST", f"{path}/runs", run(after_seconds=3600, multitask_strategy=strategy)).status_code == 200
     assert alice("GET", f"{path}/runs/{earlier}").json()["status"] == "pending"
@@ -298,7 +302,7 @@ def test_a_colleague_who_may_run_on_a_thread_does_not_stop_its_owners_run(town: 
         ("subscription.subscribe", "success"),  # it ends with the request
     ],
 )
-def test_a_strangers_command_changes_and_shows_nothing(alice: Somebody, bob: Somebody, method: str, kind: str) -> None:
+def test_foreign_command_changes_nothing(alice: SampleUser, bob: SampleUser, method: str, kind: str) -> None:
     path = alice.thread(title="secret")
     params = {**run(), "interrupt_id": "x", "namespace": [], "channels": ["values"], "response": "yes"}
     said = bob("POST", f"{path}/commands", {"id": 1, "method": method, "params": params})

@@ -9,19 +9,19 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.uvicorn_server import environment
-from world.people import document, token
+from kit.sample_users import configuration_for, user_token
+from kit.uvicorn_server import environment
 
-from oidc_auth import Code, OIDCAuth
+from oidc_auth import ErrorCode, OIDCAuth
 from oidc_auth.errors import ServerNotSupportedError
-from oidc_auth.langgraph import authenticator, protect
-from oidc_auth.langgraph.replies import HTTP_EXCEPTIONS
+from oidc_auth.langgraph import authenticate_hook, protect
+from oidc_auth.langgraph.http_errors import HTTP_EXCEPTIONS
 from oidc_auth.langgraph.server_context import LOADED, prepare_server
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from world.server import Server
+    from kit.server import Server
 
     from oidc_auth.testing import LocalIssuer
 
@@ -32,7 +32,7 @@ NAMES = [
 ]
 
 
-def test_server_uses_the_pinned_variables(server: Server) -> None:
+def test_server_uses_pinned_variables(server: Server) -> None:
     from langgraph_api.logging import set_logging_context
     from langgraph_api.utils import get_auth_ctx, set_auth_ctx
 
@@ -48,7 +48,7 @@ def test_server_uses_the_pinned_variables(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("module", "name"), NAMES)
-def test_server_without_a_variable_does_not_start(tmp_path: Path, issuer: LocalIssuer, module: str, name: str) -> None:
+def test_server_without_variable_does_not_start(tmp_path: Path, issuer: LocalIssuer, module: str, name: str) -> None:
     (tmp_path / "renamed.py").write_text(
         f"import {module}\ndel {module}.{name}\nfrom oidc_auth.langgraph import auth\n", "utf-8"
     )
@@ -63,7 +63,7 @@ def test_server_without_a_variable_does_not_start(tmp_path: Path, issuer: LocalI
         check=False,
     )
     assert ended.returncode == 1
-    assert f"{Code.SERVER_NOT_COMPATIBLE}: " in ended.stderr
+    assert f"{ErrorCode.SERVER_NOT_COMPATIBLE}: " in ended.stderr
     assert f"{module}.{name}" in ended.stderr
 
 
@@ -71,14 +71,14 @@ def hook_made_before_server(monkeypatch: pytest.MonkeyPatch, issuer: LocalIssuer
     with monkeypatch.context() as unloaded:
         for name in LOADED:
             unloaded.delitem(sys.modules, name)
-        return authenticator(OIDCAuth.from_dict(document(issuer), fetcher=issuer))
+        return authenticate_hook(OIDCAuth.from_dict(configuration_for(issuer), fetcher=issuer))
 
 
 def test_server_loaded_later_is_reset(server: Server, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     from langgraph_api.utils import get_auth_ctx, set_auth_ctx
 
     hook = hook_made_before_server(monkeypatch, issuer)
-    headers = {b"authorization": f"Bearer {token(issuer, 'bob', 'editor')}".encode()}
+    headers = {b"authorization": f"Bearer {user_token(issuer, 'bob', 'editor')}".encode()}
 
     async def authenticate() -> object:
         set_auth_ctx(None, ["threads:read"])
@@ -99,17 +99,17 @@ def test_server_loaded_later_without_variable_is_refused(
 ) -> None:
     hook = hook_made_before_server(monkeypatch, issuer)
     monkeypatch.delattr(f"{module}.{name}")
-    headers = {b"authorization": f"Bearer {token(issuer, 'bob', 'editor')}".encode()}
+    headers = {b"authorization": f"Bearer {user_token(issuer, 'bob', 'editor')}".encode()}
     with pytest.raises(HTTP_EXCEPTIONS) as refusal:
         asyncio.run(hook(headers=headers))
     assert getattr(refusal.value, "status_code", None) == 403
-    assert Code.SERVER_NOT_COMPATIBLE in caplog.text
+    assert ErrorCode.SERVER_NOT_COMPATIBLE in caplog.text
 
 
-def test_module_of_a_renamed_server_does_not_load(
+def test_module_of_renamed_server_does_not_load(
     server: Server, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr("langgraph_api.utils.AuthContext")
     with pytest.raises(ServerNotSupportedError) as refusal:
-        protect(document(issuer))
-    assert refusal.value.code is Code.SERVER_NOT_COMPATIBLE
+        protect(configuration_for(issuer))
+    assert refusal.value.code is ErrorCode.SERVER_NOT_COMPATIBLE

@@ -7,11 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.keep_alive import Connection, Request
+from kit.sample_users import user_token
+from kit.uvicorn_server import environment, running_uvicorn
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
-from world.keep_alive import Connection, Request
-from world.uvicorn_server import environment, running_uvicorn
-from world.people import token
 
 from oidc_auth.testing import LocalIssuer
 
@@ -26,12 +26,12 @@ PADDING = "x" * 70_000
 """Beyond 64 KiB uvicorn pauses the connection, and resumes it in the context of the request that reads the body."""
 
 NEEDS_UVLOOP = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
-AUTH_FIRST = {"app": "world.middleware_app:app", "middleware_order": "auth_first", "enable_custom_route_auth": True}
+AUTH_FIRST = {"app": "kit.middleware_app:app", "middleware_order": "auth_first", "enable_custom_route_auth": True}
 
 SETUPS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "asyncio": ("asyncio", "oidc_auth.langgraph:auth", {}),
     "uvloop": ("uvloop", "oidc_auth.langgraph:auth", {}),
-    "auth_first": ("asyncio", "world.hook_only:auth", AUTH_FIRST),
+    "auth_first": ("asyncio", "kit.hook_only:auth", AUTH_FIRST),
 }
 
 
@@ -43,7 +43,7 @@ class Service:
         self.address = address
 
     def token(self, name: str, *roles: str) -> str:
-        return token(self.issuer, name, *(roles or ("editor",)))
+        return user_token(self.issuer, name, *(roles or ("editor",)))
 
     def round(self) -> list[tuple[Request, tuple[int, str | None]]]:
         """Return requests of several users, each with the status and the owner it must be answered with."""

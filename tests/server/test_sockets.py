@@ -12,14 +12,14 @@ import pytest
 from langgraph_sdk.auth.types import StudioUser
 
 from oidc_auth.langgraph.sockets import is_from_websocket, refuse_expired
-from oidc_auth.observe import Decided
+from oidc_auth.observability import AuthorizationDecided
 from oidc_auth.testing import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kit.live_server import LiveServer, SampleUser
     from starlette.testclient import WebSocketTestSession
-    from world.town import Somebody, Town
 
 # The server's own: it runs what a socket starts with a beta of LangGraph.
 pytestmark = pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
@@ -28,21 +28,21 @@ LIFETIME, LEEWAY = 300, 30
 
 
 @pytest.fixture
-def clock(town: Town) -> Clock:
+def clock(live_server: LiveServer) -> Clock:
     clock = Clock(time.time())
-    town.enforce(clock=clock)
+    live_server.enforce(clock=clock)
     return clock
 
 
 @pytest.fixture
-def path(alice: Somebody) -> str:
+def path(alice: SampleUser) -> str:
     return alice.thread()
 
 
 @pytest.fixture
-def socket(town: Town, clock: Clock, alice: Somebody, path: str) -> Iterator[WebSocketTestSession]:
+def socket(live_server: LiveServer, clock: Clock, alice: SampleUser, path: str) -> Iterator[WebSocketTestSession]:
     headers = {"authorization": f"Bearer {alice.token}"}
-    with town.server.client.websocket_connect(f"{path}/stream/events", headers=headers) as opened:
+    with live_server.server.client.websocket_connect(f"{path}/stream/events", headers=headers) as opened:
         yield opened
 
 
@@ -60,32 +60,32 @@ def start(socket: WebSocketTestSession, **more: Any) -> Any:
     return command(socket, "run.start", **{"assistant_id": "agent", "input": {"text": "hello"}, **more})
 
 
-def decided(town: Town) -> list[Decided]:
-    return [event for event in town.happened if isinstance(event, Decided)]
+def decided(live_server: LiveServer) -> list[AuthorizationDecided]:
+    return [event for event in live_server.observed_events if isinstance(event, AuthorizationDecided)]
 
 
 @pytest.mark.parametrize(("seconds", "kind"), [(LIFETIME + LEEWAY - 2, "success"), (LIFETIME + LEEWAY, "error")])
-def test_a_socket_starts_no_run_with_an_expired_token(
-    socket: WebSocketTestSession, clock: Clock, alice: Somebody, seconds: float, kind: str
+def test_socket_starts_no_run_with_expired_token(
+    socket: WebSocketTestSession, clock: Clock, alice: SampleUser, seconds: float, kind: str
 ) -> None:
     assert start(socket)["type"] == "success"
-    clock.move(seconds)
+    clock.advance(seconds)
     answer = start(socket)
     assert answer["type"] == kind
     assert kind == "success" or answer["message"].startswith("401: expired")
 
 
-def test_every_event_of_an_expired_socket_is_refused(
-    town: Town, socket: WebSocketTestSession, clock: Clock, alice: Somebody
+def test_every_event_of_expired_socket_is_refused(
+    live_server: LiveServer, socket: WebSocketTestSession, clock: Clock, alice: SampleUser
 ) -> None:
     assert start(socket)["type"] == "success"
-    clock.move(LIFETIME + LEEWAY)
-    town.happened.clear()
+    clock.advance(LIFETIME + LEEWAY)
+    live_server.observed_events.clear()
     params = {"interrupt_id": "x", "namespace": [], "response": "yes", "assistant_id": "agent", "input": {}}
     for method in ("run.start", "input.respond", "agent.getTree"):
         command(socket, method, **params)
-    assert {event.event for event in decided(town)} == {"threads:read", "threads:create_run"}
-    assert {event.code for event in decided(town)} == {"expired"}
+    assert {event.event for event in decided(live_server)} == {"threads:read", "threads:create_run"}
+    assert {event.code for event in decided(live_server)} == {"token_expired"}
 
 
 def until(condition: Callable[[], Any]) -> Any:
@@ -97,29 +97,29 @@ def until(condition: Callable[[], Any]) -> Any:
     raise AssertionError("it did not happen")
 
 
-def created_runs(town: Town) -> int:
-    return sum(event.event == "threads:create_run" for event in decided(town))
+def created_runs(live_server: LiveServer) -> int:
+    return sum(event.event == "threads:create_run" for event in decided(live_server))
 
 
-def test_a_run_from_a_socket_goes_on_after_expiry(
-    town: Town, socket: WebSocketTestSession, clock: Clock, path: str
+def test_run_from_socket_goes_on_after_expiry(
+    live_server: LiveServer, socket: WebSocketTestSession, clock: Clock, path: str
 ) -> None:
     slow = {"path": "/runs/wait", "json": {"assistant_id": "agent", "input": {"text": "slow", "wait": 1}}}
     requests = [slow, {"path": "/threads/search", "json": {}}, {"path": f"{path}/history", "json": {}}]
-    town.happened.clear()
+    live_server.observed_events.clear()
     assert start(socket, assistant_id="loop", input={"requests": requests})["type"] == "success"
-    until(lambda: created_runs(town) == 2)  # the graph made its first call
-    clock.move(LIFETIME + LEEWAY)
-    later = town.person("alice", "editor", exp=clock() + LIFETIME, iat=clock())
+    until(lambda: created_runs(live_server) == 2)  # the graph made its first call
+    clock.advance(LIFETIME + LEEWAY)
+    later = live_server.user("alice", "editor", exp=clock() + LIFETIME, iat=clock())
     values = until(lambda: later("GET", path).json()["values"])
     assert values["answers"] == ["allowed"] * 3
 
 
-def test_a_temporary_thread_is_deleted_after_expiry(town: Town, clock: Clock) -> None:
-    tim = town.person("tim", "editor")
+def test_temporary_thread_is_deleted_after_expiry(live_server: LiveServer, clock: Clock) -> None:
+    tim = live_server.user("tim", "editor")
     assert tim("POST", "/runs", {"assistant_id": "agent", "input": {"text": "slow", "wait": 1}}).status_code == 200
-    clock.move(LIFETIME + LEEWAY)
-    later = town.person("tim", "editor", exp=clock() + LIFETIME, iat=clock())
+    clock.advance(LIFETIME + LEEWAY)
+    later = live_server.user("tim", "editor", exp=clock() + LIFETIME, iat=clock())
     assert later.search("threads")
     until(lambda: not later.search("threads"))
 
@@ -143,15 +143,15 @@ def in_socket(user: object, now: float) -> str | None:
     ("fields", "now", "code"),
     [
         ({"expires_at": 100, "issuer": "https://issuer.test"}, 129, None),
-        ({"expires_at": 100, "issuer": "https://issuer.test"}, 130, "expired"),
-        ({"expires_at": 100, "issuer": "https://another.test"}, 100, "expired"),
+        ({"expires_at": 100, "issuer": "https://issuer.test"}, 130, "token_expired"),
+        ({"expires_at": 100, "issuer": "https://another.test"}, 100, "token_expired"),
         ({"expires_at": 100}, 99, None),
-        ({"expires_at": None}, 0, "expired"),
-        ({"expires_at": "100"}, 0, "expired"),
-        ({}, 0, "expired"),
+        ({"expires_at": None}, 0, "token_expired"),
+        ({"expires_at": "100"}, 0, "token_expired"),
+        ({}, 0, "token_expired"),
     ],
 )
-def test_a_socket_needs_a_user_that_has_not_expired(fields: dict[str, Any], now: float, code: str | None) -> None:
+def test_socket_needs_user_that_has_not_expired(fields: dict[str, Any], now: float, code: str | None) -> None:
     assert in_socket(SimpleNamespace(identity="alice", **fields), now) == code
 
 
@@ -161,7 +161,7 @@ def test_studio_has_no_token_that_could_expire() -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_only_the_servers_note_tells_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_servers_note_tells_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """The names are the server's own: without them every event counts as one from a socket."""
     from langgraph_api import logging
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
-from world.tokens import Door, rsa_key, rsa_private
+from kit.auth_harness import AuthHarness, rsa_key, rsa_private
 
-from oidc_auth.errors import Code
+from oidc_auth.errors import ErrorCode
 from oidc_auth.keys.jwk import ASYMMETRIC
 from oidc_auth.testing.signing import SigningKey
 
@@ -28,26 +28,26 @@ def without(jwk: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in jwk.items() if name not in names}
 
 
-def hears(published: Sequence[dict[str, Any]], signs: SigningKey, **header: Any) -> Code | None:
+def hears(published: Sequence[dict[str, Any]], signs: SigningKey, **header: Any) -> ErrorCode | None:
     """Return what a door with these published keys says to a token that this key signed."""
-    door = Door()
-    door.issuer.published = list(published)
-    return door.knock(door.issuer.token(key=signs, header=header))
+    harness = AuthHarness()
+    harness.issuer.published = list(published)
+    return harness.authenticate(harness.issuer.token(key=signs, header=header))
 
 
-def test_all_algorithms_have_a_test() -> None:
+def test_every_algorithm_is_tested() -> None:
     assert {*RSA, *CURVES, "Ed25519"} == ASYMMETRIC
 
 
 @pytest.mark.parametrize("algorithm", [*RSA, *CURVES])
-def test_a_token_of_each_algorithm_is_admitted(algorithm: str) -> None:
+def test_token_of_each_algorithm_is_accepted(algorithm: str) -> None:
     key = key_for(algorithm)
     assert hears([key.jwk()], key) is None
 
 
 @pytest.mark.parametrize("named", ["EdDSA", "Ed25519", None])
 @pytest.mark.parametrize("said", ["EdDSA", "Ed25519"])
-def test_eddsa_and_ed25519_are_two_names_of_one_algorithm(said: str, named: str | None) -> None:
+def test_eddsa_and_ed25519_are_one_algorithm(said: str, named: str | None) -> None:
     key = key_for("EdDSA")
     published = {**key.jwk(), "alg": named} if named else without(key.jwk(), "alg")
     assert hears([published], key, alg=said) is None
@@ -55,117 +55,117 @@ def test_eddsa_and_ed25519_are_two_names_of_one_algorithm(said: str, named: str 
 
 @pytest.mark.parametrize("allowed", ["EdDSA", "Ed25519"])
 @pytest.mark.parametrize("said", ["EdDSA", "Ed25519"])
-def test_an_issuer_that_allows_one_of_the_two_names_allows_both(said: str, allowed: str) -> None:
-    door = Door(algorithm="EdDSA", algorithms=allowed)
-    assert door.knock(door.issuer.token(header={"alg": said})) is None
+def test_allowing_one_eddsa_name_allows_both(said: str, allowed: str) -> None:
+    harness = AuthHarness(algorithm="EdDSA", algorithms=allowed)
+    assert harness.authenticate(harness.issuer.token(header={"alg": said})) is None
 
 
-def test_an_ed448_key_verifies_eddsa_and_is_no_ed25519_key() -> None:
+def test_ed448_key_verifies_only_eddsa() -> None:
     key = SigningKey("key-1", "EdDSA", ed448.Ed448PrivateKey.generate())
     assert hears([key.jwk()], key) is None
     assert hears([without(key.jwk(), "alg", "use")], key) is None
-    assert hears([key.jwk()], key, alg="Ed25519") is Code.KEY_UNFIT
+    assert hears([key.jwk()], key, alg="Ed25519") is ErrorCode.KEY_ALG_MISMATCH
 
 
 @pytest.mark.parametrize("algorithm", [*RSA, *CURVES])
-def test_a_key_without_alg_takes_every_algorithm_of_its_type(algorithm: str) -> None:
+def test_key_without_alg_accepts_its_type(algorithm: str) -> None:
     key = key_for(algorithm)
     assert hears([without(key.jwk(), "alg", "use")], key) is None
 
 
 @pytest.mark.parametrize("algorithm", [*RSA, *CURVES])
-def test_a_key_without_alg_takes_no_algorithm_of_another_type(algorithm: str) -> None:
+def test_key_without_alg_rejects_other_types(algorithm: str) -> None:
     key, curve = key_for(algorithm), "ES512" if algorithm != "ES512" else "ES256"
     strangers = [curve] if algorithm in RSA else ["RS256", "PS256", curve]
-    heard = [hears([without(key.jwk(), "alg")], key, alg=stranger) for stranger in strangers]
-    assert heard == [Code.KEY_UNFIT] * len(strangers)
+    codes = [hears([without(key.jwk(), "alg")], key, alg=stranger) for stranger in strangers]
+    assert codes == [ErrorCode.KEY_ALG_MISMATCH] * len(strangers)
 
 
 @pytest.mark.parametrize("published", RSA)
-def test_an_rsa_key_bound_to_one_algorithm_takes_no_other(published: str) -> None:
-    heard = {signs: hears([rsa_key(algorithm=published).jwk()], rsa_key(algorithm=signs)) for signs in RSA}
-    assert heard == {signs: None if signs == published else Code.KEY_UNFIT for signs in RSA}
+def test_bound_rsa_key_rejects_other_algorithms(published: str) -> None:
+    codes = {signs: hears([rsa_key(algorithm=published).jwk()], rsa_key(algorithm=signs)) for signs in RSA}
+    assert codes == {signs: None if signs == published else ErrorCode.KEY_ALG_MISMATCH for signs in RSA}
 
 
-def test_keys_with_one_kid_are_told_apart_by_their_type() -> None:
+def test_same_kid_keys_differ_by_type() -> None:
     keys = [rsa_key("key"), *(SigningKey.make("key", algorithm) for algorithm in CURVES)]
     published = [key.jwk() for key in keys]
     assert [hears(published, key) for key in keys] == [None] * len(keys)
 
 
-def test_keys_with_one_kid_are_told_apart_by_their_alg() -> None:
+def test_same_kid_keys_differ_by_alg() -> None:
     published = [rsa_key("key", algorithm).jwk() for algorithm in RSA]
     assert [hears(published, rsa_key("key", algorithm)) for algorithm in RSA] == [None] * len(RSA)
 
 
-def test_a_key_for_encryption_with_the_same_kid_does_not_disturb() -> None:
+def test_encryption_key_with_same_kid_is_ignored() -> None:
     key, other = SigningKey.make("key", "ES256"), SigningKey.make("key", "ES256")
     assert hears([{**other.jwk(), "use": "enc"}, key.jwk()], key) is None
 
 
-def test_a_key_that_is_published_twice_is_one_key() -> None:
+def test_duplicate_key_is_one_key() -> None:
     key = SigningKey.make("key", "ES256")
     assert hears([key.jwk(), key.jwk()], key) is None
 
 
-def test_without_a_kid_the_one_key_that_fits_is_used() -> None:
+def test_single_matching_key_needs_no_kid() -> None:
     key = SigningKey.make("key-1", "ES256")
     others = [rsa_key("key-2"), SigningKey.make("key-3", "EdDSA"), SigningKey.make("key-4", "ES384")]
     assert hears([*(other.jwk() for other in others), key.jwk()], key, kid=None) is None
 
 
-def test_without_a_kid_two_keys_that_fit_are_ambiguous() -> None:
+def test_two_matching_keys_without_kid_are_ambiguous() -> None:
     keys = [SigningKey.make(f"key-{number}", "ES256") for number in range(2)]
-    assert [hears([key.jwk() for key in keys], key, kid=None) for key in keys] == [Code.KEY_AMBIGUOUS] * 2
+    assert [hears([key.jwk() for key in keys], key, kid=None) for key in keys] == [ErrorCode.KEY_AMBIGUOUS] * 2
 
 
-def test_without_a_kid_no_key_that_fits_is_unfit() -> None:
-    assert hears([SigningKey.make("key", "ES384").jwk()], key_for("ES256"), kid=None) is Code.KEY_UNFIT
+def test_no_matching_key_without_kid_is_mismatch() -> None:
+    assert hears([SigningKey.make("key", "ES384").jwk()], key_for("ES256"), kid=None) is ErrorCode.KEY_ALG_MISMATCH
 
 
-def test_a_key_without_a_kid_is_used_for_tokens_without_one() -> None:
+def test_key_without_kid_serves_tokens_without_kid() -> None:
     key = SigningKey.make("key", "ES256")
     published = [without(key.jwk(), "kid")]
     assert hears(published, key, kid=None) is None
-    assert hears(published, key) is Code.KEY_UNKNOWN
+    assert hears(published, key) is ErrorCode.KEY_NOT_FOUND
 
 
-def test_keys_of_the_configuration_need_no_network() -> None:
+def test_inline_keys_need_no_network() -> None:
     key = SigningKey.make("key", "ES256")
-    door = Door(jwks={"keys": [key.jwk()]})
-    assert door.knock(door.issuer.token(key=key)) is None
-    assert door.knock(door.issuer.token(key=key, jti="another")) is None
-    assert door.knock(door.issuer.token(key=key, header={"kid": "other"})) is Code.KEY_UNKNOWN
-    assert door.knock(door.issuer.token(key=key, header={"kid": None})) is None
-    assert door.issuer.fetched == []
+    harness = AuthHarness(jwks={"keys": [key.jwk()]})
+    assert harness.authenticate(harness.issuer.token(key=key)) is None
+    assert harness.authenticate(harness.issuer.token(key=key, jti="another")) is None
+    assert harness.authenticate(harness.issuer.token(key=key, header={"kid": "other"})) is ErrorCode.KEY_NOT_FOUND
+    assert harness.authenticate(harness.issuer.token(key=key, header={"kid": None})) is None
+    assert harness.issuer.fetched == []
 
 
-def test_a_token_under_keys_of_the_configuration_is_verified_once() -> None:
+def test_token_under_inline_keys_is_verified_once() -> None:
     key = SigningKey.make("key", "ES256")
-    door = Door(jwks={"keys": [key.jwk()]})
-    token = door.issuer.token(key=key)
-    assert [door.knock(token), door.knock(token)] == [None, None]
-    assert door.cached == [False, True]
+    harness = AuthHarness(jwks={"keys": [key.jwk()]})
+    token = harness.issuer.token(key=key)
+    assert [harness.authenticate(token), harness.authenticate(token)] == [None, None]
+    assert harness.cached == [False, True]
 
 
-def test_keys_at_a_configured_address_need_no_discovery() -> None:
-    door = Door(jwks_url="https://issuer.test/keys")
-    assert door.knock(door.issuer.token()) is None
-    assert door.issuer.fetched == ["https://issuer.test/keys"]
+def test_configured_jwks_uri_needs_no_discovery() -> None:
+    harness = AuthHarness(jwks_uri="https://issuer.test/keys")
+    assert harness.authenticate(harness.issuer.token()) is None
+    assert harness.issuer.fetched == ["https://issuer.test/keys"]
 
 
-def test_an_ecdsa_signature_over_another_curve_s_hash_is_wrong() -> None:
+def test_ecdsa_signature_of_other_hash_is_invalid() -> None:
     private = ec.generate_private_key(ec.SECP256R1())
     key, liar = SigningKey("key-1", "ES256", private), SigningKey("key-1", "ES384", private)
-    assert hears([key.jwk()], liar, alg="ES256") is Code.SIGNATURE_INVALID
+    assert hears([key.jwk()], liar, alg="ES256") is ErrorCode.SIGNATURE_INVALID
 
 
-def test_a_pss_signature_is_no_pkcs1_signature() -> None:
+def test_pss_and_pkcs1_signatures_differ() -> None:
     published = [without(rsa_key().jwk(), "alg")]
-    assert hears(published, SigningKey("key-1", "PS256", rsa_private()), alg="RS256") is Code.SIGNATURE_INVALID
-    assert hears(published, SigningKey("key-1", "RS256", rsa_private()), alg="PS256") is Code.SIGNATURE_INVALID
+    assert hears(published, SigningKey("key-1", "PS256", rsa_private()), alg="RS256") is ErrorCode.SIGNATURE_INVALID
+    assert hears(published, SigningKey("key-1", "RS256", rsa_private()), alg="PS256") is ErrorCode.SIGNATURE_INVALID
 
 
-def test_the_caller_is_whom_the_token_names() -> None:
-    door = Door()
-    assert asyncio.run(door.admit(door.issuer.token("bob"))).identity == "bob"
+def test_caller_matches_token_subject() -> None:
+    harness = AuthHarness()
+    assert asyncio.run(harness.admit(harness.issuer.token("bob"))).identity == "bob"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oidc_auth.tokens.claim_path import MISSING, ClaimPathError, find, parse_path, spell
+from oidc_auth.tokens.claim_path import MISSING, ClaimPathError, find_claim, format_path, parse_path
 
 PATHS = {
     "sub": ("sub",),
@@ -21,9 +21,9 @@ PATHS = {
 
 
 @pytest.mark.parametrize(("text", "keys"), PATHS.items())
-def test_a_path_names_its_keys_and_is_spelled_the_way_it_is_read(text: str, keys: tuple[str, ...]) -> None:
+def test_path_round_trips(text: str, keys: tuple[str, ...]) -> None:
     assert parse_path(text) == keys
-    assert parse_path(spell(keys)) == keys
+    assert parse_path(format_path(keys)) == keys
 
 
 @pytest.mark.parametrize(
@@ -36,16 +36,16 @@ def test_a_path_names_its_keys_and_is_spelled_the_way_it_is_read(text: str, keys
         (("https://acme.com", "x"), '"https://acme.com".x'),
     ],
 )
-def test_keys_are_quoted_only_where_they_must_be(keys: tuple[str, ...], text: str) -> None:
-    assert spell(keys) == text
+def test_keys_are_quoted_only_when_needed(keys: tuple[str, ...], text: str) -> None:
+    assert format_path(keys) == text
 
 
-def test_a_list_of_keys_is_taken_as_it_is() -> None:
+def test_list_of_keys_is_used_unchanged() -> None:
     assert parse_path(["a.b", "https://x", "*"]) == ("a.b", "https://x", "*")
 
 
 @pytest.mark.parametrize("keys", [[], [""], ["a", ""]])
-def test_a_list_with_nothing_in_it_is_no_path(keys: list[str]) -> None:
+def test_empty_list_is_rejected(keys: list[str]) -> None:
     with pytest.raises(ClaimPathError, match="non-empty strings"):
         parse_path(keys)
 
@@ -66,7 +66,7 @@ def test_a_list_with_nothing_in_it_is_no_path(keys: list[str]) -> None:
         ("roles.*", 7),
     ],
 )
-def test_the_message_says_where_a_name_is_expected(text: str, position: int) -> None:
+def test_message_shows_expected_name_position(text: str, position: int) -> None:
     with pytest.raises(ClaimPathError, match=rf"a claim name is expected at position {position};"):
         parse_path(text)
 
@@ -74,7 +74,7 @@ def test_the_message_says_where_a_name_is_expected(text: str, position: int) -> 
 @pytest.mark.parametrize(
     ("text", "position"), [("a[0]", 2), ("a b", 2), ("roles*", 6), ('a"b"', 2), ('"a"b', 4), ("a.b]", 4)]
 )
-def test_the_message_says_where_a_dot_is_expected(text: str, position: int) -> None:
+def test_message_shows_expected_dot_position(text: str, position: int) -> None:
     with pytest.raises(ClaimPathError, match=rf"'\.' is expected at position {position};"):
         parse_path(text)
 
@@ -88,7 +88,7 @@ def test_the_message_says_where_a_dot_is_expected(text: str, position: int) -> N
         ("/", "write claim names separated by dots"),
     ],
 )
-def test_a_json_pointer_or_jsonpath_is_respelled(text: str, hint: str) -> None:
+def test_json_pointer_and_jsonpath_get_suggestion(text: str, hint: str) -> None:
     with pytest.raises(ClaimPathError, match=hint):
         parse_path(text)
 
@@ -107,6 +107,6 @@ def test_a_json_pointer_or_jsonpath_is_respelled(text: str, hint: str) -> None:
         ('"a.b"', "literal"),
     ],
 )
-def test_a_path_finds_exactly_what_stands_there(path: str, found: object) -> None:
+def test_path_finds_exact_value(path: str, found: object) -> None:
     claims = {"a": {"b": [1], "n": None}, "text": "abc", "a.b": "literal"}
-    assert find(claims, parse_path(path)) == found
+    assert find_claim(claims, parse_path(path)) == found

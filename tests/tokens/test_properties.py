@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from joserfc import jwt as other_jwt
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
-from world.tokens import NOON, Door, claims_of, header_of, rsa_key
+from kit.auth_harness import NOON, AuthHarness, claims_of, header_of, rsa_key
 
 from oidc_auth.errors import OIDCAuthError, TokenError, UpstreamError
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
@@ -29,14 +29,14 @@ ALPHABET = string.ascii_letters + string.digits + "-_"
 
 
 @cache
-def door() -> Door:
-    return Door()
+def harness() -> AuthHarness:
+    return AuthHarness()
 
 
 def refusal(headers: Any) -> OIDCAuthError | None:
     """Return the refusal; any other exception is a failure of the test."""
     try:
-        asyncio.run(door().oidc.authenticate(headers))
+        asyncio.run(harness().oidc.authenticate(headers))
     except (TokenError, UpstreamError) as error:
         return error
     return None
@@ -44,19 +44,19 @@ def refusal(headers: Any) -> OIDCAuthError | None:
 
 @QUICK
 @given(st.binary(max_size=200), st.sampled_from([b"", b"Bearer ", b"bearer ", b"Bearer a.b."]))
-def test_any_bytes_as_the_header_s_value_are_refused_in_our_own_words(value: bytes, prefix: bytes) -> None:
+def test_any_header_bytes_are_rejected_safely(value: bytes, prefix: bytes) -> None:
     assert refusal({b"authorization": prefix + value}) is not None
 
 
 @QUICK
 @given(st.text(max_size=100), st.text(max_size=100))
-def test_any_text_as_a_header_is_refused_in_our_own_words(name: str, value: str) -> None:
+def test_any_header_text_is_rejected_safely(name: str, value: str) -> None:
     assert refusal([(name, value), ("authorization", f"Bearer {value}")]) is not None
 
 
 @QUICK
 @given(st.lists(st.binary(max_size=99), min_size=3, max_size=3))
-def test_any_bytes_in_the_three_segments_are_refused_in_our_own_words(segments: list[bytes]) -> None:
+def test_any_segment_bytes_are_rejected_safely(segments: list[bytes]) -> None:
     token = ".".join(encode_base64url(segment) for segment in segments)
     assert refusal({"authorization": f"Bearer {token}"}) is not None
 
@@ -72,8 +72,8 @@ CLAIM_NAMES = ("iss", "sub", "aud", "exp", "nbf", "iat", "azp", "client_id", "ty
 
 @QUICK
 @given(st.dictionaries(st.sampled_from(HEADER_NAMES), JSON), st.dictionaries(st.sampled_from(CLAIM_NAMES), JSON))
-def test_any_json_in_a_signed_token_gives_a_caller_or_a_refusal(header: dict[str, Any], claims: dict[str, Any]) -> None:
-    issuer = door().issuer
+def test_any_json_token_gives_caller_or_refusal(header: dict[str, Any], claims: dict[str, Any]) -> None:
+    issuer = harness().issuer
     for members in (header_of(issuer, **header), header_of(issuer)):
         text = compact(members, claims_of(issuer, **claims), issuer.keys[0])
         error = refusal({"authorization": f"Bearer {text}"})
@@ -86,41 +86,41 @@ def valid_token(algorithm: str) -> str:
 
 
 @cache
-def signer(algorithm: str) -> Door:
-    one = Door()
+def signer(algorithm: str) -> AuthHarness:
+    one = AuthHarness()
     one.issuer.keys = [rsa_key() if algorithm == "RS256" else SigningKey.make("key-1", algorithm)]
     return one
 
 
 @QUICK
 @given(st.sampled_from(["RS256", "ES256", "EdDSA"]), st.data())
-def test_a_valid_token_with_one_character_changed_is_refused(algorithm: str, data: st.DataObject) -> None:
+def test_changed_character_is_rejected(algorithm: str, data: st.DataObject) -> None:
     token = valid_token(algorithm)
     place = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.sampled_from(f"{ALPHABET}.=+/ ~"))
-    heard = signer(algorithm).knock(f"{token[:place]}{other}{token[place + 1 :]}")
+    codes = signer(algorithm).authenticate(f"{token[:place]}{other}{token[place + 1 :]}")
     # A space at either end is not part of the token; inside, nothing may differ.
-    assert (heard is None) == (other == token[place])
+    assert (codes is None) == (other == token[place])
 
 
 @QUICK
 @given(st.sampled_from(["RS256", "ES256", "EdDSA"]), st.data())
-def test_a_valid_token_with_one_character_more_or_less_is_refused(algorithm: str, data: st.DataObject) -> None:
+def test_added_or_removed_character_is_rejected(algorithm: str, data: st.DataObject) -> None:
     token = valid_token(algorithm)
     place = data.draw(st.integers(1, len(token) - 1))
     more = data.draw(st.sampled_from(f"{ALPHABET}.="))
-    assert signer(algorithm).knock(token[:place] + more + token[place:]) is not None
-    assert signer(algorithm).knock(token[: place - 1] + token[place:]) is not None
+    assert signer(algorithm).authenticate(token[:place] + more + token[place:]) is not None
+    assert signer(algorithm).authenticate(token[: place - 1] + token[place:]) is not None
 
 
 # What we accept, two other libraries accept ---------------------------------------------------------------------------
 
 TIMES = (NOON - 60, NOON - 30, NOON - 29, NOON, NOON + 0.5, NOON + 30, NOON + 31, NOON + 300)
-ODD: tuple[Any, ...] = (None, True, "x", 0, -1, 1e308, [], {})
+UNUSUAL: tuple[Any, ...] = (None, True, "x", 0, -1, 1e308, [], {})
 VARIED_CLAIMS: dict[str, tuple[Any, ...]] = {
-    "exp": (*TIMES, *ODD),
-    "nbf": (*TIMES, *ODD),
-    "iat": (*TIMES, *ODD),
+    "exp": (*TIMES, *UNUSUAL),
+    "nbf": (*TIMES, *UNUSUAL),
+    "iat": (*TIMES, *UNUSUAL),
     "iss": ("https://issuer.test/", ["https://issuer.test"]),
     "sub": ("bob", "système", "", 1),
     "aud": ("other", ["agents"], ["other", "agents"], ["other"], [], None, ["agents", 1]),
@@ -141,7 +141,7 @@ def varied(members: dict[str, tuple[Any, ...]], most: int) -> st.SearchStrategy[
     return st.builds(lambda known, more: {**more, **known}, some, st.dictionaries(st.just("extra"), JSON))
 
 
-def test_whatever_we_accept_two_other_libraries_accept_with_equal_claims() -> None:
+def test_accepted_tokens_match_other_libraries() -> None:
     accepted: list[Mapping[str, object]] = []
 
     def mapper(claims: Mapping[str, object], caller: Caller) -> Caller:
@@ -149,15 +149,15 @@ def test_whatever_we_accept_two_other_libraries_accept_with_equal_claims() -> No
         return caller
 
     # Nothing is remembered: each token's claims pass the mapper.
-    doors = {name: Door(mapper=mapper, limits={"token_cache_entries": 0}) for name in ("RS256", "ES256")}
-    doors["RS256"].issuer.keys = [rsa_key()]
+    harnesses = {name: AuthHarness(mapper=mapper, limits={"token_cache_entries": 0}) for name in ("RS256", "ES256")}
+    harnesses["RS256"].issuer.keys = [rsa_key()]
 
     @settings(max_examples=300, deadline=None, database=None)
-    @given(st.sampled_from(sorted(doors)), varied(VARIED_HEADERS, 1), varied(VARIED_CLAIMS, 2))
+    @given(st.sampled_from(sorted(harnesses)), varied(VARIED_HEADERS, 1), varied(VARIED_CLAIMS, 2))
     def agree(algorithm: str, header: dict[str, Any], claims: dict[str, Any]) -> None:
-        issuer = doors[algorithm].issuer
+        issuer = harnesses[algorithm].issuer
         token = compact(header_of(issuer, **header), claims_of(issuer, **claims), issuer.keys[0])
-        if doors[algorithm].knock(token) is not None:
+        if harnesses[algorithm].authenticate(token) is not None:
             return
         assert judged_by_pyjwt(token, issuer.key_set(), algorithm) == accepted[-1]
         assert judged_by_joserfc(token, issuer.key_set(), algorithm) == accepted[-1]

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from world.tokens import Clock, Door
+from kit.auth_harness import AuthHarness, Clock
 
-from oidc_auth.errors import Code, TokenError
+from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError, read_key
-from oidc_auth.keys.keyset import read_key_set, select_key
+from oidc_auth.keys.key_set import read_key_set, select_key
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 from oidc_auth.tokens.jws import decode_base64url, parse_object, split_token
 
@@ -291,12 +291,12 @@ FORMS["RFC 7520 4.5, general"] = {"signatures": [{"protected": RFC7520_44_HEADER
 FORMS["RFC 7520 4.5, flattened"] = {"protected": RFC7520_44_HEADER, "signature": RFC7520_44_SIGNATURE}
 
 
-def joes_door(seconds: float = -1) -> Door:
+def joe_harness(seconds: float = -1) -> AuthHarness:
     """Return a door that trusts RFC 7515's issuer "joe", this long after the end of the one token it ever issued.
 
     That token names neither an audience nor a subject: the one is not asked for, and the issuer stands for the other.
     """
-    return Door(
+    return AuthHarness(
         url="joe",
         jwks={"keys": [RFC7515_A2_KEY, RFC7515_A3_KEY, RFC7515_A4_KEY]},
         audience=None,
@@ -308,9 +308,9 @@ def joes_door(seconds: float = -1) -> Door:
     )
 
 
-def bilbos_door() -> Door:
+def bilbo_harness() -> AuthHarness:
     """Return a door that trusts both public keys of RFC 7520 section 3, which share one kid."""
-    return Door(jwks={"keys": [RFC7520_31_KEY, RFC7520_33_KEY]})
+    return AuthHarness(jwks={"keys": [RFC7520_31_KEY, RFC7520_33_KEY]})
 
 
 def each(examples: Mapping[str, Example]) -> pytest.MarkDecorator:
@@ -321,7 +321,7 @@ def each(examples: Mapping[str, Example]) -> pytest.MarkDecorator:
 
 
 @each(SIGNED)
-def test_an_example_is_read_as_its_rfc_says(example: Example) -> None:
+def test_rfc_example_is_parsed(example: Example) -> None:
     segments = split_token(example.compact)
     header = parse_object(decode_base64url(segments.header), 32)
     assert header["alg"] == example.algorithm
@@ -332,13 +332,13 @@ def test_an_example_is_read_as_its_rfc_says(example: Example) -> None:
 
 
 @each(SIGNED)
-def test_an_example_is_spelled_as_we_would_spell_it(example: Example) -> None:
+def test_rfc_example_encoding_matches(example: Example) -> None:
     for segment in (example.header, example.payload, example.signature):
         assert encode_base64url(decode_base64url(segment)) == segment
 
 
 @each(SIGNED | UNPROTECTED)
-def test_the_signature_of_an_example_is_right(example: Example) -> None:
+def test_rfc_example_signature_is_valid(example: Example) -> None:
     key = read_key(example.key)
     signing_input = f"{example.header}.{example.payload}".encode()
     assert example.algorithm in key.algorithms
@@ -346,7 +346,7 @@ def test_the_signature_of_an_example_is_right(example: Example) -> None:
 
 
 @each(SIGNED | UNPROTECTED)
-def test_the_signature_of_an_example_is_wrong_over_anything_else(example: Example) -> None:
+def test_rfc_example_signature_needs_its_input(example: Example) -> None:
     key, signature = read_key(example.key), octets(example.signature)
     signing_input = f"{example.header}.{example.payload}".encode()
     for other in (b"", signing_input[:-1], signing_input + b"A", b"e" + signing_input):
@@ -356,7 +356,7 @@ def test_the_signature_of_an_example_is_wrong_over_anything_else(example: Exampl
 
 
 @each(SIGNED)
-def test_the_signature_of_an_example_is_wrong_under_every_other_algorithm_of_its_key(example: Example) -> None:
+def test_rfc_example_signature_needs_its_algorithm(example: Example) -> None:
     key = read_key(example.key)
     same = {"EdDSA", "Ed25519"} if example.algorithm == "EdDSA" else {example.algorithm}
     segments = split_token(example.compact)
@@ -364,7 +364,7 @@ def test_the_signature_of_an_example_is_wrong_under_every_other_algorithm_of_its
         assert not key.verifies(algorithm, segments.signing_input, octets(example.signature))
 
 
-def test_the_signature_of_an_example_is_wrong_under_every_other_key() -> None:
+def test_rfc_example_signature_needs_its_key() -> None:
     for example in SIGNED.values():
         fitting = [
             other
@@ -380,30 +380,32 @@ def test_the_signature_of_an_example_is_wrong_under_every_other_key() -> None:
 
 
 @each(JWTS)
-def test_an_example_that_is_a_jwt_is_admitted(example: Example) -> None:
-    door = joes_door()
-    caller = asyncio.run(door.admit(example.compact))
+def test_rfc_example_jwt_is_accepted(example: Example) -> None:
+    harness = joe_harness()
+    caller = asyncio.run(harness.admit(example.compact))
     assert (caller.identity, caller.issuer, caller.claims) == ("joe", "joe", {"http://example.com/is_root": True})
-    assert door.issuer.fetched == []
+    assert harness.issuer.fetched == []
 
 
 @each(JWTS)
-def test_an_example_that_is_a_jwt_ends_when_it_says(example: Example) -> None:
-    assert joes_door(-0.5).knock(example.compact) is None
-    assert joes_door(0).knock(example.compact) is Code.EXPIRED
+def test_rfc_example_jwt_expires(example: Example) -> None:
+    assert joe_harness(-0.5).authenticate(example.compact) is None
+    assert joe_harness(0).authenticate(example.compact) is ErrorCode.TOKEN_EXPIRED
 
 
 @each(JWTS)
-def test_an_example_that_is_a_jwt_is_refused_with_another_signature(example: Example) -> None:
+def test_rfc_example_jwt_with_other_signature_is_rejected(example: Example) -> None:
     (other,) = (one for one in JWTS.values() if one is not example)
     for signature in (other.signature, f"A{example.signature[1:]}", RFC7515_A1_SIGNATURE):
-        assert joes_door().knock(f"{example.header}.{example.payload}.{signature}") is Code.SIGNATURE_INVALID
+        assert (
+            joe_harness().authenticate(f"{example.header}.{example.payload}.{signature}") is ErrorCode.SIGNATURE_INVALID
+        )
     for header in (other.header, RFC7515_A1_HEADER):
-        assert joes_door().knock(f"{header}.{example.payload}.{example.signature}") is not None
+        assert joe_harness().authenticate(f"{header}.{example.payload}.{example.signature}") is not None
 
 
 @each(COOKBOOK)
-def test_one_kid_of_the_cookbook_names_two_keys_and_the_algorithm_tells_them_apart(example: Example) -> None:
+def test_shared_cookbook_kid_is_resolved_by_algorithm(example: Example) -> None:
     key = select_key(read_key_set({"keys": [RFC7520_31_KEY, RFC7520_33_KEY]}), example.algorithm, BILBO)
     segments = split_token(example.compact)
     assert key.verifies(example.algorithm, segments.signing_input, octets(example.signature))
@@ -414,7 +416,7 @@ def test_one_kid_of_the_cookbook_names_two_keys_and_the_algorithm_tells_them_apa
 
 @pytest.mark.parametrize("said", ["EdDSA", "Ed25519"])
 @pytest.mark.parametrize("named", [None, "EdDSA", "Ed25519"])
-def test_the_key_of_rfc_8037_verifies_under_both_names(named: str | None, said: str) -> None:
+def test_rfc8037_key_verifies_under_both_names(named: str | None, said: str) -> None:
     key = read_key(RFC8037_A2_KEY if named is None else {**RFC8037_A2_KEY, "alg": named})
     example = SIGNED["RFC 8037 A.4"]
     assert said in key.algorithms
@@ -425,7 +427,7 @@ def rfc8037_signer() -> SigningKey:
     return SigningKey("rfc8037", "EdDSA", Ed25519PrivateKey.from_private_bytes(octets(RFC8037_A1_PRIVATE)))
 
 
-def test_the_private_key_of_rfc_8037_signs_its_example_and_is_published_as_its_public_key() -> None:
+def test_rfc8037_private_key_matches_public_key() -> None:
     key, example = rfc8037_signer(), SIGNED["RFC 8037 A.4"]
     assert encode_base64url(key.sign(f"{example.header}.{example.payload}".encode())) == example.signature
     assert {name: key.jwk()[name] for name in RFC8037_A2_KEY} == RFC8037_A2_KEY
@@ -433,75 +435,75 @@ def test_the_private_key_of_rfc_8037_signs_its_example_and_is_published_as_its_p
 
 @pytest.mark.parametrize("said", ["EdDSA", "Ed25519"])
 @pytest.mark.parametrize("named", [None, "EdDSA", "Ed25519"])
-def test_a_token_of_rfc_8037_s_key_is_admitted_under_both_names(named: str | None, said: str) -> None:
-    door = Door(jwks={"keys": [RFC8037_A2_KEY if named is None else {**RFC8037_A2_KEY, "alg": named}]})
-    assert door.knock(door.issuer.token(key=rfc8037_signer(), header={"alg": said, "kid": None})) is None
+def test_rfc8037_token_is_accepted_under_both_names(named: str | None, said: str) -> None:
+    harness = AuthHarness(jwks={"keys": [RFC8037_A2_KEY if named is None else {**RFC8037_A2_KEY, "alg": named}]})
+    assert harness.authenticate(harness.issuer.token(key=rfc8037_signer(), header={"alg": said, "kid": None})) is None
 
 
 @pytest.mark.parametrize("said", ["Ed448", "ed25519", "EDDSA", "ES25519", "Ed25519ph"])
-def test_no_other_name_stands_for_ed25519(said: str) -> None:
-    door = Door(jwks={"keys": [RFC8037_A2_KEY]})
-    refused = door.knock(door.issuer.token(key=rfc8037_signer(), header={"alg": said, "kid": None}))
-    assert refused is Code.ALGORITHM_REFUSED
+def test_other_names_of_ed25519_are_rejected(said: str) -> None:
+    harness = AuthHarness(jwks={"keys": [RFC8037_A2_KEY]})
+    refused = harness.authenticate(harness.issuer.token(key=rfc8037_signer(), header={"alg": said, "kid": None}))
+    assert refused is ErrorCode.ALG_NOT_ALLOWED
 
 
 # What is refused ------------------------------------------------------------------------------------------------------
 
 
 @each(MACS)
-def test_the_mac_of_an_example_is_right_and_would_be_accepted_by_who_checks_it(example: Example) -> None:
+def test_rfc_example_mac_is_valid_elsewhere(example: Example) -> None:
     signing_input = f"{example.header}.{example.payload}".encode()
     assert hmac.digest(octets(example.key["k"]), signing_input, hashlib.sha256) == octets(example.signature)
 
 
 @pytest.mark.parametrize("example", [MACS["RFC 7515 A.1"], MACS["RFC 7520 4.4"], MACS["RFC 7520 4.6"]])
-def test_a_mac_is_refused_by_its_algorithm(example: Example) -> None:
-    for door in (joes_door(), bilbos_door()):
-        assert door.knock(example.compact) is Code.ALGORITHM_REFUSED
-        assert door.issuer.fetched == []
+def test_mac_is_rejected_by_algorithm(example: Example) -> None:
+    for harness in (joe_harness(), bilbo_harness()):
+        assert harness.authenticate(example.compact) is ErrorCode.ALG_NOT_ALLOWED
+        assert harness.issuer.fetched == []
 
 
-def test_an_unsecured_token_is_refused_by_its_form_and_by_its_algorithm() -> None:
+def test_unsecured_token_is_rejected_twice() -> None:
     assert RFC7515_A5.endswith(f".{JOE_SEGMENT}.")
-    assert joes_door().knock(RFC7515_A5) is Code.SEGMENTS_WRONG
+    assert joe_harness().authenticate(RFC7515_A5) is ErrorCode.TOKEN_MALFORMED
     for signature in ("AA", RFC7515_A2_SIGNATURE, RFC7515_A3_SIGNATURE):
-        assert joes_door().knock(RFC7515_A5 + signature) is Code.ALGORITHM_REFUSED
+        assert joe_harness().authenticate(RFC7515_A5 + signature) is ErrorCode.ALG_NOT_ALLOWED
 
 
 @each({name: example for name, example in SIGNED.items() if name not in JWTS})
-def test_a_signed_text_that_is_no_claim_set_is_refused_although_its_signature_is_right(example: Example) -> None:
-    door = Door(jwks={"keys": [example.key]})
-    assert door.knock(example.compact) is Code.JSON_INVALID
+def test_signed_text_without_claims_is_rejected(example: Example) -> None:
+    harness = AuthHarness(jwks={"keys": [example.key]})
+    assert harness.authenticate(example.compact) is ErrorCode.TOKEN_JSON_INVALID
 
 
 @each(COOKBOOK)
-def test_detached_content_is_refused(example: Example) -> None:
-    assert bilbos_door().knock(f"{example.header}..{example.signature}") is Code.SEGMENTS_WRONG
-    with pytest.raises(TokenError, match="segments_wrong"):
+def test_detached_content_is_rejected(example: Example) -> None:
+    assert bilbo_harness().authenticate(f"{example.header}..{example.signature}") is ErrorCode.TOKEN_MALFORMED
+    with pytest.raises(TokenError, match="token_malformed"):
         split_token(f"{example.header}..{example.signature}")
 
 
-def test_detached_content_as_the_cookbook_prints_it_is_refused() -> None:
-    assert bilbos_door().knock(RFC7520_45) is Code.SEGMENTS_WRONG
+def test_printed_detached_content_is_rejected() -> None:
+    assert bilbo_harness().authenticate(RFC7520_45) is ErrorCode.TOKEN_MALFORMED
 
 
 @pytest.mark.parametrize("example", [MACS["RFC 7520 4.7"], UNPROTECTED["RFC 7520 4.8, EC"]])
-def test_a_header_that_is_not_signed_has_no_compact_form(example: Example) -> None:
+def test_unprotected_header_has_no_compact_form(example: Example) -> None:
     assert example.header == ""
-    assert bilbos_door().knock(example.compact) is Code.SEGMENTS_WRONG
+    assert bilbo_harness().authenticate(example.compact) is ErrorCode.TOKEN_MALFORMED
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-def test_a_json_form_is_refused_in_the_header_field_and_by_the_parser(form: dict[str, Any]) -> None:
+def test_json_serialization_is_rejected(form: dict[str, Any]) -> None:
     for text in (json.dumps(form), json.dumps(form, indent=2), json.dumps(form, separators=(",", ":"))):
-        for door in (joes_door(), bilbos_door()):
-            assert door.knock(text) in (Code.HEADER_MALFORMED, Code.SEGMENTS_WRONG)
-            assert door.knock(encode_base64url(text.encode())) is Code.SEGMENTS_WRONG
-        with pytest.raises(TokenError, match="segments_wrong"):
+        for harness in (joe_harness(), bilbo_harness()):
+            assert harness.authenticate(text) in (ErrorCode.HEADER_MALFORMED, ErrorCode.TOKEN_MALFORMED)
+            assert harness.authenticate(encode_base64url(text.encode())) is ErrorCode.TOKEN_MALFORMED
+        with pytest.raises(TokenError, match="token_malformed"):
             split_token(text)
 
 
-def test_the_json_forms_hold_right_signatures_so_that_only_their_form_is_refused() -> None:
+def test_json_serialization_signatures_are_valid() -> None:
     known = {example.signature: example for example in (SIGNED | UNPROTECTED | MACS).values()}
     for form in FORMS.values():
         for signed in form.get("signatures", [form]):
@@ -521,19 +523,19 @@ PRIVATE: dict[str, tuple[Jwk, str]] = {
 
 
 @pytest.mark.parametrize(("public", "private"), PRIVATE.values(), ids=PRIVATE.keys())
-def test_a_private_key_of_an_rfc_is_refused_where_a_public_one_belongs(public: Jwk, private: str) -> None:
+def test_rfc_private_key_is_rejected_as_public(public: Jwk, private: str) -> None:
     assert read_key(public).algorithms
     with pytest.raises(UnusableKeyError, match="private members"):
         read_key({**public, "d": private})
 
 
 @pytest.mark.parametrize("jwk", [RFC7515_A1_KEY, RFC7520_35_KEY, RFC8037_A6_KEY])
-def test_a_key_of_an_rfc_that_is_not_for_signatures_is_refused(jwk: Jwk) -> None:
+def test_rfc_non_signature_key_is_rejected(jwk: Jwk) -> None:
     with pytest.raises(UnusableKeyError, match="not for signatures we verify"):
         read_key(jwk)
 
 
 @each(COOKBOOK)
-def test_a_key_of_the_cookbook_is_refused_once_it_is_for_encryption(example: Example) -> None:
+def test_cookbook_encryption_key_is_rejected(example: Example) -> None:
     with pytest.raises(UnusableKeyError, match="use is 'enc'"):
         read_key({**example.key, "use": "enc"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...config.raw import strings_in, table_in
+from ...config.raw_document import read_strings, read_table
 from ..langgraph_json import CHALLENGE
 from .check import Check
 from .finding import Finding, Severity
@@ -18,12 +18,12 @@ from .finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield that a browser cannot read why it was refused."""
-    exposed = strings_in(table_in(surroundings.http().get("cors")).get("expose_headers"))
+    exposed = read_strings(read_table(environment.http().get("cors")).get("expose_headers"))
     if CHALLENGE.lower() not in {name.lower() for name in exposed}:
         yield Finding(f"http.cors.expose_headers lacks {CHALLENGE}", "oidc-auth init writes a rule that has it")
 

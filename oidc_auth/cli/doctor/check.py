@@ -10,7 +10,7 @@ from .finding import Finding, NotApplicableError, Severity
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
 class Check(NamedTuple):
@@ -24,7 +24,7 @@ class Check(NamedTuple):
 
     severity: Severity
     expects: str
-    find: Callable[[Surroundings], Iterator[Finding]]
+    find: Callable[[DoctorEnvironment], Iterator[Finding]]
 
     @property
     def id(self) -> str:
@@ -48,9 +48,9 @@ class Result:
         return "skipped" if self.skipped else found
 
 
-def examine(check: Check, surroundings: Surroundings) -> Result:
+def run_check(check: Check, environment: DoctorEnvironment) -> Result:
     """Run one check."""
     try:
-        return Result(check, tuple(check.find(surroundings)))
+        return Result(check, tuple(check.find(environment)))
     except NotApplicableError as reason:
         return Result(check, skipped=str(reason))

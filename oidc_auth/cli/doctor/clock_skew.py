@@ -11,28 +11,28 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from .check import Check
-from .finding import Finding, NotApplicableError, Severity, not_looked_at, printable
+from .finding import Finding, NotApplicableError, Severity, not_checked, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Exchange, Provider, Surroundings
+    from .environment import DoctorEnvironment, Exchange, Provider
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield each provider whose clock differs by more than its leeway, or cannot be read."""
-    first = [(provider, provider.exchanges[0]) for provider in surroundings.answered()]
+    first = [(provider, provider.exchanges[0]) for provider in environment.responding_providers()]
     if not any("date" in exchange.response.headers for _, exchange in first):
         raise NotApplicableError("no provider says what time it is")
-    yield from surroundings.unanswered()
+    yield from environment.unanswered_findings()
     for provider, exchange in first:
         if "date" in exchange.response.headers:
-            yield from _of(provider, exchange)
+            yield from _findings_for(provider, exchange)
         else:
-            yield not_looked_at(provider.issuer, "it does not say what time it is")
+            yield not_checked(provider.issuer, "it does not say what time it is")
 
 
-def _of(provider: Provider, exchange: Exchange) -> Iterator[Finding]:
+def _findings_for(provider: Provider, exchange: Exchange) -> Iterator[Finding]:
     skew, leeway = _skew(exchange), provider.table.leeway
     if skew is None:
         date, age = (printable(exchange.response.headers.get(name, "none"), 60) for name in ("date", "age"))

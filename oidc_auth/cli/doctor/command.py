@@ -13,16 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from ...config.load import FILE_NAME
-from ...observe import logger
+from ...observability import logger
 from ..inputs import TOKEN_VARIABLE, json_option, read_token, token_option
 from ..langgraph_json import LANGGRAPH_JSON
-from ..screen import console, print_json, show
+from ..output import console, print_json, print_table
 from ..server_address import server_address
 from . import CHECKS
-from .check import Result, examine
+from .check import Result, run_check
+from .environment import collect_environment
 from .finding import Severity
 from .server import RunningServer
-from .surroundings import gather
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,12 +54,14 @@ def doctor(
     server = None if url is None else RunningServer(url, _token(token_file))
     screen = console()
     with screen.status("asking the provider and the server ..."):
-        surroundings = gather(file, langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON, server)
-        results = [examine(check, surroundings) for check in CHECKS]
+        environment = collect_environment(
+            file, langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON, server
+        )
+        results = [run_check(check, environment) for check in CHECKS]
     if as_json:
-        print_json(_described(results))
+        print_json(_to_json(results))
     else:
-        show(screen, "What surrounds it", _table(results))
+        print_table(screen, "What surrounds it", _table(results))
         counts = Counter(result.status for result in results)
         screen.print(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]))
     raise SystemExit(1 if any(result.status == Severity.ERROR for result in results) else 0)
@@ -70,13 +72,13 @@ def _token(stream: IO[str] | None) -> str:
     return read_token(stream) if stream is not None or os.environ.get(TOKEN_VARIABLE) else ""
 
 
-def _described(results: Sequence[Result]) -> dict[str, Any]:
+def _to_json(results: Sequence[Result]) -> dict[str, Any]:
     return {"checks": [_entry(result) for result in results]}
 
 
 def _entry(result: Result) -> dict[str, Any]:
     findings = [
-        {"what": found.what, "cure": found.cure, "severity": found.severity or result.check.severity}
+        {"what": found.what, "hint": found.hint, "severity": found.severity or result.check.severity}
         for found in result.findings
     ]
     return {"id": result.check.id, "status": result.status, "skipped": result.skipped, "findings": findings}
@@ -85,7 +87,7 @@ def _entry(result: Result) -> dict[str, Any]:
 def _table(results: Sequence[Result]) -> Table:
     table = Table("check", "result", "what was found")
     for result in results:
-        found = [finding.what + (f"\n-> {finding.cure}" if finding.cure else "") for finding in result.findings]
+        found = [finding.what + (f"\n-> {finding.hint}" if finding.hint else "") for finding in result.findings]
         text = "\n".join(found) or result.skipped or result.check.expects
         table.add_row(result.check.id, f"[{COLOURS[result.status]}]{result.status}[/]", escape(text))
     return table

@@ -14,15 +14,15 @@ from .finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield what is wrong with the configuration, and its warnings."""
-    if isinstance(surroundings.loaded, ConfigError):
-        yield from (Finding(str(problem)) for problem in surroundings.loaded.problems)
+    if isinstance(environment.loaded, ConfigError):
+        yield from (Finding(str(problem)) for problem in environment.loaded.problems)
     else:
-        yield from (Finding(warning, severity=Severity.WARNING) for warning in surroundings.loaded.warnings)
+        yield from (Finding(warning, severity=Severity.WARNING) for warning in environment.loaded.warnings)
 
 
 CHECK = Check(Severity.ERROR, "the configuration is valid, without warnings", find)

@@ -10,23 +10,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...config.load import CONFIG_VARIABLE, FILE_NAME
-from ..langgraph_json import environment_of
+from ..langgraph_json import read_environment
 from .check import Check
 from .finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield that the server would look for another file."""
-    surroundings.deployment()
-    folder = surroundings.langgraph_file.parent.resolve()
-    named = environment_of(surroundings.langgraph_file).get(CONFIG_VARIABLE)
+    environment.deployment()
+    folder = environment.langgraph_file.parent.resolve()
+    named = read_environment(environment.langgraph_file).get(CONFIG_VARIABLE)
     local, sought = folder / FILE_NAME, (folder / (named or FILE_NAME)).resolve()
-    if sought != surroundings.written().resolve():
+    if sought != environment.configuration_file().resolve():
         why = f"{CONFIG_VARIABLE} in env" if named else f"no {CONFIG_VARIABLE} in env"
         yield Finding(f"the server looks for {sought} ({why})", f"set {CONFIG_VARIABLE}, or move the file there")
     if local.is_file() and local.resolve() != sought:

@@ -15,17 +15,17 @@ from .finding import Finding, NotApplicableError, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield that custom routes ask for no token."""
-    http = surroundings.http()
+    http = environment.http()
     if not http.get("app"):
         raise NotApplicableError("no custom routes (http.app)")
     if http.get("enable_custom_route_auth") is not True:
-        cure = 'write "enable_custom_route_auth": true beside http.app'
-        yield Finding(f"the routes of {http['app']} ask for no token", cure)
+        hint = 'write "enable_custom_route_auth": true beside http.app'
+        yield Finding(f"the routes of {http['app']} ask for no token", hint)
 
 
 CHECK = Check(Severity.ERROR, "custom routes are authenticated", find)

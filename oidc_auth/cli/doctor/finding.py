@@ -23,12 +23,12 @@ class Finding:
 
     Attributes:
         what: expected and found; never a token.
-        cure: what to do about it.
+        hint: what to do about it.
         severity: less than the check's own, where this finding is; None: the check's own.
     """
 
     what: str
-    cure: str = ""
+    hint: str = ""
     severity: Severity | None = None
 
 
@@ -36,11 +36,11 @@ class NotApplicableError(Exception):
     """The check has nothing to look at; the message says why."""
 
 
-def not_looked_at(issuer: str, why: str) -> Finding:
+def not_checked(issuer: str, why: str) -> Finding:
     """Return what a check of every provider says about one that gave it nothing to look at."""
     return Finding(f"not looked at: {issuer} ({why})", severity=Severity.SKIPPED)
 
 
 def printable(text: str, longest: int | None = 300) -> str:
-    """Return what a stranger's answer said, bounded and on one line; None: it is bounded, and ends with the cure."""
+    """Return what a stranger's answer said, bounded and on one line; None: it is bounded, and ends with the hint."""
     return re.sub(r"[^\x20-\x7e]+", " ", text)[:longest]

@@ -19,18 +19,18 @@ from .finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 DISTRIBUTION = "langgraph-oidc-auth"
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield each other distribution that installs this import package."""
-    del surroundings
+    del environment
     names = {_normalized(name) for name in packages_distributions().get("oidc_auth", ())}
     for name in sorted(names - {DISTRIBUTION}):
-        cure = f"pip uninstall {name}, then pip install --force-reinstall {DISTRIBUTION}"
-        yield Finding(f"{name} also installs oidc_auth/", cure)
+        hint = f"pip uninstall {name}, then pip install --force-reinstall {DISTRIBUTION}"
+        yield Finding(f"{name} also installs oidc_auth/", hint)
 
 
 def _normalized(name: str) -> str:

@@ -10,31 +10,33 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ...config.raw import table_in
+from ...config.raw_document import read_table
 from ...json_values import is_list
 from ...keys.jwk import Key, UnusableKeyError, read_key
-from ...keys.keyset import MOST_MEMBERS
+from ...keys.key_set import MAX_KEYS
 from .check import Check
-from .finding import Finding, NotApplicableError, Severity, not_looked_at, printable
+from .finding import Finding, NotApplicableError, Severity, not_checked, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Provider, Surroundings
+    from .environment import DoctorEnvironment, Provider
 
-CURE = "rotate it at the provider"
+HINT = "rotate it at the provider"
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield each key that cannot be used, and keys that cannot be told apart."""
-    surroundings.valid()
-    published = [(provider, _members(provider)) for provider in surroundings.providers]
+    environment.configuration()
+    published = [(provider, _members(provider)) for provider in environment.providers]
     if not any(members for _, members in published):
         raise NotApplicableError("no key set")
     for provider, members in published:
         if not members:
-            yield not_looked_at(provider.issuer, "no key set")
-        yield from (Finding(f"{provider.issuer}: {what}", cure, severity) for what, cure, severity in _of(members))
+            yield not_checked(provider.issuer, "no key set")
+        yield from (
+            Finding(f"{provider.issuer}: {what}", hint, severity) for what, hint, severity in _key_faults(members)
+        )
 
 
 def _members(provider: Provider) -> list[object]:
@@ -42,12 +44,12 @@ def _members(provider: Provider) -> list[object]:
     return keys if is_list(keys) else []
 
 
-def _of(members: list[object]) -> Iterator[tuple[str, str, Severity | None]]:
+def _key_faults(members: list[object]) -> Iterator[tuple[str, str, Severity | None]]:
     good: list[Key] = []
-    if (count := len(members)) > MOST_MEMBERS:
-        yield f"{count} keys: only the first {MOST_MEMBERS} are read", "let the provider withdraw old keys", None
-    for position, member in enumerate(members[:MOST_MEMBERS]):
-        jwk = table_in(member)
+    if (count := len(members)) > MAX_KEYS:
+        yield f"{count} keys: only the first {MAX_KEYS} are read", "let the provider withdraw old keys", None
+    for position, member in enumerate(members[:MAX_KEYS]):
+        jwk = read_table(member)
         if jwk.get("use") == "enc":
             continue
         name = f"key {position} ({printable(str(jwk.get('kid')), 60)})"
@@ -55,7 +57,7 @@ def _of(members: list[object]) -> Iterator[tuple[str, str, Severity | None]]:
             good.append(read_key(jwk))
         except UnusableKeyError as reason:
             private = "private members" in str(reason)
-            yield f"{name}: {printable(str(reason))}", CURE, Severity.ERROR if private else None
+            yield f"{name}: {printable(str(reason))}", HINT, Severity.ERROR if private else None
     nameless = Counter(algorithm for key in good if key.kid is None for algorithm in key.algorithms)
     if doubled := sorted(algorithm for algorithm, count in nameless.items() if count > 1):
         yield f"several keys without kid fit {', '.join(doubled)}", "let the provider publish a kid for each key", None

@@ -16,18 +16,18 @@ from .finding import Finding, Severity, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 LONGEST = 1_000
-"""Characters of a reason: our own words end with the cure, and what the provider said stands before them."""
-CURE = "unless another check says why: fetch that address from the server's own host or container"
+"""Characters of a reason: our own words end with the hint, and what the provider said stands before them."""
+HINT = "unless another check says why: fetch that address from the server's own host or container"
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield each issuer whose keys cannot be had."""
-    for provider in surroundings.asked():
+    for provider in environment.queried_providers():
         if provider.failure:
-            yield Finding(f"{provider.issuer}: {printable(provider.failure, LONGEST)}", CURE, provider.severity)
+            yield Finding(f"{provider.issuer}: {printable(provider.failure, LONGEST)}", HINT, provider.severity)
 
 
 CHECK = Check(Severity.ERROR, "each provider's keys can be fetched", find)

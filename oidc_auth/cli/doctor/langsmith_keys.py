@@ -13,12 +13,12 @@ from .finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield that LangSmith's API keys are let in."""
-    if surroundings.auth().get("allow_langsmith_api_keys"):
+    if environment.auth().get("allow_langsmith_api_keys"):
         yield Finding("auth.allow_langsmith_api_keys is set", "take it out; give machines tokens of your provider")
 
 

@@ -14,12 +14,12 @@ from .finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield a prefix that opens every GET."""
-    prefix = surroundings.http().get("mount_prefix")
+    prefix = environment.http().get("mount_prefix")
     if isinstance(prefix, str) and prefix.startswith("/ui"):
         yield Finding(f"http.mount_prefix is {prefix!r}: every GET is anonymous", "choose one that begins otherwise")
 

@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...keys.fetch import shown_url
+from ...keys.fetch import redact_url
 from .check import Check
 from .finding import Finding, Severity, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 REDIRECTS = range(300, 400)
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield each address that redirects."""
-    for provider in surroundings.answered():
+    for provider in environment.responding_providers():
         for exchange in provider.exchanges:
             if exchange.response.status in REDIRECTS:
-                target = printable(shown_url(exchange.response.headers.get("location", "nowhere")))
+                target = printable(redact_url(exchange.response.headers.get("location", "nowhere")))
                 yield Finding(
-                    f"{shown_url(exchange.url)} redirects to {target}", "configure the address that answers by itself"
+                    f"{redact_url(exchange.url)} redirects to {target}", "configure the address that answers by itself"
                 )
-    yield from surroundings.unanswered()
+    yield from environment.unanswered_findings()
 
 
 CHECK = Check(Severity.ERROR, "no address of a provider redirects", find)

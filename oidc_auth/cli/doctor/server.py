@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from ...keys.fetch import permitted_url
+from ...keys.fetch import forbidden_url_reason
 from .finding import NotApplicableError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AUTHORIZATION = "authorization"
-PIECE = 12
+MIN_MASKED_LENGTH = 12
 """Characters of a token that a server's answer may repeat by chance; from so many on they are not shown."""
-LONGEST_ANSWER = 2_000
+MAX_RESPONSE_LENGTH = 2_000
 TIMEOUT = 10.0
 """Seconds for one request."""
 SEARCHES: Mapping[str, tuple[str, Mapping[str, object]]] = {
@@ -55,15 +55,15 @@ class RunningServer:
         """
         if not self.token:
             raise NotApplicableError("no token (--token-file, or OIDC_AUTH_TOKEN)")
-        if (why := permitted_url(self.url)) is not None:
+        if (why := forbidden_url_reason(self.url)) is not None:
             raise NotApplicableError(f"no token is sent to {self.url}: {why}")
         return {field: f"Bearer {self.token}" if field == AUTHORIZATION else self.token}
 
-    def said(self, answer: httpx.Response) -> str:
+    def response_text(self, answer: httpx.Response) -> str:
         """Return the beginning of what an answer says, without what it repeats of the token."""
-        text = printable(answer.text, LONGEST_ANSWER)
-        return re.sub(rf"[\w.~+/=-]{{{PIECE},}}", self._masked, text)[:120]
+        text = printable(answer.text, MAX_RESPONSE_LENGTH)
+        return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, text)[:120]
 
     def _masked(self, run: re.Match[str]) -> str:
-        pieces = (run[0][start : start + PIECE] for start in range(len(run[0]) - PIECE + 1))
+        pieces = (run[0][start : start + MIN_MASKED_LENGTH] for start in range(len(run[0]) - MIN_MASKED_LENGTH + 1))
         return "(the token)" if any(piece in self.token for piece in pieces) else run[0]

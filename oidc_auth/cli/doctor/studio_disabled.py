@@ -15,12 +15,12 @@ from .finding import Finding, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield that Studio's way round authentication is open."""
-    if surroundings.auth().get("disable_studio_auth") is not True:
+    if environment.auth().get("disable_studio_auth") is not True:
         yield Finding("auth.disable_studio_auth is not true", 'write "disable_studio_auth": true beside auth.path')
 
 

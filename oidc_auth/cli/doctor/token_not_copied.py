@@ -14,25 +14,25 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...config.raw import strings_in, table_in
+from ...config.raw_document import read_strings, read_table
 from .check import Check
 from .finding import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .surroundings import Surroundings
+    from .environment import DoctorEnvironment
 
 TARGETS = {"configurable_headers": "run records", "logging_headers": "log lines"}
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
-def find(surroundings: Surroundings) -> Iterator[Finding]:
+def find(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield each setting that copies a header with a token or a session."""
-    secret = CREDENTIALS | {table.header for table in surroundings.valid().document.issuer}
-    http = surroundings.http()
+    secret = CREDENTIALS | {table.header for table in environment.configuration().document.issuer}
+    http = environment.http()
     for key, target in TARGETS.items():
-        if names := [name for name in sorted(secret) if copies(table_in(http.get(key)), name)]:
+        if names := [name for name in sorted(secret) if copies_thread(read_table(http.get(key)), name)]:
             listed = ", ".join(f'"{name}"' for name in names)
             yield Finding(
                 f"http.{key} copies {', '.join(names)} into {target}",
@@ -40,7 +40,7 @@ def find(surroundings: Surroundings) -> Iterator[Finding]:
             )
 
 
-def copies(rules: Mapping[str, Any], name: str) -> bool:
+def copies_thread(rules: Mapping[str, Any], name: str) -> bool:
     """Tell whether the server copies a header with these rules, as langgraph_api.utils.headers does it."""
     included = rules.get("includes") or rules.get("include")
     excluded = rules.get("excludes") or rules.get("exclude")
@@ -49,7 +49,7 @@ def copies(rules: Mapping[str, Any], name: str) -> bool:
 
 def _matches_any(patterns: object, name: str) -> bool:
     # The server reads a string as a list of its characters: "x-*" includes the pattern "*", which matches everything.
-    texts = list(patterns) if isinstance(patterns, str) else strings_in(patterns)
+    texts = list(patterns) if isinstance(patterns, str) else read_strings(patterns)
     return any(re.fullmatch(".*".join(map(re.escape, text.split("*"))), name, re.DOTALL) for text in texts)
 
 

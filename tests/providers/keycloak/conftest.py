@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from providers.conftest import skip_or_fail
-from providers.enforced import Enforced
 from providers.keycloak.guide import assert_in_guide
 from providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
 from providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
+from providers.protected_server import ProtectedServer
 
-from oidc_auth.observe import KeysFetched
+from oidc_auth.observability import KeysFetched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from world.server import Server
+    from kit.server import Server
 
-    from oidc_auth.observe import Event
+    from oidc_auth.observability import Event
 
 STARTED = pytest.StashKey[KeycloakProcess]()
 
@@ -76,7 +76,7 @@ class Clock:
         return time.time() + self.ahead
 
 
-class Guarded(Enforced):
+class Guarded(ProtectedServer):
     """The server, asked with Keycloak's tokens; our own HTTP client fetches its keys."""
 
     def __init__(self, server: Server, realm: Realm) -> None:
@@ -86,13 +86,18 @@ class Guarded(Enforced):
 
     def configure(self, clock: Callable[[], float] = time.time, **table: Any) -> None:
         """Install the library, configured as the guide says, with other keys of ``[[issuer]]``."""
-        issuer = {"preset": "keycloak", "url": self._realm.issuer, "audience": AUDIENCE, "grant": [ROLES, CLIENT_ROLES]}
+        issuer = {
+            "preset": "keycloak",
+            "url": self._realm.issuer,
+            "audience": AUDIENCE,
+            "permission_map": [ROLES, CLIENT_ROLES],
+        }
         self._events = queue.Queue()
         self.install({"issuer": {**issuer, **table}}, clock=clock, observer=self._events.put)
 
     def create(self, token: str) -> int:
         """Return the status of creating a thread: the least that shows who may and who may not."""
-        status: int = self.ask("POST", "/threads", token, {}).status_code
+        status: int = self.request("POST", "/threads", token, {}).status_code
         return status
 
     def await_fetch(self) -> bool:
@@ -132,7 +137,7 @@ def refusal(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) ->
 
     def send(token: str) -> str:
         caplog.clear()
-        answer = guarded.ask("POST", "/threads", token, {})
+        answer = guarded.request("POST", "/threads", token, {})
         assert answer.status_code == 401
         (said,) = [record.getMessage() for record in caplog.records if record.name == "oidc_auth"]
         assert said.startswith(f"refused: {answer.json()['detail']}; ")

@@ -76,7 +76,7 @@ class KeycloakProcess:
         # Nobody writes into this pipe: it ends when the last of them has ended who hold it, script and java.
         self._alive, held = os.pipe()
         with self._log.open("ab") as log:
-            self._process = _in_a_group_of_its_own(log, environment, held)
+            self._process = _start_process_group(log, environment, held)
         os.close(held)
 
     def wait(self) -> None:
@@ -121,7 +121,7 @@ class KeycloakProcess:
             return False
 
 
-def _in_a_group_of_its_own(log: IO[bytes], environment: dict[str, str], held: int) -> subprocess.Popen[bytes]:
+def _start_process_group(log: IO[bytes], environment: dict[str, str], held: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own script
         [SCRIPT],
         env=os.environ | environment,

@@ -111,7 +111,7 @@ class Terminal:
         pytest.fail(log.read_text("utf-8", "replace"))
 
 
-def test_the_commands_of_the_guide_lead_to_the_first_200(keycloak: KeycloakProcess, tmp_path: Path) -> None:
+def test_guide_commands_lead_to_first_200(keycloak: KeycloakProcess, tmp_path: Path) -> None:
     first, second, third, fourth = blocks("bash")
     # Keycloak itself is what the first command started, at the session's beginning.
     assert first.strip() == str(SCRIPT.relative_to(ROOT))
@@ -126,7 +126,7 @@ def test_the_commands_of_the_guide_lead_to_the_first_200(keycloak: KeycloakProce
     assert "identity 00000000-0000-4000-8000-000000000001; may threads:search" in looked_at
 
 
-def test_the_sample_token_of_the_guide_has_the_shape_of_a_real_one(realm: Realm) -> None:
+def test_guide_sample_token_matches_real_token(realm: Realm) -> None:
     (sample,) = [json.loads(block) for block in blocks("json")]
     claims = decoded(realm.login("alice")["access_token"])[1]
     assert set(sample) == set(claims)
@@ -139,19 +139,19 @@ def test_the_sample_token_of_the_guide_has_the_shape_of_a_real_one(realm: Realm)
     assert sample["exp"] - sample["iat"] == claims["exp"] - claims["iat"]
 
 
-def test_the_guide_shows_the_examples_own_configuration() -> None:
+def test_guide_shows_example_configuration() -> None:
     shown = tomllib.loads(blocks("toml")[0])
     kept = tomllib.loads((EXAMPLE / "oidc-auth.toml").read_text("utf-8"))
     shown["issuer"][0]["url"] = kept["issuer"][0]["url"]
     assert shown == kept
 
 
-def test_the_compose_file_starts_the_same_version_as_the_script() -> None:
+def test_compose_file_and_script_share_version() -> None:
     assert f"image: quay.io/keycloak/keycloak:{version()}\n" in (EXAMPLE / "compose.yaml").read_text("utf-8")
     assert f"Keycloak {version()}" in GUIDE.read_text("utf-8")
 
 
-def test_a_download_with_another_checksum_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+def test_wrong_checksum_download_is_removed(tmp_path: Path) -> None:
     tools, cache = tmp_path / "tools", tmp_path / "cache"
     tools.mkdir()
     # A Maven that brings something else, whatever it is asked for.

@@ -57,9 +57,7 @@ def keys(realm: Realm) -> Iterator[Keys]:
         realm.admin("DELETE", f"/components/{component}")
 
 
-def test_a_key_that_was_just_added_works_with_the_first_token_that_it_signed(
-    guarded: Guarded, keys: Keys, lasting: Callable[[], str]
-) -> None:
+def test_new_key_works_with_first_token(guarded: Guarded, keys: Keys, lasting: Callable[[], str]) -> None:
     before = lasting()
     assert guarded.create(before) == 200
     keys.add()
@@ -68,7 +66,7 @@ def test_a_key_that_was_just_added_works_with_the_first_token_that_it_signed(
     assert [guarded.create(after), guarded.create(before)] == [200, 200]
 
 
-def test_a_passive_key_signs_no_more_and_its_tokens_work_on(
+def test_passive_key_still_verifies_tokens(
     guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str]
 ) -> None:
     keys.add()
@@ -89,7 +87,7 @@ def withdrawn(guarded: Guarded, clock: Clock, token: str, at: float) -> list[int
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
-def test_a_key_that_was_withdrawn_works_until_the_keys_are_fetched_again(
+def test_withdrawn_key_works_until_refresh(
     guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str], how: str
 ) -> None:
     keys.add()
@@ -105,7 +103,7 @@ def test_a_key_that_was_withdrawn_works_until_the_keys_are_fetched_again(
     assert withdrawn(guarded, clock, before, 61 * MINUTE) == [401, 401]
 
 
-def test_past_90_seconds_one_more_request_passes_while_the_keys_are_fetched_behind_it(
+def test_old_keys_allow_one_more_request(
     guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str]
 ) -> None:
     keys.add()
@@ -117,7 +115,7 @@ def test_past_90_seconds_one_more_request_passes_while_the_keys_are_fetched_behi
     assert guarded.create(before) == 401
 
 
-def test_a_token_of_the_next_key_takes_the_withdrawn_key_away_at_once(
+def test_token_of_new_key_drops_withdrawn_key(
     guarded: Guarded, realm: Realm, keys: Keys, lasting: Callable[[], str]
 ) -> None:
     keys.add()
@@ -129,7 +127,7 @@ def test_a_token_of_the_next_key_takes_the_withdrawn_key_away_at_once(
     assert [guarded.create(lasting()), guarded.create(before)] == [200, 401]
 
 
-def test_a_key_that_is_enabled_again_works_again(
+def test_reenabled_key_works_again(
     guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str]
 ) -> None:
     keys.add()

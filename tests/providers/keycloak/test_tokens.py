@@ -17,31 +17,31 @@ RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 ALICE = "00000000-0000-4000-8000-000000000001"
 
 
-def test_a_service_account_creates_a_thread_and_runs_on_it(guarded: Guarded, realm: Realm) -> None:
+def test_service_account_creates_thread_and_runs(guarded: Guarded, realm: Realm) -> None:
     token = realm.machine()
     header, claims = decoded(token)
     assert (header["alg"], claims["preferred_username"]) == ("RS256", "service-account-agents-worker")
-    made = guarded.ask("POST", "/threads", token, {})
+    made = guarded.request("POST", "/threads", token, {})
     assert (made.status_code, made.json()["metadata"]) == (200, {"owner": claims["sub"]})
-    ran = guarded.ask("POST", f"/threads/{made.json()['thread_id']}/runs/wait", token, RUN)
+    ran = guarded.request("POST", f"/threads/{made.json()['thread_id']}/runs/wait", token, RUN)
     assert ran.json()["answer"] == f"{claims['sub']} said hello"
 
 
-def test_a_user_is_the_same_person_by_the_login_pages_and_by_a_direct_grant(guarded: Guarded, realm: Realm) -> None:
+def test_login_and_direct_grant_give_same_user(guarded: Guarded, realm: Realm) -> None:
     by_pages, by_grant = realm.login("alice")["access_token"], realm.user("alice")
     assert [decoded(token)[1]["azp"] for token in (by_pages, by_grant)] == ["agents-web", "agents-cli"]
-    made = guarded.ask("POST", "/threads", by_pages, {})
+    made = guarded.request("POST", "/threads", by_pages, {})
     assert made.json()["metadata"] == {"owner": ALICE}
     thread = f"/threads/{made.json()['thread_id']}"
-    assert guarded.ask("GET", thread, by_grant).json()["metadata"] == {"owner": ALICE}
-    assert guarded.ask("GET", thread, realm.user("bob")).status_code == 404
+    assert guarded.request("GET", thread, by_grant).json()["metadata"] == {"owner": ALICE}
+    assert guarded.request("GET", thread, realm.user("bob")).status_code == 404
 
 
-def test_realm_roles_and_client_roles_give_what_the_map_says_and_no_more(guarded: Guarded, realm: Realm) -> None:
+def test_roles_give_only_mapped_permissions(guarded: Guarded, realm: Realm) -> None:
     alice, victor = realm.user("alice"), realm.user("victor")
     assert (guarded.create(alice), guarded.create(victor)) == (200, 403)
     # Victor's threads:read is a role of the client langgraph-api.
-    assert guarded.ask("POST", "/threads/search", victor, {}).status_code == 200
+    assert guarded.request("POST", "/threads/search", victor, {}).status_code == 200
     guarded.configure(grant=[{"claim": "realm_access.roles", "values": {"agent-admin": ["threads:write"]}}])
     assert (guarded.create(alice), guarded.create(realm.user("ada"))) == (403, 200)
 
@@ -57,9 +57,7 @@ def dotted_client(realm: Realm) -> Iterator[str]:
     realm.admin("DELETE", client)
 
 
-def test_a_client_id_with_a_dot_is_quoted_in_the_path_of_its_roles(
-    guarded: Guarded, realm: Realm, dotted_client: str
-) -> None:
+def test_dotted_client_id_is_quoted_in_path(guarded: Guarded, realm: Realm, dotted_client: str) -> None:
     bob = realm.user("bob")
     assert decoded(bob)[1]["resource_access"][dotted_client] == {"roles": ["threads:write"]}
     statuses = []
@@ -69,7 +67,7 @@ def test_a_client_id_with_a_dot_is_quoted_in_the_path_of_its_roles(
     assert statuses == [200, 403]
 
 
-def test_a_group_is_its_whole_path(guarded: Guarded, realm: Realm) -> None:
+def test_group_is_full_path(guarded: Guarded, realm: Realm) -> None:
     alice = realm.user("alice")
     assert decoded(alice)[1]["groups"] == ["/eng/platform"]
     statuses = {}
@@ -89,9 +87,7 @@ def two_memberships(realm: Realm) -> Iterator[None]:
     realm.admin("DELETE", f"/organizations/{research['id']}/members/{bob}")
 
 
-def test_with_two_organizations_there_is_a_tenant_only_for_who_chose_one(
-    guarded: Guarded, realm: Realm, two_memberships: None
-) -> None:
+def test_two_organizations_need_explicit_choice(guarded: Guarded, realm: Realm, two_memberships: None) -> None:
     scopes = ("openid organization", "openid organization:*", "openid organization:research")
     tokens = [realm.user("bob", scope=scope) for scope in scopes]
     claims = [decoded(token)[1].get("organization") for token in tokens]
@@ -111,26 +107,24 @@ def detailed_organizations(realm: Realm) -> Iterator[None]:
 
 def tenants(guarded: Guarded, *tokens: str) -> list[Any]:
     """Return the tenant with which each caller's thread is stamped."""
-    guarded.configure(tenant={"claim": "organization", "keys": True})
-    return [guarded.ask("POST", "/threads", token, {}).json()["metadata"]["tenant"] for token in tokens]
+    guarded.configure(tenant={"claim": "organization", "object_keys": True})
+    return [guarded.request("POST", "/threads", token, {}).json()["metadata"]["tenant"] for token in tokens]
 
 
-def test_an_organization_is_the_tenant_and_without_one_there_is_none(guarded: Guarded, realm: Realm) -> None:
+def test_organization_is_tenant_when_present(guarded: Guarded, realm: Realm) -> None:
     alice, bob = (realm.user(name, scope="openid organization") for name in ("alice", "bob"))
     assert decoded(alice)[1]["organization"] == ["research"]
     assert tenants(guarded, alice, bob, realm.user("alice")) == ["research", "sales", None]
 
 
-def test_an_organization_with_details_is_the_same_tenant(
-    guarded: Guarded, realm: Realm, detailed_organizations: None
-) -> None:
+def test_detailed_organization_is_same_tenant(guarded: Guarded, realm: Realm, detailed_organizations: None) -> None:
     alice = realm.login("alice", scope="openid organization")["access_token"]
     assert list(decoded(alice)[1]["organization"]["research"]) == ["id"]
     assert tenants(guarded, alice) == ["research"]
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
-def test_a_client_may_have_its_tokens_signed_with_any_key_pair(
+def test_client_may_sign_with_any_key_pair(
     guarded: Guarded, realm: Realm, add_client: Callable[..., None], algorithm: str
 ) -> None:
     add_client(f"agents-{algorithm}", AUDIENCE_MAPPER, attributes={"access.token.signed.response.alg": algorithm})
@@ -140,9 +134,7 @@ def test_a_client_may_have_its_tokens_signed_with_any_key_pair(
     assert guarded.create(token) == 200
 
 
-def test_strict_rfc9068_admits_only_clients_whose_tokens_are_at_jwt(
-    guarded: Guarded, realm: Realm, add_client: Callable[..., None]
-) -> None:
+def test_strict_rfc9068_accepts_only_at_jwt(guarded: Guarded, realm: Realm, add_client: Callable[..., None]) -> None:
     add_client("agents-9068", AUDIENCE_MAPPER, attributes={"access.token.header.type.rfc9068": "true"})
     granted = [{"claim": "azp", "values": {"agents-*": ["threads:write"]}}]
     tokens = [realm.machine(name) for name in ("agents-9068", "agents-worker")]

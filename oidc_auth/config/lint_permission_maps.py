@@ -1,0 +1,167 @@
+"""What grants and roles give: unknown names, circles, wildcards, reaches without a tenant."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ..errors import Problem
+from ..permissions.names import ALIASES, NAMES, Reach, UnknownPermissionError, expand, split_reach
+from ..providers import PROVIDERS
+from .raw_document import did_you_mean, read_path, read_strings, read_table, read_tables
+from .schema import IssuerTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from ..providers.record import RoleClaim
+    from .raw_document import Table
+
+NOT_PERMISSIONS: Mapping[str, str] = {
+    "threads:run": "threads:create_run",
+    "runs:write": "threads:create_run",
+    "runs:read": "threads:read",
+    "threads:list": "threads:search",
+    "assistants:list": "assistants:search",
+    "store:list": "store:list_namespaces",
+}
+"""Names that people write for another one; the nearest spelling would be a different right."""
+
+ROLE_CLAIMS = tuple(each.tokens.roles for each in PROVIDERS.values() if each.tokens.roles is not None)
+
+
+def lint_permission_maps(table: Table, where: str, roles: Table) -> Iterator[Problem]:
+    """Yield what is wrong with an issuer's permission maps."""
+    for number, permission_map in read_tables(table.get("permission_map")):
+        place = f"{where}.permission_map[{number}]"
+        if ("accept" in permission_map) == ("values" in permission_map):
+            found = "both accept and values" if "accept" in permission_map else "neither accept nor values"
+            yield Problem(place, found, "accept: the claim carries permission names; values: its values are mapped")
+        yield from _lint_role_claim(permission_map, place, roles)
+        if "accept" in permission_map and table.get("token_type") == "id":
+            hint = "let the client send an access token, or map the claim's values"
+            yield Problem(f"{place}.accept", "an ID token says who somebody is, not what an API lets them do", hint)
+        for name in read_strings(permission_map.get("accept")):
+            yield from _lint_right(name, f"{place}.accept", {}, has_tenant="tenant" in table)
+            if "*" in name and "@" in name:
+                hint = "a token may widen its reach only by a name that is listed here literally"
+                yield Problem(f"{place}.accept", f"{name!r}: a pattern covers own objects only", hint)
+        for value, names in read_table(permission_map.get("values")).items():
+            if value == "*" and not permission_map.get("when"):
+                hint = "add a condition, when = {...}, or name the values"
+                yield Problem(f"{place}.values.*", "matches every value", hint)
+            elif value != "*":
+                yield from (Problem(f"{place}.values.{value}", *fault) for fault in pattern_faults(value))
+            for name in read_strings(names):
+                yield from _lint_right(name, f"{place}.values.{value}", roles, has_tenant="tenant" in table)
+
+
+def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterator[Problem]:
+    """Yield unsafe uses of a claim with roles that depend on more than their name."""
+    path = read_path(permission_map.get("claim"))
+    for rule in ROLE_CLAIMS:
+        if len(path) == 1 and (named := re.fullmatch(rule.pattern, path[0])):
+            if named[1] is None:
+                yield Problem(f"{place}.claim", rule.unqualified, rule.unqualified_hint)
+            yield from _lint_tenant_reach(rule, permission_map, place, roles)
+
+
+def _lint_tenant_reach(rule: RoleClaim, permission_map: Table, place: str, roles: Table) -> Iterator[Problem]:
+    names = {name for given in read_table(permission_map.get("values")).values() for name in read_strings(given)}
+    for name in sorted(names | {*read_strings(permission_map.get("accept"))}):
+        if name.endswith("@tenant") or _names_tenant(name, roles):
+            yield Problem(place, f"{name!r}: {rule.tenant}", rule.tenant_hint)
+
+
+def pattern_faults(value: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a value that may end in a wildcard, and the hint."""
+    if value == "*":
+        yield "'*' binds nothing: it matches every value", "name the values, or a prefix and *; required_claims: any"
+    if "*" in value[:-1]:
+        yield f"{value!r}: a * stands only at the end", "write the value out, or a prefix and *"
+
+
+def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
+    """A right is a role, a permission, a group or a pattern; permissions may carry a reach."""
+    if text in roles:
+        if not has_tenant and _names_tenant(text, roles):
+            hint = 'add tenant = "<claim>" to the issuer, or use another role for it'
+            yield Problem(where, f"{text!r} has @tenant rights, and this issuer has no tenant claim", hint)
+        return
+    try:
+        name, reach = split_reach(text)
+    except UnknownPermissionError as error:
+        yield Problem(where, f"{text!r}: {error}", _suggest_name(text, roles))
+        return
+    try:
+        expand(name)
+    except UnknownPermissionError:
+        yield Problem(where, f"unknown permission {text!r}", _suggest_name(text, roles))
+        return
+    if reach is Reach.TENANT and name.startswith("store:"):
+        yield Problem(where, f"{text!r}: a store is one's own or everybody's", "write it without @tenant, or @all")
+    elif reach is Reach.TENANT and not has_tenant:
+        yield Problem(where, f"{text!r}: this issuer has no tenant claim", 'add tenant = "<claim>" to the issuer')
+
+
+def _suggest_name(text: str, roles: Table) -> str:
+    """Return the suggestion for an unknown right: never a pattern, which would give more than was asked for."""
+    if text in NOT_PERMISSIONS:
+        return f"did you mean {NOT_PERMISSIONS[text]!r}?"
+    known = {*NAMES, *ALIASES, *roles}
+    return did_you_mean(text, known | {f"{name}@{reach}" for name in NAMES for reach in ("tenant", "all")} | {"*@all"})
+
+
+def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
+    """Yield what is wrong with the ``[roles]`` table."""
+    for name, role in roles.items():
+        where = f"roles.{name}"
+        if name in IssuerTable.model_fields:
+            # TOML: a key after a table's header belongs to that table.
+            yield Problem(
+                where,
+                "looks like a key of [[issuer]]",
+                "move it up, before the first [roles] or [[issuer.permission_map]]",
+            )
+            continue
+        if name in NAMES or name in ALIASES or ":" in name or "*" in name or "@" in name:
+            yield Problem(where, "a role must not look like a permission", "choose a plain word")
+        if _is_cyclic(name, roles):
+            yield Problem(where, "the role includes itself", "break the circle")
+        for text in read_strings(read_table(role).get("permissions")):
+            yield from _lint_right(text, where, roles, has_tenant=has_tenant)
+
+
+def unused_roles(issuers: Iterable[Table], roles: Table) -> list[str]:
+    """Return the roles that no claim value gives, neither by their name nor through another role."""
+    permission_maps = [
+        permission_map for table in issuers for _, permission_map in read_tables(table.get("permission_map"))
+    ]
+    given = {
+        name
+        for permission_map in permission_maps
+        for names in read_table(permission_map.get("values")).values()
+        for name in read_strings(names)
+    }
+    used = given.union(*(_collect_rights(name, roles) for name in given))
+    return [name for name in roles if name not in used]
+
+
+def _is_cyclic(start: str, roles: Table) -> bool:
+    return start in _collect_rights(start, roles)
+
+
+def _names_tenant(start: str, roles: Table) -> bool:
+    return any(text.endswith("@tenant") for text in _collect_rights(start, roles))
+
+
+def _collect_rights(start: str, roles: Table) -> set[str]:
+    """Return all that a role allows, through the roles it includes."""
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        for name in read_strings(read_table(roles.get(waiting.pop())).get("permissions")):
+            if name not in found:
+                found.add(name)
+                waiting.append(name)
+    return found

@@ -1,0 +1,156 @@
+"""The world of the token tests: one door, the issuer behind it, and a clock that is moved by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from oidc_auth import OIDCAuth
+from oidc_auth.errors import OIDCAuthError
+from oidc_auth.observability import AuthenticationSucceeded, KeysFetched
+from oidc_auth.testing import LocalIssuer
+from oidc_auth.testing.signing import SigningKey, encode_base64url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oidc_auth.errors import ErrorCode
+    from oidc_auth.keys.fetch import Response
+    from oidc_auth.observability import Event
+    from oidc_auth.permissions.caller import Caller
+    from oidc_auth.tokens.extract import Headers
+
+NOON = 1_800_000_000.0
+HOUR = 3_600.0
+DAY = 24 * HOUR
+
+
+class Clock:
+    """Wall time that passes only when a test says so."""
+
+    def __init__(self, now: float = NOON) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Publisher(LocalIssuer):
+    """A local issuer that may publish any key set, also one that does not go with what it signs with."""
+
+    published: list[Any] | None = None
+
+    def key_set(self) -> dict[str, Any]:
+        return super().key_set() if self.published is None else {"keys": self.published}
+
+
+class IssuerRouter:
+    """Several issuers behind one fetcher, told apart by their addresses."""
+
+    def __init__(self, *issuers: LocalIssuer) -> None:
+        self.issuers = issuers
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        (issuer,) = (one for one in self.issuers if url.startswith(f"{one.url.rstrip('/')}/"))
+        return await issuer(method, url, headers, body)
+
+
+class AuthHarness:
+    """One OIDCAuth as a server would have it; ``authenticate`` answers with the refusal's code, or None."""
+
+    def __init__(
+        self,
+        *,
+        url: str = "https://issuer.test",
+        algorithm: str = "ES256",
+        limits: Mapping[str, Any] | None = None,
+        clock: Callable[[], float] | None = None,
+        mapper: Callable[[Mapping[str, object], Caller], Caller] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.clock = Clock()
+        self.events: list[Event] = []
+        self.issuer = Publisher(url, algorithm=algorithm, clock=clock or self.clock)
+        table = {"preset": "generic", "issuer": url, "audience": "agents", **settings}
+        self.oidc = OIDCAuth.from_dict(
+            {"issuer": {name: value for name, value in table.items() if value is not None}, "limits": limits or {}},
+            fetcher=self.issuer,
+            clock=clock or self.clock,
+            observer=self.events.append,
+            mapper=mapper,
+        )
+
+    async def admit(self, token: str) -> Caller:
+        """Return whom the token stands for; raises the refusal."""
+        return await self.oidc.authenticate(bearer(token))
+
+    async def authenticate_async(self, sent: str | Headers) -> ErrorCode | None:
+        """Return the code of the refusal, or None for whoever is let in."""
+        try:
+            await self.oidc.authenticate(bearer(sent) if isinstance(sent, str) else sent)
+        except OIDCAuthError as refusal:
+            return refusal.code
+        return None
+
+    def authenticate(self, sent: str | Headers) -> ErrorCode | None:
+        """Do the same outside a loop."""
+        return asyncio.run(self.authenticate_async(sent))
+
+    @property
+    def cached(self) -> list[bool]:
+        """Whether each admitted token had been verified before."""
+        return [event.cached for event in self.events if isinstance(event, AuthenticationSucceeded)]
+
+    @property
+    def attempts(self) -> list[bool]:
+        """Whether each attempt to fetch the keys succeeded."""
+        return [event.succeeded for event in self.events if isinstance(event, KeysFetched)]
+
+
+def bearer(token: str) -> dict[str, str]:
+    """Return the headers that present a token."""
+    return {"authorization": f"Bearer {token}"}
+
+
+def header_of(issuer: LocalIssuer, **members: Any) -> dict[str, Any]:
+    """Return a right header; None as a value stays: JSON null."""
+    return {"alg": issuer.keys[0].algorithm, "kid": issuer.keys[0].kid, "typ": "at+jwt", **members}
+
+
+def claims_of(issuer: LocalIssuer, **claims: Any) -> dict[str, Any]:
+    """Return right claims; None as a value stays: JSON null."""
+    return {"iss": issuer.url, "sub": "alice", "aud": "agents", "iat": NOON, "exp": NOON + 300, **claims}
+
+
+def json_text(members: Mapping[str, Any], more: str = "") -> bytes:
+    """Return the JSON text of an object, with more members written out as they are given."""
+    return f"{json.dumps(members)[:-1]}{f', {more}' if more else ''}}}".encode()
+
+
+def sign_segments(header: str, payload: str, key: SigningKey) -> str:
+    """Return a token over two segments exactly as they are spelled."""
+    return f"{header}.{payload}.{encode_base64url(key.sign(f'{header}.{payload}'.encode()))}"
+
+
+@cache
+def rsa_private(bits: int = 2048, exponent: int = 65_537) -> rsa.RSAPrivateKey:
+    """Return a private key, made once: RSA keys take long to find."""
+    return rsa.generate_private_key(public_exponent=exponent, key_size=bits)
+
+
+def rsa_key(kid: str = "key-1", algorithm: str = "RS256", bits: int = 2048) -> SigningKey:
+    """Return a key that signs with the shared RSA private key."""
+    return SigningKey(kid, algorithm, rsa_private(bits))
+
+
+async def run_event_loop(count: int = 20) -> None:
+    """Let the loop turn: whatever needs no more than that has happened afterwards."""
+    for _ in range(count):
+        await asyncio.sleep(0)

@@ -1,0 +1,69 @@
+"""One made-up provider for the tests of permissions and configuration: an issuer, a clock, tokens to order."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from oidc_auth import OIDCAuth
+from oidc_auth.testing import LocalIssuer
+from oidc_auth.testing.signing import compact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from oidc_auth import Caller
+
+    Mapper = Callable[[Mapping[str, object], Caller], Caller]
+
+URL = "https://issuer.test"
+NOW = 1_800_000_000
+ISSUER = LocalIssuer(URL, algorithm="ES256")
+USERS = {"claim": "roles", "values": {"user": ["threads:read"]}}
+
+
+def table(**changes: Any) -> dict[str, Any]:
+    """Return an ``[[issuer]]`` table with nothing wrong in it; ``...`` leaves a key out."""
+    right = {"issuer": URL, "audience": "agents", "jwks": ISSUER.key_set(), "permission_map": [USERS]}
+    return {key: value for key, value in {**right, **changes}.items() if value is not ...}
+
+
+def configured(
+    *permission_maps: Mapping[str, Any],
+    roles: Mapping[str, Any] | None = None,
+    mapper: Mapper | None = None,
+    **issuer: Any,
+) -> OIDCAuth:
+    """Return the authenticator of one issuer with these permission maps."""
+    document = {
+        "issuer": table(permission_map=[dict(permission_map) for permission_map in permission_maps], **issuer),
+        "roles": dict(roles or {}),
+    }
+    return OIDCAuth.from_dict(document, clock=lambda: NOW, mapper=mapper)
+
+
+def token(**claims: Any) -> str:
+    """Return a signed token; ``...`` leaves a claim out, None sends null."""
+    standard = {"iss": URL, "sub": "alice", "aud": "agents", "iat": NOW, "exp": NOW + 300}
+    payload = {name: value for name, value in {**standard, **claims}.items() if value is not ...}
+    key = ISSUER.keys[0]
+    return compact({"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}, payload, key)
+
+
+def authenticated(oidc: OIDCAuth, **claims: Any) -> Caller:
+    """Return who a token with these claims stands for."""
+    return bearer(oidc, token(**claims))
+
+
+def bearer(oidc: OIDCAuth, text: str) -> Caller:
+    """Return who the bearer of a token is."""
+    return asyncio.run(oidc.authenticate({"authorization": f"Bearer {text}"}))
+
+
+def names(oidc: OIDCAuth, **claims: Any) -> list[str]:
+    """Return the permissions that a token with these claims gives; ``explain`` must say the same of its claims."""
+    caller = authenticated(oidc, **claims)
+    why = oidc.explain({"sub": "alice", **claims})
+    assert (why.rights, why.tenancy) == (caller.rights, caller.tenancy)
+    assert not why.rights or why.graphs == caller.graphs
+    return caller.permissions

@@ -1,0 +1,110 @@
+"""The real langgraph-api in the test's own process, driven through starlette's TestClient.
+
+Never through a plain ``ASGITransport``: in one task it lets the first user's identity authorize all later requests
+(measured on 0.16.7).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from langgraph_sdk import Auth
+    from starlette.testclient import TestClient
+
+GRAPH = Path(__file__).parents[2] / "examples" / "quickstart" / "graph.py"
+HERE = Path(__file__).parent
+GRAPHS = {
+    "agent": GRAPH,
+    "other": GRAPH,
+    "loop": HERE / "loopback_graph.py",
+    "chat": HERE / "chat_graph.py",
+    "memory": HERE / "memory_graph.py",
+}
+
+ENVIRONMENT = {
+    "MIGRATIONS_PATH": "__inmem",
+    "DATABASE_URI": ":memory:",
+    "REDIS_URI": "fake",
+    "LANGGRAPH_RUNTIME_EDITION": "inmem",
+    "N_JOBS_PER_WORKER": "2",
+    "LANGSMITH_TRACING": "false",
+    # Its thread writes into the working directory, which other tests change.
+    "LANGGRAPH_DISABLE_FILE_PERSISTENCE": "true",
+    "LANGGRAPH_NO_VERSION_CHECK": "1",
+    "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    # A fire each second, not each five.
+    "CRON_SCHEDULER_SLEEP_TIME": "1",
+    # Studio's way round authentication is open, so that our own rule for it is what is tested.
+    "LANGSMITH_LANGGRAPH_API_VARIANT": "local_dev",
+    # The server's own rule for webhooks is off, so that ours is what is tested.
+    "LANGGRAPH_WEBHOOKS": json.dumps({"url": {"disable_loopback": False, "require_https": False}}),
+    "LANGGRAPH_AUTH": json.dumps({"path": "kit.server_auth:auth"}),
+    "LANGSERVE_GRAPHS": json.dumps({name: f"{file}:graph" for name, file in GRAPHS.items()}),
+    "LANGGRAPH_HTTP": json.dumps({"app": f"{HERE / 'custom_app.py'}:app", "enable_custom_route_auth": True}),
+}
+
+
+class Server:
+    """The running server; ``install`` an Auth object, then talk to it as somebody."""
+
+    def __init__(self, client: TestClient) -> None:
+        self.client = client
+
+    def install(self, auth: Auth) -> None:
+        from kit import server_auth
+
+        server_auth.install(auth)
+
+    def run(self, function: Callable[[], Awaitable[Any]]) -> Any:
+        """Run an async function on the server's own event loop."""
+        assert self.client.portal is not None
+        return self.client.portal.call(function)
+
+    def request(self, method: str, path: str, token: str | None = None, body: Any = None, **headers: str) -> Any:
+        """Send one request, as the bearer of a token."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        return self.client.request(method, path, json=body, headers=sent)
+
+    @contextmanager
+    def served(self) -> Iterator[str]:
+        """Answer at a real address too, for a client that is a program of its own."""
+        import uvicorn
+        from langgraph_api.server import app
+
+        web = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_config=None))
+        assert self.client.portal is not None
+        done = self.client.portal.start_task_soon(web.serve)
+        while not web.started:
+            time.sleep(0.01)
+        host, port = web.servers[0].sockets[0].getsockname()
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            web.should_exit = True
+            done.result()
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[Server]:
+    """Start the server in a folder of its own: it writes its state into the working directory."""
+    before = Path.cwd()
+    os.environ.update(ENVIRONMENT)
+    os.chdir(folder)
+    from langgraph_api.server import app
+    from starlette.testclient import TestClient
+
+    try:
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield Server(client)
+    finally:
+        os.chdir(before)

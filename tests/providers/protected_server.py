@@ -1,0 +1,36 @@
+"""The real LangGraph server behind `protect`, with our own HTTP client between it and a real provider."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from oidc_auth import OIDCAuth
+from oidc_auth.langgraph import protect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Unpack
+
+    from kit.server import Server
+
+    from oidc_auth.authentication import AuthOptions
+
+
+class ProtectedServer:
+    """The server, and each client that it was given; they are closed in the loop that they ran in."""
+
+    def __init__(self, server: Server) -> None:
+        self.request = server.request
+        self._server = server
+        self._open: list[OIDCAuth] = []
+
+    def install(self, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> None:
+        """Protect the server as a configuration says."""
+        oidc = OIDCAuth.from_dict(document, **options)
+        self._open.append(oidc)
+        self._server.install(protect(oidc))
+
+    def close(self) -> None:
+        """Close the clients."""
+        for oidc in self._open:
+            self._server.run(oidc.aclose)

@@ -1,0 +1,254 @@
+"""A crowd is spread over turns of the event loop, 32 and an eighth in each, and nobody is forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import pytest
+from kit.auth_harness import AuthHarness, run_event_loop
+
+from oidc_auth.errors import ErrorCode, TokenError
+from oidc_auth.testing.signing import SigningKey
+
+REQUESTS = 330
+
+
+def fresh(harness: AuthHarness, count: int = REQUESTS) -> list[str]:
+    """Return tokens that nobody has seen."""
+    return [harness.issuer.token(jti=f"{number}", scope="threads:read") for number in range(count)]
+
+
+async def warm(harness: AuthHarness) -> None:
+    """Bring the keys, so that nobody in the crowd waits for those."""
+    await harness.admit(harness.issuer.token())
+    await run_event_loop()
+    harness.events.clear()
+
+
+def test_requests_are_admitted_in_batches() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        requests = [asyncio.create_task(harness.admit(token)) for token in fresh(harness)]
+        verified = [0]
+        while verified[-1] < len(requests) and len(verified) < 1_000:
+            await asyncio.sleep(0)
+            verified.append(len(harness.cached))
+        each_turn = [after - before for before, after in pairwise(verified)]
+        left = REQUESTS - 32
+        # In the second turn they are told, in the third the first of them go on.
+        expected = [32, 0]
+        while left:
+            expected.append(min(left, max(16, left // 8)))
+            left -= expected[-1]
+        assert each_turn == expected
+        assert expected[2] == 37
+        assert all(task.done() for task in requests)
+
+    asyncio.run(scenario())
+
+
+def test_new_and_waiting_requests_are_both_admitted() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        tokens = fresh(harness)
+        requests = [asyncio.create_task(harness.admit(tokens.pop())) for _ in range(100)]
+        admitted_count: list[list[asyncio.Task[object]]] = []
+        done: list[tuple[int, int]] = []
+        for _ in range(5):
+            admitted_count.append([asyncio.create_task(harness.admit(tokens.pop())) for _ in range(32)])
+            await asyncio.sleep(0)
+            done.append((sum(task.done() for task in requests), sum(task.done() for task in admitted_count[-1])))
+        # In the first turn the crowd itself is what is new.
+        assert done == [(32, 0), (32, 32), (48, 32), (64, 32), (80, 32)]
+        await asyncio.gather(*requests, *(task for each in admitted_count for task in each))
+
+    asyncio.run(scenario())
+
+
+def test_waiting_requests_never_accumulate() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        made_up = {"authorization": "Bearer x.y.z"}
+        requests: list[asyncio.Task[object]] = []
+        waiting = []
+        for _ in range(100):
+            requests += [asyncio.create_task(harness.authenticate_async(made_up)) for _ in range(132)]
+            await asyncio.sleep(0)
+            waiting.append(sum(not task.done() for task in requests))
+        assert waiting[-1] == waiting[-2] < 8 * 100 + 132
+        assert set(await asyncio.gather(*requests)) == {ErrorCode.TOKEN_BASE64_INVALID}
+
+    asyncio.run(scenario())
+
+
+def test_waiting_requests_keep_order() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        served: list[int] = []
+
+        async def come(number: int, token: str) -> None:
+            await harness.admit(token)
+            served.append(number)
+
+        await asyncio.gather(*(come(*each) for each in enumerate(fresh(harness))))
+        assert served == list(range(REQUESTS))
+
+    asyncio.run(scenario())
+
+
+def test_valid_token_is_not_delayed_by_invalid_ones() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        stranger = SigningKey.make("key-1", "ES256")
+        made_up = [harness.issuer.token(key=stranger, jti=f"{number}") for number in range(REQUESTS)]
+        requests = [asyncio.create_task(harness.authenticate_async(token)) for token in made_up]
+        await asyncio.sleep(0)
+        genuine = asyncio.create_task(harness.admit(harness.issuer.token()))
+        await run_event_loop(2)
+        assert genuine.done()
+        assert sum(task.done() for task in requests) < REQUESTS // 2
+        assert set(await asyncio.gather(*requests)) == {ErrorCode.SIGNATURE_INVALID}
+
+    asyncio.run(scenario())
+
+
+def test_single_request_never_waits() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        for token in fresh(harness):
+            # One step, in which it ends: with a turn to wait for, it would stop at a future.
+            with pytest.raises(StopIteration):
+                harness.admit(token).send(None)
+            await asyncio.sleep(0)
+
+    asyncio.run(scenario())
+
+
+def test_cached_tokens_need_no_admission() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        token = harness.issuer.token(scope="threads:read")
+        await harness.admit(token)
+        await run_event_loop()
+        for _ in range(REQUESTS):
+            with pytest.raises(StopIteration):
+                harness.admit(token).send(None)
+        requests = [asyncio.create_task(harness.admit(token)) for token in fresh(harness, 100)]
+        known = asyncio.create_task(harness.admit(token))
+        await asyncio.sleep(0)
+        assert known.done()
+        assert sum(task.done() for task in requests) == 32
+        await asyncio.gather(*requests)
+
+    asyncio.run(scenario())
+
+
+def test_token_verified_meanwhile_is_reused() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        one = harness.issuer.token("alice", scope="threads:read")
+        callers = await asyncio.gather(*(harness.admit(token) for token in [*fresh(harness, 32), *[one] * 100]))
+        assert harness.cached == [False] * 33 + [True] * 99
+        assert {caller.identity for caller in callers} == {"alice"}
+
+    asyncio.run(scenario())
+
+
+def test_token_expiring_while_waiting_is_rejected() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        requests = [asyncio.create_task(harness.authenticate_async(token)) for token in fresh(harness, 33)]
+        await asyncio.sleep(0)
+        harness.clock.advance(300 + 30)
+        assert await asyncio.gather(*requests) == [None] * 32 + [ErrorCode.TOKEN_EXPIRED]
+
+    asyncio.run(scenario())
+
+
+def test_idle_limiter_schedules_nothing() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        await warm(harness)
+        await asyncio.gather(*(harness.admit(token) for token in fresh(harness)))
+        await run_event_loop()
+        # Or it would spin for ever.
+        assert not vars(asyncio.get_running_loop())["_ready"]
+
+    asyncio.run(scenario())
+
+
+def test_cancelled_waiter_blocks_nobody() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        troubles: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, trouble: troubles.append(trouble))
+        await warm(harness)
+        requests = [asyncio.create_task(harness.admit(token)) for token in fresh(harness)]
+        await asyncio.sleep(0)
+        for task in requests[32::2]:
+            task.cancel()
+        ended = await asyncio.gather(*requests, return_exceptions=True)
+        assert [isinstance(each, asyncio.CancelledError) for each in ended[32:]] == [True, False] * (REQUESTS // 2 - 16)
+        assert not any(isinstance(each, TokenError) for each in ended)
+        assert troubles == []
+
+    asyncio.run(scenario())
+
+
+def test_stopped_loop_does_not_block_next_loop() -> None:
+    harness = AuthHarness()
+
+    async def come(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[object]]:
+        await warm(harness)
+        requests: list[asyncio.Task[object]] = [asyncio.create_task(harness.admit(token)) for token in fresh(harness)]
+        loop.call_soon(loop.stop)
+        return requests
+
+    def resumed(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[object]]:
+        """Let the loop run until a crowd has come, and stop it there."""
+        came = loop.create_task(come(loop))
+        loop.run_forever()
+        return came.result()
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    left = resumed(first)
+    assert 0 < sum(task.done() for task in left) < REQUESTS
+    # One alone, and a crowd.
+    assert second.run_until_complete(asyncio.wait_for(harness.authenticate_async(harness.issuer.token()), 30)) is None
+    for loop, requests in ((second, resumed(second)), (first, left)):
+        _, waiting = loop.run_until_complete(asyncio.wait(requests, timeout=30))
+        assert not waiting
+        assert [task.exception() for task in requests] == [None] * REQUESTS
+        loop.close()
+
+
+def test_other_thread_does_not_reset_batch() -> None:
+    harness = AuthHarness()
+
+    async def scenario() -> None:
+        await warm(harness)
+        tokens = fresh(harness, 64)
+
+        async def elsewhere() -> None:
+            # This loop stands still meanwhile.
+            with ThreadPoolExecutor(1) as thread:
+                assert thread.submit(asyncio.run, harness.authenticate_async(harness.issuer.token())).result() is None
+
+        requests = [asyncio.create_task(harness.admit(token)) for token in tokens[:32]]
+        other = asyncio.create_task(elsewhere())
+        requests += [asyncio.create_task(harness.admit(token)) for token in tokens[32:]]
+        await asyncio.sleep(0)
+        assert other.done()
+        assert sum(task.done() for task in requests) == 32
+        await asyncio.gather(other, *requests)
+
+    asyncio.run(scenario())
