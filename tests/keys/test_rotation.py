@@ -433,4 +433,4 @@ def test_allowance_is_bounded_at_any_time(size: int, window: float, start: float
 
 def test_allowance_of_none_stays_none() -> None:
     bucket = FetchBudget(0, 30)
-    assert (bucket.has(NOON), bucket.take(NOON), bucket.seconds_until_available(NOON)) == (False, False, 30)
+    assert (bucket.is_available(NOON), bucket.take(NOON), bucket.seconds_until_available(NOON)) == (False, False, 30)

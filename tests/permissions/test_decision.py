@@ -260,7 +260,7 @@ def test_denial_for_expired_token_is_401() -> None:
     assert (error.expected, error.found) == ("leeway 30 s", "31.0 s past expires_at")
     challenge = error.challenge()
     assert (challenge.status, challenge.error) == (401, "invalid_token")
-    assert challenge.detail.startswith("expired: ")
+    assert challenge.detail.startswith("token_expired: ")
 
 
 @pytest.mark.parametrize("event", EVENTS)
