@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .keys.fetch import Fetcher
     from .observe import Observer
     from .permissions.caller import Caller, store_label
-    from .permissions.decide import Decision
     from .permissions.explain import Explanation
 
 __version__ = "0.1.0"
@@ -24,7 +23,6 @@ __all__ = [
     "Caller",
     "Code",
     "ConfigError",
-    "Decision",
     "DeniedError",
     "Explanation",
     "Fetcher",
@@ -42,7 +40,6 @@ _HOMES = {
     "Caller": ".permissions.caller",
     "Code": ".errors",
     "ConfigError": ".errors",
-    "Decision": ".permissions.decide",
     "DeniedError": ".errors",
     "Explanation": ".permissions.explain",
     "Fetcher": ".keys.fetch",

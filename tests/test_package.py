@@ -22,7 +22,6 @@ NAMES = [
     "Caller",
     "Code",
     "ConfigError",
-    "Decision",
     "DeniedError",
     "Explanation",
     "Fetcher",
