@@ -15,9 +15,10 @@ from .keys.fetch import HttpFetcher
 from .observe import Authenticated, Refused, log_refusal, logger, pseudonym, silent, tell
 from .permissions.explain import Explanation, explain_claims, nothing_maps, road_of_token
 from .permissions.mapping import map_caller
-from .tokens.bearer import check_place, present
+from .tokens.bearer import check_place, header_pairs, present
 from .tokens.cache import SeenBefore
 from .tokens.checks import shown
+from .tokens.origin import check_origin
 from .tokens.turns import Turns
 from .tokens.verifier import Verifier
 
@@ -81,6 +82,7 @@ class OIDCAuth:
         self._verifier = Verifier(self._settings.issuers, max_depth=self._settings.json_depth)
         self._keys = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
+        self._origins = {issuer.policy.issuer: issuer.policy.allowed_origins for issuer in self._settings.issuers}
         self._fields = frozenset(self._headers.values())
         self._seen: SeenBefore[_Seen] = SeenBefore(self._settings.cache_entries)
         self._turns = Turns()
@@ -124,18 +126,20 @@ class OIDCAuth:
             url: its URL.
 
         Raises:
-            TokenError: 401; its ``code`` says which check refused.
+            TokenError: 401, or 403 for ``origin_not_allowed``; its ``code`` says which check refused.
             UpstreamError: 503; the provider's keys cannot be had.
         """
         now = self._clock()
         try:
+            pairs = header_pairs(headers)
             presented = present(
-                headers, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
+                pairs, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
             )
             genuine, cached = await self._genuine(presented, now)
             issuer = genuine.token.issuer
             # What depends on the request, and not on the token alone, stands here: after the memory of tokens.
             check_place(presented, issuer, self._headers[issuer])
+            check_origin(pairs, issuer, self._origins[issuer])
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal)
             raise
@@ -225,6 +229,11 @@ class OIDCAuth:
             return Explanation(issuer=issuer, checks=checks, refusal=refusal.report())
         explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
         return replace(explained, checks=road_of_token(None, admitted=True))
+
+    def leeway_of(self, issuer: object) -> float:
+        """Return the seconds by which an issuer's clock may differ; 0 for an issuer that is not configured."""
+        rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
+        return 0 if rules is None else rules.policy.leeway
 
     def scopes_that_yield(self, issuer: object, event: str) -> str:
         """Return the provider's scopes with which a caller of ``issuer`` would hold ``event``, or ""."""

@@ -32,6 +32,7 @@ class Code(StrEnum):
     KEY_AMBIGUOUS = "key_ambiguous"
     TOKEN_KIND_REFUSED = "token_kind_refused"
     AUDIENCE_MISMATCH = "audience_mismatch"
+    AZP_NOT_ALLOWED = "azp_not_allowed"
     CLIENT_REFUSED = "client_refused"
     EXPIRED = "expired"
     NOT_YET_VALID = "not_yet_valid"
@@ -44,6 +45,7 @@ class Code(StrEnum):
     IDENTITY_INVALID = "identity_invalid"
     TENANT_INVALID = "tenant_invalid"
     SIGNATURE_INVALID = "signature_invalid"
+    ORIGIN_NOT_ALLOWED = "origin_not_allowed"
 
     NO_PERMISSION_MAPS = "no_permission_maps"
     PERMISSION_MISSING = "permission_missing"
@@ -51,6 +53,7 @@ class Code(StrEnum):
     COPY_REFUSED = "copy_refused"
     GRAPH_REFUSED = "graph_refused"
     WEBHOOK_REFUSED = "webhook_refused"
+    DELAY_NOT_ALLOWED = "delay_not_allowed"
     CRONS_DISABLED = "crons_disabled"
     CRON_EXPIRED = "cron_expired"
     SCHEDULER_REFUSED = "scheduler_refused"
@@ -63,6 +66,8 @@ class Code(StrEnum):
     KEYS_UNAVAILABLE = "keys_unavailable"
 
     CONFIG_INVALID = "config_invalid"
+    SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
+    SERVER_NOT_COMPATIBLE = "server_not_compatible"
 
 
 class Meaning(NamedTuple):
@@ -139,6 +144,11 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Let the client ask for this API's audience (Keycloak: add an Audience mapper to the client; Auth0: "
         "audience=<your API id>).",
     ),
+    Code.AZP_NOT_ALLOWED: Meaning(
+        401,
+        "the ID token was issued to another client",
+        "Sign in with a client of the issuer's audience, or list the client of azp in authorized_parties.",
+    ),
     Code.CLIENT_REFUSED: Meaning(
         401,
         "the token's client is not allowed",
@@ -184,6 +194,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "the token's signature is wrong",
         "The token was changed on its way, or another key with the same kid signed it.",
     ),
+    Code.ORIGIN_NOT_ALLOWED: Meaning(
+        403,
+        "pages of this origin may not use this server",
+        "Add the page's origin to the issuer's allowed_origins, for example allowed_origins = "
+        '["https://app.acme.com"]. For WebSockets, and for old browsers, add the server\'s own origin too.',
+    ),
     Code.NO_PERMISSION_MAPS: Meaning(
         403,
         "authenticated, but no permission maps from this token",
@@ -209,6 +225,11 @@ MEANINGS: Mapping[Code, Meaning] = {
     ),
     Code.WEBHOOK_REFUSED: Meaning(
         403, "this webhook is not allowed", "See langgraph.webhooks: https (default), any or deny."
+    ),
+    Code.DELAY_NOT_ALLOWED: Meaning(
+        403,
+        "after_seconds is not allowed",
+        "Start the run sooner, or raise langgraph.max_delay (seconds; 0 forbids delayed runs).",
     ),
     Code.CRONS_DISABLED: Meaning(
         403, "crons are disabled on this server", "See langgraph.crons: allow (default) or deny."
@@ -244,4 +265,12 @@ MEANINGS: Mapping[Code, Meaning] = {
         "Check that this host reaches the issuer's discovery document and key set.",
     ),
     Code.CONFIG_INVALID: Meaning(500, "the configuration is not valid", "See the list of problems."),
+    Code.SERVER_VERSION_NOT_SUPPORTED: Meaning(
+        500, "this version of langgraph-api is not supported", "Install a newer langgraph-api."
+    ),
+    Code.SERVER_NOT_COMPATIBLE: Meaning(
+        500,
+        "this langgraph-api could mix the users of one connection",
+        "Update langgraph-oidc-auth, or install a tested langgraph-api (docs/enforcement.md lists them).",
+    ),
 }

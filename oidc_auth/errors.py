@@ -1,10 +1,11 @@
 """Every refusal: its stable code, what the client may hear, and the cure for the operator.
 
-One tree, three faults::
+One tree, four faults::
 
     OIDCAuthError
     ├── ConfigError    the operator's: the configuration does not say what it should (at start)
-    ├── TokenError     the caller's: this token does not authenticate anybody (401)
+    ├── ServerNotSupportedError    the operator's: the LangGraph server is too old or too new (at start)
+    ├── TokenError     the caller's: this token does not authenticate anybody (401), or not in this request (403)
     ├── DeniedError    the caller's: known, but not allowed to do this (403)
     └── UpstreamError  the provider's: its keys cannot be had just now (503, Retry-After)
 
@@ -102,27 +103,33 @@ class OIDCAuthError(Exception):
 
 
 class TokenError(OIDCAuthError):
-    """The token does not authenticate anybody: 401 (RFC 6750 §3.1)."""
+    """The token does not authenticate this request: 401 (RFC 6750 §3.1), or 403 where a new token would not help."""
 
     def challenge(self) -> Challenge:
         """Return what the client hears: no ``error`` when no token was sent (RFC 6750 §3.1)."""
-        error = None if self.code is Code.TOKEN_MISSING else "invalid_token"
-        return Challenge(status=UNAUTHENTICATED, detail=f"{self.code}: {self.says}", error=error)
+        status = MEANINGS[self.code].status
+        is_invalid = status == UNAUTHENTICATED and self.code is not Code.TOKEN_MISSING
+        error = "invalid_token" if is_invalid else None
+        return Challenge(status=status, detail=f"{self.code}: {self.says}", error=error)
 
 
 class DeniedError(OIDCAuthError):
-    """The caller is known but may not do this: 403.
+    """The caller is known but may not do this: 403; or 401 where a socket outlived its token.
 
     Args:
         scope: the provider's scopes that would cure it, when a grant on a scope claim would yield the permission.
     """
 
-    def __init__(self, code: Code, *, says: str = "", cure: str = "", scope: str = "") -> None:
-        super().__init__(code, says=says, cure=cure)
+    def __init__(
+        self, code: Code, *, expected: str = "", found: str = "", cure: str = "", says: str = "", scope: str = ""
+    ) -> None:
+        super().__init__(code, expected=expected, found=found, cure=cure, says=says)
         self.scope = scope
 
     def challenge(self) -> Challenge:
         """Return what the client hears; ``insufficient_scope`` only where a scope would help."""
+        if MEANINGS[self.code].status == UNAUTHENTICATED:
+            return Challenge(status=UNAUTHENTICATED, detail=f"{self.code}: {self.says}", error="invalid_token")
         error = "insufficient_scope" if self.scope else None
         return Challenge(status=FORBIDDEN, detail=self.says, error=error, scope=self.scope)
 
@@ -183,6 +190,10 @@ class ConfigError(OIDCAuthError, ValueError):
         return "\n".join([head, *(f"  - {problem}" for problem in self.problems)])
 
 
+class ServerNotSupportedError(OIDCAuthError):
+    """The LangGraph server of this process cannot be protected: too old, or without a name that we rely on."""
+
+
 __all__ = [
     "FORBIDDEN",
     "MEANINGS",
@@ -195,6 +206,7 @@ __all__ = [
     "Meaning",
     "OIDCAuthError",
     "Problem",
+    "ServerNotSupportedError",
     "TokenError",
     "UpstreamError",
 ]

@@ -385,6 +385,7 @@ OF_DEPLOYMENT = [
     "langsmith-keys",
     "mount-prefix",
     "custom-routes",
+    "token-not-copied",
     "configuration-found",
     "configuration-shipped",
     "library-shipped",
@@ -395,6 +396,31 @@ OF_DEPLOYMENT = [
 def test_nothing_is_wrong_with_a_careful_langgraph_json(tmp_path: Path) -> None:
     checks = deployment(tmp_path, GOOD)
     assert {checks[name]["status"] for name in OF_DEPLOYMENT} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "status"),
+    [
+        ({"include": ["x-*"]}, "error"),
+        ({"includes": ["x-proxy-token"]}, "error"),
+        ({"includes": ["*-token"], "excludes": ["x-other"]}, "error"),
+        ({"includes": ["x-*"], "excludes": ["X-PROXY-TOKEN"]}, "error"),
+        ({"include": ["x-*"], "exclude": ["*token"]}, "ok"),
+        ({"includes": ["X-*"]}, "ok"),
+        ({"excludes": ["x-other"]}, "ok"),
+        ({}, "ok"),
+        (None, "ok"),
+        ("x-*", "ok"),
+        ({"includes": "x-*"}, "error"),
+        ({"includes": "x-proxy-token"}, "ok"),
+    ],
+)
+@pytest.mark.parametrize("setting", ["configurable_headers", "logging_headers"])
+def test_an_issuers_header_must_not_be_copied(tmp_path: Path, setting: str, patterns: object, status: str) -> None:
+    (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "http": {setting: patterns}}), "utf-8")
+    more = f"header = 'x-proxy-token'\njwks = {{ keys = [{JWK}] }}"
+    entry = examined(configured(tmp_path, "https://unknown.invalid", more))["token-not-copied"]
+    assert (entry["status"], "x-proxy-token" in text(entry)) == (status, status == "error")
 
 
 def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) -> None:
@@ -414,6 +440,16 @@ def test_without_a_langgraph_json_there_is_nothing_to_look_at(tmp_path: Path) ->
         ("mount-prefix", {"http": {"mount_prefix": "/uix/a"}}, "error", "every GET is anonymous"),
         ("custom-routes", {"http": {"app": "./web.py:app"}}, "error", "ask for no token"),
         ("custom-routes", {"http": {}}, "skipped", ""),
+        ("token-not-copied", {"http": {"configurable_headers": {"includes": ["*"]}}}, "error", "authorization, cookie"),
+        ("token-not-copied", {"http": {"configurable_headers": {"include": ["auth*"]}}}, "error", "into run records"),
+        ("token-not-copied", {"http": {"logging_headers": {"includes": ["cookie"]}}}, "error", "into log lines"),
+        ("token-not-copied", {"http": {"configurable_headers": {"includes": ["x-*"]}}}, "ok", ""),
+        (
+            "token-not-copied",
+            {"http": {"configurable_headers": {"includes": ["*"], "excludes": ["*auth*", "cookie"]}}},
+            "ok",
+            "",
+        ),
         ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "other.toml"}}, "error", "two configurations"),
         ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "./oidc-auth.toml"}}, "ok", ""),
         ("configuration-found", {"env": ".env"}, "ok", ""),
@@ -497,6 +533,11 @@ def test_a_langgraph_json_that_is_none_is_an_error(tmp_path: Path, content: str)
         ("langgraph_checkpoint_postgres", "3.1.0", "error"),
         ("langgraph_checkpoint_sqlite", "3.1.1", "ok"),
         ("pyjwt", "2.9.0", "error"),
+        ("langgraph_api", "0.7.32", "error"),
+        ("langgraph_api", "0.10.2", "error"),
+        ("langgraph_api", "0.10.3", "ok"),
+        ("langgraph_api", "0.18.0.dev12", "ok"),
+        ("langgraph_api", "unreadable", "error"),
     ],
 )
 def test_an_installed_package_with_a_known_hole_is_an_error(

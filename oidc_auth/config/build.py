@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from ..keys.budget import Bucket
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.keyset import read_key_set
 from ..keys.refresh import Ages
-from ..keys.source import Bucket, KeyLimits, RemoteKeys, StaticKeys
+from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
 from ..permissions.mapping import Grant, MappingRules, Right
 from ..permissions.names import expand, spelled, split_reach
 from ..permissions.settings import EnforcementSettings
+from ..tokens.bearer import FIELD as AUTHORIZATION
 from ..tokens.claim_path import parse_path, spell
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
@@ -174,7 +176,15 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         ),
         tenant=None if table.tenant is None else TenantClaim(path=tuple(table.tenant.claim), keys=table.tenant.keys),
         header=table.header,
+        allowed_origins=_allowed_origins(table),
     )
+
+
+def _allowed_origins(table: IssuerTable) -> frozenset[str] | None:
+    # A page can add Authorization only with a token of its own; every other header is a proxy's.
+    if table.allowed_origins is None and table.header == AUTHORIZATION:
+        return None
+    return frozenset(table.allowed_origins or ())
 
 
 def _both_names(algorithms: Iterable[str]) -> frozenset[str]:

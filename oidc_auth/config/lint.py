@@ -17,6 +17,7 @@ from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
 from ..tokens.claim_path import ClaimPathError, parse_path
 from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants, other_realms
+from .origins import lint_origins
 from .presets import preset_of
 from .providers import PRESETS
 from .raw import conditions_in, did_you_mean, kind_of, path_in, strings_in, table_in, tables_in
@@ -44,6 +45,7 @@ def lint(document: Table) -> Iterator[Problem]:
         yield from lint_binding(table, where)
         yield from lint_tenants(table, where)
         yield from _lint_keys(table, where)
+        yield from lint_origins(table, where)
         yield from _lint_paths(table, where)
         yield from _lint_identity(table, where)
         yield from lint_grants(table, where, roles)

@@ -126,6 +126,7 @@ class IssuerTable(_Table):
     token_type: Literal["access", "id"] = "access"
     strict_rfc9068: bool = False
     header: HeaderName = "authorization"
+    allowed_origins: Strings | None = None
     identity: Identities = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
     identity_prefix: str | None = None
     tenant: Annotated[TenantSource, Written("string", "array")] | None = None
@@ -150,6 +151,7 @@ class LangGraphTable(_Table):
     studio: Literal["deny", "own", "all"] = "deny"
     crons: Literal["allow", "deny"] = "allow"
     cron_max_age: float = Field(default=90 * 86_400, gt=0)
+    max_delay: Seconds = 3_600
     webhooks: Literal["https", "any", "deny"] = "https"
 
 
@@ -192,6 +194,7 @@ def normalised(raw: dict[str, Any]) -> dict[str, Any]:
 
 LISTS = (
     *("aliases", "tenants", "audience", "algorithms", "required_claims", "authorized_parties", "claims"),
+    "allowed_origins",
     *("identity", "grant"),
 )
 """Keys of ``[[issuer]]`` where a lone value is a list of one."""

@@ -193,11 +193,19 @@ class HttpFetcher:
         return self._clients[loop]
 
     def _build(self) -> httpx.AsyncClient:
+        from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - see __init__
+
         import httpx  # noqa: PLC0415 - see __init__
 
-        direct = {"http://": None}
-        context = self._context() or True
-        return httpx.AsyncClient(timeout=self._timeout, follow_redirects=False, verify=context, mounts=direct)
+        # A provider's cookie could tie all later requests to one node of it, which may lag behind with its keys.
+        no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+        return httpx.AsyncClient(
+            timeout=self._timeout,
+            follow_redirects=False,
+            verify=self._context() or True,
+            mounts={"http://": None},
+            cookies=no_cookies,
+        )
 
     def _context(self) -> ssl.SSLContext | None:
         if self._tls == TlsFiles():

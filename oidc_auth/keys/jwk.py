@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import get_default_algorithms
 
 from ..errors import Code, TokenError
 from ..json_values import is_object
+from .edwards import refused_point
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 RSA_MIN_BITS = 2048
 RSA_MAX_BITS = 16_384
 """A larger key costs milliseconds a signature: a way to stop the loop, not a need."""
 RSA_MAX_EXPONENT = 2**32
 """A large public exponent makes each verification slow; NIST and every provider use 65537."""
+RSA_SMALLEST_FACTOR = 752
+"""A modulus with a smaller prime factor is broken: NIST SP 800-89 §5.3.3, to which SP 800-56B §6.4.2.2 refers."""
 
 ASYMMETRIC = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"}
@@ -36,6 +46,7 @@ _BY_CURVE: Mapping[str, frozenset[str]] = {
     "OKP Ed448": frozenset({"EdDSA"}),
 }
 _PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+_VALUE_MEMBERS = ("kty", "crv", "n", "e", "x", "y")
 
 # PyJWT knows Ed25519 by its older name only.
 _VERIFIERS = get_default_algorithms()
@@ -53,11 +64,13 @@ class Key:
     Attributes:
         kid: its id, or None.
         algorithms: the algorithms it may verify: those of its type and curve, or the one its ``alg`` names.
-        thumbprint: its RFC 7638-like fingerprint: two keys are the same key when these are equal.
+        names_algorithm: whether the JWK has ``alg``, so that the key is limited to it.
+        thumbprint: the SHA-256 of its value: two keys are the same key when these are equal.
     """
 
     kid: str | None
     algorithms: frozenset[str]
+    names_algorithm: bool
     thumbprint: str
     _public: Any = field(repr=False, compare=False)
 
@@ -87,9 +100,18 @@ def read_key(jwk: object) -> Key:
     algorithms = _algorithms(jwk)
     _check_purpose(jwk)
     public = _public_key(jwk, algorithms)
-    if isinstance(public, RSAPublicKey):
-        _check_rsa_strength(public)
-    return Key(_key_id(jwk), algorithms, _thumbprint(jwk), public)
+    _check_strength(public)
+    return Key(_key_id(jwk), algorithms, jwk.get("alg") is not None, _thumbprint(public), public)
+
+
+def exposed_thumbprint(jwk: object) -> str | None:
+    """Return the thumbprint of a private key that was published, or None."""
+    if not is_object(jwk) or not _PRIVATE_MEMBERS.intersection(jwk):
+        return None
+    try:
+        return read_key({name: jwk[name] for name in _VALUE_MEMBERS if name in jwk}).thumbprint
+    except UnusableKeyError:
+        return None
 
 
 def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
@@ -122,22 +144,44 @@ def _key_id(jwk: Mapping[str, object]) -> str | None:
     return kid
 
 
-def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> object:
+def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> PublicKeyTypes:
     algorithm = min(algorithms - {"Ed25519"})
     try:
-        return jwt.PyJWK(dict(jwk), algorithm=algorithm).key
+        public: PublicKeyTypes = jwt.PyJWK(dict(jwk), algorithm=algorithm).key
     except Exception as error:
         # Whatever one broken member makes the parser do, it must not hurt its neighbours.
         raise UnusableKeyError(f"it cannot be read ({type(error).__name__})") from error
+    return public
+
+
+def _check_strength(public: object) -> None:
+    if isinstance(public, RSAPublicKey):
+        _check_rsa_strength(public)
+    elif isinstance(public, Ed25519PublicKey | Ed448PublicKey) and (why := refused_point(public.public_bytes_raw())):
+        raise UnusableKeyError(why)
+    # cryptography refuses points that are not on P-256, P-384 or P-521. These curves have no points of small order.
+
+
+def _product_of_small_primes() -> int:
+    primes = (n for n in range(2, RSA_SMALLEST_FACTOR) if all(n % divisor for divisor in range(2, math.isqrt(n) + 1)))
+    return math.prod(primes)
+
+
+_SMALL_PRIMES = _product_of_small_primes()
 
 
 def _check_rsa_strength(key: RSAPublicKey) -> None:
     if not RSA_MIN_BITS <= key.key_size <= RSA_MAX_BITS:
         raise UnusableKeyError(f"RSA with {key.key_size} bits; {RSA_MIN_BITS} to {RSA_MAX_BITS} are accepted")
     # cryptography itself refuses an even exponent, and 1.
-    if key.public_numbers().e > RSA_MAX_EXPONENT:
+    numbers = key.public_numbers()
+    if numbers.e > RSA_MAX_EXPONENT:
         raise UnusableKeyError("RSA with an unusual public exponent")
+    # cryptography accepts an even modulus, for example. That it is no prime would take too long to check.
+    if math.gcd(numbers.n, _SMALL_PRIMES) != 1:
+        raise UnusableKeyError("RSA with a modulus that is easy to factor")
 
 
-def _thumbprint(jwk: Mapping[str, object]) -> str:
-    return "|".join(f"{name}={jwk[name]}" for name in ("crv", "e", "kty", "n", "x", "y") if name in jwk)
+def _thumbprint(public: PublicKeyTypes) -> str:
+    """Return the SHA-256 of a key's value, however the JWK spells it (leading zeros, padding, other members)."""
+    return sha256(public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).hexdigest()

@@ -44,6 +44,10 @@ class Ages:
     retry_when_empty: float = 1
 
 
+class WithdrawnError(Exception):
+    """The source answered that there is no value any more: the one that is known must not be used again."""
+
+
 class Move(Enum):
     """What a request does about the value."""
 
@@ -64,11 +68,12 @@ class Refreshed(Generic[T]):
     """One value kept fresh: one load at a time, however many ask.
 
     Args:
-        load: brings a new value; what it raises counts as a failed attempt. It must end by itself.
+        load: brings a new value, given the time; what it raises counts as a failed attempt, and ``WithdrawnError``
+            also drops the known value. It must end by itself.
         ages: when the value is young, old and too old.
     """
 
-    def __init__(self, load: Callable[[], Awaitable[T]], ages: Ages) -> None:
+    def __init__(self, load: Callable[[float], Awaitable[T]], ages: Ages) -> None:
         self._load = load
         self._ages = ages
         self._flight: _Flight | None = None
@@ -166,7 +171,10 @@ class Refreshed(Generic[T]):
 
     async def _fly(self, flight: _Flight, now: float) -> None:
         try:
-            value = await self._load()
+            value = await self._load(now)
+        except WithdrawnError as failure:
+            self.value, self.loaded_at = None, None
+            self.failed_at, self.failure = now, str(failure)
         except Exception as failure:  # noqa: BLE001 - what it said is raised to whoever has no value to use
             self.failed_at, self.failure = now, str(failure)
         else:

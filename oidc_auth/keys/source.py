@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -18,14 +17,18 @@ from ..observe import KeysFetched, Observer, logger, tell
 from .discovery import key_set_url, metadata_url
 from .fetch import Fetcher, FetchError, permitted_url, shown_url
 from .jwk import Key, UnusableKeyError
-from .keyset import KeySet, read_key_set, select_key
-from .refresh import Ages, Refreshed
+from .keyset import KeySet, NoUsableKeyError, read_key_set, select_key
+from .refresh import Ages, Refreshed, WithdrawnError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .budget import Bucket
+
 KNOWN_ABSENT = 1024
 """How many kids that the last key set lacked are remembered; more only push the oldest out."""
+MOST_SOUGHT = 8
+"""Unknown kids whose requests wait for one fetch: a rotation brings one or two, a flood a thousand."""
 WARN_EVERY = 60
 """Seconds between two warnings about a provider that stays away."""
 
@@ -106,7 +109,8 @@ class KeyLimits:
         ages: when a key set is young, old and too old (seconds).
         fetch_timeout: seconds for the whole fetch, discovery and key set together.
         key_set_bytes: the largest document that is read, in bytes.
-        unknown_kid_fetches: how many fetches unknown kids may cause in one window; failed ones count.
+        unknown_kid_fetches: how many fetches unknown kids may cause at once, and on average in one window; failed ones
+            count.
         unknown_kid_window: that window, in seconds.
     """
 
@@ -115,6 +119,11 @@ class KeyLimits:
     key_set_bytes: int = 524_288
     unknown_kid_fetches: int = 2
     unknown_kid_window: float = 30
+
+    @property
+    def unknown_kid_pause(self) -> float:
+        """Seconds after which the allowance for unknown kids grows by one fetch."""
+        return self.unknown_kid_window / max(1, self.unknown_kid_fetches)
 
 
 class RemoteKeys:
@@ -145,6 +154,7 @@ class RemoteKeys:
         self._bearer_file = bearer_file
         self._configured_url = jwks_url
         self._discovered_url: str | None = None
+        self._discovered_at = 0.0
         self._fetcher = fetcher
         self._limits = limits
         self._observer = observer
@@ -152,6 +162,7 @@ class RemoteKeys:
         self._keys: Refreshed[KeySet] = Refreshed(self._load, limits.ages)
         self._bucket = allowance
         self._absent: LRUCache[str, float] = LRUCache(KNOWN_ABSENT)
+        self._sought: set[str] = set()
         self._warned_at: float | None = None
 
     @property
@@ -170,6 +181,8 @@ class RemoteKeys:
         known = self._keys.young(now)
         if known is None or known.holds(kid):
             return True
+        if self._keys.flying():
+            return self._may_join(kid)
         return self._bucket.has(now) and not self._known_absent(kid, now)
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> Found:
@@ -196,15 +209,24 @@ class RemoteKeys:
 
     def _known_absent(self, kid: str, now: float) -> bool:
         asked_at = self._absent.get(kid)
-        return asked_at is not None and 0 <= now - asked_at < self._limits.unknown_kid_window
+        return asked_at is not None and 0 <= now - asked_at < self._limits.unknown_kid_pause
+
+    def _may_join(self, kid: str) -> bool:
+        return kid in self._sought or len(self._sought) < MOST_SOUGHT
 
     async def _ask_again(self, key_set: KeySet, kid: str, now: float) -> KeySet:
-        """Fetch for an unknown kid: a key just rotated in is accepted at once, a flood of made-up kids costs two."""
-        if self._known_absent(kid, now):
-            return key_set
-        if not self._bucket.take(now):
-            return self._unless_out(key_set, now)
+        """Fetch for an unknown kid, or wait for the fetch under way, which costs nothing.
+
+        Two budgets bound this. One kid causes one fetch in each ``unknown_kid_pause``, so that a client with an old
+        token leaves a fetch to the others. All kids together share the allowance. Both end after one pause, so that
+        nobody who sends made-up kids, or guesses the next one, delays a new key for longer.
+        """
         joins = self._keys.flying()
+        if not joins and self._known_absent(kid, now):
+            return key_set
+        if not (self._may_join(kid) if joins else self._bucket.take(now)):
+            return self._unless_out(key_set, now)
+        self._sought.add(kid)
         key_set = self._unless_out(await self._key_set(self._keys.renew, now), now)
         # A fetch that was under way already may have been answered before the key came: that says nothing.
         if not joins and not key_set.holds(kid):
@@ -239,29 +261,59 @@ class RemoteKeys:
         """Return the failure, bounded: a provider chooses parts of it."""
         return self._keys.failure[:LONGEST_FAILURE]
 
-    async def _load(self) -> KeySet:
-        """Fetch a new key set. Only one that is good replaces the old one; whatever goes wrong is a FetchError."""
+    async def _load(self, now: float) -> KeySet:
+        """Fetch a new key set.
+
+        A key set without usable keys is an answer: the old keys are withdrawn. Whatever else goes wrong is no answer,
+        and keeps them.
+
+        Raises:
+            WithdrawnError: a key set without usable keys.
+            FetchError: no key set.
+        """
         try:
             async with asyncio.timeout(self._limits.fetch_timeout):
-                url = self._configured_url or self._discovered_url or await self._discover()
-                key_set = read_key_set(await self._document(url))
+                key_set = await self._fetch(now)
         except Exception as error:
             self._discovered_url = None
             tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
-            if isinstance(error, FetchError):
-                raise
-            raise _failure(error, self._limits.fetch_timeout) from error
+            raise self._failed(error) from error
+        finally:
+            self._sought = set()
         if self._keys.value is None or self._keys.value.keys != key_set.keys:
             self._generation += 1
         tell(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
         return key_set
 
-    async def _discover(self) -> str:
-        self._discovered_url = key_set_url(self._issuer, await self._document(metadata_url(self._issuer)))
+    def _failed(self, error: Exception) -> Exception:
+        if isinstance(error, NoUsableKeyError):
+            # The next key set gets a new generation, so that cached tokens of the withdrawn keys are not used again.
+            return WithdrawnError(f"the key set cannot be used: {error}")
+        return error if isinstance(error, FetchError) else _failure(error, self._limits.fetch_timeout)
+
+    async def _fetch(self, now: float) -> KeySet:
+        """Fetch the key set from where it lies now; if it lacks a kid that is sought, look whether it has moved."""
+        url = await self._address(now, self._limits.ages.wait_after)
+        key_set = read_key_set(await self._document(url))
+        if all(map(key_set.holds, self._sought)):
+            return key_set
+        moved = await self._address(now, self._limits.unknown_kid_pause)
+        return key_set if moved == url else read_key_set(await self._document(moved))
+
+    async def _address(self, now: float, max_age: float) -> str:
+        """Return where the keys lie, by metadata that were read less than ``max_age`` seconds ago.
+
+        The old address may answer for long after a move, with keys that were withdrawn at the new one.
+        """
+        if self._configured_url is not None:
+            return self._configured_url
+        if self._discovered_url is None or not 0 <= now - self._discovered_at < max_age:
+            url = key_set_url(self._issuer, await self._document(metadata_url(self._issuer)))
+            self._discovered_url, self._discovered_at = url, now
         return self._discovered_url
 
     async def _document(self, url: str) -> dict[str, object]:
-        if (why := permitted_url(url)) is not None:
+        if (why := permitted_url(url) or self._downgraded(url)) is not None:
             raise FetchError(f"{shown_url(url)} is not fetched: {why}")
         # A provider may want a key of its own in the query: it stands in no message.
         asked = f"GET {shown_url(url)}"
@@ -275,6 +327,16 @@ class RemoteKeys:
         if len(body) > self._limits.key_set_bytes:
             raise FetchError(f"{asked}: the body is larger than {self._limits.key_set_bytes} bytes")
         return _json_object(asked, body)
+
+    def _downgraded(self, url: str) -> str | None:
+        """Return why an address from the metadata of an https issuer must not be fetched, or None.
+
+        ``jwks_uri`` must be https (OpenID Connect Discovery 1.0 §3, RFC 8414 §2). http on loopback is for an operator
+        who wrote it: another process of this host could answer there.
+        """
+        if url == self._configured_url or urlsplit(self._issuer).scheme != "https":
+            return None
+        return None if urlsplit(url).scheme == "https" else "the issuer is https, so its keys must be https too"
 
     async def _authorization(self, url: str) -> dict[str, str]:
         """Return the header with the token of ``bearer_file``: for the addresses that the operator wrote, no others."""
@@ -313,40 +375,6 @@ def _failure(error: Exception, timeout: float) -> FetchError:
         return FetchError(f"the key set cannot be used: {error}")
     # A fetcher that somebody else wrote may raise anything.
     return FetchError(f"the fetcher failed with {type(error).__name__}")
-
-
-class Bucket:
-    """A small allowance of its own for fetches that unknown kids cause: known keys are never slowed by them.
-
-    Args:
-        size: how many in one window.
-        window: seconds.
-    """
-
-    def __init__(self, size: int, window: float) -> None:
-        self._size = size
-        self._window = window
-        self._taken: deque[float] = deque()
-
-    def has(self, now: float) -> bool:
-        """Tell whether one is left."""
-        # An entry of the future means that the clock was set back: it counts no longer.
-        while self._taken and not 0 <= now - self._taken[0] < self._window:
-            self._taken.popleft()
-        return len(self._taken) < self._size
-
-    def next_in(self, now: float) -> float:
-        """Return the seconds until one is left."""
-        if self.has(now):
-            return 0
-        return self._taken[0] + self._window - now if self._taken else self._window
-
-    def take(self, now: float) -> bool:
-        """Take one, if one is left."""
-        left = self.has(now)
-        if left:
-            self._taken.append(now)
-        return left
 
 
 def refuse_unknown_kid(kid: str) -> TokenError:

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Code
+from ..permissions.caller import Tenancy, tenant_fields
 from ..permissions.decide import (
     AUTHORIZED_UNTIL,
     CREATED_BY,
@@ -21,9 +22,11 @@ from ..permissions.decide import (
     Restriction,
     deny,
 )
-from .stamp import clean, clean_config, is_current, metadata_of
+from .stamp import clean, clean_config, configurable_of, is_current, metadata_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..permissions.decide import Ask
     from ..permissions.settings import EnforcementSettings
 
@@ -74,6 +77,24 @@ def _decide_fire(identity: str, ask: Ask, value: Value, now: float, settings: En
     # The scheduler's user has no tenant: the cron's own says in which one its owner made it.
     mine = {key: metadata[key] for key in (OWNER, TENANT) if key in metadata}
     return Decision(event=ask.event, allowed=True, filter=Restriction(mine), stamp=mine)
+
+
+def write_run_user(value: Value, stamp: Mapping[str, Any]) -> None:
+    """Write the user of a cron's run: its owner and tenant, and no permissions.
+
+    The server would write the identity alone. A graph could not tell the same identity in two tenants apart, and
+    would mix their memories.
+    """
+    configurable = configurable_of(value)
+    tenancy = Tenancy(stamp[TENANT]) if TENANT in stamp else None
+    # No "permissions" key: a user without it is the scheduler, whose runs hold no rights in calls to the server.
+    configurable["langgraph_auth_user"] = {
+        "identity": stamp[OWNER],
+        "display_name": stamp[OWNER],
+        "is_authenticated": True,
+        **tenant_fields(tenancy),
+    }
+    configurable["langgraph_auth_permissions"] = []
 
 
 def edits_payload(value: Value) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..auth import OIDCAuth
-from ..errors import ConfigError
+from ..errors import OIDCAuthError
 from .protect import protect
 
 if TYPE_CHECKING:
@@ -23,11 +23,12 @@ def server_auth() -> Auth:
     """Return the ``Auth`` object of the one configuration in the environment.
 
     Raises:
-        ConfigurationStop: there is none, or it is wrong, or anything else went wrong while it was read.
+        ConfigurationStop: there is none, or it is wrong, or anything else went wrong while it was read; or this version
+            of the server is not supported.
     """
     try:
         return protect(OIDCAuth.from_env())
-    except ConfigError as error:
+    except OIDCAuthError as error:
         raise ConfigurationStop(f"oidc_auth: {error.report()}") from None
     except Exception as error:
         raise ConfigurationStop(f"oidc_auth: the configuration could not be used: {error!r}") from error

@@ -11,10 +11,11 @@ from ..errors import Code, DeniedError
 from ..observe import Decided, log_refusal, logger, pseudonym, silent, tell, trace
 from ..permissions.decide import Decision, Filter, NoRestriction, Restriction, deny, own
 from ..permissions.names import Reach
-from .crons import authorize, clean_payload, payload_of, renew
+from .crons import authorize, clean_payload, payload_of, renew, write_run_user
 from .judge import is_copy, judge, refused_by_settings
 from .narrow import narrowed
 from .replies import HTTP_EXCEPTIONS, from_handler
+from .sockets import refuse_expired
 from .stamp import claims_system, clean_config, refuse_change, stamp_new, stamp_run
 from .store import scope_namespace
 
@@ -37,7 +38,9 @@ def handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
         try:
-            decision = enforce(ctx.user, event, value, settings, clock())
+            now = clock()
+            decision = refuse_expired(ctx.user, event, now, oidc.leeway_of)
+            decision = decision or enforce(ctx.user, event, value, settings, now)
             allowed = decision.filter
             if decision.allowed and also is not None:
                 allowed = await narrowed(also, ctx, value, allowed)
@@ -66,14 +69,16 @@ def enforce(user: object, event: str, value: Value, settings: EnforcementSetting
     decision, caller = judge(user, event, value, settings, now)
     if not decision.allowed:
         return decision
-    if (code := refused_by_settings(event, value, settings)) is not None:
-        return deny(event, code)
+    if (refusal := refused_by_settings(event, value, settings)) is not None:
+        return refusal
     resource, _, action = event.partition(":")
     if resource == "store" and caller is not None:
         scope_namespace(value, caller, caller.rights.get(event, Reach.OWN))
         return Decision(event=event, allowed=True, filter=NoRestriction())
     if action == "create_run":
         stamp_run(value, decision.stamp)
+        if caller is None:
+            write_run_user(value, decision.stamp)
     elif action == "create" and not is_copy(event, value):
         return _create(event, value, decision, settings, now)
     elif action == "update" and caller is not None and value.get("action") is None:

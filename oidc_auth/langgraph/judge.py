@@ -12,9 +12,12 @@ from ..permissions.caller import ABSENT, Caller
 from ..permissions.decide import Ask, Decision, decide, deny
 from ..permissions.mapping import Right, united
 from ..permissions.names import Reach, expand
+from ..tokens.checks import shown
 from .crons import decide_for_scheduler, edits_payload, payload_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..permissions.settings import EnforcementSettings
 
 Value = dict[str, Any]
@@ -60,7 +63,14 @@ def read_ask(event: str, value: Value) -> Ask:
         for_cron=event == "threads:read" and "metadata" in value,
         edits_payload=event == "crons:update" and edits_payload(value),
         assistant=_assistant(event, value),
+        metadata_graphs=tuple(_metadata_graphs(event, value)),
+        changes_state=event == "threads:update" and _shows_a_thread_only(value),
     )
+
+
+def _shows_a_thread_only(value: Value) -> bool:
+    """Tell a change of a thread's state: the server shows neither the change nor the graph that carries it out."""
+    return value.get("thread_id") is not None and "metadata" not in value and value.get("action") is None
 
 
 def is_copy(event: str, value: Value) -> bool:
@@ -82,15 +92,64 @@ def _assistant(event: str, value: Value) -> str | None:
     return None if named is None else str(named)
 
 
-def refused_by_settings(event: str, value: Value, settings: EnforcementSettings) -> Code | None:
-    """Return what the operator's own settings have against it: crons at all, or where a webhook points."""
+_WRITES_METADATA = frozenset(
+    {f"{resource}:{action}" for resource in ("threads", "assistants", "crons") for action in ("create", "update")}
+    | {"threads:create_run"}
+)
+
+
+def _metadata_graphs(event: str, value: Value) -> Iterator[str]:
+    """Yield the graphs and assistants that a client's metadata name.
+
+    ``metadata.graph_id`` of a thread says which graph a change of its state runs, ``assistant_id`` which assistant
+    resumes it. A run's metadata, also in its config, become those of a new thread (langgraph_runtime_inmem 0.36.7).
+    """
+    if event not in _WRITES_METADATA:
+        return
+    for holder in (value, value.get("kwargs"), value.get("payload")):
+        for metadata in (_member(holder, "metadata"), _member(_member(holder, "config"), "metadata")):
+            for key in ("graph_id", "assistant_id"):
+                if isinstance(metadata, dict) and key in metadata:
+                    yield _graph_name(event, key, cast("Value", metadata)[key])
+
+
+def _graph_name(event: str, key: str, name: object) -> str:
+    # The server sets assistant_id itself, together with graph_id. Set alone, it would hide a graph_id that is stored.
+    return name if isinstance(name, str) and (event, key) != ("threads:update", "assistant_id") else ""
+
+
+def _member(holder: object, key: str) -> object:
+    return cast("Value", holder).get(key) if isinstance(holder, dict) else None
+
+
+def refused_by_settings(event: str, value: Value, settings: EnforcementSettings) -> Decision | None:
+    """Return the refusal by the operator's own settings: crons at all, a webhook's address, or a run's delay."""
     if event in ("crons:create", "crons:update") and settings.crons == "deny":
-        return Code.CRONS_DISABLED
+        return deny(event, Code.CRONS_DISABLED)
     if event not in ("threads:create_run", "crons:create", "crons:update"):
         return None
     runs: object = value.get("kwargs" if event == "threads:create_run" else "payload")
     webhook = cast("Value", runs).get("webhook") if isinstance(runs, dict) else None
-    return None if webhook is None or _permitted_webhook(webhook, settings) else Code.WEBHOOK_REFUSED
+    if webhook is not None and not _permitted_webhook(webhook, settings):
+        return deny(event, Code.WEBHOOK_REFUSED)
+    for delay in (value.get("after_seconds"), payload_of(value).get("after_seconds")):
+        if not _permitted_delay(delay, settings.max_delay):
+            return _deny_delay(event, delay, settings.max_delay)
+    return None
+
+
+def _permitted_delay(delay: object, most: float) -> bool:
+    """Tell whether a run may wait so long; NaN compares with nothing, and a boolean is no number of seconds."""
+    if delay is None:
+        return True
+    return isinstance(delay, (int, float)) and not isinstance(delay, bool) and 0 <= delay <= most
+
+
+def _deny_delay(event: str, delay: object, most: float) -> Decision:
+    expected = f"a number of seconds from 0 to {most:g}"
+    return deny(
+        event, Code.DELAY_NOT_ALLOWED, f"after_seconds must be {expected}", expected=expected, found=shown(delay)
+    )
 
 
 def _permitted_webhook(webhook: object, settings: EnforcementSettings) -> bool:

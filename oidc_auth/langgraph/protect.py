@@ -43,6 +43,7 @@ def protect(
 
     Raises:
         ConfigError: the configuration is wrong or not there, or a rule is not for an event there is.
+        ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
     oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
     theirs, instead = dict(also or {}), dict(replace or {})
@@ -64,6 +65,9 @@ def authenticator(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
     """Return the authenticate hook alone, for handlers of your own: ``auth.authenticate(authenticator(oidc))``.
 
     What you do not handle is then allowed by the server, and a line in its log says so: ``protect`` is the safe form.
+
+    Raises:
+        ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
     logger.warning("only the authenticate hook is ours: what your own handlers do not cover, the server allows")
     return hook(oidc)

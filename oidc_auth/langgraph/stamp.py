@@ -76,6 +76,27 @@ def clean_config(holder: object) -> None:
     clean(cast("object", metadata))
 
 
+def configurable_of(value: Value) -> Value:
+    """Return the ``configurable`` of a run's config, to be changed in place: the server keeps its own reference."""
+    configurable = _configurable_in(value.get("kwargs"))
+    if not configurable:
+        # The server always writes a run's user there: to write into another dict would lose it.
+        raise MalformedError("kwargs.config.configurable has no user")
+    return configurable
+
+
+RUN_USER = ("langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions")
+"""The keys of ``configurable`` by which the server keeps who a run belongs to (langgraph_api 0.16.7, models/run.py)."""
+
+
+def _configurable_in(holder: object) -> Value:
+    """Return the ``config.configurable`` of a run or a cron's payload; an empty one where there is none."""
+    found = holder
+    for key in ("config", "configurable"):
+        found = cast("Value", found).get(key) if isinstance(found, dict) else None
+    return cast("Value", found) if isinstance(found, dict) else {}
+
+
 def stamp_new(value: Value, stamp: Mapping[str, Any]) -> None:
     """Write who owns a new object, over whatever the client sent."""
     if value.get("metadata") is None:
@@ -109,6 +130,22 @@ def refuse_change(value: Value, caller: Caller, *, own_only: bool) -> Code | Non
     return None
 
 
+def _payload_metadata(value: Value) -> Metadata | None:
+    payload: object = value.get("payload")
+    metadata: object = cast("Value", payload).get("metadata") if isinstance(payload, dict) else None
+    return cast("Metadata", metadata) if isinstance(metadata, dict) else None
+
+
+def _reserved_in(metadata: Metadata | None) -> Metadata:
+    return {key: metadata[key] for key in RESERVED if key in metadata} if metadata else {}
+
+
+def _replace_run_user(configurable: Value, user: Value) -> None:
+    for key in RUN_USER:
+        configurable.pop(key, None)
+    configurable.update(user)
+
+
 class Kept:
     """The reserved part of a value, remembered across a function that is not ours."""
 
@@ -116,8 +153,11 @@ class Kept:
         metadata: object = value.get("metadata")
         self._had = isinstance(metadata, dict)
         self._metadata = cast("Metadata", metadata) if isinstance(metadata, dict) else {}
-        self._reserved = {key: self._metadata[key] for key in RESERVED if key in self._metadata}
+        self._reserved = _reserved_in(self._metadata)
+        self._payload_reserved = _reserved_in(_payload_metadata(value))
         self._was_system = claims_system(self._metadata)
+        self._configurable = _configurable_in(value.get("kwargs"))
+        self._run_user = {key: self._configurable[key] for key in RUN_USER if key in self._configurable}
         self._namespace: object = value.get("namespace")
         self._has_namespace = "namespace" in value
 
@@ -126,6 +166,12 @@ class Kept:
         if self._has_namespace:
             value["namespace"] = self._namespace
         clean_config(value.get("kwargs"))
+        clean_config(value.get("payload"))
+        self._restore_run_user(value)
+        # What stands in a cron's payload wins over the cron's own metadata at each fire, the tenant too.
+        if (payload_metadata := _payload_metadata(value)) is not None:
+            clean(payload_metadata)
+            payload_metadata.update(self._payload_reserved)
         if self._had:
             metadata = value.get("metadata")
             if not isinstance(metadata, dict):
@@ -133,6 +179,12 @@ class Kept:
             # Both: the server may hold the one dict or read the other.
             self._put_back(self._metadata)
             self._put_back(cast("Metadata", metadata))
+
+    def _restore_run_user(self, value: Value) -> None:
+        # A cron's payload has none: what stood there would be the user, with all permissions, of each of its runs.
+        for configurable in (self._configurable, _configurable_in(value.get("kwargs"))):
+            _replace_run_user(configurable, self._run_user)
+        _replace_run_user(_configurable_in(value.get("payload")), {})
 
     def _put_back(self, metadata: Metadata) -> None:
         was_system = self._was_system
@@ -154,6 +206,7 @@ __all__ = [
     "claims_system",
     "clean",
     "clean_config",
+    "configurable_of",
     "is_current",
     "metadata_of",
     "refuse_change",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..json_values import is_list, is_object
@@ -40,7 +40,8 @@ class Caller:
         identity: the name that owns objects, prefix included.
         issuer: the ``iss`` that vouches for it.
         display_name: a name for people.
-        expires_at: when the token ends, seconds since the epoch.
+        expires_at: until when the token is accepted (``exp``, or earlier where ``max_age`` ends first; without leeway),
+            in seconds since the epoch.
         rights: each name the caller holds, and how far it reaches.
         tenancy: the tenant rule, or None where the issuer knows no tenants.
         graphs: the graphs, or assistant ids, the caller may start; None: any.
@@ -71,7 +72,7 @@ class Caller:
 
         Servers store it in run records and post it to webhooks: it never holds the token.
         """
-        user = {
+        return {
             "identity": self.identity,
             "display_name": self.display_name,
             "is_authenticated": True,
@@ -80,10 +81,8 @@ class Caller:
             "expires_at": int(self.expires_at),
             "graphs": None if self.graphs is None else sorted(self.graphs),
             "claims": _copied(self.claims),
+            **tenant_fields(self.tenancy),
         }
-        if self.tenancy is not None:
-            user["tenant"] = self.tenancy.tenant
-        return user
 
     @classmethod
     def from_user(cls, user: object) -> Caller:
@@ -93,11 +92,10 @@ class Caller:
         """
         # Our hook always sets graphs: where they are absent the user is not ours, and may start none.
         graphs = getattr(user, "graphs", ())
-        tenant = getattr(user, "tenant", ABSENT)
         return _caller(
             getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
             tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)]),
-            None if tenant is ABSENT else Tenancy(tenant if isinstance(tenant, str) else None),
+            _tenancy_of(getattr(user, "tenant", ABSENT), getattr(user, "has_tenants", ABSENT)),
             None if graphs is None else tuple([str(graph) for graph in _members(graphs)]),
         )
 
@@ -113,6 +111,18 @@ def _caller(
         tenancy=tenancy,
         graphs=None if graphs is None else frozenset(graphs),
     )
+
+
+def tenant_fields(tenancy: Tenancy | None) -> dict[str, Any]:
+    """Return the part of a user dict that says which tenant it is, and whether there are tenants at all."""
+    return {"has_tenants": False} if tenancy is None else {"has_tenants": True, "tenant": tenancy.tenant}
+
+
+def _tenancy_of(tenant: object, has_tenants: object) -> Tenancy | None:
+    # Without a tenant rule a filter covers every tenant: only a user that says so itself may get one.
+    if tenant is ABSENT:
+        return None if has_tenants is False else Tenancy(None)
+    return Tenancy(tenant if isinstance(tenant, str) else None)
 
 
 def _members(value: object) -> Sequence[object]:
@@ -165,21 +175,28 @@ def store_label(user: object) -> str:
     Args:
         user: the server's user object (``config["configurable"]["langgraph_auth_user"]``), the user dict, or a Caller.
 
+    A user without a tenant has a label of its own. It is used only if the user says that there is no tenant: with
+    ``tenant: None``, or with ``has_tenants: False`` where the issuer has no ``tenant`` setting.
+
     Raises:
-        TypeError: there is no identity.
+        TypeError: there is no identity, or neither ``tenant`` nor ``has_tenants: False``.
 
     Example::
 
         namespace = (store_label(config["configurable"]["langgraph_auth_user"]), "memories")
     """
     if isinstance(user, Caller):
-        return _label_of_fields(user.identity, user.tenancy and user.tenancy.tenant)
-    if is_object(user):
-        return _label_of_fields(user.get("identity"), user.get("tenant"))
-    return _label_of_fields(getattr(user, "identity", None), getattr(user, "tenant", None))
-
-
-def _label_of_fields(identity: object, tenant: object) -> str:
+        user = {"identity": user.identity, **tenant_fields(user.tenancy)}
+    read = user.get if is_object(user) else partial(getattr, user)
+    identity, tenant = read("identity", None), read("tenant", ABSENT)
     if not isinstance(identity, str) or not identity:
-        raise TypeError("a user with an identity is expected")
+        raise TypeError("store_label: expected a user with an identity")
+    if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user):
+        # The label without a tenant is the same for everybody of that identity: it must not be a fallback.
+        raise TypeError("store_label: expected a user with tenant, or with has_tenants=False; found neither")
     return label_of(identity, Tenancy(tenant) if isinstance(tenant, str) else None)
+
+
+def _is_studio(user: object) -> bool:
+    # LangGraph Studio's user has no token, so no tenant. By name: this package imports no SDK.
+    return type(user).__name__ == "StudioUser"

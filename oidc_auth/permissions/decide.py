@@ -64,6 +64,8 @@ class Ask(NamedTuple):
         for_cron: a ``threads:read`` that is the second half of creating a cron on a thread.
         edits_payload: a ``crons:update`` that changes what runs, not only when.
         assistant: the graph or assistant id that a run or cron names, or the graph of an assistant that is made.
+        metadata_graphs: the graphs and assistant ids that metadata name: the server runs those of a thread.
+        changes_state: a ``threads:update`` that changes the state of a thread: it runs a part of the thread's graph.
     """
 
     event: str
@@ -74,6 +76,8 @@ class Ask(NamedTuple):
     for_cron: bool = False
     edits_payload: bool = False
     assistant: str | None = None
+    metadata_graphs: tuple[str, ...] = ()
+    changes_state: bool = False
 
 
 class Decision(NamedTuple):
@@ -87,6 +91,8 @@ class Decision(NamedTuple):
         cure: what would help, for the operator.
         filter: which objects it may touch.
         stamp: the metadata that a new object gets, whatever the client sent.
+        expected: what would have been right, for the operator.
+        found: what was there instead, for the operator.
     """
 
     event: str
@@ -96,10 +102,13 @@ class Decision(NamedTuple):
     cure: str = ""
     filter: Filter = NOTHING
     stamp: Mapping[str, Any] = MappingProxyType({})
+    expected: str = ""
+    found: str = ""
 
     def denied(self) -> DeniedError:
         """Return the error for a denial."""
-        return DeniedError(self.code or Code.PERMISSION_MISSING, says=self.says, cure=self.cure)
+        code = self.code or Code.PERMISSION_MISSING
+        return DeniedError(code, expected=self.expected, found=self.found, says=self.says, cure=self.cure)
 
 
 def decide(caller: Caller, ask: Ask) -> Decision:
@@ -115,9 +124,10 @@ def decide(caller: Caller, ask: Ask) -> Decision:
     return Decision(event=ask.event, allowed=True, filter=allowed, stamp=_stamp_for(caller, ask.event))
 
 
-def deny(event: str, code: Code, says: str = "") -> Decision:
+def deny(event: str, code: Code, says: str = "", *, expected: str = "", found: str = "") -> Decision:
     """Return a denial with the code's own sentence, or a more exact one."""
-    return Decision(event=event, allowed=False, code=code, says=says or MEANINGS[code].says, cure=MEANINGS[code].cure)
+    says, cure = says or MEANINGS[code].says, MEANINGS[code].cure
+    return Decision(event=event, allowed=False, code=code, says=says, cure=cure, expected=expected, found=found)
 
 
 def missing(event: str, needed: str = "") -> Decision:
@@ -137,7 +147,16 @@ def _filter_for(caller: Caller, ask: Ask) -> Filter | None:
     if ask.event in ("threads:create", "assistants:create", "crons:create") or ask.for_cron or ask.edits_payload:
         # What is created, scheduled or rewritten is one's own, however far one may otherwise reach.
         return own(caller)
-    return within(caller, reach, shared_too=ask.event in ("assistants:read", "assistants:search"))
+    allowed = within(caller, reach, shared_too=ask.event in ("assistants:read", "assistants:search"))
+    return allowed if caller.graphs is None or not ask.changes_state else _of_graphs(allowed, caller.graphs)
+
+
+def _of_graphs(allowed: Filter, graphs: frozenset[str]) -> Restriction:
+    """Return the filter for threads of these graphs or assistants: the server notes both in a thread's metadata."""
+    if not graphs:
+        return NOTHING
+    branches = [{key: name} for name in sorted(graphs) for key in ("graph_id", "assistant_id")]
+    return Restriction({**(allowed.where if isinstance(allowed, Restriction) else {}), "$or": branches})
 
 
 def _covered(caller: Caller, ask: Ask) -> Filter | None:
@@ -158,7 +177,8 @@ def _objection(caller: Caller, ask: Ask) -> Code | None:
     schedules = ask.event == "crons:create" or ask.edits_payload
     if schedules and "threads:create_run" not in caller.rights:
         return Code.PERMISSION_MISSING
-    return None if ask.assistant is None or may_start(caller.graphs, ask.assistant) else Code.GRAPH_REFUSED
+    named = ask.metadata_graphs if ask.assistant is None else (ask.assistant, *ask.metadata_graphs)
+    return None if all(may_start(caller.graphs, name) for name in named) else Code.GRAPH_REFUSED
 
 
 def may_start(graphs: frozenset[str] | None, assistant: str) -> bool:

@@ -124,7 +124,7 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
         identity=identity,
         issuer=token.issuer,
         display_name=_display_name(claims, rules.display_name) or identity,
-        expires_at=token.expires_at,
+        expires_at=token.valid_until,
         rights=united(given),
         tenancy=tenancy,
         graphs=graphs_of(given),

@@ -21,6 +21,16 @@ WRONG_PLACES = ("authentication", "x-api-key", "x-auth-token", "x-access-token")
 """Where clients put a token by mistake; named in the log of the refusal."""
 
 
+def header_pairs(headers: Headers) -> list[tuple[Text, Text]]:
+    """Return the header fields as a list, which can be read more than once."""
+    return list(cast("Iterable[tuple[Text, Text]]", headers.items() if isinstance(headers, Mapping) else headers))
+
+
+def values_of(pairs: Iterable[tuple[Text, Text]], name: str) -> list[str]:
+    """Return the values of all fields of one name, which is given in lower case."""
+    return [_text(value) for key, value in pairs if len(key) == len(name) and _text(key).lower() == name]
+
+
 def present(
     headers: Headers,
     *,

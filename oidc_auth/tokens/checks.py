@@ -132,6 +132,25 @@ def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float
         raise TokenError(Code.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=shown(audience))
 
 
+def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+    """Refuse an ID token that another client received (OpenID Connect Core §3.1.3.7).
+
+    The client in ``azp`` must be one of ``audiences`` or ``authorized_parties``. Only a token with one audience may
+    have no ``azp``.
+    """
+    del now
+    if policy.token_type != "id" or policy.audiences is None:
+        return
+    # Not None as the default: "azp": null is a wrong value and not an absent one.
+    party = claims.get("azp", MISSING)
+    # Each further audience is a client that also holds this token and could send it here (steps 3 to 5).
+    if party is MISSING and len(_members(claims.get("aud"))) == 1:
+        return
+    allowed = policy.audiences | policy.authorized_parties
+    if not isinstance(party, str) or party not in allowed:
+        raise TokenError(Code.AZP_NOT_ALLOWED, expected=f"azp in {_listed(allowed)}", found=shown(party))
+
+
 def check_client(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token of a client that is not listed, where the provider sends no ``aud`` (Cognito, Clerk)."""
     del now
@@ -335,6 +354,7 @@ CHECKS: tuple[Check, ...] = (
     Check(Code.KEY_AMBIGUOUS, Stage.KEY, "RFC 7515 §6", the_only_key),
     Check(Code.TOKEN_KIND_REFUSED, Stage.CLAIMS, "RFC 8725 §3.12", check_kind),
     Check(Code.AUDIENCE_MISMATCH, Stage.CLAIMS, "RFC 7519 §4.1.3", check_audience),
+    Check(Code.AZP_NOT_ALLOWED, Stage.CLAIMS, "OpenID Connect Core §3.1.3.7", check_azp),
     Check(Code.CLIENT_REFUSED, Stage.CLAIMS, "RFC 9068 §2.2", check_client),
     Check(Code.EXPIRED, Stage.CLAIMS, "RFC 7519 §4.1.4", check_expiry),
     Check(Code.NOT_YET_VALID, Stage.CLAIMS, "RFC 7519 §4.1.5", check_not_before),

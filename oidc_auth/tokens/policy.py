@@ -78,6 +78,7 @@ class TokenPolicy:
         requirements: all of these must hold.
         tenant: the claim that names the tenant, or None where the issuer knows no tenants.
         header: the request header that carries its tokens, lower case.
+        allowed_origins: origins of web pages that may use its tokens. None: any.
     """
 
     issuer: str
@@ -94,6 +95,7 @@ class TokenPolicy:
     requirements: tuple[Requirement, ...] = ()
     tenant: TenantClaim | None = None
     header: str = "authorization"
+    allowed_origins: frozenset[str] | None = None
 
 
 def has_control(text: str) -> bool:

@@ -365,6 +365,9 @@ ONE_MISTAKE = [
     ({**issuer(), "langgraph": {"studio": "yes"}}, "langgraph.studio", "'deny', 'own' or 'all'", ""),
     ({**issuer(), "langgraph": {"cron_max_age": 0}}, "langgraph.cron_max_age", "greater than 0", ""),
     ({**issuer(), "langgraph": {"cron_max_age": float("inf")}}, "langgraph.cron_max_age", "finite", ""),
+    ({**issuer(), "langgraph": {"max_delay": -1}}, "langgraph.max_delay", "greater than or equal to 0", ""),
+    ({**issuer(), "langgraph": {"max_delay": float("inf")}}, "langgraph.max_delay", "finite", ""),
+    ({**issuer(), "langgraph": {"max_delay": "1h"}}, "langgraph.max_delay", "a number; found a string", ""),
     ({**issuer(), "limits": {"wait_after": 60}}, "limits.wait_after", "less than refresh_after", "at least 90"),
     ({**issuer(), "limits": {"max_stale": 600}}, "limits.max_stale", "less than wait_after", "at least 3600"),
     ({**issuer(), "limits": {"token_bytes": 1.5}}, "limits.token_bytes", "a whole number; found a number", ""),
@@ -634,7 +637,7 @@ WHOLE: dict[str, Any] = {
         table(name="b", issuer="https://b.test", identity_prefix="b:", jwks=..., jwks_url="https://b.test/keys"),
     ],
     "roles": {"admin": {"allow": ["*@all"], "graphs": ["agent"]}},
-    "langgraph": {"studio": "own", "cron_max_age": 60},
+    "langgraph": {"studio": "own", "cron_max_age": 60, "max_delay": 60},
     "limits": {"token_bytes": 8_000},
 }
 

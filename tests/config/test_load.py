@@ -398,11 +398,11 @@ def test_the_defaults_are_the_products() -> None:
     }
     langgraph = document.langgraph
     assert (langgraph.studio, langgraph.crons, langgraph.webhooks) == ("deny", "allow", "https")
-    assert langgraph.cron_max_age == 90 * 86_400
+    assert (langgraph.cron_max_age, langgraph.max_delay) == (90 * 86_400, 3_600)
 
 
 def test_the_langgraph_table_reaches_the_enforcement() -> None:
-    settings = {"studio": "own", "crons": "deny", "cron_max_age": 60, "webhooks": "any"}
+    settings = {"studio": "own", "crons": "deny", "cron_max_age": 60, "max_delay": 0, "webhooks": "any"}
     enforcement = OIDCAuth.from_dict({"issuer": table(), "langgraph": settings}).enforcement
     assert {name: getattr(enforcement, name) for name in settings} == settings
 

@@ -98,6 +98,19 @@ def test_a_body_of_many_pieces_is_brought_whole(site: Site) -> None:
     assert fetch(f"{site.url}/x", limit=len(sent)).body == sent
 
 
+def test_cookies_of_a_provider_are_not_kept(site: Site) -> None:
+    site.answers["/x"] = Response(200, {"set-cookie": "node=1; Path=/"}, b"{}")
+
+    async def twice() -> None:
+        fetcher = HttpFetcher(max_bytes=LIMIT, timeout=5)
+        for _ in range(2):
+            await fetcher("GET", f"{site.url}/x", {}, None)
+        await fetcher.aclose()
+
+    asyncio.run(twice())
+    assert ["cookie" in headers for _, headers, _ in site.asked] == [False, False]
+
+
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 def test_what_is_asked_on_this_machine_never_travels_to_a_proxy(
     site: Site, monkeypatch: pytest.MonkeyPatch, variable: str

@@ -93,7 +93,7 @@ def test_a_key_set_is_renewed_behind_a_request_once_it_is_older_than_90_seconds(
         door.issuer.fault = Fault.STALL
         assert await greet(door) is None
         await turns()
-        assert fetched(door) == 1 + renewed
+        assert len(door.issuer.fetched) == 2 + renewed
         door.issuer.release.set()
         await turns()
         assert door.attempts == [True] * (1 + renewed)
@@ -335,7 +335,7 @@ def test_an_outage_is_a_503_that_says_when_to_come_again() -> None:
         said = outage.value.challenge()
         assert said.status == 503
         assert said.headers() == {"Retry-After": "7"}
-        assert "https://issuer.test: GET https://issuer.test/keys: connection refused" in outage.value.report()
+        assert f"https://issuer.test: GET {DISCOVERY}: connection refused" in outage.value.report()
 
     story(tell)
 
@@ -425,7 +425,7 @@ def deadline(fault: Fault) -> dict[str, Any]:
     return {"limits": {"fetch_timeout": 0.5 if fault is Fault.STALL else 5}}
 
 
-@pytest.mark.parametrize("fault", list(Fault))
+@pytest.mark.parametrize("fault", [fault for fault in Fault if fault is not Fault.EMPTY])
 def test_a_fault_never_replaces_good_keys(fault: Fault) -> None:
     async def tell(door: Door) -> None:
         await greet(door)
@@ -628,9 +628,10 @@ def test_keys_that_moved_are_found_again_by_discovery() -> None:
         moved = f"{KEYS}/v2"
         answers[DISCOVERY] = Response(200, {}, f'{{"issuer": "https://issuer.test", "jwks_uri": "{moved}"}}'.encode())
         answers[moved], answers[KEYS] = answers[KEYS], Response(404, {}, b"")
-        for seconds in (2 * HOUR, 10):
+        for seconds in (HOUR / 2, 10):
             door.clock.move(seconds)
             await oidc.authenticate(bearer(issuer.token(exp=NOON + DAY, iat=NOON)))
+            await turns()
         assert fetcher.asked == [DISCOVERY, KEYS, KEYS, DISCOVERY, moved]
 
     asyncio.run(tell())
@@ -695,22 +696,24 @@ def test_a_withdrawn_key_is_refused_after_the_next_refresh() -> None:
 
 
 @pytest.mark.parametrize("fault", [None, Fault.ERROR])
-def test_a_thousand_made_up_kids_cost_two_fetches_in_thirty_seconds(fault: Fault | None) -> None:
+def test_made_up_kids_cost_four_fetches_a_minute(fault: Fault | None) -> None:
     async def tell(door: Door) -> None:
         await greet(door)
         door.issuer.fault = fault
         door.issuer.fetched.clear()
-        made_up = [door.issuer.token(header={"kid": f"made-up-{number}"}) for number in range(1_000)]
-        heard = {await door.hear(token) for token in made_up[:500]}
-        assert heard <= {Code.KEY_UNKNOWN, Code.KEYS_UNAVAILABLE}
-        assert await greet(door) is None
-        door.clock.move(29)
-        _ = [await door.hear(token) for token in made_up[500:]]
-        await turns()
-        # Known keys are served throughout, and their own refreshes are not what is counted here.
-        assert await greet(door) is None
-        assert fetched(door) <= 2 + (fault is not None)
-        assert len(door.issuer.fetched) <= 2 * (2 + (fault is not None))
+        for second in range(300):
+            kids = [f"made-up-{second}-{number}" for number in range(20)]
+            heard = {await door.hear(door.issuer.token(header={"kid": kid})) for kid in kids}
+            assert heard <= {Code.KEY_UNKNOWN, Code.KEYS_UNAVAILABLE}
+            # A known key is served throughout.
+            assert await greet(door) is None
+            await turns()
+            door.clock.move(1)
+        # Two at once, then one each 15 seconds; each looks once more where the keys lie. In an outage the attempts of
+        # known keys, one each 10 seconds, are added.
+        retries = 30 if fault else 0
+        assert 20 <= fetched(door) <= 2 + 300 / 15 + retries
+        assert door.issuer.fetched.count(DISCOVERY) <= 2 + 300 / 15 + retries
 
     story(tell)
 
@@ -725,15 +728,15 @@ def test_a_thousand_made_up_kids_at_once_cost_two_fetches() -> None:
     story(tell)
 
 
-def test_the_allowance_for_unknown_kids_returns_after_thirty_seconds() -> None:
+def test_the_allowance_for_unknown_kids_grows_each_fifteen_seconds() -> None:
     async def tell(door: Door) -> None:
         await greet(door)
         counts: list[int] = []
-        for seconds in (0, 0, 0, 29, 1, 0, 0):
+        for seconds in (0, 0, 0, 14, 1, 0, 60, 0, 0):
             door.clock.move(seconds)
             assert await greet(door, header={"kid": f"made-up-{len(counts)}"}) is Code.KEY_UNKNOWN
             counts.append(fetched(door))
-        assert counts == [2, 3, 3, 3, 4, 5, 5]
+        assert counts == [2, 3, 3, 3, 4, 4, 5, 6, 6]
 
     story(tell)
 
@@ -754,7 +757,7 @@ def test_a_kid_that_was_just_asked_for_is_not_asked_for_again() -> None:
     async def tell(door: Door) -> None:
         await greet(door)
         counts: list[int] = []
-        for seconds in (0, 0, 29, 1):
+        for seconds in (0, 0, 14, 1):
             door.clock.move(seconds)
             assert await greet(door, header={"kid": "made-up"}) is Code.KEY_UNKNOWN
             counts.append(fetched(door))
@@ -775,14 +778,14 @@ def test_a_kid_that_was_absent_just_before_an_outage_is_a_bad_token_and_no_outag
     story(tell)
 
 
-def test_a_key_rotated_in_during_a_flood_is_accepted_within_thirty_seconds() -> None:
+def test_a_key_rotated_in_during_a_flood_waits_fifteen_seconds() -> None:
     async def tell(door: Door) -> None:
         await greet(door)
         for number in range(3):
             await greet(door, header={"kid": f"made-up-{number}"})
         door.issuer.rotate("ES256")
         assert await greet(door) is Code.KEY_UNKNOWN
-        door.clock.move(30)
+        door.clock.move(15)
         assert await greet(door) is None
 
     story(tell)
@@ -1017,7 +1020,8 @@ class Loader:
         self.go = asyncio.Event()
         self.loads = 0
 
-    async def __call__(self) -> int:
+    async def __call__(self, now: float) -> int:
+        del now
         await self.go.wait()
         self.loads += 1
         return self.loads
@@ -1091,8 +1095,8 @@ def test_who_asks_for_a_renewal_joins_the_one_under_way() -> None:
 
 def test_a_load_that_is_cancelled_leaves_nobody_waiting() -> None:
     async def tell() -> None:
-        async def load() -> int:
-            raise asyncio.CancelledError
+        async def load(now: float) -> int:
+            raise asyncio.CancelledError(now)
 
         value = Refreshed(load, Ages())
         with pytest.raises(LookupError, match="nothing was loaded"):
@@ -1134,7 +1138,8 @@ def test_a_refresh_that_is_pending_in_another_loop_does_not_block_this_one() -> 
 def test_a_flight_that_lands_late_in_another_loop_does_not_end_this_one_s() -> None:
     landings: list[asyncio.Future[int]] = []
 
-    async def load() -> int:
+    async def load(now: float) -> int:
+        del now
         landings.append(asyncio.get_running_loop().create_future())
         return await landings[-1]
 

@@ -144,7 +144,7 @@ def test_a_token_of_a_key_that_does_not_count_is_refused(private: SigningKey, pu
     [
         rsa_jwk(exponent=3),
         rsa_jwk(exponent=2**32 - 1),
-        rsa_jwk(2**16_383 + 1),
+        rsa_jwk(2**16_383 + 9),
         {**rsa_jwk(), "key_ops": ["verify"]},
         {**rsa_jwk(), "key_ops": ["sign", "verify"]},
         {**rsa_jwk(), "x5c": ["AAAA"], "x5t": "AAAA", "nbf": 1, "exp": 2},
@@ -236,7 +236,7 @@ def negated(jwk: dict[str, Any]) -> dict[str, Any]:
 EDWARDS = [SigningKey.make("key-1", "EdDSA").jwk() for _ in range(2)]
 CURVE = curve_jwk()
 ALIKE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "another modulus": (rsa_jwk(), rsa_jwk(2**2047 + 2**1000 + 1)),
+    "another modulus": (rsa_jwk(), rsa_jwk(2**2047 + 2**1000 + 5)),
     "another exponent": (rsa_jwk(), rsa_jwk(exponent=3)),
     "another x": (CURVE, curve_jwk()),
     "another y": (CURVE, negated(CURVE)),
@@ -268,3 +268,80 @@ def test_an_algorithm_that_fits_none_of_several_keys_is_said_beside_theirs() -> 
     with pytest.raises(TokenError) as refused:
         asyncio.run(door.admit(door.issuer.token(header={"alg": "RS256"})))
     assert (refused.value.expected, refused.value.found) == ("one of ES256, PS256", "RS256")
+
+
+# One key, several entries ---------------------------------------------------------------------------------------------
+
+RSA_256 = {**rsa_jwk(), "alg": "RS256"}
+RSA_ANY = {name: value for name, value in rsa_jwk().items() if name != "alg"}
+OTHER_ID = {**RSA_ANY, "kid": "key-2"}
+WITHOUT_ID = {name: value for name, value in RSA_ANY.items() if name != "kid"}
+SPELLED = {**RSA_ANY, "n": encode_base64url(b"\0" + decode_base64url(RSA_ANY["n"]))}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [RSA_256, RSA_ANY],
+        [RSA_ANY, OTHER_ID],
+        [RSA_ANY, WITHOUT_ID],
+        [RSA_ANY, SPELLED],
+        [RSA_ANY, {**RSA_ANY, "use": "sig"}],
+    ],
+    ids=["with and without alg", "two ids", "with and without id", "leading zero", "with and without use"],
+)
+def test_a_repeated_key_is_not_ambiguous(entries: list[dict[str, Any]]) -> None:
+    door = Door(algorithms=["RS256"])
+    door.issuer.published = entries
+    for kid in ("key-1", None):
+        assert door.knock(door.issuer.token(key=rsa_key(), header={"kid": kid})) is None
+
+
+def test_a_key_with_two_ids_is_found_by_each() -> None:
+    door = Door(algorithms=["RS256"])
+    door.issuer.published = [RSA_ANY, OTHER_ID]
+    assert [door.knock(door.issuer.token(key=rsa_key(kid))) for kid in ("key-1", "key-2")] == [None, None]
+    assert door.knock(door.issuer.token(key=rsa_key("key-3"))) is Code.KEY_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("entries", "allowed"),
+    [
+        # An entry without alg does not undo what another one names, in any order and under any id.
+        ([RSA_256, RSA_ANY], {"key-1": {"RS256"}, None: {"RS256"}}),
+        ([RSA_ANY, RSA_256], {"key-1": {"RS256"}, None: {"RS256"}}),
+        ([RSA_256, OTHER_ID], {"key-1": {"RS256"}, "key-2": {"RS256"}, None: {"RS256"}}),
+        ([OTHER_ID, RSA_256], {"key-1": {"RS256"}, "key-2": {"RS256"}, None: {"RS256"}}),
+        # What is named twice is named on purpose; an id keeps to its own.
+        ([RSA_256, {**RSA_ANY, "alg": "PS256"}], {"key-1": {"RS256", "PS256"}, None: {"RS256", "PS256"}}),
+        (
+            [RSA_256, RSA_ANY, {**OTHER_ID, "alg": "PS256"}],
+            {"key-1": {"RS256"}, "key-2": {"PS256"}, None: {"RS256", "PS256"}},
+        ),
+    ],
+)
+def test_a_repeated_key_verifies_named_algorithms_only(
+    entries: list[dict[str, Any]], allowed: dict[str | None, set[str]]
+) -> None:
+    key_set = read_key_set({"keys": entries})
+    assert {kid: set(key.algorithms) for kid, (key,) in key_set.by_kid.items()} | {
+        None: set(key_set.distinct[0].algorithms)
+    } == allowed
+    assert len(key_set.distinct) == 1
+
+
+def test_two_different_keys_stay_ambiguous_without_kid() -> None:
+    door = Door()
+    door.issuer.published = [GOOD.jwk(), GOOD.jwk(), SigningKey.make("other", "ES256").jwk()]
+    assert door.knock(door.issuer.token(key=GOOD, header={"kid": None})) is Code.KEY_AMBIGUOUS
+
+
+@pytest.mark.parametrize("use", [None, "enc"])
+def test_a_key_published_with_its_private_part_is_refused(use: str | None) -> None:
+    door = Door(algorithms=["RS256", "ES256"])
+    private: dict[str, Any] = RSAAlgorithm.to_jwk(rsa_private(2048), as_dict=True)
+    door.issuer.published = [RSA_ANY, OTHER_ID, {**private, "kid": "x", "use": use}, GOOD.jwk()]
+    assert door.knock(door.issuer.token(key=GOOD)) is None
+    assert door.knock(door.issuer.token(key=rsa_key())) is Code.KEY_UNKNOWN
+    skipped = read_key_set({"keys": door.issuer.published}).skipped
+    assert [reason.split(":")[0] for reason in skipped] == ["key 2", "key 0", "key 1"]

@@ -9,7 +9,7 @@ import pytest
 
 from oidc_auth import Caller, Code, Decision, DeniedError
 from oidc_auth.permissions.caller import Tenancy
-from oidc_auth.permissions.decide import Ask, NoRestriction, Restriction, decide
+from oidc_auth.permissions.decide import Ask, NoRestriction, Restriction, decide, deny
 from oidc_auth.permissions.mapping import Right, united
 from oidc_auth.permissions.names import EVENTS, split_reach
 
@@ -223,6 +223,39 @@ def test_a_denial_becomes_the_error_a_server_can_raise() -> None:
     assert error.code is Code.PERMISSION_MISSING
     assert error.challenge().status == 403
     assert error.challenge().detail == "missing permission threads:create (threads:write includes it)"
+
+
+@pytest.mark.parametrize("event", ["threads:create", "threads:update", "threads:create_run", "crons:create"])
+@pytest.mark.parametrize(("named", "code"), [(("docs",), None), (("docs", "other"), Code.GRAPH_REFUSED), ((), None)])
+def test_metadata_name_only_graphs_that_a_caller_may_start(
+    event: str, named: tuple[str, ...], code: Code | None
+) -> None:
+    limited = holder("*", graphs=frozenset({"docs"}))
+    assert decide(limited, Ask(event=event, assistant="docs", metadata_graphs=named)).code is code
+    assert decide(holder("*"), Ask(event=event, metadata_graphs=named)).code is None
+
+
+@pytest.mark.parametrize(
+    ("graphs", "right", "expected"),
+    [
+        (["docs"], "*", {**MINE, "$or": [{"graph_id": "docs"}, {"assistant_id": "docs"}]}),
+        (["docs"], "*@all", {"$or": [{"graph_id": "docs"}, {"assistant_id": "docs"}]}),
+        ([], "*@all", {"owner": ""}),
+        (None, "*", MINE),
+    ],
+)
+def test_a_change_of_state_is_limited_to_graphs(graphs: list[str] | None, right: str, expected: dict[str, Any]) -> None:
+    limited = holder(right, graphs=None if graphs is None else frozenset(graphs))
+    decision = decide(limited, Ask(event="threads:update", changes_state=True))
+    assert touched(decision) == expected
+
+
+def test_a_denial_for_an_expired_token_is_401() -> None:
+    error = deny("threads:read", Code.EXPIRED, expected="leeway 30 s", found="31.0 s past expires_at").denied()
+    assert (error.expected, error.found) == ("leeway 30 s", "31.0 s past expires_at")
+    challenge = error.challenge()
+    assert (challenge.status, challenge.error) == (401, "invalid_token")
+    assert challenge.detail.startswith("expired: ")
 
 
 @pytest.mark.parametrize("event", EVENTS)

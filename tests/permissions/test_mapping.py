@@ -10,6 +10,7 @@ import pytest
 from world.mapping import NOW, URL, authenticated, bearer, configured, names, token
 
 from oidc_auth import Caller, Code, TokenError
+from oidc_auth.permissions.caller import Tenancy
 from oidc_auth.permissions.names import Reach
 
 if TYPE_CHECKING:
@@ -436,6 +437,7 @@ def test_the_user_dict_has_exactly_these_keys() -> None:
             "https://acme.com/plan": ["pro", {"seats": 5}],
             "phone": None,
         },
+        "has_tenants": False,
     }
 
 
@@ -527,6 +529,26 @@ def test_a_tenant_that_cannot_be_read_is_none_and_never_any(tenant: object) -> N
     tenancy = Caller.from_user(Served({"identity": "alice", "tenant": tenant})).tenancy
     assert tenancy is not None
     assert tenancy.tenant is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "tenancy"),
+    [
+        ({"has_tenants": False}, None),
+        ({"has_tenants": True}, Tenancy(None)),
+        ({"has_tenants": 0}, Tenancy(None)),
+        ({}, Tenancy(None)),
+        ({"has_tenants": False, "tenant": "acme"}, Tenancy("acme")),
+    ],
+)
+def test_only_has_tenants_false_means_no_tenants(fields: dict[str, object], tenancy: Tenancy | None) -> None:
+    assert Caller.from_user(Served({"identity": "alice", **fields})).tenancy == tenancy
+
+
+@pytest.mark.parametrize(("max_age", "lifetime"), [(None, 300), (600, 300), (100, 90)])
+def test_a_caller_expires_when_the_token_is_no_longer_accepted(max_age: int | None, lifetime: int) -> None:
+    oidc = configured(ROLES, max_age=max_age) if max_age else configured(ROLES)
+    assert authenticated(oidc, iat=NOW - 10).user()["expires_at"] == NOW + lifetime
 
 
 def test_a_user_without_identity_is_no_caller() -> None:

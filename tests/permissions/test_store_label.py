@@ -7,6 +7,7 @@ import struct
 from types import SimpleNamespace
 
 import pytest
+from langgraph_sdk.auth.types import StudioUser
 from world.mapping import authenticated, configured
 
 from oidc_auth import Caller, store_label
@@ -60,8 +61,23 @@ def test_the_label_is_the_digest_whatever_stands_for_the_user(tenant: str | None
 
 
 def test_no_tenant_rule_and_no_tenant_are_the_same_store() -> None:
-    without = [Caller(identity="alice"), {"identity": "alice"}, SimpleNamespace(identity="alice")]
+    fields = {"identity": "alice", "has_tenants": False}
+    without = [Caller(identity="alice"), fields, SimpleNamespace(**fields), StudioUser("alice")]
     assert {store_label(user) for user in without} == {store_label(Caller(identity="alice", tenancy=Tenancy(None)))}
+
+
+@pytest.mark.parametrize("tenants", [{}, {"has_tenants": True}, {"has_tenants": None}, {"has_tenants": 0}])
+def test_a_user_of_unknown_tenancy_has_no_label(tenants: dict[str, object]) -> None:
+    fields = {"identity": "alice", **tenants}
+    for user in (fields, SimpleNamespace(**fields)):
+        with pytest.raises(TypeError, match="has_tenants"):
+            store_label(user)
+
+
+@pytest.mark.parametrize("has_tenants", [True, False])
+def test_a_tenant_counts_whatever_has_tenants_says(has_tenants: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    fields = {"identity": "alice", "tenant": "acme", "has_tenants": has_tenants}
+    assert store_label(fields) == store_label(SimpleNamespace(**fields)) == digest("acme", "alice")
 
 
 def test_no_two_people_share_a_label() -> None:

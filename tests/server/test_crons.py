@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from world.town import Somebody
+
+from oidc_auth.langgraph.handlers import enforce
+from oidc_auth.langgraph.stamp import MalformedError
+from oidc_auth.permissions.settings import EnforcementSettings
 
 if TYPE_CHECKING:
     from world.town import Town
@@ -182,3 +188,65 @@ def test_who_lost_the_right_to_run_cannot_change_what_their_cron_runs(town: Town
     demoted = town.person("alice", "update")
     assert demoted("PATCH", path, {"input": {"text": "changed"}}).status_code == 403
     assert demoted("PATCH", path, {"enabled": False}).status_code == 200
+
+
+def memory_cron(person: Somebody, job: str) -> Any:
+    """Let a cron of somebody's remember, twice; return what the second run remembered and its user."""
+    body = {**cron(EVERY_SECOND, metadata={"job": job}, on_run_completed="keep"), "assistant_id": "memory"}
+    made = person("POST", "/runs/crons", {**body, "input": {"text": job}}).json()
+    try:
+        for _ in range(150):
+            values = [thread["values"] for thread in person.search("threads", job=job) if thread.get("values")]
+            if found := [value for value in values if value["remembered"]]:
+                return found[0]
+            time.sleep(0.1)  # the scheduler is a process of the server's own: there is no event to wait for
+    finally:
+        person("DELETE", f"/runs/crons/{made['cron_id']}")
+    raise AssertionError("the cron did not fire twice")
+
+
+def test_crons_of_two_tenants_share_no_memories(town: Town) -> None:
+    name = f"mia-{uuid.uuid4()}"
+    for tenant in ("acme", "globex"):
+        found = memory_cron(town.person(name, "editor", tenant=tenant), f"{name}-{tenant}")
+        assert set(found["remembered"]) == {f"{name}-{tenant}"}
+        assert found["user"] == {"identity": name, "tenant": tenant, "has_tenants": True, "permissions": []}
+
+
+@pytest.mark.parametrize("tenant", ["acme", None])
+def test_a_cron_and_its_owner_share_their_memories(town: Town, tenant: str | None) -> None:
+    mia = town.person(f"mia-{uuid.uuid4()}", "editor", tenant=tenant)
+    said = {"assistant_id": "memory", "input": {"text": "by hand"}}
+    assert mia("POST", "/runs/wait", said).json()["remembered"] == []
+    assert "by hand" in memory_cron(mia, mia.name)["remembered"]
+
+
+def test_a_cron_without_tenants_says_so(town: Town) -> None:
+    town.enforce(issuer={"issuer": town.issuer.url, "audience": "agents", "grant": everything()})
+    name = f"mia-{uuid.uuid4()}"
+    mia = Somebody(town.server, name, town.issuer.token(name, scope="all"))
+    expected = {"identity": name, "has_tenants": False, "permissions": []}
+    assert memory_cron(mia, name)["user"] == expected
+
+
+@pytest.mark.usefixtures("town")  # outside a server, every call counts as one from a request
+@pytest.mark.parametrize("tenants", [{"tenant": "acme"}, {"tenant": None}, {}])
+def test_a_fire_carries_its_user_without_permissions(tenants: dict[str, Any]) -> None:
+    stored = {"langgraph_auth_user": SimpleNamespace(identity="alice"), "langgraph_auth_permissions": ["*@all"]}
+    value = {
+        "metadata": {"owner": "alice", "authorized_until": 20, **tenants},
+        "kwargs": {"config": {"configurable": stored}},
+    }
+    user = SimpleNamespace(identity="alice")
+    assert enforce(user, "threads:create_run", value, EnforcementSettings(), now=10).allowed
+    fields = {"identity": "alice", "display_name": "alice", "is_authenticated": True}
+    expected = {**fields, "has_tenants": bool(tenants), **tenants}
+    assert stored == {"langgraph_auth_user": expected, "langgraph_auth_permissions": []}
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("kwargs", [None, {}, {"config": None}, {"config": {"configurable": {}}}])
+def test_a_fire_without_a_place_for_its_user_fails(kwargs: Any) -> None:
+    value = {"metadata": {"owner": "alice", "authorized_until": 20}, "kwargs": kwargs}
+    with pytest.raises(MalformedError):
+        enforce(SimpleNamespace(identity="alice"), "threads:create_run", value, EnforcementSettings(), now=10)

@@ -116,6 +116,42 @@ def test_a_rule_beside_ours_does_not_run_when_ours_said_no(town: Town) -> None:
     assert called == []
 
 
+def test_a_rule_does_not_change_a_runs_user(town: Town) -> None:
+    root = {"langgraph_auth_user": {"identity": "root", "tenant": "globex"}, "langgraph_auth_permissions": ["*@all"]}
+
+    async def rule(ctx: Any, value: Any) -> None:
+        value["kwargs"]["config"]["configurable"].update(root)
+
+    town.enforce(also={"threads:create_run": rule})
+    alice = town.person("alice", "editor")
+    user = alice("POST", "/runs/wait", {"assistant_id": "memory", "input": {"text": "hello"}}).json()["user"]
+    assert (user["identity"], user["tenant"], "*@all" in user["permissions"]) == ("alice", "acme", False)
+
+
+def test_a_rule_does_not_write_a_crons_user(town: Town) -> None:
+    async def rule(ctx: Any, value: Any) -> None:
+        value["payload"]["config"]["configurable"]["langgraph_auth_user"] = {"identity": "root"}
+
+    town.enforce(also={"crons:create": rule})
+    alice = town.person("alice", "editor")
+    body = {"assistant_id": "agent", "schedule": "0 0 1 1 *", "config": {"configurable": {"colour": "blue"}}}
+    made = alice("POST", "/runs/crons", body).json()
+    stored = made["payload"]["config"]["configurable"]
+    assert (stored["colour"], stored.get("langgraph_auth_user")) == ("blue", None)
+
+
+def test_a_rule_does_not_move_a_cron_to_another_tenant(town: Town) -> None:
+    async def rule(ctx: Any, value: Any) -> None:
+        value["payload"]["metadata"] = {"tenant": "globex", "title": "plans"}
+
+    town.enforce(also={"crons:create": rule, "crons:update": rule})
+    alice = town.person("alice", "editor")
+    made = alice("POST", "/runs/crons", {"assistant_id": "agent", "schedule": "0 0 1 1 *"}).json()
+    assert made["payload"]["metadata"] == {"title": "plans"}
+    changed = alice("PATCH", f"/runs/crons/{made['cron_id']}", {"metadata": {"title": "ideas"}}).json()
+    assert set(changed["payload"]["metadata"]) == {"title", "authorized_until"}
+
+
 def test_a_rules_edits_stay_but_not_those_of_reserved_keys(town: Town) -> None:
     async def edit(ctx: Any, value: Any) -> None:
         value["metadata"].update(

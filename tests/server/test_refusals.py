@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 import pytest
@@ -81,6 +82,14 @@ def test_studio_is_refused_unless_the_operator_lets_it_in(town: Town) -> None:
         answers[studio] = town.server.ask("POST", "/threads", None, {}, x_auth_scheme="langsmith")
     assert {name: answer.status_code for name, answer in answers.items()} == {"deny": 403, "own": 200, "all": 200}
     assert answers["own"].json()["metadata"]["owner"] == "langgraph-studio-user"
+
+
+def test_studio_remembers_in_a_store_of_its_own(town: Town) -> None:
+    town.enforce(langgraph={"studio": "own"})
+    said = {"assistant_id": "memory", "input": {"text": "hello"}}
+    path = f"/threads/{uuid.uuid4()}/runs/wait"
+    answer = town.server.ask("POST", path, None, {**said, "if_not_exists": "create"}, x_auth_scheme="langsmith")
+    assert answer.json()["user"]["identity"] == "langgraph-studio-user"
 
 
 def test_studio_sees_others_threads_only_with_all(town: Town, alice: Somebody) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from oidc_auth.langgraph.judge import refused_by_settings
 from oidc_auth.observe import Decided
 from oidc_auth.permissions.decide import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
+from oidc_auth.permissions.settings import EnforcementSettings
 
 if TYPE_CHECKING:
     import httpx
@@ -114,6 +117,74 @@ def test_a_relative_webhook_is_refused_in_a_batch_and_in_a_cron_that_is_there(al
     assert alice("POST", "/runs/batch", [run(webhook="/threads", after_seconds=3600)]).status_code == 403
     cron = alice("POST", "/runs/crons", run(schedule="0 0 1 1 *")).json()["cron_id"]
     assert alice("PATCH", f"/runs/crons/{cron}", {"webhook": "/threads"}).status_code == 403
+
+
+def delay(path: str, seconds: Any) -> tuple[str, str, Any]:
+    """Return a request for a delayed run."""
+    body = run(after_seconds=seconds, schedule="0 0 1 1 *") if "crons" in path else run(after_seconds=seconds)
+    return ("POST", path, [body] if path == "/runs/batch" else body)
+
+
+DELAYED = [*dict(WAYS), *AT_ONCE, "/runs/batch"]
+CENTURY = 3_000_000_000
+DELAYS = [CENTURY, 3600.5, 1e300, -1, -CENTURY, "3600", True, [3600], {"seconds": 3600}]
+
+
+@pytest.mark.parametrize("path", DELAYED)
+def test_a_long_delay_is_refused_on_every_way(alice: Somebody, path: str) -> None:
+    refused = alice(*delay(path.format(thread=alice.thread()), CENTURY))
+    assert refused.status_code == 403
+    assert "3600" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize("crons", ["allow", "deny"])
+@pytest.mark.parametrize(("most", "seconds", "status"), [(5, 5, 200), (5, 6, 403), (0, 0, 200), (0, 1, 403)])
+def test_the_longest_delay_is_a_setting(
+    town: Town, alice: Somebody, crons: str, most: float, seconds: float, status: int
+) -> None:
+    town.enforce(langgraph={"max_delay": most, "crons": crons})
+    town.happened.clear()
+    assert alice(*delay("/runs", seconds)).status_code == status
+    codes = [event.code for event in town.happened if isinstance(event, Decided)]
+    assert ("delay_not_allowed" in codes) is (status == 403)
+
+
+@pytest.mark.parametrize("seconds", DELAYS)
+@pytest.mark.parametrize("path", DELAYED)
+def test_an_odd_delay_starts_no_run(alice: Somebody, path: str, seconds: Any) -> None:
+    """The server's own schema refuses some with 422; ours refuses what it lets pass."""
+    thread = alice.thread()
+    assert alice(*delay(path.format(thread=thread), seconds)).status_code in (403, 422)
+    assert alice("GET", f"{thread}/runs").json() == []
+
+
+def test_a_cron_that_is_there_gets_no_delay(alice: Somebody) -> None:
+    cron = alice("POST", "/runs/crons", run(schedule="0 0 1 1 *")).json()["cron_id"]
+    assert alice("PATCH", f"/runs/crons/{cron}", {"after_seconds": CENTURY}).status_code == 403
+
+
+def test_a_command_starts_its_run_at_once(alice: Somebody) -> None:
+    """The server takes no delay from it; should a release take one, it is an event like any other."""
+    path = alice.thread()
+    start = {"id": 1, "method": "run.start", "params": run(after_seconds=CENTURY)}
+    assert alice("POST", f"{path}/commands", start).json()["type"] == "success"
+    (made,) = alice("GET", f"{path}/runs").json()
+    assert datetime.fromisoformat(made["created_at"]) < datetime.now(UTC) + timedelta(seconds=60)
+
+
+@pytest.mark.usefixtures("town")
+@pytest.mark.parametrize("seconds", [*DELAYS, float("nan"), float("inf"), 10**400])
+def test_a_delay_of_the_servers_value_fails_closed(seconds: Any) -> None:
+    for value in ({"after_seconds": seconds}, {"payload": {"after_seconds": seconds}}):
+        refusal = refused_by_settings("threads:create_run", value, EnforcementSettings())
+        assert refusal is not None
+        assert (refusal.code, refusal.expected) == ("delay_not_allowed", "a number of seconds from 0 to 3600")
+        assert refusal.found
+
+
+@pytest.mark.parametrize("seconds", [None, 0, 0.5, 3600])
+def test_a_delay_within_the_limit_passes(seconds: Any) -> None:
+    assert refused_by_settings("threads:create_run", {"after_seconds": seconds}, EnforcementSettings()) is None
 
 
 def analyst(town: Town, graphs: list[str]) -> Somebody:

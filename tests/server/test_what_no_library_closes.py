@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import threading
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from world.exchange import first_event
+from world.scene import bearer
 
 if TYPE_CHECKING:
     from world.town import Somebody, Town
@@ -31,3 +38,39 @@ def test_the_development_servers_own_routes_show_any_thread(town: Town, alice: S
     thread = alice.thread(title="secret").rpartition("/")[2]
     answer = town.server.ask("GET", f"/internal/debug/thread/{thread}")
     assert (answer.status_code, "secret" in answer.text) == (200, True)
+
+
+def test_a_reused_thread_id_replays_the_deleted_threads_stream(alice: Somebody, bob: Somebody) -> None:
+    path = alice.thread()
+    run = {"assistant_id": "agent", "input": {"text": "secret"}, "stream_resumable": True}
+    alice("POST", f"{path}/runs/stream", run)
+    assert alice("DELETE", path).status_code == 204
+    headers = {**bearer(bob), "last-event-id": "0-0"}
+    assert b"secret" not in first_event(bob.server, "GET", f"{path}/stream", None, headers).content
+    assert bob("POST", "/threads", {"thread_id": path.rpartition("/")[2]}).status_code == 200
+    replayed = first_event(bob.server, "GET", f"{path}/stream", None, headers, until=b"alice said secret")
+    assert b"alice said secret" in replayed.content
+
+
+def test_two_first_runs_at_once_share_a_thread(town: Town) -> None:
+    """A rule that awaits makes the moment long: the server decides before it that there is no thread."""
+    both = threading.Barrier(2)
+
+    async def rule(ctx: Any, value: Any) -> None:
+        await asyncio.to_thread(both.wait, 10)
+
+    people = [town.person(name, "author") for name in ("alice", "bob")]
+    path = f"/threads/{uuid.uuid4()}/runs"
+    bodies = [
+        {"assistant_id": one("POST", "/assistants", {"graph_id": "agent"}).json()["assistant_id"], **FIRST}
+        for one in people
+    ]
+    town.enforce(also={"assistants:read": rule})
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda one, body: one("POST", path, body), people, bodies))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    town.enforce()
+    assert 2 in [len(one("GET", path).json()) for one in people]  # one of them sees the run of the other
+
+
+FIRST = {"input": {"text": "hello"}, "if_not_exists": "create", "after_seconds": 3600}

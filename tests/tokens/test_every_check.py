@@ -535,6 +535,28 @@ for audiences in (["agents"], ["other", "agents"]):
 admitted("the second configured audience", with_claims(aud="agents"), audience=["others", "agents"])
 admitted("no aud, where the check is skipped by name", without_claim("aud"), audience=None, insecure_skip_audience=True)
 
+SEVERAL = ["agents", "other"]
+for azp in ("other", "Agents", "agents ", "agent*", "", None, 1, True, ["agents"], [], {"agents": 1}):
+    for aud in ("agents", ["agents"], SEVERAL):
+        refused(Code.AZP_NOT_ALLOWED, f"aud {aud}, azp {azp!r}", as_id_token(aud=aud, azp=azp), **ID_TOKENS)
+for aud in (SEVERAL, ["agents", "agents"], ["agents", "agents-2"]):
+    both = {**ID_TOKENS, "audience": ["agents", "agents-2"]}
+    refused(Code.AZP_NOT_ALLOWED, f"aud {aud}, no azp", as_id_token(aud=aud), **both)
+refused(Code.AZP_NOT_ALLOWED, "client_id for azp", as_id_token(aud=SEVERAL, client_id="agents"), **ID_TOKENS)
+APP: dict[str, Any] = {**ID_TOKENS, "authorized_parties": ["app"]}
+refused(Code.AZP_NOT_ALLOWED, "azp of an unlisted app", as_id_token(aud=SEVERAL, azp="other"), **APP)
+refused(Code.PARTY_REFUSED, "azp of the audience, app listed", as_id_token(azp="agents"), **APP)
+for aud in ("agents", SEVERAL):
+    admitted(f"aud {aud}, azp of a listed app", as_id_token(aud=aud, azp="app"), **APP)
+    admitted(f"aud {aud}, azp of the audience", as_id_token(aud=aud, azp="agents"), **ID_TOKENS)
+    admitted(f"aud {aud}, azp of another client, an access token", with_claims(aud=aud, azp="other"))
+admitted("aud of one member, no azp", as_id_token(aud=["agents"]), **ID_TOKENS)
+admitted(
+    "another azp, where the audience check is skipped by name",
+    as_id_token(aud=SEVERAL, azp="other"),
+    **{**ID_TOKENS, "audience": None, "insecure_skip_audience": True},
+)
+
 BINDING: dict[str, Any] = {
     "client_claim": {"claim": "client_id", "values": ["web", "ci-*"]},
     "require": {"org": "acme"},

@@ -64,11 +64,13 @@ class Exchange:
         server.run(lambda: asyncio.create_task(app(scope, self.receive, self.send), context=contextvars.Context()))
 
 
-def first_event(server: Server, method: str, path: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
-    """Send a request, and hang up once an event came, or the answer ended."""
+def first_event(
+    server: Server, method: str, path: str, body: Any, headers: Mapping[str, str], until: bytes = b"event:"
+) -> httpx.Response:
+    """Send a request, and hang up once an event came that holds ``until``, or the answer ended."""
     content = b"" if body is None else json.dumps(body).encode()
     request = {"type": "http.request", "body": content, "more_body": False}
-    exchange = Exchange([request], {"type": "http.disconnect"}, b"event:")
+    exchange = Exchange([request], {"type": "http.disconnect"}, until)
     sent = {"host": "testserver", "content-type": "application/json", **headers}
     exchange.with_server(server, "http", method, path, sent)
     return httpx.Response(exchange.status, content=exchange.body)

@@ -26,6 +26,7 @@ GRAPHS = {
     "other": GRAPH,
     "loop": HERE / "loopback_graph.py",
     "chat": HERE / "chat_graph.py",
+    "memory": HERE / "memory_graph.py",
 }
 
 ENVIRONMENT = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from oidc_auth import OIDCAuth
@@ -9,6 +10,8 @@ from oidc_auth.langgraph import protect
 from world.people import document, token
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from oidc_auth.observe import Event
     from oidc_auth.testing import LocalIssuer
     from world.server import Server
@@ -53,9 +56,13 @@ class Town:
         self.happened: list[Event] = []
         self.enforce()
 
-    def enforce(self, also: Any = None, replace: Any = None, **tables: Any) -> None:
-        """Install a fresh ``protect``, with the operator's own tables and rules."""
-        oidc = OIDCAuth.from_dict(document(self.issuer, **tables), fetcher=self.issuer, observer=self.happened.append)
+    def enforce(
+        self, also: Any = None, replace: Any = None, clock: Callable[[], float] = time.time, **tables: Any
+    ) -> None:
+        """Install a fresh ``protect``, with the operator's own tables, rules and clock."""
+        oidc = OIDCAuth.from_dict(
+            document(self.issuer, **tables), fetcher=self.issuer, observer=self.happened.append, clock=clock
+        )
         self.server.install(protect(oidc, also=also, replace=replace))
 
     def person(self, name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> Somebody:

@@ -27,6 +27,7 @@ from . import (
     no_redirects,
     studio_disabled,
     studio_refused,
+    token_not_copied,
     token_works,
 )
 
@@ -46,6 +47,7 @@ CHECKS = tuple(
         langsmith_keys,
         mount_prefix,
         custom_routes,
+        token_not_copied,
         configuration_found,
         configuration_shipped,
         library_shipped,

@@ -16,9 +16,10 @@ from ...config.issuers import exact_issuers
 from ...config.load import Loaded
 from ...config.raw import table_in
 from ...errors import ConfigError, UpstreamError
+from ...keys.budget import Bucket
 from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, permitted_url
-from ...keys.source import Bucket, KeyLimits, RemoteKeys
+from ...keys.source import KeyLimits, RemoteKeys
 from ...observe import silent
 from ..inputs import load
 from ..langgraph_json import LANGGRAPH_JSON

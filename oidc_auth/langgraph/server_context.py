@@ -1,0 +1,117 @@
+"""Reset the context variables in which langgraph-api keeps the user of a request.
+
+The server stores the user in ``AuthContext`` and does not remove it when the request ends. A later request on the same
+connection can run in a copy of that context. ``ApiRoute.handle`` prefers ``AuthContext`` to the user that was just
+authenticated, so this request would act as the earlier user. See "Users who share a connection" in docs/enforcement.md.
+
+The hook resets the variables. The server does not call the hook for requests of LangGraph Studio, so the method that
+decides between the two is wrapped as well.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from functools import wraps
+from importlib import import_module
+from operator import attrgetter
+from types import FunctionType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+from ..errors import Code, ServerNotSupportedError
+from .server_version import installed_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+LOADED = ("langgraph_api.config", "langgraph_api.server")
+"""Modules that show that this process is a server: the first is loaded at start, the second at each request."""
+
+USER_VARIABLE = ("langgraph_api.utils", "AuthContext")
+LOG_VARIABLE = ("langgraph_api.logging", "worker_config")
+BACKEND_MODULE, BACKEND_CLASS, BACKEND_METHOD = "langgraph_api.auth.custom", "CustomAuthBackend", "authenticate"
+RESETS = "oidc_auth_resets"
+"""Marks the wrapped method, so that a second hook does not wrap it again."""
+
+REQUEST_ID = "request_id"
+REQUEST_ID_HEADER = b"x-request-id"
+
+
+T = TypeVar("T")
+
+
+class Connection(Protocol):
+    """A request as starlette's authentication sees it."""
+
+    @property
+    def scope(self) -> Mapping[str, Any]:
+        """Return the ASGI scope."""
+        ...
+
+
+class ServerContext(NamedTuple):
+    """The context variables of langgraph-api that outlive a request.
+
+    Attributes:
+        user: the authenticated user, for the resource handlers.
+        log: what the server adds to its log lines: path, method and request id.
+    """
+
+    user: ContextVar[object]
+    log: ContextVar[Mapping[str, object] | None]
+
+
+def prepare_server() -> ServerContext | None:
+    """Return the variables of the server in this process, or None if no langgraph-api is loaded.
+
+    Raises:
+        ServerNotSupportedError: the server does not have them, so it could mix the users of one connection.
+    """
+    if not any(name in sys.modules for name in LOADED):
+        return None
+    context = ServerContext(_find(*USER_VARIABLE, ContextVar), _find(*LOG_VARIABLE, ContextVar))
+    _wrap_backend(context)
+    return context
+
+
+def reset_server_context(context: ServerContext, scope: Mapping[str, Any]) -> None:
+    """Forget the earlier request of this connection; ``scope`` is the ASGI scope of the current one."""
+    context.user.set(None)
+    context.log.set(_own_entries(context.log.get(), scope.get("headers", ())))
+
+
+def _own_entries(
+    logged: Mapping[str, object] | None, headers: Iterable[tuple[bytes, bytes]]
+) -> dict[str, object] | None:
+    # The server's RequestIdMiddleware runs before authentication: its id belongs to this request, if a header has it.
+    request_id = (logged or {}).get(REQUEST_ID)
+    sent = {value for name, value in headers if name == REQUEST_ID_HEADER}
+    return {REQUEST_ID: request_id} if isinstance(request_id, str) and request_id.encode() in sent else None
+
+
+def _wrap_backend(context: ServerContext) -> None:
+    original = _find(BACKEND_MODULE, f"{BACKEND_CLASS}.{BACKEND_METHOD}", FunctionType)
+    if hasattr(original, RESETS):
+        return
+
+    @wraps(original)
+    async def authenticate(backend: object, connection: Connection) -> object:
+        reset_server_context(context, connection.scope)
+        return await original(backend, connection)
+
+    setattr(authenticate, RESETS, True)
+    setattr(_find(BACKEND_MODULE, BACKEND_CLASS, type), BACKEND_METHOD, authenticate)
+
+
+def _find(module: str, path: str, kind: type[T]) -> T:
+    try:
+        found: object = attrgetter(path)(import_module(module))
+    except (ImportError, AttributeError):
+        found = None
+    if isinstance(found, kind):
+        return found
+    raise ServerNotSupportedError(
+        Code.SERVER_NOT_COMPATIBLE,
+        expected=f"{module}.{path} ({kind.__name__})",
+        found=f"none in langgraph-api {installed_server() or '(unknown version)'}",
+    )

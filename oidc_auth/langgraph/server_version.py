@@ -1,0 +1,57 @@
+"""Refuse to start on a langgraph-api that is older than every version this library was tested on.
+
+The server enforces what the handlers decide. langgraph-api 0.7.32 and older ignore the store namespace that our handler
+writes, so that users read and overwrite each other's items. No handler can see that.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from packaging.version import InvalidVersion, Version
+
+from ..errors import Code, ServerNotSupportedError
+
+SERVER = "langgraph-api"
+
+OLDEST_SERVER = "0.10.3"
+"""The oldest langgraph-api on which the demo passes; docs/enforcement.md lists the tested versions."""
+
+
+def check_installed_server() -> None:
+    """Check the langgraph-api of this environment, if there is one.
+
+    Raises:
+        ServerNotSupportedError: it is older than ``OLDEST_SERVER``, or its version cannot be read.
+    """
+    if (found := installed_server()) is not None:
+        check_server_version(found)
+
+
+def check_server_version(found: str) -> None:
+    """Raise ServerNotSupportedError if a server of this version is not supported."""
+    if is_older(found, OLDEST_SERVER):
+        raise ServerNotSupportedError(
+            Code.SERVER_VERSION_NOT_SUPPORTED,
+            expected=f"{SERVER} {OLDEST_SERVER} or newer",
+            found=f"{SERVER} {found}",
+            cure=f"pip install '{SERVER}>={OLDEST_SERVER}'",
+        )
+
+
+def installed_server() -> str | None:
+    """Return the version of the installed langgraph-api, or None if there is none."""
+    try:
+        # Damaged metadata has no version: "None" is then refused, and not taken for "no server".
+        return str(version(SERVER))
+    except PackageNotFoundError:
+        return None
+
+
+def is_older(found: str, than: str) -> bool:
+    """Tell whether a version is older than another; one that PEP 440 does not allow counts as older."""
+    try:
+        return Version(found) < Version(than)
+    except InvalidVersion:
+        # Fail closed: what cannot be compared was not tested.
+        return True

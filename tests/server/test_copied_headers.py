@@ -1,0 +1,70 @@
+"""Which request headers the real server copies into run records, and that ``doctor`` decides the same."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from world.people import document
+
+from oidc_auth import OIDCAuth
+from oidc_auth.cli.doctor.token_not_copied import copies
+from oidc_auth.langgraph import protect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from world.town import Somebody, Town
+
+HEADER = "x-goog-iap-jwt-assertion"
+PATTERNS: list[Any] = [[], ["*"], ["x-*"], ["X-*"], [HEADER], ["x-goog"], ["*-jwt-*"], ["x.goog*"], ["a", "*n"]]
+PATTERNS += ["x-*", "cookie", None]
+NAMES = [HEADER, "cookie", "proxy-authorization", "user-agent", "x-other"]
+
+
+@pytest.fixture
+def configure(town: Town, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Return a function that gives the server its rules for headers."""
+    from langgraph_api import config
+    from langgraph_api.utils import headers
+
+    caches = (headers.get_header_patterns, headers.should_include_header, headers.should_include_header_in_logs)
+
+    def configure(**rules: Any) -> None:
+        monkeypatch.setattr(config, "HTTP_CONFIG", {**(config.HTTP_CONFIG or {}), **rules})
+        for cache in caches:
+            cache.cache_clear()
+
+    yield configure
+    configure(configurable_headers=None, logging_headers=None)
+
+
+@pytest.mark.parametrize(("patterns", "stored"), [({"include": ["x-*"]}, True), ({"exclude": ["x-other"]}, False)])
+def test_a_matching_pattern_stores_the_token(
+    town: Town, alice: Somebody, configure: Callable[..., None], patterns: dict[str, Any], *, stored: bool
+) -> None:
+    configuration = document(town.issuer)
+    configuration["issuer"]["header"] = HEADER
+    town.server.install(protect(OIDCAuth.from_dict(configuration, fetcher=town.issuer)))
+    configure(configurable_headers=patterns)
+    ask = town.server.client.request
+    sent = {HEADER: alice.token}
+    path = f"/threads/{ask('POST', '/threads', json={}, headers=sent).json()['thread_id']}"
+    run = {"assistant_id": "agent", "input": {"text": "x"}, "after_seconds": 3600}
+    assert ask("POST", f"{path}/runs", json=run, headers=sent).status_code == 200
+    assert (alice.token in ask("GET", f"{path}/runs", headers=sent).text) is stored
+    assert copies(patterns, HEADER) is stored
+
+
+@pytest.mark.parametrize(("included", "excluded"), list(product(PATTERNS, PATTERNS)))
+def test_patterns_match_as_the_server_matches(
+    configure: Callable[..., None], included: object, excluded: object
+) -> None:
+    from langgraph_api.utils.headers import should_include_header, should_include_header_in_logs
+
+    for rules in ({"includes": included, "excludes": excluded}, {"include": included, "exclude": excluded}):
+        configure(configurable_headers=rules, logging_headers=rules)
+        ours = {name: copies(rules, name) for name in NAMES}
+        assert {name: should_include_header(name) for name in NAMES} == ours
+        assert {name: should_include_header_in_logs(name) for name in NAMES} == ours

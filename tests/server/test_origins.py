@@ -1,0 +1,98 @@
+"""A proxy adds the user's token to each request: which pages the real server then answers."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.testclient import WebSocketDenialResponse
+from world.people import document
+
+from oidc_auth import OIDCAuth
+from oidc_auth.langgraph import protect
+
+if TYPE_CHECKING:
+    from world.town import Somebody, Town
+
+HEADER = "x-goog-iap-jwt-assertion"
+APP = "https://app.acme.com"
+EVIL = "https://evil.test"
+RUN = {"assistant_id": "agent", "input": {"text": "x"}, "after_seconds": 3600}
+FORM = {"content-type": "text/plain"}
+"""What a form may send to another site without a CORS preflight."""
+
+
+@pytest.fixture
+def proxied(town: Town, alice: Somebody) -> dict[str, str]:
+    """Let the server accept the proxy's header, and return it with Alice's token."""
+    configuration = document(town.issuer)
+    configuration["issuer"] |= {"header": HEADER, "allowed_origins": [APP]}
+    town.server.install(protect(OIDCAuth.from_dict(configuration, fetcher=town.issuer)))
+    return {HEADER: alice.token}
+
+
+def send(town: Town, method: str, path: str, headers: dict[str, str], body: Any = None) -> Any:
+    content = None if body is None else json.dumps(body)
+    return town.server.client.request(method, path, content=content, headers=headers)
+
+
+def new_thread(town: Town, proxied: dict[str, str]) -> str:
+    return f"/threads/{send(town, 'POST', '/threads', proxied, {}).json()['thread_id']}"
+
+
+def page(origin: str | None, site: str | None) -> dict[str, str]:
+    """Return the fields that a browser adds for a page."""
+    fields = {"origin": origin, "sec-fetch-site": site}
+    return {name: text for name, text in fields.items() if text is not None}
+
+
+@pytest.mark.parametrize(
+    ("origin", "site"), [(EVIL, "cross-site"), (EVIL, None), ("null", "cross-site"), (None, "same-site")]
+)
+def test_a_foreign_form_starts_no_run(
+    town: Town, proxied: dict[str, str], origin: str | None, site: str | None
+) -> None:
+    path = new_thread(town, proxied)
+    answer = send(town, "POST", f"{path}/runs", {**proxied, **FORM, **page(origin, site)}, RUN)
+    assert (answer.status_code, answer.json()["detail"].partition(":")[0]) == (403, "origin_not_allowed")
+    assert send(town, "GET", f"{path}/runs", proxied).json() == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "site"), [(APP, "cross-site"), (APP, None), ("https://own.test", "same-origin"), (None, None)]
+)
+def test_own_and_listed_pages_start_runs(
+    town: Town, proxied: dict[str, str], origin: str | None, site: str | None
+) -> None:
+    path = new_thread(town, proxied)
+    answer = send(town, "POST", f"{path}/runs", {**proxied, **FORM, **page(origin, site)}, RUN)
+    assert answer.status_code == 200
+    assert len(send(town, "GET", f"{path}/runs", proxied).json()) == 1
+
+
+def test_a_foreign_page_reads_nothing(town: Town, proxied: dict[str, str]) -> None:
+    path = new_thread(town, proxied)
+    assert send(town, "GET", path, {**proxied, **page(None, "cross-site")}).status_code == 403
+    assert send(town, "GET", path, {**proxied, **page(None, "none")}).status_code == 200
+
+
+@pytest.mark.parametrize("origin", [EVIL, "null", f"{APP}.evil.test"])
+def test_a_foreign_page_opens_no_websocket(town: Town, proxied: dict[str, str], origin: str) -> None:
+    path = f"{new_thread(town, proxied)}/stream/events"
+    connect = town.server.client.websocket_connect(path, headers={**proxied, "origin": origin})
+    with pytest.raises(WebSocketDenialResponse) as refused, connect:
+        pass
+    assert refused.value.status_code == 403
+
+
+def test_a_listed_page_opens_a_websocket(town: Town, proxied: dict[str, str]) -> None:
+    path = f"{new_thread(town, proxied)}/stream/events"
+    with town.server.client.websocket_connect(path, headers={**proxied, "origin": APP}) as socket:
+        socket.send_json({"id": 1, "method": "subscription.subscribe", "params": {"channels": ["values"]}})
+        assert socket.receive_json()["id"] == 1
+
+
+def test_a_preflight_request_needs_no_token(town: Town, proxied: dict[str, str]) -> None:
+    asked = {"origin": EVIL, "access-control-request-method": "POST"}
+    assert send(town, "OPTIONS", f"{new_thread(town, proxied)}/runs", asked).status_code == 200

@@ -1,0 +1,172 @@
+"""A WebSocket ends with its token; a run that it started does not."""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import time
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from langgraph_sdk.auth.types import StudioUser
+
+from oidc_auth.langgraph.sockets import is_from_websocket, refuse_expired
+from oidc_auth.observe import Decided
+from oidc_auth.testing import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from starlette.testclient import WebSocketTestSession
+    from world.town import Somebody, Town
+
+# The server's own: it runs what a socket starts with a beta of LangGraph.
+pytestmark = pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
+
+LIFETIME, LEEWAY = 300, 30
+
+
+@pytest.fixture
+def clock(town: Town) -> Clock:
+    clock = Clock(time.time())
+    town.enforce(clock=clock)
+    return clock
+
+
+@pytest.fixture
+def path(alice: Somebody) -> str:
+    return alice.thread()
+
+
+@pytest.fixture
+def socket(town: Town, clock: Clock, alice: Somebody, path: str) -> Iterator[WebSocketTestSession]:
+    headers = {"authorization": f"Bearer {alice.token}"}
+    with town.server.client.websocket_connect(f"{path}/stream/events", headers=headers) as opened:
+        yield opened
+
+
+def command(socket: WebSocketTestSession, method: str, **params: Any) -> Any:
+    """Send a command; return its answer, and pass over the events in between."""
+    socket.send_json({"id": 7, "method": method, "params": params})
+    for _ in range(100):
+        answer = socket.receive_json()
+        if answer.get("id") == 7:
+            return answer
+    raise AssertionError("the command was not answered")
+
+
+def start(socket: WebSocketTestSession, **more: Any) -> Any:
+    return command(socket, "run.start", **{"assistant_id": "agent", "input": {"text": "hello"}, **more})
+
+
+def decided(town: Town) -> list[Decided]:
+    return [event for event in town.happened if isinstance(event, Decided)]
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(LIFETIME + LEEWAY - 2, "success"), (LIFETIME + LEEWAY, "error")])
+def test_a_socket_starts_no_run_with_an_expired_token(
+    socket: WebSocketTestSession, clock: Clock, alice: Somebody, seconds: float, kind: str
+) -> None:
+    assert start(socket)["type"] == "success"
+    clock.move(seconds)
+    answer = start(socket)
+    assert answer["type"] == kind
+    assert kind == "success" or answer["message"].startswith("401: expired")
+
+
+def test_every_event_of_an_expired_socket_is_refused(
+    town: Town, socket: WebSocketTestSession, clock: Clock, alice: Somebody
+) -> None:
+    assert start(socket)["type"] == "success"
+    clock.move(LIFETIME + LEEWAY)
+    town.happened.clear()
+    params = {"interrupt_id": "x", "namespace": [], "response": "yes", "assistant_id": "agent", "input": {}}
+    for method in ("run.start", "input.respond", "agent.getTree"):
+        command(socket, method, **params)
+    assert {event.event for event in decided(town)} == {"threads:read", "threads:create_run"}
+    assert {event.code for event in decided(town)} == {"expired"}
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """Wait for a run, which a worker of the server's own does; bounded."""
+    for _ in range(150):
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen")
+
+
+def created_runs(town: Town) -> int:
+    return sum(event.event == "threads:create_run" for event in decided(town))
+
+
+def test_a_run_from_a_socket_goes_on_after_expiry(
+    town: Town, socket: WebSocketTestSession, clock: Clock, path: str
+) -> None:
+    slow = {"path": "/runs/wait", "json": {"assistant_id": "agent", "input": {"text": "slow", "wait": 1}}}
+    requests = [slow, {"path": "/threads/search", "json": {}}, {"path": f"{path}/history", "json": {}}]
+    town.happened.clear()
+    assert start(socket, assistant_id="loop", input={"requests": requests})["type"] == "success"
+    until(lambda: created_runs(town) == 2)  # the graph made its first call
+    clock.move(LIFETIME + LEEWAY)
+    later = town.person("alice", "editor", exp=clock() + LIFETIME, iat=clock())
+    values = until(lambda: later("GET", path).json()["values"])
+    assert values["answers"] == ["allowed"] * 3
+
+
+def test_a_temporary_thread_is_deleted_after_expiry(town: Town, clock: Clock) -> None:
+    tim = town.person("tim", "editor")
+    assert tim("POST", "/runs", {"assistant_id": "agent", "input": {"text": "slow", "wait": 1}}).status_code == 200
+    clock.move(LIFETIME + LEEWAY)
+    later = town.person("tim", "editor", exp=clock() + LIFETIME, iat=clock())
+    assert later.search("threads")
+    until(lambda: not later.search("threads"))
+
+
+def leeway_of(issuer: object) -> float:
+    return LEEWAY if issuer == "https://issuer.test" else 0
+
+
+def in_socket(user: object, now: float) -> str | None:
+    """Return the code of the refusal of an event that comes from a socket."""
+    from langgraph_api.logging import worker_config
+
+    context = contextvars.Context()
+    context.run(worker_config.set, {"method": "WEBSOCKET"})
+    refusal = context.run(refuse_expired, user, "threads:read", now, leeway_of)
+    return None if refusal is None else refusal.code
+
+
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(
+    ("fields", "now", "code"),
+    [
+        ({"expires_at": 100, "issuer": "https://issuer.test"}, 129, None),
+        ({"expires_at": 100, "issuer": "https://issuer.test"}, 130, "expired"),
+        ({"expires_at": 100, "issuer": "https://another.test"}, 100, "expired"),
+        ({"expires_at": 100}, 99, None),
+        ({"expires_at": None}, 0, "expired"),
+        ({"expires_at": "100"}, 0, "expired"),
+        ({}, 0, "expired"),
+    ],
+)
+def test_a_socket_needs_a_user_that_has_not_expired(fields: dict[str, Any], now: float, code: str | None) -> None:
+    assert in_socket(SimpleNamespace(identity="alice", **fields), now) == code
+
+
+@pytest.mark.usefixtures("server")
+def test_studio_has_no_token_that_could_expire() -> None:
+    assert in_socket(StudioUser("langgraph-studio-user"), 1e12) is None
+
+
+@pytest.mark.usefixtures("server")
+def test_only_the_servers_note_tells_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names are the server's own: without them every event counts as one from a socket."""
+    from langgraph_api import logging
+
+    assert contextvars.Context().run(is_from_websocket) is False
+    monkeypatch.delattr(logging, "worker_config")
+    assert is_from_websocket() is True
+    monkeypatch.setitem(sys.modules, "langgraph_api.logging", None)
+    assert is_from_websocket() is False
