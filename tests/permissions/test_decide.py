@@ -7,9 +7,9 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from oidc_auth import Caller, Code, Decision, DeniedError
+from oidc_auth import Caller, Code, DeniedError
 from oidc_auth.permissions.caller import Tenancy
-from oidc_auth.permissions.decide import Ask, NoRestriction, Restriction, decide, deny
+from oidc_auth.permissions.decide import Ask, Decision, NoRestriction, Restriction, decide, deny
 from oidc_auth.permissions.mapping import Right, united
 from oidc_auth.permissions.names import EVENTS, split_reach
 
