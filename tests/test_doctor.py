@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from click.testing import CliRunner, Result
 
+import oidc_auth
 from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import quickstart_folder, running_dev_server
 from oidc_auth.cli.doctor import CHECKS
@@ -549,6 +554,59 @@ def test_an_installed_package_with_a_known_hole_is_an_error(
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     entry = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))["known-holes"]
     assert (entry["status"], f"{version}:" in text(entry)) == (status, status == "error")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Path:
+    """Return a folder for ``PYTHONPATH`` with a copy of this library."""
+    site = tmp_path / "site"
+    shutil.copytree(Path(oidc_auth.__file__).parent, site / "oidc_auth", ignore=shutil.ignore_patterns("__pycache__"))
+    return site
+
+
+def install_drf_oidc_auth(site: Path, *, before_ours: bool, declares: str) -> None:
+    """Write what pip writes for drf-oidc-auth: its metadata, and its empty ``__init__.py`` if it came last."""
+    info = site / "DRF_oidc.auth-4.0.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.4\nName: DRF_oidc.auth\nVersion: 4.0.0\n", "utf-8")
+    (info / declares).write_text({"top_level.txt": "oidc_auth\n", "RECORD": "oidc_auth/util.py,,\n"}[declares], "utf-8")
+    if not before_ours:
+        (site / "oidc_auth" / "__init__.py").write_text("", "utf-8")
+
+
+def examined_in(site: Path, file: Path) -> dict[str, Any]:
+    """Run doctor in a process of its own, with a folder of distributions before the others."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "oidc_auth.cli", "doctor", str(file), "--json"],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        cwd=file.parent,
+    )
+    assert done.stdout, done.stderr
+    checks = {check["id"]: check for check in json.loads(done.stdout)["checks"]}
+    found: dict[str, Any] = checks["import-name-unique"]
+    return {**found, "exit": done.returncode}
+
+
+@pytest.mark.parametrize("before_ours", [True, False], ids=["installed first", "installed last"])
+@pytest.mark.parametrize("declares", ["top_level.txt", "RECORD"])
+def test_a_second_owner_of_our_import_name_is_an_error(
+    environment: Path, tmp_path: Path, *, before_ours: bool, declares: str
+) -> None:
+    install_drf_oidc_auth(environment, before_ours=before_ours, declares=declares)
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    entry = examined_in(environment, file)
+    assert (entry["status"], entry["exit"]) == ("error", 1)
+    assert "pip uninstall drf-oidc-auth" in text(entry)
+
+
+def test_this_library_alone_owns_its_import_name(environment: Path, tmp_path: Path) -> None:
+    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    entry = examined_in(environment, file)
+    assert (entry["status"], entry["exit"]) == ("ok", 0)
 
 
 # --- a running server ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -133,7 +134,7 @@ def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path
     names = zipfile.ZipFile(wheel).namelist()
     for expected in (
         "oidc_auth/py.typed",
-        "oidc_auth/cli/quickstart/oidc-auth.toml",
+        "oidc_auth/quickstart/oidc-auth.toml",
         "oidc_auth/cli/providers.toml",
         "oidc_auth/config/oidc-auth.schema.json",
         "oidc_auth/langgraph/entry.py",
@@ -142,6 +143,44 @@ def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path
     assert not any(name.startswith(("tests/", "examples/", "docs/")) for name in names)
     points = next(name for name in names if name.endswith("entry_points.txt"))
     assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
+
+
+def test_example_in_the_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    example = tmp_path / "oidc_auth" / "quickstart" / "oidc-auth.toml"
+    directive = example.read_text("utf-8").splitlines()[0].removeprefix("#:schema ")
+    assert (example.parent / directive).resolve() == tmp_path / "oidc_auth" / "config" / "oidc-auth.schema.json"
+
+
+def test_wheel_has_the_version_of_the_package(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    metadata = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    assert f"\nVersion: {oidc_auth.__version__}\n" in archive.read(metadata).decode()
+
+
+@pytest.fixture(scope="session")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sdist")
+    builder = f"SdistBuilder({str(ROOT)!r}).build(directory={str(folder)!r})"
+    build = f"from hatchling.builders.sdist import SdistBuilder; print(*{builder})"
+    return Path(run(build).strip().splitlines()[-1])
+
+
+def test_sdist_holds_what_the_tests_need(sdist: Path, tmp_path: Path) -> None:
+    shutil.unpack_archive(sdist, tmp_path, filter="data")
+    (unpacked,) = tmp_path.iterdir()
+    for expected in (
+        "conftest.py",
+        "pyproject.toml",
+        "README.md",
+        ".ci/run",
+        "tests/world/routes/row.py",
+        "docs/generate.py",
+        "examples/quickstart/oidc-auth.toml",
+        "benchmarks/server.py",
+        "fuzz/fuzz_tokens.py",
+    ):
+        assert (unpacked / expected).is_file(), expected
 
 
 def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,7 +192,7 @@ def test_zero_code_from_an_installed_wheel(wheel: Path, tmp_path: Path, monkeypa
     issuer = LocalIssuer()
     (tmp_path / "run").mkdir()
     with issuer.served() as url:
-        example = site / "oidc_auth" / "cli" / "quickstart"
+        example = site / "oidc_auth" / "quickstart"
         import httpx
 
         with running_dev_server(example, tmp_path / "run", {"OIDC_ISSUER": url}) as server:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from .. import __version__
 from .adopt import adopt
 from .check import check
 from .demo import demo
@@ -15,7 +14,7 @@ from .schema import schema
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="oidc-auth")
+@click.version_option(package_name="langgraph-oidc-auth", prog_name="oidc-auth")
 def app() -> None:
     """OpenID Connect authentication and authorization for LangGraph servers."""
 

@@ -52,8 +52,8 @@ class DevServer:
 
 
 def quickstart_folder() -> Path:
-    """Return the example that the demo runs: in an installed wheel beside this file, else in the repository."""
-    installed = Path(str(files("oidc_auth"))) / "cli" / "quickstart"
+    """Return the example that the demo runs: in an installed wheel inside the package, else in the repository."""
+    installed = Path(str(files("oidc_auth"))) / "quickstart"
     return installed if installed.is_dir() else Path(str(files("oidc_auth"))).parent / "examples" / "quickstart"
 
 

@@ -46,6 +46,22 @@ class Pair:
         return str(files[0]), str(files[1])
 
 
+def key_usage(*, authority: bool) -> x509.KeyUsage:
+    """Return what a key may be used for."""
+    # Python 3.13 and newer refuse a CA certificate without this extension (RFC 5280 section 4.2.1.3).
+    return x509.KeyUsage(
+        digital_signature=not authority,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=authority,
+        crl_sign=authority,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
 def issued(by: Pair | None = None) -> Pair:
     """Return a new certificate: signed by an authority, or one that is an authority itself."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -65,6 +81,7 @@ def issued(by: Pair | None = None) -> Pair:
         .add_extension(x509.BasicConstraints(ca=by is None, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .add_extension(identifier, critical=False)
+        .add_extension(key_usage(authority=by is None), critical=True)
     )
     builder = builder.add_extension(names, critical=False) if by else builder
     return Pair(builder.sign(signer, SHA256()), key)
@@ -110,11 +127,13 @@ def private_provider(folder: Path, *, asks_for_a_certificate: bool = True) -> It
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.handle_error = lambda *_: None  # type: ignore[method-assign]
         provider.issuer.url = f"https://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
-        yield provider
-        server.shutdown()
-        thread.join()
+        try:
+            yield provider
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def identity(provider: Provider, **settings: Any) -> str:

@@ -102,7 +102,9 @@ def is_no_more(less: Explanation, more: Explanation) -> bool:
     narrower = all(
         reach <= more_reach for reach, more_reach in zip(reaches(less).values(), reaches(more).values(), strict=True)
     )
-    graphs = more.graphs is None or (less.graphs is not None and less.graphs <= more.graphs) or not less.rights
+    # A role's graphs limit the right to start runs: without that right there is nothing to limit.
+    starts_runs = "threads:create_run" in less.rights
+    graphs = more.graphs is None or (less.graphs is not None and less.graphs <= more.graphs) or not starts_runs
     return narrower and set(less.rights) <= set(more.rights) and graphs
 
 

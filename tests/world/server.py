@@ -87,9 +87,11 @@ class Server:
         while not web.started:
             time.sleep(0.01)
         host, port = web.servers[0].sockets[0].getsockname()
-        yield f"http://{host}:{port}"
-        web.should_exit = True
-        done.result()
+        try:
+            yield f"http://{host}:{port}"
+        finally:
+            web.should_exit = True
+            done.result()
 
 
 @contextmanager
@@ -101,6 +103,8 @@ def running_server(folder: Path) -> Iterator[Server]:
     from langgraph_api.server import app
     from starlette.testclient import TestClient
 
-    with TestClient(app, raise_server_exceptions=False) as client:
-        yield Server(client)
-    os.chdir(before)
+    try:
+        with TestClient(app, raise_server_exceptions=False) as client:
+            yield Server(client)
+    finally:
+        os.chdir(before)

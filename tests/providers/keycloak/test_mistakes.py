@@ -116,8 +116,10 @@ def logout_receiver() -> Iterator[tuple[str, queue.Queue[str]]]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as receiver:
         threading.Thread(target=receiver.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{receiver.server_port}/logout", came
-        receiver.shutdown()
+        try:
+            yield f"http://127.0.0.1:{receiver.server_port}/logout", came
+        finally:
+            receiver.shutdown()
 
 
 def test_a_logout_token_is_refused_by_name(

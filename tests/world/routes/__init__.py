@@ -11,7 +11,7 @@ from .assistants import ASSISTANTS
 from .crons import CRONS
 from .others import OPEN, OPEN_IN_DEVELOPMENT, SAME_HANDLER, TOKEN_ONLY
 from .protocols import PROTOCOLS
-from .row import Filter, Row, Sees
+from .row import Change, Filter, Row, Sees
 from .runs import RUNS
 from .store import STORE
 from .threads import THREADS
@@ -21,4 +21,15 @@ ROWS = (*THREADS, *RUNS, *ASSISTANTS, *CRONS, *STORE, *PROTOCOLS)
 ROUTES = {row.route for row in ROWS} | set(SAME_HANDLER) | set(TOKEN_ONLY) | set(OPEN) | set(OPEN_IN_DEVELOPMENT)
 """Every route that is accounted for."""
 
-__all__ = ["OPEN", "OPEN_IN_DEVELOPMENT", "ROUTES", "ROWS", "SAME_HANDLER", "TOKEN_ONLY", "Filter", "Row", "Sees"]
+__all__ = [
+    "OPEN",
+    "OPEN_IN_DEVELOPMENT",
+    "ROUTES",
+    "ROWS",
+    "SAME_HANDLER",
+    "TOKEN_ONLY",
+    "Change",
+    "Filter",
+    "Row",
+    "Sees",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .row import A_READ, A_SEARCH, DELETE, JSON_RPC, READ, RUN, SEARCH, UPDATE, Filter, Row, Sees, rpc
+from .row import A_READ, A_SEARCH, DELETE, JSON_RPC, READ, RUN, SEARCH, UPDATE, Change, Filter, Row, Sees, rpc
 
 SAID = {"messageId": "1", "role": "ROLE_USER", "parts": [{"kind": "text", "text": "{mark}"}]}
 PROTOCOLS = (
@@ -27,6 +27,7 @@ PROTOCOLS = (
         filter=Filter.BUILT_IN,
         stranger=Sees.RPC_ERROR,
         without=Sees.FAILED,
+        changes=(Change(since="0.18.0.dev11", without=Sees.RPC_ERROR),),
         runs=True,
         body=rpc("tools/call", name="{mark}", arguments={"text": "{mark}"}),
         makes="assistant_id",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from packaging.version import Version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +43,21 @@ class Filter(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Change:
+    """Answers of a route that changed with a version of the server; None: unchanged.
+
+    Attributes:
+        since: the first version of langgraph-api that answers so. Early pre-releases of a later version may not yet.
+        stranger: as in ``Row``.
+        without: as in ``Row``.
+    """
+
+    since: str
+    stranger: Sees | None = None
+    without: Sees | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One way to call one route.
 
@@ -62,6 +79,7 @@ class Row:
         built_in: the assistant is the server's own, so that only the thread is alice's.
         makes: what of alice's the row is about, where neither route nor body names it.
         speaks: how the request is sent and its answer read.
+        changes: what newer servers answer, the oldest version first.
     """
 
     route: str
@@ -82,11 +100,20 @@ class Row:
     built_in: bool = False
     speaks: str = "http"
     headers: dict[str, str] = field(default_factory=dict[str, str])
+    changes: tuple[Change, ...] = ()
 
     @property
     def name(self) -> str:
         """The row in one line."""
         return f"{self.route} ({self.variant})" if self.variant else self.route
+
+    def at(self, version: str) -> Row:
+        """Return the row as a version of langgraph-api answers it."""
+        row = self
+        for change in self.changes:
+            if Version(version) >= Version(change.since):
+                row = replace(row, stranger=change.stranger or row.stranger, without=change.without or row.without)
+        return row
 
     def lacking(self, need: str) -> Sees:
         """Return what the owner gets who lacks one of the needs."""

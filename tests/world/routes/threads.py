@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .row import CREATE, DELETE, MARKED, READ, SEARCH, UPDATE, Filter, Row, Sees
+from .row import CREATE, DELETE, MARKED, READ, SEARCH, UPDATE, Change, Filter, Row, Sees
 
 THREADS = (
     Row(
@@ -101,6 +101,7 @@ THREADS = (
         needs=(READ,),
         stranger=Sees.EMPTY_STREAM,
         without=Sees.EMPTY_STREAM,
+        changes=(Change(since="0.17.0rc4", stranger=Sees.NOT_FOUND, without=Sees.FORBIDDEN),),
         on="running",
         speaks="endless stream",
         body={"channels": ["values", "lifecycle"]},
