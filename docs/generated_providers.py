@@ -43,8 +43,8 @@ server's own origin are accepted. Add others with `allowed_origins`. See
 The preset reads roles from the claim with your project's ID. The claim `urn:zitadel:iam:org:project:roles` has the
 roles of the client's project, and any client can request your audience. So a permission map on it is an error.
 
-Zitadel can grant a role to another organization. The library does not read for which organization a role was granted.
-So `@tenant` is an error for these roles. Use `@all` only for roles that you grant to no other organization.
+Zitadel can assign a role for another organization. The library does not read for which organization a role was
+assigned. So `@tenant` is an error for these roles. Use `@all` only for roles that you assign for no other organization.
 """,
 }
 
