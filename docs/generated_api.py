@@ -33,7 +33,7 @@ def public_names() -> Iterator[tuple[str, object]]:
 
 def preset_functions() -> Iterator[tuple[str, Any]]:
     """Yield each function of ``oidc_auth.presets``, with its name."""
-    for name, function in inspect.getmembers(import_module("oidc_auth.config.presets"), inspect.isfunction):
+    for name, function in inspect.getmembers(import_module("oidc_auth").presets, inspect.isfunction):
         if not name.startswith("_") and "audience" in inspect.signature(function).parameters:
             yield name, function
 

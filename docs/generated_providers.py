@@ -7,46 +7,13 @@ from typing import TYPE_CHECKING
 
 from markers import GENERATED, page, table
 
-from oidc_auth.config.providers import PRESETS
+from oidc_auth.providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from oidc_auth.config.providers import Preset
-
-ID_TOKENS_TOO = """
-An ID token for the same client ID is accepted like an access token, because the two cannot be distinguished. Register a
-separate application for this API. Users must not log in to that application.
-"""
-PROVIDER_NOTES: Mapping[str, str] = {
-    "entra": f"`audience` is the client ID of the API, which is a GUID.\n{ID_TOKENS_TOO}",
-    "authentik": f"`audience` is always a client ID. The library logs a warning at start.\n{ID_TOKENS_TOO}",
-    "cognito": """
-Cognito's access tokens have no audience. Set `client_claim` to the allowed clients, and use a scope of your resource
-server. The `strip_prefix` of each permission map on `scope` is the name of the resource server. A token without such a
-scope is refused, also if its groups are listed.
-
-Sign-in through the API (`InitiateAuth`) gives only the scope `aws.cognito.signin.user.admin`. Add a scope with a pre
-token generation trigger. An `[issuer.require]` table replaces the scope.
-""",
-    "google": """
-An Android or iOS app has its own client ID, which Google writes into `azp`. If the app requests tokens for your web
-client (`audience`), list the app's client ID in `authorized_parties`. Also list the web client's ID if that client
-calls this server too.
-""",
-    "google-iap": """
-IAP adds the token to every request with the user's cookie, also to requests of other websites. Only pages of this
-server's own origin are accepted. Add others with `allowed_origins`. See
-[behind a proxy](recipes.md#behind-a-proxy-that-signs-requests).
-""",
-    "zitadel": """
-The preset reads roles from the claim with your project's ID. The claim `urn:zitadel:iam:org:project:roles` has the
-roles of the client's project, and any client can request your audience. So a permission map on it is an error.
-
-Zitadel can assign a role for another organization. The library does not read for which organization a role was
-assigned. So `@tenant` is an error for these roles. Use `@all` only for roles that you assign for no other organization.
-""",
-}
+    from oidc_auth.errors import Code
+    from oidc_auth.providers.record import Provider
 
 
 def providers() -> str:
@@ -63,35 +30,57 @@ audience = "api://agents"
 ```
 """,
         f"""
-There are {len(PRESETS)} presets. `oidc-auth init PRESET` writes a configuration and lists the steps in the provider's
+There are {len(PROVIDERS)} presets. `oidc-auth init PRESET` writes a configuration and lists the steps in the provider's
 console. A value in your file replaces the value of the preset. Only `require` and `required_claims` are merged.
 
 [Keycloak](providers/keycloak.md) and [Auth0](providers/auth0.md) have complete guides. If your provider is not listed,
 see [other providers](recipes.md).
 """,
-        *(part for name, preset in PRESETS.items() for part in _provider(name, preset)),
+        *(part for provider in PROVIDERS.values() for part in _provider(provider)),
         GENERATED,
     )
 
 
-def _provider(name: str, preset: Preset) -> list[str]:
-    keys = ", ".join(f"`{key}`" for key in preset.keys if key != "issuer")
-    takes = f"Set {keys}, or `issuer`." if keys else "Set `issuer`." if "{issuer}" in preset.issuer.value else ""
-    others = [f"Set `{key}` if it differs from `{other}`." for key, other in preset.defaults.items()]
-    text = " ".join([*([takes] if takes else []), *others])
-    notes = PROVIDER_NOTES.get(name, "")
-    return [f"## {name}", *([text] if text else []), *([notes] if notes else []), _preset_table(preset)]
+def _provider(provider: Provider) -> list[str]:
+    form = provider.issuer
+    keys = ", ".join(f"`{key}`" for key in form.keys if key != "issuer")
+    takes = f"Set {keys}, or `issuer`." if keys else "Set `issuer`." if "{issuer}" in form.template else ""
+    others = [f"Set `{key}` if it differs from `{other}`." for key, other in form.defaults.items()]
+    aliases = ", ".join(f"`{alias}`" for alias in provider.aliases)
+    also = [f"`oidc-auth init` also accepts the names {aliases}."] if aliases else []
+    text = " ".join([*([takes] if takes else []), *others, *also])
+    notes = "\n".join(provider.notes).strip()
+    hints = table(["error", "usual cause"], [*_hints(provider)]) if [*_hints(provider)] else ""
+    parts = [f"## {provider.name}", text, notes, _preset_table(provider), hints]
+    return [part for part in parts if part]
 
 
-def _preset_table(preset: Preset) -> str:
+def _preset_table(provider: Provider) -> str:
+    form, tokens = provider.issuer, provider.tokens
     claims = ", ".join(
         f"`{'.'.join(_keys(grant['claim']))}`{' (its keys)' if _reads_keys(grant) else ''}"
-        for grant in preset.grants.value
+        for grant in tokens.grants.value
     )
-    rows = [["`issuer`", f"`{preset.issuer.value}`", preset.issuer.source]]
-    rows += [[f"`{key}`", f"`{_written(fixed.value)}`", fixed.source] for key, fixed in preset.settings.items()]
-    rows += [["default permission map", claims or "none, write your own", preset.grants.source]]
+    rows = [["`issuer`", f"`{form.template}`", form.source]]
+    rows += [[f"`{key}`", f"`{_written(fixed.value)}`", fixed.source] for key, fixed in tokens.settings.items()]
+    rows += [["default permission map", claims or "none, write your own", tokens.grants.source]]
     return table(["key", "value", "source"], rows)
+
+
+def _hints(provider: Provider) -> Iterator[list[str]]:
+    mistakes = [(mistake.code, mistake.hint) for mistake in provider.mistakes]
+    # A usual cause can also be the hint of a mistake.
+    known = {hint for _, hint in mistakes}
+    others = [(code, hint) for code, hint in provider.hints.items() if hint not in known]
+    yield from (_hint(code, hint) for code, hint in (*mistakes, *others))
+
+
+def _hint(code: Code, hint: str) -> list[str]:
+    texts = {"{the_client}": "the client", "{client}": "`<client>`", "{audience}": "`<audience>`"}
+    texts |= {"{kind}": "refresh, offline or logout", "{issuer}": "the token's `iss`"}
+    for placeholder, text in texts.items():
+        hint = hint.replace(placeholder, text)
+    return [f"`{code}`", hint]
 
 
 def _reads_keys(grant: Mapping[str, object]) -> bool:
