@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from pathlib import Path
 from subprocess import run
 from typing import TYPE_CHECKING, Any
@@ -110,6 +111,7 @@ def _run(code: str) -> float:
 
 def main() -> None:
     """Print the table."""
+    ArgumentParser(description=__doc__).parse_args()
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "oidc-auth.toml"

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import statistics
 import time
+from argparse import ArgumentParser
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def of_decision(caller: Caller, event: str, value: dict[str, Any]) -> float:
 
 async def main() -> None:
     """Print the table."""
+    ArgumentParser(description=__doc__).parse_args()
     logging.disable(logging.CRITICAL)
     issuer = LocalIssuer()
     permission_map = {"claim": "scope", "accept": ["threads:*", "assistants:*", "crons:*", "store:*"]}

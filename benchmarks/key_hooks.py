@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Awaitable, Callable
 from importlib import import_module
 from typing import Any, cast
@@ -186,9 +187,13 @@ async def serve(host: Host) -> None:
 def main() -> None:
     """Host one library: ``python key_hooks.py NAME ISSUER KEYS_URL``."""
     logging.disable(logging.CRITICAL)
-    name, issuer, keys = sys.argv[1:]
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("name", choices=HOOKS, help="the library")
+    parser.add_argument("issuer", help="the issuer of the tokens")
+    parser.add_argument("keys", metavar="KEYS_URL", help="the address of the key set")
+    given = parser.parse_args()
     Moved.install()
-    asyncio.run(serve(Host(HOOKS[name](issuer, keys))))
+    asyncio.run(serve(Host(HOOKS[given.name](given.issuer, given.keys))))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -189,9 +190,11 @@ def measured(name: str) -> dict[tuple[str, str], float]:
 
 def chosen() -> list[str]:
     """Return the libraries that were named, or all; those that are not installed are left out, and said."""
-    named = sys.argv[1:] or list(HOOKS)
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("name", nargs="*", help=f"a library to measure: {', '.join(HOOKS)} (default: all)")
+    named = parser.parse_args().name or list(HOOKS)
     if unknown := [name for name in named if name not in HOOKS]:
-        sys.exit(f"unknown: {', '.join(unknown)}; one of {', '.join(HOOKS)}")
+        parser.error(f"unknown: {', '.join(unknown)}")
     missing = [name for name in named if name in MODULES and find_spec(MODULES[name]) is None]
     if missing:
         print(f"left out, since it is not installed: {', '.join(missing)}", file=sys.stderr)

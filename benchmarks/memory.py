@@ -9,13 +9,13 @@ import asyncio
 import gc
 import logging
 import resource
-import sys
+from argparse import ArgumentParser
 from pathlib import Path
 
 from oidc_auth import OIDCAuth
 from oidc_auth.testing import LocalIssuer
 
-TOKENS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+TOKENS = 1_000_000
 WARM_UP = 2_000
 """Tokens after which the imports, the key set and the loop are paid for."""
 REPORTS = 10
@@ -29,6 +29,9 @@ def resident() -> float:
 
 async def main() -> None:
     """Print the growth after each tenth."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("tokens", nargs="?", type=int, default=TOKENS, help="number of tokens (default: %(default)s)")
+    step = parser.parse_args().tokens // REPORTS
     logging.disable(logging.CRITICAL)
     issuer = LocalIssuer(algorithm="EdDSA")
     permission_map = {"claim": "scope", "accept": ["threads:*"]}
@@ -43,9 +46,9 @@ async def main() -> None:
         await admit(number)
     start = resident()
     for tenth in range(REPORTS):
-        for number in range(TOKENS // REPORTS):
-            await admit(WARM_UP + tenth * (TOKENS // REPORTS) + number)
-        print(f"{(tenth + 1) * (TOKENS // REPORTS):>9,} tokens: {resident() - start:+.1f} MB", flush=True)
+        for number in range(step):
+            await admit(WARM_UP + tenth * step + number)
+        print(f"{(tenth + 1) * step:>9,} tokens: {resident() - start:+.1f} MB", flush=True)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import random
 import statistics
 import sys
 import time
+from argparse import ArgumentParser
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from pathlib import Path
@@ -151,7 +152,9 @@ def show(kind: str, seen: Mapping[str, Sequence[float]]) -> None:
 
 def main() -> None:
     """Start a provider and the servers, ask them, and print."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS, help="number of rounds (default: %(default)s)")
+    rounds = parser.parse_args().rounds
     issuer = LocalIssuer()
     to_cpu(-1)
     with ExitStack() as open_, issuer.served():

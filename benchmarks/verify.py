@@ -11,6 +11,7 @@ import json
 import logging
 import statistics
 import time
+from argparse import ArgumentParser
 from base64 import urlsafe_b64decode
 from typing import TYPE_CHECKING, Any
 
@@ -154,6 +155,7 @@ class Bench:
 
 async def main() -> None:
     """Print the table."""
+    ArgumentParser(description=__doc__).parse_args()
     logging.disable(logging.CRITICAL)
     bench = Bench()
     await bench.oidc.authenticate(bench.repeated)

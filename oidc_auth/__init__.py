@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .keys.fetch import Fetcher
     from .observability import Observer
     from .permissions.caller import Caller, store_label
-    from .permissions.decision import Decision
     from .permissions.explain import Explanation
     from .providers import presets
 
@@ -23,7 +22,6 @@ __version__ = "0.1.0"
 __all__ = [
     "Caller",
     "ConfigError",
-    "Decision",
     "DeniedError",
     "ErrorCode",
     "Explanation",
@@ -42,7 +40,6 @@ _MODULES = {
     "Caller": ".permissions.caller",
     "ErrorCode": ".errors",
     "ConfigError": ".errors",
-    "Decision": ".permissions.decision",
     "DeniedError": ".errors",
     "Explanation": ".permissions.explain",
     "Fetcher": ".keys.fetch",

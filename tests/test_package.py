@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[1]
 NAMES = [
     "Caller",
     "ConfigError",
-    "Decision",
     "DeniedError",
     "ErrorCode",
     "Explanation",

@@ -7,9 +7,9 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from oidc_auth import Caller, Decision, DeniedError, ErrorCode
+from oidc_auth import Caller, DeniedError, ErrorCode
 from oidc_auth.permissions.caller import Tenancy
-from oidc_auth.permissions.decision import AccessRequest, NoRestriction, Restriction, decide, deny
+from oidc_auth.permissions.decision import AccessRequest, Decision, NoRestriction, Restriction, decide, deny
 from oidc_auth.permissions.names import EVENTS, split_reach
 from oidc_auth.permissions.permission_maps import Right, merge_rights
 
