@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from markers import GENERATED, page, table
 
 from oidc_auth.cli.doctor import CHECKS as DOCTOR
-from oidc_auth.errors import MEANINGS, Code
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
 from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
 from oidc_auth.tokens.checks import CHECKS
 
@@ -46,14 +46,22 @@ found value and the hint.
         "All of these answer 401.",
         table(
             ["code", "stage", "source", "message for the client", "hint for the operator"],
-            [[f"`{c.code}`", c.stage, c.source, MEANINGS[c.code].says, MEANINGS[c.code].cure] for c in CHECKS],
+            [
+                [f"`{c.code}`", c.stage, c.source, ERROR_DETAILS[c.code].client_message, ERROR_DETAILS[c.code].hint]
+                for c in CHECKS
+            ],
         ),
         "## All other errors",
         table(
             ["code", "status", "message for the client", "hint for the operator"],
             [
-                [f"`{code}`", str(MEANINGS[code].status), MEANINGS[code].says, MEANINGS[code].cure]
-                for code in Code
+                [
+                    f"`{code}`",
+                    str(ERROR_DETAILS[code].status),
+                    ERROR_DETAILS[code].client_message,
+                    ERROR_DETAILS[code].hint,
+                ]
+                for code in ErrorCode
                 if code not in checked
             ],
         ),
@@ -189,7 +197,7 @@ CELLS = {"gives nothing": "no permission", "admitted": "accepted", "as it is": "
 
 def malformed_claims() -> str:
     """Return the page of what missing, empty and malformed claims do."""
-    rules = json.loads((FOLDER / "odd_claims.json").read_text("utf-8"))
+    rules = json.loads((FOLDER / "malformed-claims.json").read_text("utf-8"))
     columns = [
         "missing",
         *(name if value is None else f"{name} `{json.dumps(value)}`" for name, value in rules["values"].items()),
@@ -231,9 +239,9 @@ A malformed claim never gives more than the correct claim. The names of the clai
 - An empty string counts as present for `required_claims`, and null counts as missing.
 - If `azp` is missing, `client_id` is used.
 """,
-        "`python docs/generate.py` generates this page from `odd_claims.json`. A test checks every cell.",
+        "`python docs/generate.py` generates this page from `malformed-claims.json`. A test checks every cell.",
     )
 
 
 def _cell(said: str) -> str:
-    return f"`{said}`" if "_" in said or said == "expired" else CELLS.get(said, said)
+    return f"`{said}`" if "_" in said else CELLS.get(said, said)

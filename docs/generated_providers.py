@@ -12,7 +12,7 @@ from oidc_auth.providers import PROVIDERS
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from oidc_auth.errors import Code
+    from oidc_auth.errors import ErrorCode
     from oidc_auth.providers.record import Provider
 
 
@@ -58,12 +58,12 @@ def _provider(provider: Provider) -> list[str]:
 def _preset_table(provider: Provider) -> str:
     form, tokens = provider.issuer, provider.tokens
     claims = ", ".join(
-        f"`{'.'.join(_keys(grant['claim']))}`{' (its keys)' if _reads_keys(grant) else ''}"
-        for grant in tokens.grants.value
+        f"`{'.'.join(_keys(permission_map['claim']))}`{' (its keys)' if _reads_keys(permission_map) else ''}"
+        for permission_map in tokens.permission_maps.value
     )
     rows = [["`issuer`", f"`{form.template}`", form.source]]
     rows += [[f"`{key}`", f"`{_written(fixed.value)}`", fixed.source] for key, fixed in tokens.settings.items()]
-    rows += [["default permission map", claims or "none, write your own", tokens.grants.source]]
+    rows += [["default permission map", claims or "none, write your own", tokens.permission_maps.source]]
     return table(["key", "value", "source"], rows)
 
 
@@ -75,7 +75,7 @@ def _hints(provider: Provider) -> Iterator[list[str]]:
     yield from (_hint(code, hint) for code, hint in (*mistakes, *others))
 
 
-def _hint(code: Code, hint: str) -> list[str]:
+def _hint(code: ErrorCode, hint: str) -> list[str]:
     texts = {"{the_client}": "the client", "{client}": "`<client>`", "{audience}": "`<audience>`"}
     texts |= {"{kind}": "refresh, offline or logout", "{issuer}": "the token's `iss`"}
     for placeholder, text in texts.items():
@@ -83,8 +83,8 @@ def _hint(code: Code, hint: str) -> list[str]:
     return [f"`{code}`", hint]
 
 
-def _reads_keys(grant: Mapping[str, object]) -> bool:
-    return any(grant.get(key) for key in ("object_keys", "keys"))
+def _reads_keys(permission_map: Mapping[str, object]) -> bool:
+    return any(permission_map.get(key) for key in ("object_keys", "keys"))
 
 
 def _keys(claim: str | list[str]) -> list[str]:

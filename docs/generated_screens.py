@@ -73,7 +73,7 @@ SCREENS: Mapping[str, Callable[[], str]] = {
     "explain": lambda: _ran(f"oidc-auth explain {QUICKSTART} --claims -", ALICE),
     "can": lambda: _ran(f"oidc-auth can {QUICKSTART} --claims - threads:delete", ALICE),
     "can-json": lambda: _ran(f"oidc-auth can {QUICKSTART} --claims - threads:read@tenant --json", ALICE),
-    "namespace": lambda: _ran(f"oidc-auth label {QUICKSTART} --claims -", ALICE),
+    "namespace": lambda: _ran(f"oidc-auth store-label {QUICKSTART} --claims -", ALICE),
     "doctor": _doctor,
     "matrix": _matrix,
 }

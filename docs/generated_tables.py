@@ -63,18 +63,18 @@ def _default(field: FieldInfo | None) -> str:
 
 
 def _routes() -> str:
-    from world.routes import ROWS  # noqa: PLC0415 - found once generate.py has set the path
+    from kit.routes import ROWS  # noqa: PLC0415 - found once generate.py has set the path
 
     rows: list[list[str]] = []
     for row in ROWS:
         asked = ", ".join([*row.events, *(f"({event})" for event in row.worker)])
         needs = ", ".join(need.replace(" or ", "` or `").join("``") for need in row.needs)
-        rows.append([_route(row.route, row.variant), asked, needs, row.filter, row.stranger])
+        rows.append([_route(row.route, row.variant), asked, needs, row.filter, row.other_user])
     return table(["route", "events", "permission", "objects", "another user receives"], rows)
 
 
 def _exceptions() -> str:
-    from world.routes import ROWS, Sees  # noqa: PLC0415 - found once generate.py has set the path
+    from kit.routes import ROWS, Sees  # noqa: PLC0415 - found once generate.py has set the path
 
     rows: list[list[str]] = []
     for row in ROWS:
@@ -84,12 +84,12 @@ def _exceptions() -> str:
 
 
 def _newer_servers() -> str:
-    from world.routes import ROWS  # noqa: PLC0415 - found once generate.py has set the path
+    from kit.routes import ROWS  # noqa: PLC0415 - found once generate.py has set the path
 
     rows: list[list[str]] = []
     for row in ROWS:
         for change in row.changes:
-            answers = {"another user": change.stranger, "a caller without the permission": change.without}
+            answers = {"another user": change.other_user, "a caller without the permission": change.without}
             shown = _route(row.route, row.variant)
             rows += [[shown, f"langgraph-api {change.since}", who, sees] for who, sees in answers.items() if sees]
     return table(["route", "since", "who", "receives"], rows)
@@ -100,7 +100,7 @@ def _route(route: str, variant: str = "") -> str:
 
 
 def _unfiltered(name: str) -> str:
-    from world import routes  # noqa: PLC0415 - found once generate.py has set the path
+    from kit import routes  # noqa: PLC0415 - found once generate.py has set the path
 
     found: Mapping[str, str] = getattr(routes, name)
     return table(["route", "content"], [[f"`{route}`", what] for route, what in found.items()])
@@ -133,7 +133,7 @@ def _options(command: str) -> Callable[[], str]:
 TABLES: Mapping[str, Callable[[], str]] = {
     "keys-document": lambda: _keys("Document"),
     "keys-issuer": lambda: _keys("IssuerTable"),
-    "keys-permission-map": lambda: _keys("GrantTable"),
+    "keys-permission-map": lambda: _keys("PermissionMapTable"),
     "keys-role": lambda: _keys("RoleTable"),
     "keys-langgraph": lambda: _keys("LangGraphTable"),
     "keys-limits": lambda: _keys("LimitsTable"),

@@ -248,10 +248,10 @@ class OIDCAuth:
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         return 0 if rules is None else rules.policy.leeway
 
-    def scope_granting(self, issuer: object, event: str) -> str:
+    def scopes_granting(self, issuer: object, event: str) -> str:
         """Return the provider's scopes with which a caller of ``issuer`` would hold ``event``, or ""."""
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
-        return "" if rules is None else rules.scope_granting(event)
+        return "" if rules is None else rules.scopes_granting(event)
 
     @property
     def enforcement(self) -> EnforcementSettings:

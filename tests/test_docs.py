@@ -50,7 +50,7 @@ def test_every_marker_is_on_one_generated_page() -> None:
         assert text.count("<!-- table: ") == text.count("<!-- end -->")
 
 
-def test_every_public_name_has_an_example() -> None:
+def test_every_public_name_has_example() -> None:
     sections = re.split(r"^#{2,3} ", (DOCS / "python-api.md").read_text("utf-8"), flags=re.MULTILINE)
     documented = [(name, section) for section in sections for name in MARKER.findall(section)]
     assert sorted(name for name, _ in documented) == sorted(GENERATE.API)

@@ -131,7 +131,7 @@ def _respond(decision: Decision, allowed: Filter, user: object, oidc: OIDCAuth) 
     denial = decision.to_error()
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # insufficient_scope starts a login in MCP clients: only where the provider's scope would really help.
-        denial.scope = oidc.scope_granting(getattr(user, "issuer", None), decision.event)
+        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event)
     denial.issuer, denial.user = str(getattr(user, "issuer", "")), pseudonym(str(getattr(user, "identity", "")))
     log_refusal(denial, decision.event)
     raise handler_error(denial.challenge())

@@ -99,7 +99,7 @@ class MappingRules:
     display_name: ClaimPath | None = None
     claims: Mapping[str, ClaimPath] = field(default_factory=dict[str, ClaimPath])
 
-    def scope_granting(self, event: str) -> str:
+    def scopes_granting(self, event: str) -> str:
         """Return the provider's scope that would give ``event``, or "": narrowest first, never a permission name."""
         offers = [
             offer
