@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,7 +162,7 @@ def _reach(name: str, included: str) -> str:
 
 
 def doctor() -> str:
-    """Return the page of all checks of ``oidc-auth doctor``; each section is its module's docstring."""
+    """Return the page of all checks of ``oidc-auth doctor``."""
     return page(
         "# Checks of `oidc-auth doctor`",
         "This page is for operators who ran `oidc-auth doctor` and want to know what a finding means.",
@@ -181,7 +180,7 @@ deployment is safe.
 """,
         table(
             ["check", "severity", "passes if"],
-            [[f"[{check.id}](#{check.id})", check.severity, check.expects] for check in DOCTOR],
+            [[f"[{check.id}](#{check.id})", check.severity, check.passes_if] for check in DOCTOR],
         ),
         *(part for check in DOCTOR for part in _section(check)),
         GENERATED,
@@ -189,7 +188,7 @@ deployment is safe.
 
 
 def _section(check: DoctorCheck) -> list[str]:
-    return [f"## {check.id}", sys.modules[check.find.__module__].__doc__ or ""]
+    return [f"## {check.id}", check.documentation]
 
 
 CELLS = {"gives nothing": "no permission", "admitted": "accepted", "as it is": "copied"}

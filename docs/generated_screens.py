@@ -26,8 +26,8 @@ PORT = re.compile(r"(http://127\.0\.0\.1):\d{5}")
 
 
 def _ran(command: str, given: str = "", **environ: str) -> str:
-    """Return a command's line and what it prints, as in a terminal of 120 columns."""
-    fixed = {"COLUMNS": "120", "OIDC_ISSUER": "https://issuer.test", "OIDC_AUTH_TOKEN": ""}
+    """Return a command's line and what it prints, as in a terminal of 80 columns."""
+    fixed = {"COLUMNS": "80", "OIDC_ISSUER": "https://issuer.test", "OIDC_AUTH_TOKEN": ""}
     words = shlex.split(command)
     with contextlib.chdir(FOLDER.parent):
         printed = CliRunner().invoke(app, words[1:], input=given, env={**fixed, **environ}).output

@@ -98,6 +98,7 @@ class OIDCAuth:
         self._clock = clock
         self._mapper = mapper
         self.observer = observer
+        self.loaded = loaded
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._keys))
         for warning in loaded.warnings:

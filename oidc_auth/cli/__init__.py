@@ -1,4 +1,4 @@
-"""The command line: ``oidc-auth``. One file a command."""
+"""The command line ``oidc-auth``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, or say what to install for it."""
+    """Run the command line."""
     try:
-        from .app import app  # noqa: PLC0415 - click and rich are an extra
+        from .app import app  # noqa: PLC0415 - click and rich are in the extra "cli"
     except ModuleNotFoundError as error:
         sys.exit(f"oidc-auth needs {error.name}: pip install 'langgraph-oidc-auth[cli]'")
     app()

@@ -1,4 +1,4 @@
-"""``python -m oidc_auth.cli``: the same as ``oidc-auth``."""
+"""``python -m oidc_auth.cli`` is the command ``oidc-auth``."""
 
 from . import main
 

@@ -1,22 +1,47 @@
-"""The commands, gathered."""
+"""The group of all commands, and ``oidc-auth schema``."""
 
 from __future__ import annotations
 
+import json
+import logging
+
 import click
 
+from ..config.schema_document import text
+from ..observability import logger
 from .assign_owners import assign_owners
 from .check import check
 from .demo import demo
 from .doctor.command import doctor
 from .explain import can, explain, store_label
 from .init import init
-from .schema import schema
+from .inputs import json_option
+from .output import Group, print_json
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="langgraph-oidc-auth", prog_name="oidc-auth")
 def app() -> None:
-    """OpenID Connect authentication and authorization for LangGraph servers."""
+    """Authenticate and authorize users of a LangGraph server with OpenID Connect.
+
+    To start, run: oidc-auth init PROVIDER
+    """
+    # The commands print the same warnings. Without a handler, Python would print the log too.
+    logger.addHandler(logging.NullHandler())
+
+
+@click.command(short_help="Print the JSON Schema of oidc-auth.toml.")
+@json_option
+def schema(*, as_json: bool) -> None:
+    """Print the JSON Schema (2020-12) of oidc-auth.toml.
+
+    Editors use it to complete and check keys. Its address is in the first line of the TOML file: #:schema PATH.
+    `oidc-auth check` also checks roles, permissions and claim paths. Exit code 0.
+    """
+    if as_json:
+        print_json(json.loads(text()))
+    else:
+        click.echo(text(), nl=False)
 
 
 for command in (init, check, explain, can, store_label, doctor, schema, assign_owners, demo):

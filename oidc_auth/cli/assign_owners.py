@@ -1,7 +1,7 @@
-"""``oidc-auth assign-owners URL``: stamp an owner on what an older deployment left without one, or it is nobody's.
+"""``oidc-auth assign-owners``: set owners of the objects of an older deployment.
 
-It speaks to the server as it was before ``protect``: afterwards no update writes an owner any more. What has its owner
-is not touched, so an interrupted run is simply started again.
+It runs before ``protect`` is in place, because a protected server lets no update change an owner. It does not change
+objects that have an owner, so an interrupted run can be repeated.
 """
 
 from __future__ import annotations
@@ -22,9 +22,8 @@ from ..permissions.decision import CREATED_BY, OWNER, SYSTEM, TENANT, built_in_a
 from ..tokens.checks import find_tenant, identity_fault
 from ..tokens.claim_path import MISSING
 from ..tokens.policy import IdentityClaim, TenantClaim
-from .inputs import json_option
-from .output import console, print_json, print_marked, print_table
-from .server_address import server_address
+from .inputs import json_option, parse_server_url
+from .output import console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,52 +33,52 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "assistants": ("/assistants", "assistant_id"),
     "crons": ("/runs/crons", "cron_id"),
 }
-"""What has an owner: the path below which it lies, and the name of its id."""
+"""The path of each kind of object, and the name of its ID."""
 COUNT_HEADINGS: Mapping[str, str] = {
-    "stamped": "stamped",
-    "owned": "owned already",
-    "tenantless": "owned, no tenant",
+    "assigned": "assigned",
+    "owned": "had an owner",
+    "tenantless": "no tenant",
     "unmapped": "not in --map",
-    "unknown": "unknown whose",
-    "forged": "of these forged",
+    "unknown": "no owner",
+    "forged": "forged",
 }
-"""What is counted, and its heading."""
+"""The counts and their headings."""
 HINTS: Mapping[str, str] = {
-    "tenantless": f"What has an owner is left alone: --owner-from {OWNER} --tenant-from KEY adds the tenant to it.",
-    "forged": f"A user has marked what is forged as the server's own ({CREATED_BY}: {SYSTEM}), and everybody may see "
-    "such an assistant. The mark is taken away where the owner is known; delete the others.",
+    "tenantless": "Objects with an owner but no tenant are not changed. To add their tenant: "
+    f"--owner-from {OWNER} --tenant-from KEY",
+    "forged": f"Forged objects have {CREATED_BY}: {SYSTEM}, although the server did not create them. All users can see "
+    "such assistants. The mark is removed if the owner is known. Delete the others.",
 }
-"""What to say about what was counted."""
+"""The explanation of some counts."""
 ANY_IDENTITY = IdentityClaim(path=(OWNER,))
 PAGE = 100
 TIMEOUT = 30.0
 """Seconds for one request."""
 HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\x20-\x7e]*")
-"""A header field: a name (RFC 9110 §5.6.2) and printable characters."""
+"""A header: a name (RFC 9110 §5.6.2) and printable characters."""
 MAX_LISTED = 20
-"""Names that are listed where the map lacks them."""
+"""Names in the message about missing names."""
 PROTECTED_HINT = (
-    "Run this against the server as it was before protect(), or send with --headers what it asks for, of somebody who "
-    "sees everything"
+    "Use the server without protect(), or send the credential of a user with access to all objects: --headers FILE"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class OwnerRule:
-    """How the owner of an object is read from its metadata.
+    """How to find the owner of an object in its metadata.
 
     Attributes:
-        owner_from: the key that holds the user's name.
-        names: each name and the identity it stands for now; None: the name is the identity.
-        tenant_from: the key that holds the tenant; None: no tenant is written.
+        owner_from: The key with the user's name.
+        names: The identity of each name. None means that the name is the identity.
+        tenant_from: The key with the tenant. None means that no tenant is written.
     """
 
     owner_from: str
     names: Mapping[str, str] | None
     tenant_from: str | None
 
-    def of(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return what to write, or None when these metadata name nobody, or one that no token can be of."""
+    def find_owner(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the metadata to write, or None without an identity that a token can have."""
         owner = self.identity_in(metadata)
         if owner is None or identity_fault(ANY_IDENTITY, owner) is not None:
             return None
@@ -89,14 +88,14 @@ class OwnerRule:
         return None if tenant is MISSING else {OWNER: owner, TENANT: tenant}
 
     def has_owner(self, metadata: Mapping[str, Any]) -> bool:
-        """Tell whether an object has its owner: that is never overwritten, unless ``owner`` itself is what is read."""
+        """Tell whether an object keeps its owner. Only a rule that reads ``owner`` changes an owner."""
         if OWNER not in metadata or self.owner_from != OWNER:
             return OWNER in metadata
         renamed = self.names is None or metadata[OWNER] in self.names.values()
         return renamed and not self.lacks_tenant(metadata)
 
     def lacks_tenant(self, metadata: Mapping[str, Any]) -> bool:
-        """Tell whether an object has no tenant yet, although one is asked for."""
+        """Tell whether the tenant is wanted and missing."""
         return self.tenant_from is not None and TENANT not in metadata
 
     def name_in(self, metadata: Mapping[str, Any]) -> str:
@@ -105,7 +104,7 @@ class OwnerRule:
         return name if isinstance(name, str) else ""
 
     def identity_in(self, metadata: Mapping[str, Any]) -> str | None:
-        """Return the identity that the user's name stands for, or None: there is no name, or the map lacks it."""
+        """Return the identity of the user's name, or None if the name is missing or not in the map."""
         name = self.name_in(metadata)
         if self.names is None or (self.owner_from == OWNER and name in self.names.values()):
             return name or None
@@ -114,19 +113,31 @@ class OwnerRule:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What became of each kind's objects, and the names that the map does not know."""
+    """The counts of each kind, and the names that are not in the map."""
 
     counts: dict[str, Counter[str]] = field(default_factory=dict[str, "Counter[str]"])
     unmapped: set[str] = field(default_factory=set[str])
 
 
-@click.command()
-@click.argument("url", callback=server_address)
+@click.command(short_help="Set owners of the objects of an older deployment.")
+@click.argument("url", callback=parse_server_url)
 @click.option("--owner-from", metavar="KEY", required=True, help="The metadata key with the user's name.")
-@click.option("--map", "map_file", type=click.File("r", encoding="utf-8"), help='JSON: {"old name": "identity"}.')
-@click.option("--tenant-from", metavar="KEY", help="The metadata key with the tenant, where the issuer names a claim.")
-@click.option("--headers", "headers_file", type=click.File("r", encoding="utf-8"), help="Lines 'name: value' to send.")
-@click.option("--write", is_flag=True, help="Write; without it, only count what would be written.")
+@click.option(
+    "--map",
+    "map_file",
+    metavar="FILE",
+    type=click.File("r", encoding="utf-8"),
+    help='A JSON file: {"old name": "identity"}.',
+)
+@click.option("--tenant-from", metavar="KEY", help="The metadata key with the tenant.")
+@click.option(
+    "--headers",
+    "headers_file",
+    metavar="FILE",
+    type=click.File("r", encoding="utf-8"),
+    help="A file with headers to send, in lines 'name: value'.",
+)
+@click.option("--write", is_flag=True, help="Write the owners. Without it, only count.")
 @json_option
 def assign_owners(
     url: str,
@@ -138,19 +149,22 @@ def assign_owners(
     write: bool,
     as_json: bool,
 ) -> None:
-    """Stamp owners on the threads, assistants and crons of a deployment that had none.
+    """Set owners of the threads, assistants and crons of an older deployment.
 
-    Run it against the server as it was before protect(), with headers that see everything: first without --write.
-    What has an owner is left alone, so it may be stopped and run again. Exit status 1 when the server fails.
+    Run it against the server without protect(), with the credential of a user with access to all objects. First run it
+    without --write. It does not change objects that have an owner, so you can repeat it. Exit code 1 if the server
+    fails.
     """
     if (why := forbidden_url_reason(url)) is not None:
-        raise click.ClickException(f"nothing is sent to {url}: {why}")
+        raise click.ClickException(f"Nothing was sent to {url}: {why}")
     names = _names(map_file)
     if owner_from == OWNER and names and any(names.get(one, one) != one for one in names.values()):
-        raise click.ClickException("--map: an identity is an old name too: a second run would take one for the other")
+        raise click.ClickException(
+            "--map: a name is an old name and also an identity. A second run would change it again."
+        )
     owner_rule = OwnerRule(owner_from, names, tenant_from)
     try:
-        # Plain http leads to this machine: a proxy of the environment would read the headers.
+        # Plain http is for loopback addresses. A proxy of the environment would read the headers.
         proxied = httpx.URL(url).scheme == "https"
         headers = _headers(headers_file)
         with httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT, trust_env=proxied) as client:
@@ -165,18 +179,18 @@ def assign_owners(
 
 
 def _error_text(error: Exception) -> str:
-    """Return what went wrong: of an answer its status, since httpx's own words end in a link about statuses."""
+    """Return the message of an error. The message of httpx ends with a link about status codes."""
     if not isinstance(error, httpx.HTTPStatusError):
         return str(error)
     answer = error.response
-    said = f"{answer.request.method} {answer.request.url.path} is answered {answer.status_code}"
-    return f"{said}. {PROTECTED_HINT}" if answer.status_code in (401, 403) else said
+    message = f"{answer.request.method} {answer.request.url.path}: the server answers {answer.status_code}"
+    return f"{message}. {PROTECTED_HINT}" if answer.status_code in (401, 403) else message
 
 
 def _assign_all(client: httpx.Client, owner_rule: OwnerRule, *, write: bool) -> Inventory:
     found_all = Inventory()
     screen = console(stderr=True)
-    # Where no terminal is, even a transient bar leaves an empty line.
+    # Without a terminal, even a transient bar leaves an empty line.
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         for kind, (path, id_name) in KINDS.items():
             task = progress.add_task(kind, total=_send(client, "POST", f"{path}/count", {}))
@@ -193,13 +207,13 @@ def _assign_all(client: httpx.Client, owner_rule: OwnerRule, *, write: bool) -> 
 
 
 class Plan(NamedTuple):
-    """What becomes of one object.
+    """The change of one object.
 
     Attributes:
-        outcome: ``stamped``, ``owned`` already, ``tenantless``: owned, without the tenant that is asked for,
-            ``unmapped``: its name is not in the map, or ``unknown``: it names nobody, or one that no token can be of.
-        writes: the metadata to write; empty: it is left alone.
-        forged: whether it bears the mark of the server's own assistants and is none of them.
+        outcome: ``assigned``, ``owned`` (it had an owner), ``tenantless`` (it has an owner but no tenant), ``unmapped``
+            (its name is not in the map) or ``unknown`` (no identity that a token can have).
+        writes: The metadata to write. Empty if it is not changed.
+        forged: Whether it has the mark of built-in assistants, but is not one.
     """
 
     outcome: str
@@ -212,18 +226,18 @@ def _plan(found: Mapping[str, Any], owner_rule: OwnerRule) -> Plan:
     marked = metadata.get(CREATED_BY) == SYSTEM
     if marked and _built_in(found):
         return Plan("owned", {}, forged=False)
-    mine = {} if owner_rule.has_owner(metadata) else owner_rule.of(metadata)
+    mine = {} if owner_rule.has_owner(metadata) else owner_rule.find_owner(metadata)
     if mine is None:
         unmapped = owner_rule.name_in(metadata) and owner_rule.identity_in(metadata) is None
         return Plan("unmapped" if unmapped else "unknown", {}, forged=marked)
-    # Everybody may see what bears the mark. Metadata are merged: a key cannot be taken out, only emptied.
+    # All users can see marked objects. The server merges metadata, so a key cannot be removed, only emptied.
     if writes := {**mine, **({CREATED_BY: None} if marked else {})}:
-        return Plan("stamped", writes, forged=marked)
+        return Plan("assigned", writes, forged=marked)
     return Plan("tenantless" if owner_rule.lacks_tenant(metadata) else "owned", {}, forged=False)
 
 
 def _built_in(found: Mapping[str, Any]) -> bool:
-    """Tell whether an object is an assistant that the server made itself: one for each graph, with an id of its own."""
+    """Tell whether an object is the built-in assistant of a graph, by its ID."""
     graph: object = found.get("graph_id")
     return isinstance(graph, str) and found.get("assistant_id") == built_in_assistant(graph)
 
@@ -231,11 +245,11 @@ def _built_in(found: Mapping[str, Any]) -> bool:
 def _write(client: httpx.Client, path: str, metadata: Mapping[str, Any]) -> None:
     stored = _send(client, "PATCH", path, {"metadata": metadata})["metadata"]
     if any(stored.get(key) != text for key, text in metadata.items()):
-        raise ValueError("it does not keep the owner: protect() is there already. Run this against the server without")
+        raise ValueError("The server did not store the owner, because protect() is active. Use the server without it.")
 
 
 def _all(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
-    """Return every object below a path, the oldest first: what is made meanwhile comes last."""
+    """Yield all objects, oldest first, so that new objects do not move the pages."""
     offset = 0
     while True:
         body = {"limit": PAGE, "offset": offset, "sort_by": "created_at", "sort_order": "asc"}
@@ -260,35 +274,37 @@ def _names(stream: IO[str] | None) -> dict[str, str] | None:
     if not isinstance(names, dict) or not all(
         isinstance(name, str) for name in cast("dict[str, object]", names).values()
     ):
-        raise click.ClickException('--map: an object is expected: {"old name": "identity"}')
+        raise click.ClickException('--map: expected a JSON object: {"old name": "identity"}')
     return cast("dict[str, str]", names)
 
 
 def _headers(stream: IO[str] | None) -> dict[str, str]:
     lines = [line.strip() for line in stream or () if line.strip()]
     if not all(HEADER.fullmatch(line) for line in lines):
-        # Not the line itself, which an HTTP client would quote: it may be a secret.
-        raise click.ClickException(
-            "--headers: a line 'name: value' is expected, in ASCII and without control characters"
-        )
+        # The line can be a secret, so the message does not quote it.
+        raise click.ClickException("--headers: expected lines 'name: value' in ASCII, without control characters.")
     return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
 
 
 def _print(found: Inventory, *, write: bool) -> None:
-    table = Table()
+    screen, table = console(), Table()
     for heading in ("", *COUNT_HEADINGS.values()):
-        table.add_column("to be stamped" if heading == "stamped" and not write else heading)
+        table.add_column("to assign" if heading == "assigned" and not write else heading)
     for kind, count in found.counts.items():
-        table.add_row(kind, *(str(count[what]) for what in COUNT_HEADINGS))
-    print_table(console(), "stamped" if write else "a dry run: nothing was written", table)
+        table.add_row(kind, *(str(count[name]) for name in COUNT_HEADINGS))
+    print_table(screen, "Assigned owners" if write else "Dry run: nothing was written", table)
+    for line in _remarks(found, write=write):
+        print_text(screen, line)
+
+
+def _remarks(found: Inventory, *, write: bool) -> Iterator[str]:
     if found.unmapped:
-        beyond = len(found.unmapped) - MAX_LISTED
-        more = f" and {beyond} more (--json names them all)" if beyond > 0 else ""
-        print_marked("", f"not in --map: {', '.join(repr(name) for name in sorted(found.unmapped)[:MAX_LISTED])}{more}")
+        more = len(found.unmapped) - MAX_LISTED
+        listed = ", ".join(repr(name) for name in sorted(found.unmapped)[:MAX_LISTED])
+        yield f"Not in --map: {listed}{f' and {more} more (--json lists all)' if more > 0 else ''}"
     total = sum(found.counts.values(), Counter[str]())
     if total["unmapped"] + total["unknown"]:
-        console().print("What is unknown stays as it is, and will be seen with @all only.")
-    for what in (what for what in HINTS if total[what]):
-        console().print(HINTS[what])
-    if not write and total["stamped"]:
-        console().print("Write it with --write.")
+        yield "Objects without an owner are not changed. Only users with @all permissions will see them."
+    yield from (hint for name, hint in HINTS.items() if total[name])
+    if not write and total["assigned"]:
+        yield "To write the owners, add --write."

@@ -1,4 +1,4 @@
-"""``oidc-auth check FILE``: is the configuration right, what is dangerous in it, and what does each role give?"""
+"""``oidc-auth check``: errors, warnings and permissions of a configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..config.build import role_rights, value_rights
 from ..config.issuers import exact_issuers
@@ -15,7 +15,7 @@ from ..permissions.names import EVENTS, GROUPS, NAMES, clamp_reach, expand, form
 from ..permissions.permission_maps import merge_rights
 from ..tokens.claim_path import format_path
 from .inputs import file_argument, json_option, load
-from .output import console, print_json, print_matrix, print_table
+from .output import console, print_json, print_matrix, print_table, print_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,14 +28,15 @@ if TYPE_CHECKING:
     Columns = Mapping[str, Mapping[str, Reach]]
 
 
-@click.command()
+@click.command(short_help="Check a configuration, and show the permissions of roles.")
 @file_argument
 @json_option
 def check(file: Path | None, *, as_json: bool) -> None:
-    """Check a configuration: all that is wrong with it, what is dangerous, and what each role gives.
+    """Check a configuration, and show the permissions of each role.
 
-    FILE may be left out where a server started here would find its configuration. Fetches nothing. Exit status 0 when
-    it is valid (warnings or not), 1 when it is not.
+    It reports all errors and warnings. Without FILE, it uses the configuration that a server in this folder would use,
+    such as that of the module in langgraph.json. It does not use the network. Exit code 0 if the configuration is
+    valid, also with warnings. Exit code 1 if it is invalid.
     """
     try:
         loaded = load(file)
@@ -78,44 +79,42 @@ def _names(given: Mapping[str, Reach]) -> list[str]:
 
 def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
     screen = console()
-    screen.print(f"[green]valid[/] {escape(loaded.source)} ({loaded.digest})", soft_wrap=True)
+    print_text(screen, f"{loaded.source} ({loaded.digest})", label="valid ", style="green")
     for table in loaded.document.issuer:
         for issuer in _list_issuers(table):
-            screen.print(f"issuer  {issuer}, audience {', '.join(table.audience) or '-'}", markup=False, soft_wrap=True)
+            print_text(screen, f"{issuer}, audience {', '.join(table.audience) or '-'}", label="issuer  ")
     for where, names in _accepted_names(loaded.document):
-        screen.print(f"accepts {where}: {', '.join(names)}", markup=False, soft_wrap=True)
+        print_text(screen, f"{where}: {', '.join(names)}", label="accepts ")
     for name, role in loaded.document.roles.items():
         if role.graphs is not None:
-            limit = (
-                f"starts {', '.join(role.graphs) or 'no graph'} only; an assistant made of one must be listed by its id"
-            )
-            screen.print(f"graphs  {name} {limit}", markup=False, soft_wrap=True)
+            limit = f"can start {', '.join(role.graphs) or 'no graph'} only. List other assistants by their ID."
+            print_text(screen, f"{name} {limit}", label="graphs  ")
     for warning in loaded.warnings:
-        screen.print(f"[yellow]warning[/] {escape(warning)}", soft_wrap=True)
+        print_text(screen, warning, label="warning ", style="yellow")
     if roles:
-        print_matrix(screen, "How far each role reaches", roles)
+        print_matrix(screen, "Permissions per role", roles)
     if values:
-        print_matrix(screen, "What claim values give without a role", values)
+        print_matrix(screen, "Permissions per claim value", values)
     if wildcards := list(_wildcard_names(loaded.document)):
-        print_table(screen, "What wildcards stand for", _expansions(wildcards))
+        print_table(screen, "Patterns", _expansions(wildcards))
 
 
 def _expansions(wildcards: Iterable[str]) -> Table:
-    table = Table("wildcard", "stands for")
+    table = Table(Column("pattern", no_wrap=True), Column("permissions", overflow="fold"))
     for text in wildcards:
         covered = _expand_wildcard(text)
-        everything = f"every permission: all {len(EVENTS)} and the {len(GROUPS)} groups"
+        everything = f"all {len(EVENTS)} permissions and {len(GROUPS)} groups"
         table.add_row(escape(text), everything if len(covered) == len(NAMES) else ", ".join(covered))
     return table
 
 
 def _list_issuers(table: IssuerTable) -> list[str]:
-    """Return every issuer that a table stands for: other spellings and each tenant too."""
+    """Return every issuer of a table, with aliases and tenants."""
     return [exact.issuer for exact in exact_issuers(table.issuer, table.aliases, table.tenants)]
 
 
 def _accepted_names(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield each claim whose permission names are taken as they are, and those names."""
+    """Yield each claim that can contain permission names, and the accepted names."""
     for issuer in document.issuer:
         for permission_map in issuer.permission_map:
             if permission_map.accept:
@@ -123,7 +122,7 @@ def _accepted_names(document: Document) -> Iterator[tuple[str, tuple[str, ...]]]
 
 
 def _wildcard_names(document: Document) -> Iterator[str]:
-    """Yield each pattern that the configuration writes, once."""
+    """Yield each pattern of the configuration once."""
     roles = [text for role in document.roles.values() for text in role.permissions]
     permission_maps = [permission_map for issuer in document.issuer for permission_map in issuer.permission_map]
     given = [

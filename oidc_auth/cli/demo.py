@@ -1,8 +1,7 @@
-"""``oidc-auth demo``: a local provider, the real server, and everything that must be allowed or refused, in a table."""
+"""``oidc-auth demo``: a local provider, a real server, and allowed and refused requests."""
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 import tempfile
@@ -13,17 +12,16 @@ from typing import TYPE_CHECKING
 
 import click
 import httpx
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
-from ..observability import logger
 from ..testing import LocalIssuer
-from .demo_users import USERS, user_token
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .inputs import json_option
-from .output import console as wide_console
-from .output import print_json, print_table
-from .scenario import DemoSession, Row, rows
+from .output import console as make_console
+from .output import print_json, print_table, print_text
+from .scenario import USERS, DemoSession, Row, rows, user_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,31 +29,31 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 REQUEST_TIMEOUT = 20.0
-"""Seconds; the slowest request waits for a run."""
+"""Seconds. The slowest request waits for a run."""
 
 
-@click.command()
-@click.option("--keep", is_flag=True, help="Leave the server running afterwards, and print curl lines for it.")
+@click.command(short_help="Start a local provider and server, and show all rules.")
+@click.option("--keep", is_flag=True, help="Keep the server running, and print curl commands for it.")
 @json_option
 def demo(*, keep: bool, as_json: bool) -> None:
-    """Start a local provider and a real LangGraph server, and show what is allowed and what is refused.
+    """Start a local provider and server, and show which requests are allowed.
 
-    Needs no network, no model and no key. Exit status 0 only if every row is as expected.
+    It needs no network, no model and no API key. Exit code 0 if all requests have the expected result.
     """
-    # As Ctrl-C does: the server is a child that must not outlive the demo, nor the folder with its tokens.
+    # The server and the folder with tokens must not remain after SIGTERM.
     signal.signal(signal.SIGTERM, _end)
-    # With --json the table goes where people look and programs do not.
-    console = wide_console(stderr=as_json)
+    # With --json, standard output contains only JSON.
+    console = make_console(stderr=as_json)
     started = time.monotonic()
-    # A LocalIssuer warns of itself in the log, which nobody reads here: the line about the server says it.
-    logger.addHandler(logging.NullHandler())
     issuer = LocalIssuer()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
         issuer_url = stack.enter_context(issuer.served())
         server = _start(console, stack, folder, issuer_url)
-        ready = f"ready after {time.monotonic() - started:.1f} s"
-        console.print(f"server {server.url}, provider {issuer_url} (it signs anything: for this demo only), {ready}")
+        print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
+        print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
+        users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
+        print_text(console, users, label="users     ")
         played = _run_rows(console, server, issuer)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
@@ -77,27 +75,33 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) ->
             return stack.enter_context(running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": issuer_url}))
     except ServerError as error:
         console.print(str(error), markup=False, highlight=False)
-        raise click.ClickException("the server did not start; is langgraph-cli[inmem] installed?") from None
+        raise click.ClickException(
+            "The server did not start. Install it: pip install 'langgraph-oidc-auth[demo]'"
+        ) from None
 
 
 def _run_rows(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
     played: list[Row] = []
-    with httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client, console.status("playing ...") as status:
+    with (
+        httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client,
+        console.status("sending requests ...") as status,
+    ):
         for row in rows(DemoSession(client, issuer)):
             played.append(row)
             status.update(f"{len(played)}: {row.caller}: {row.request}")
-    print_table(console, "Who may do what", _table(played))
+    print_table(console, "Requests and results", _table(played))
     return played
 
 
 def _table(played: Iterable[Row]) -> Table:
-    table = Table()
-    for name in ("", "caller", "request", "expected", "got", "reason"):
-        table.add_column(name, overflow="fold")
+    columns = (Column("", no_wrap=True), Column("caller", no_wrap=True), "request", "result")
+    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for row in played:
         mark = "[green]ok[/]" if row.passed else "[bold red]NO[/]"
-        cells = (row.caller, row.request, row.expected, row.got, row.reason)
-        table.add_row(mark, *(escape(cell) for cell in cells))
+        result = row.expected if row.passed else f"expected {row.expected}; found {row.got}: {row.reason}"
+        # The users are listed above with role and tenant.
+        caller, _, _ = row.caller.partition(" ")
+        table.add_row(mark, *(escape(cell) for cell in (caller, row.request, result)))
     return table
 
 
@@ -112,8 +116,8 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
 
 
 def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
-    console.print(f"\nThe server goes on until you press Ctrl-C; its log is {server.log}.", soft_wrap=True)
-    console.print(f"A token for each of {', '.join(USERS)} is in {folder}, valid for an hour:", soft_wrap=True)
+    print_text(console, f"\nThe server runs until you press Ctrl-C. Its log: {server.log}")
+    print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
     for name in USERS:
         file = folder / f"{name}.token"
         file.touch(mode=0o600)

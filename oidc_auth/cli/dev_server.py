@@ -1,4 +1,4 @@
-"""The real ``langgraph dev`` as a child process, in a copy of an example, on a free port of 127.0.0.1."""
+"""``langgraph dev`` as a child process, with a copy of an example."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
 READY_WITHIN = 60.0
-"""Seconds until the server must answer; it takes two or three."""
+"""Seconds until the server must answer. It takes two or three."""
 
 ENVIRONMENT = {
     "LANGGRAPH_NO_VERSION_CHECK": "1",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
     "LANGSMITH_TRACING": "false",
-    # Crons are looked for each second, so that nobody has to wait for one.
+    # The server looks for due crons each second, so that the demo is fast.
     "CRON_SCHEDULER_SLEEP_TIME": "1",
     "PYTHONUNBUFFERED": "1",
 }
 
 
 class ServerError(Exception):
-    """The server did not start; the message is what it said."""
+    """The server did not start. The message is its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class DevServer:
     """A running server.
 
     Attributes:
-        url: its address.
-        log: the file with all it prints.
+        url: Its address.
+        log: The file with its output.
     """
 
     url: str
@@ -52,22 +52,22 @@ class DevServer:
 
 
 def quickstart_folder() -> Path:
-    """Return the example that the demo runs: in an installed wheel inside the package, else in the repository."""
+    """Return the example of the demo, from the installed package or the repository."""
     installed = Path(str(files("oidc_auth"))) / "quickstart"
     return installed if installed.is_dir() else Path(str(files("oidc_auth"))).parent / "examples" / "quickstart"
 
 
 @contextmanager
 def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) -> Generator[DevServer]:
-    """Run ``langgraph dev`` on a copy of ``example`` inside ``folder`` while the context lasts.
+    """Run ``langgraph dev`` with a copy of an example.
 
     Args:
-        example: a folder with a langgraph.json.
-        folder: an empty folder; the copy, the server's state and its log go there.
-        environ: variables beside the process's own.
+        example: A folder with a langgraph.json.
+        folder: An empty folder for the copy, the state of the server and its log.
+        environ: More environment variables.
 
     Raises:
-        ServerError: it did not become ready.
+        ServerError: The server did not become ready.
     """
     app = folder / "app"
     shutil.copytree(example, app, ignore=shutil.ignore_patterns("__pycache__", ".langgraph_api"))
@@ -113,7 +113,7 @@ def _wait_until_ready(server: DevServer, process: subprocess.Popen[bytes]) -> No
     deadline = time.monotonic() + READY_WITHIN
     while time.monotonic() < deadline:
         try:
-            # The wait also is the pause between two looks at a server that is not there yet.
+            # This wait is also the pause between two requests.
             process.wait(0.1)
         except subprocess.TimeoutExpired:
             if _answers(server):

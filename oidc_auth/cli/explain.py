@@ -1,56 +1,99 @@
-"""``oidc-auth explain``, ``can`` and ``store-label``: what claims or a token give, and why."""
+"""``oidc-auth explain``, ``can`` and ``store-label``: the effect of claims or of a token."""
 
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
+from ..config.build import build
 from ..config.raw_document import did_you_mean
+from ..errors import ErrorCode, TokenError
+from ..observability import ignore_event
 from ..permissions.caller import make_store_label
 from ..permissions.names import NAMES, format_permission, names_including, split_reach
-from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
-from .output import console, print_json, print_matrix, print_table
+from ..tokens.checks import CLAIM_CHECKS
+from ..tokens.diagnose import diagnose
+from .inputs import claims_option, file_argument, json_option, open_auth, read_claims, read_token, token_option
+from .output import console, print_json, print_matrix, print_table, print_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ..authentication import OIDCAuth
     from ..permissions.explain import Explanation
+    from ..tokens.policy import TokenPolicy
 
-COLOURS = {"passed": "green", "failed": "bold red", "not checked": "dim"}
-UNVERIFIED_NOTE = "(claims only: neither signature nor time says that they are anybody's)"
+COLOURS = {"passed": "green", "failed": "bold red", "not checked": "dim", "not reached": "dim"}
+HIDDEN_OUTCOME = "not reached"
+LABEL_WIDTH = 10
+CHECKED_IF_PRESENT: Mapping[ErrorCode, str] = {
+    ErrorCode.AUDIENCE_MISMATCH: "aud",
+    ErrorCode.TOKEN_EXPIRED: "exp",
+    ErrorCode.TOKEN_NOT_YET_VALID: "nbf",
+    ErrorCode.TOKEN_ISSUED_IN_FUTURE: "iat",
+    ErrorCode.TOKEN_TOO_OLD: "iat",
+}
+"""Checks of a claim that people often leave out when they write claims by hand."""
 
 
-@click.command()
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An explanation of claims or of a token.
+
+    Attributes:
+        why: The explanation.
+        not_checked: What was not checked. Empty for a token.
+    """
+
+    why: Explanation
+    not_checked: tuple[str, ...] = ()
+
+    @property
+    def note(self) -> str:
+        """What was not checked, as a sentence, or ""."""
+        if not self.not_checked:
+            return ""
+        return f"Unverified claims. Not checked: {', '.join(self.not_checked)}. To verify a token, use --token-file."
+
+
+@click.command(short_help="Show what a token gives, and why.")
 @file_argument
 @claims_option
 @token_option
+@click.option("--verbose", is_flag=True, help="Also show the checks that were not reached.")
 @json_option
-def explain(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
-    """Explain what a token gives, and why: each check, each permission map, and values that came near.
+def explain(
+    file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, verbose: bool, as_json: bool
+) -> None:
+    """Show what claims or a token give, and why.
 
-    Claims alone need no network, and their signature is not checked. A token, from --token-file or the variable
-    OIDC_AUTH_TOKEN, is verified with the issuer's keys; it is never printed. Exit status 1 when nothing is allowed.
+    It shows each check, each permission map, and values that almost match. Claims need no network, and their signature
+    is not checked. A token from --token-file or OIDC_AUTH_TOKEN is verified with the issuer's keys. It is never
+    printed. Exit code 1 if the server would refuse it.
     """
-    why = _explain_input(file, claims_file, token_file)
+    answer = _explain_input(file, claims_file, token_file)
     if as_json:
-        print_json(_to_json(why))
+        print_json(_to_json(answer))
     else:
-        _print(why, claims_only=claims_file is not None)
-    raise SystemExit(1 if why.refusal else 0)
+        _print(answer, verbose=verbose)
+    raise SystemExit(1 if answer.why.refusal else 0)
 
 
-def _explain_input(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None) -> Explanation:
-    """Return what claims give, or else what a token gives, which is verified first."""
-    oidc = loaded(file)
+def _explain_input(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None) -> Answer:
+    """Explain claims, or verify and explain a token."""
+    oidc = open_auth(file)
     if claims_file is not None and token_file is not None:
-        raise click.UsageError("give --claims or --token-file, not both")
+        raise click.UsageError("Use --claims or --token-file, not both.")
     if claims_file is not None:
-        return oidc.explain(read_claims(claims_file))
-    return asyncio.run(_explain_token(oidc, read_token(token_file)))
+        return explain_claims(oidc, read_claims(claims_file), time.time())
+    return Answer(asyncio.run(_explain_token(oidc, read_token(token_file))))
 
 
 async def _explain_token(oidc: OIDCAuth, token: str) -> Explanation:
@@ -58,7 +101,44 @@ async def _explain_token(oidc: OIDCAuth, token: str) -> Explanation:
         return await oidc.explain_token(token)
 
 
-def _to_json(why: Explanation) -> dict[str, Any]:
+def explain_claims(oidc: OIDCAuth, claims: Mapping[str, object], now: float) -> Answer:
+    """Explain claims as the server would decide, except for their signature.
+
+    ``OIDCAuth.explain`` does not check audience and time, so that tests can leave out these claims. A claim that is
+    present is checked here, because the server would refuse the token.
+    """
+    why = oidc.explain(claims)
+    mapping = build(oidc.loaded.document, fetcher=None, observer=ignore_event).mapping
+    if why.issuer not in mapping:
+        return Answer(why, ("signature",))
+    refusals = _refusals(claims, mapping[why.issuer].policy, now)
+    present = {code: refusals.get(code, "") for code, claim in CHECKED_IF_PRESENT.items() if claim in claims}
+    checks = tuple(
+        replace(check, outcome="failed" if present[check.code] else "passed", detail=present[check.code])
+        if check.code in present
+        else check
+        for check in why.checks
+    )
+    refusal = why.refusal or next((f"{code}: {detail}" for code, detail in present.items() if detail), "")
+    missing = dict.fromkeys(CHECKED_IF_PRESENT[code] for code in refusals if code not in present)
+    return Answer(replace(why, checks=checks, refusal=refusal), ("signature", *missing))
+
+
+def _refusals(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> dict[ErrorCode, str]:
+    """Return expected value, found value and hint of each audience and time check that refuses."""
+    refusals: dict[ErrorCode, str] = {}
+    for check in CLAIM_CHECKS:
+        if check.code in CHECKED_IF_PRESENT:
+            try:
+                check.rule(claims, policy, now)
+            except TokenError as error:
+                found = diagnose(error, {}, claims, (), policy)
+                refusals[check.code] = f"expected {found.expected or '-'}; found {found.found or '-'}; {found.hint}"
+    return refusals
+
+
+def _to_json(answer: Answer) -> dict[str, Any]:
+    why = answer.why
     return {
         "issuer": why.issuer,
         "identity": why.identity,
@@ -69,67 +149,69 @@ def _to_json(why: Explanation) -> dict[str, Any]:
         "permissions": sorted(format_permission(name, reach) for name, reach in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
         "refusal": why.refusal,
+        "not_checked": list(answer.not_checked),
     }
 
 
-def _print(why: Explanation, *, claims_only: bool) -> None:
-    screen = console()
-    if any(check.outcome in COLOURS for check in why.checks):
-        print_table(screen, "What was checked", _checks(why))
-    for heading, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
-        # Of a refused token neither may be known.
+def _print(answer: Answer, *, verbose: bool) -> None:
+    screen, why = console(), answer.why
+    if any(verbose or check.outcome != HIDDEN_OUTCOME for check in why.checks):
+        print_table(screen, "Checks", _checks(why, verbose=verbose))
+    for label, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
+        # The issuer and the identity of a refused token may be unknown.
         for line in filter(None, lines):
-            screen.print(f"{heading:<10}{line}", markup=False, soft_wrap=True)
+            print_text(screen, line, label=f"{label:<{LABEL_WIDTH}}")
     if why.refusal:
-        screen.print(f"[bold red]REFUSED[/]   {escape(why.refusal)}", soft_wrap=True)
+        print_text(screen, why.refusal, label=f"{'REFUSED':<{LABEL_WIDTH}}", style="bold red")
     else:
-        print_matrix(screen, "What is allowed", {"reach": why.rights})
-    if claims_only:
-        screen.print(UNVERIFIED_NOTE, markup=False, soft_wrap=True)
+        print_matrix(screen, "Permissions", {"reach": why.rights})
+    if answer.note:
+        print_text(screen, answer.note)
 
 
 def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
-    tenant = [] if why.tenancy is None else [why.tenancy.tenant or "none: @tenant rights vanish"]
-    graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none may be started"]
-    beyond = ", ".join(check.code for check in why.checks if check.outcome == "not reached")
-    not_reached = [f"not reached: {beyond}"] if beyond else []
-    return [
-        ("tenant", tenant),
-        ("checks", not_reached),
-        ("map", [*why.notes]),
-        ("unmapped", [*why.unmapped]),
-        ("graphs", graphs),
-    ]
+    tenant = [] if why.tenancy is None else [why.tenancy.tenant or "none, so that @tenant permissions are ignored"]
+    graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none"]
+    return [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
 
 
-def _checks(why: Explanation) -> Table:
-    table = Table("check", "outcome", "detail")
-    for row in (check for check in why.checks if check.outcome in COLOURS):
-        table.add_row(row.code, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.detail))
+def _checks(why: Explanation, *, verbose: bool) -> Table:
+    table = Table(Column("check", no_wrap=True), Column("outcome", no_wrap=True), Column("detail", overflow="fold"))
+    for check in (check for check in why.checks if verbose or check.outcome != HIDDEN_OUTCOME):
+        # The line REFUSED has the same text.
+        detail = "" if check.detail and check.detail in why.refusal else check.detail
+        table.add_row(check.code, f"[{COLOURS[check.outcome]}]{check.outcome}[/]", escape(detail))
     return table
 
 
-@click.command()
+@click.command(short_help="Tell whether a token gives a permission.")
 @click.argument("names", nargs=-1, metavar="[FILE] PERMISSION")
 @claims_option
 @token_option
 @json_option
 def can(names: tuple[str, ...], claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
-    """Tell whether claims or a token give a permission, such as threads:delete or threads:read@tenant.
+    """Tell whether claims or a token give a permission.
 
-    A token is verified, as explain does it. Exit status 0 for yes, 1 for no.
+    Examples of permissions are threads:delete and threads:read@tenant. A token is verified. In claims, issuer, audience
+    and times are checked if present. Exit code 0 means yes, 1 means no.
     """
     if not names or names[2:]:
-        raise click.UsageError("one permission is expected, and before it at most one file")
+        raise click.UsageError("Expected [FILE] PERMISSION. Example: oidc-auth can oidc-auth.toml threads:read")
     file, permission = Path(names[0]) if names[1:] else None, names[-1]
     _check_name(permission)
-    why = _explain_input(file, claims_file, token_file)
-    allowed = why.allows(permission)
-    reason = "" if allowed else why.refusal or _missing(why, permission)
+    answer = _explain_input(file, claims_file, token_file)
+    allowed = answer.why.allows(permission)
+    reason = "" if allowed else answer.why.refusal or _missing(answer.why, permission)
     if as_json:
-        print_json({"permission": permission, "allowed": allowed, "reason": reason})
+        facts = {"permission": permission, "allowed": allowed, "reason": reason}
+        print_json({**facts, "not_checked": list(answer.not_checked)})
+    elif allowed:
+        click.echo("yes")
     else:
-        click.echo("yes" if allowed else f"no: {reason}")
+        print_text(console(), reason, label="no: ")
+    if answer.note and not as_json:
+        # Scripts read the answer from standard output.
+        print_text(console(stderr=True), answer.note)
     raise SystemExit(0 if allowed else 1)
 
 
@@ -139,31 +221,32 @@ def _check_name(permission: str) -> None:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     if "*" in name:
-        raise click.UsageError(f"{permission!r} stands for several permissions: ask about one, such as threads:read")
+        raise click.UsageError(f"{permission!r} is several permissions. Use one, such as threads:read.")
     if name not in NAMES:
-        known = "the names are in docs/permissions.md, such as threads:read"
+        known = "The page docs/permissions.md lists all names, such as threads:read."
         raise click.UsageError(f"unknown permission {name!r}: {did_you_mean(name, NAMES) or known}")
 
 
 def _missing(why: Explanation, permission: str) -> str:
     name, _ = split_reach(permission)
     if name in why.rights:
-        return f"{format_permission(name, why.rights[name])} reaches less far"
+        return f"expected {permission}; found {format_permission(name, why.rights[name])}"
     wider = [group for group in names_including(name) if group.partition(":")[0] == name.partition(":")[0]]
     return f"missing permission {permission}" + (f" ({wider[-1]} includes it)" if wider else "")
 
 
-@click.command()
+@click.command(short_help="Print the store label of a user.")
 @file_argument
 @claims_option
 @token_option
 @json_option
 def store_label(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
-    """Print the store label of the user whom claims or a token name: the first part of each of their namespaces.
+    """Print the store label of a user.
 
-    A token is verified, as explain does it. Exit status 1 when nobody is named.
+    The label is the first part of each store namespace of the user. A token is verified. Exit code 1 if the claims
+    have no usable identity.
     """
-    why = _explain_input(file, claims_file, token_file)
+    why = _explain_input(file, claims_file, token_file).why
     if not why.identity:
         raise click.ClickException(why.refusal)
     own = make_store_label(why.identity, why.tenancy)

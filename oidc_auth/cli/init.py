@@ -1,11 +1,13 @@
-"""``oidc-auth init PROVIDER``: the files that put a provider in front of a LangGraph server, and what else to do."""
+"""``oidc-auth init``: the files for a provider, and the steps in its console."""
 
 from __future__ import annotations
 
+import difflib
 import json
+import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,10 +16,10 @@ from ..config.raw_document import did_you_mean
 from ..providers import PROVIDERS
 from ..providers.lookup import ALIASES, resolve_name
 from .dev_server import quickstart_folder
-from .doctor.library_included import REQUIREMENT_FILES
+from .doctor.packages import DISTRIBUTION, REQUIREMENT_FILES, names_library
 from .inputs import json_option
-from .langgraph_json import ENTRY, LANGGRAPH_JSON, add_auth_hook, read_hook
-from .output import print_json, print_marked
+from .langgraph_json import DEFAULT_ORIGIN, ENTRY, LANGGRAPH_JSON, add_auth_hook, read_document, read_hook
+from .output import console, print_json, print_list, print_text
 from .starter import Starter, option
 
 if TYPE_CHECKING:
@@ -28,20 +30,16 @@ if TYPE_CHECKING:
 GRAPH = "graph.py"
 PRESET_NAMES = ", ".join(sorted(PROVIDERS))
 REQUIREMENTS = """\
-# What the image of this server installs. Where langgraph-oidc-auth is on no package index that the build reaches,
-# put its wheel beside this file and write its path instead: ./langgraph_oidc_auth-<version>-py3-none-any.whl
+# The packages in the image of this server. If the build cannot download langgraph-oidc-auth, copy its wheel to this
+# folder and write its path instead: ./langgraph_oidc_auth-<version>-py3-none-any.whl
 langgraph-oidc-auth
 """
-DEFAULT_ORIGIN = "http://localhost:3000"
-"""Where a chat front end runs while it is developed."""
-FORCE_EFFECTS = (
-    f"replaces {FILE_NAME}, and in {LANGGRAPH_JSON} the table auth; it adds to http.cors what is missing, and "
-    "keeps everything else"
-)
+REQUIREMENT_NOTE = f"No dependency names this library. Add {DISTRIBUTION} to {REQUIREMENT_FILES[0]}."
+FORCE_EFFECTS = f"Replace {FILE_NAME}, and the table auth in {LANGGRAPH_JSON}. All other settings stay."
 
 
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add an option for each parameter of a provider. Providers share a parameter of the same name."""
+    """Add an option for each parameter of a provider. Providers share parameters with the same name."""
     parameters = [each for provider in PROVIDERS.values() for each in provider.issuer.parameters]
     for parameter in reversed({each.name: each for each in reversed(parameters)}.values()):
         takers = ", ".join(sorted(name for name, each in PROVIDERS.items() if parameter.name in each.issuer.keys))
@@ -62,17 +60,33 @@ class ProviderName(click.Choice[str]):
         return name
 
 
-@click.command(epilog=f"PROVIDER is one of {PRESET_NAMES}.")
+@click.command(
+    short_help="Write langgraph.json and oidc-auth.toml for a provider.", epilog=f"PROVIDER is one of {PRESET_NAMES}."
+)
 @click.argument("provider", type=ProviderName(sorted(PROVIDERS)), metavar="PROVIDER")
 @_parameter_options
-@click.option("--audience", default="", help="This API's name, which must be in a token's aud.")
-@click.option("--client", "clients", multiple=True, help="A client that may call, where tokens name no audience.")
-@click.option("--require", "conditions", multiple=True, metavar="CLAIM=VALUE", help="What must hold of each token.")
-@click.option("--dir", "folder", type=click.Path(file_okay=False, path_type=Path), default=".", help="Where to write.")
-@click.option("--origin", "origins", multiple=True, default=[DEFAULT_ORIGIN], help="A front end that may call the API.")
-@click.option("--force", is_flag=True, help=f"{FORCE_EFFECTS[0].upper()}{FORCE_EFFECTS[1:]}.")
+@click.option("--audience", default="", help="The name of this API, which must be in aud of a token.")
+@click.option("--client", "clients", multiple=True, help="A client that may call, if tokens have no audience.")
+@click.option("--require", "conditions", multiple=True, metavar="CLAIM=VALUE", help="A condition for every token.")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="The folder of the files. Default: this folder.",
+)
+@click.option(
+    "--origin",
+    "origins",
+    metavar="URL",
+    multiple=True,
+    help=f"The origin of a front end (CORS). Default for a new langgraph.json: {DEFAULT_ORIGIN}.",
+)
+@click.option("--force", is_flag=True, help=FORCE_EFFECTS)
+@click.option("--dry-run", is_flag=True, help="Show the changes, and write nothing.")
 @json_option
-def init(
+def init(  # noqa: PLR0913 - one argument for each option
     provider: str,
     audience: str,
     clients: Sequence[str],
@@ -81,34 +95,66 @@ def init(
     origins: Sequence[str],
     *,
     force: bool,
+    dry_run: bool,
     as_json: bool,
     **given: str | Sequence[str] | None,
 ) -> None:
-    """Write langgraph.json and oidc-auth.toml for a provider, and print the steps in its dashboard.
+    """Write langgraph.json and oidc-auth.toml for a provider.
 
-    Asks nothing and fetches nothing. With a new langgraph.json, it also writes a graph that needs no model and a
-    requirements.txt that names this library, if they are missing. Exit status 0 when written, 1 when a file exists
-    already (see --force) or a value is not valid, 2 when options are missing or wrong.
+    It then prints the steps for the provider's console. It asks no question and does not use the network. An existing
+    langgraph.json keeps its settings. With a new one, it also writes a graph that needs no model, and a
+    requirements.txt.
+
+    Exit code 0 if the files are written. Exit code 1 if a setting would be replaced (see --force) or a value is
+    invalid. Exit code 2 if options are missing or wrong.
     """
     addresses = {name: _parts(value) for name, value in given.items() if value}
     starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
-    files = {
-        folder / FILE_NAME: starter.toml(),
-        folder / LANGGRAPH_JSON: _langgraph_json(folder / LANGGRAPH_JSON, origins),
-    }
-    _refuse_existing([file for file in files if file.exists()], force=force)
-    if not (folder / LANGGRAPH_JSON).exists():
-        files |= _missing(folder)
-    _write(files)
+    text, warnings = starter.toml()
+    plan = _plan(folder, text, origins, force=force)
+    diff = _diff(plan.files) if dry_run else ""
+    if not dry_run:
+        _write(plan.files)
     steps, following = starter.setup.steps_for(audience), _next_commands(folder)
     if as_json:
-        print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
-    else:
-        _print(starter.setup, files, steps, following)
+        written = [] if dry_run else [str(file) for file in plan.files]
+        document = {"written": written, "notes": [*warnings, *plan.notes], "steps": steps, "next": following}
+        print_json({**document, "diff": diff} if dry_run else document)
+        return
+    _print_files(plan, warnings, diff)
+    if not dry_run:
+        _print_steps(starter.setup, steps, following)
+
+
+class Plan(NamedTuple):
+    """The files to write, and notes for the user."""
+
+    files: Mapping[Path, str]
+    notes: Sequence[str]
+
+
+def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool) -> Plan:
+    """Return the new content of all files.
+
+    Raises:
+        click.ClickException: A setting would be replaced, or langgraph.json is not valid.
+    """
+    file = folder / LANGGRAPH_JSON
+    before = _read_existing(file)
+    merged = add_auth_hook(before, origins)
+    replaced = [f"{folder / FILE_NAME} exists"] if (folder / FILE_NAME).exists() else []
+    replaced += [f"{file} has another value for auth.{key}" for key in merged.replaced]
+    if replaced and not force:
+        raise click.ClickException(f"{'. '.join(replaced)}. Nothing was written. To replace it, add --force.")
+    files = {folder / FILE_NAME: toml, file: json.dumps(merged.document, indent=_indent(file)) + "\n"}
+    if not file.exists():
+        return Plan(files | _missing(folder), merged.notes)
+    notes = [] if names_library(merged.document, folder) else [REQUIREMENT_NOTE]
+    return Plan(files, [*merged.notes, *notes])
 
 
 def _missing(folder: Path) -> dict[Path, str]:
-    """Return what a new langgraph.json needs and the folder lacks: a graph, and the packages of the image."""
+    """Return the files that a new langgraph.json needs and the folder lacks."""
     files: dict[Path, str] = {}
     if not (folder / GRAPH).exists():
         files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
@@ -121,29 +167,36 @@ def _parts(value: str | Sequence[str]) -> str | list[str]:
     return value if isinstance(value, str) else [part.strip() for text in value for part in text.split(",")]
 
 
-def _langgraph_json(file: Path, origins: Sequence[str]) -> str:
-    known: object = {}
-    if file.exists():
-        try:
-            known = json.loads(file.read_text("utf-8"))
-        except ValueError:
-            raise click.ClickException(f"{file}: not JSON") from None
-        if not isinstance(known, dict):
-            raise click.ClickException(f"{file}: a JSON object is expected")
-    document = cast("dict[str, Any]", known)
+def _read_existing(file: Path) -> Mapping[str, Any]:
+    if not file.exists():
+        return {}
+    try:
+        document = read_document(file)
+    except ValueError as error:
+        raise click.ClickException(f"{file} {error}. Nothing was written. Write it as a JSON object.") from None
     if (hook := read_hook(document)) not in ("", ENTRY):
         raise click.ClickException(
-            f"{file}: auth.path is {hook!r}, a hook of your own; nothing was written. Take auth out of it to have "
-            f"{ENTRY!r} written there, or keep it and call protect() in it"
+            f"{file}: auth.path is {hook!r}, your own hook. Nothing was written. To use {ENTRY!r}, remove auth from "
+            "the file. To keep your hook, call protect() in it."
         )
-    return json.dumps(add_auth_hook(document, origins), indent=2) + "\n"
+    return document
 
 
-def _refuse_existing(existing: Sequence[Path], *, force: bool) -> None:
-    if existing and not force:
-        names = " and ".join(str(file) for file in existing)
-        verb = "are" if len(existing) > 1 else "is"
-        raise click.ClickException(f"{names} {verb} already there; nothing was written. --force {FORCE_EFFECTS}")
+def _indent(file: Path) -> int | str:
+    """Return the indentation of a JSON file, so that only changed lines differ."""
+    text = file.read_text("utf-8") if file.exists() else ""
+    found = re.search(r'^([ \t]+)"', text, re.MULTILINE)
+    return found[1] if found else 2
+
+
+def _diff(files: Mapping[Path, str]) -> str:
+    """Return a unified diff of all files."""
+    lines: list[str] = []
+    for file, text in files.items():
+        before = file.read_text("utf-8", "replace").splitlines() if file.exists() else []
+        old = str(file) if file.exists() else "/dev/null"
+        lines += difflib.unified_diff(before, text.splitlines(), old, str(file), lineterm="")
+    return "\n".join(lines)
 
 
 def _write(files: Mapping[Path, str]) -> None:
@@ -166,13 +219,27 @@ def _next_commands(folder: Path) -> list[str]:
     ]
 
 
-def _print(setup: Setup, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
-    for file in files:
-        print_marked("[green]written[/]", f" {file}")
+def _print_files(plan: Plan, warnings: Sequence[str], diff: str) -> None:
+    screen = console()
+    for warning in warnings:
+        print_text(console(stderr=True), warning, label="warning ", style="yellow")
+    if diff:
+        # A wrapped line of a diff would be another diff.
+        click.echo(diff)
+        print_text(screen, "Dry run: nothing was written.")
+    else:
+        for file in plan.files:
+            print_text(screen, str(file), label="written ", style="green")
+    for note in plan.notes:
+        print_text(screen, note, label="note ", style="yellow")
+
+
+def _print_steps(setup: Setup, steps: Sequence[str], following: Sequence[str]) -> None:
+    screen = console()
     reminder = " (an API, not an application; an access token, not an ID token)" if setup.access_tokens else ""
-    print_marked("", f"\nIn {setup.place}{reminder}:")
-    for number, step in enumerate(steps, 1):
-        print_marked("", f"  {number}. {step}")
-    print_marked("", "\nThen:")
+    print_text(screen, f"\nIn {setup.place}{reminder}:")
+    print_list(screen, steps)
+    print_text(screen, "\nThen:")
     for line in following:
-        print_marked("", f"  {line}")
+        # A wrapped command could not be copied.
+        click.echo(f"  {line}")

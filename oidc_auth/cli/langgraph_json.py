@@ -1,12 +1,12 @@
-"""langgraph.json: what must stand in it for the server to ask this library, and nobody else; what ``env`` sets."""
+"""langgraph.json: the hook, the CORS rule and the variables in it."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from ..config.raw_document import read_table
+from ..config.raw_document import read_strings, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ LANGGRAPH_JSON = "langgraph.json"
 ENTRY = "oidc_auth.langgraph:auth"
 CHALLENGE = "WWW-Authenticate"
 EXPOSED_HEADERS = (CHALLENGE, "Retry-After", "x-pagination-total", "x-pagination-next", "content-location")
-"""What a browser's script may read of an answer: why it was refused, and what the server exposes by itself."""
+"""Headers that scripts in a browser may read: the challenge, and those that the server exposes by default."""
 AUTH: Mapping[str, Any] = {
     "path": ENTRY,
     "disable_studio_auth": True,
@@ -30,27 +30,86 @@ ASSIGNMENT = re.compile(
     r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^'"\r\n][^\r\n]*)?)""",
     re.MULTILINE,
 )
-"""A line of an env file; what is in quotes may have several lines."""
+"""A line of an env file. A quoted value may have several lines."""
 NEW_DOCUMENT: Mapping[str, Any] = {"dependencies": ["."], "graphs": {"agent": "./graph.py:graph"}}
 
 
-def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str]) -> dict[str, Any]:
-    """Return a langgraph.json with this library's hook, whose refusals a browser may read; all other keys stay."""
+DEFAULT_ORIGIN = "http://localhost:3000"
+"""The usual address of a front end in development."""
+ANY_ORIGIN = "*"
+
+
+class MergedDocument(NamedTuple):
+    """A langgraph.json with the hook.
+
+    Attributes:
+        document: The new content.
+        replaced: Keys of ``auth`` with another value than before.
+        notes: What the user should know about the CORS rule.
+    """
+
+    document: dict[str, Any]
+    replaced: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str]) -> MergedDocument:
+    """Add the hook and a CORS rule to a langgraph.json. All other keys stay."""
+    before = read_table(known.get("auth"))
+    replaced = tuple(key for key, value in before.items() if value != AUTH.get(key))
     http = read_table(known.get("http"))
-    cors = {"allow_origins": [*origins], "allow_methods": ["*"], "allow_headers": ["*"], **read_table(http.get("cors"))}
-    cors["expose_headers"] = [*dict.fromkeys((*EXPOSED_HEADERS, *cors.get("expose_headers", ())))]
-    return {**(known or NEW_DOCUMENT), "auth": AUTH, "http": {**http, "cors": cors}}
+    rule = read_table(http.get("cors"))
+    allowed, notes = _allowed_origins(known, rule, origins)
+    cors = {"allow_methods": ["*"], "allow_headers": ["*"], **rule, "allow_origins": allowed}
+    cors["expose_headers"] = [*dict.fromkeys((*EXPOSED_HEADERS, *read_strings(rule.get("expose_headers"))))]
+    document = {**(known or NEW_DOCUMENT), "auth": dict(AUTH), "http": {**http, "cors": cors}}
+    return MergedDocument(document, replaced, notes)
+
+
+def _allowed_origins(
+    known: Mapping[str, Any], rule: Mapping[str, Any], origins: Sequence[str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return the allowed origins, and a note if every website may call the server."""
+    if not known:
+        return [*(origins or [DEFAULT_ORIGIN])], ()
+    if "allow_origins" in rule:
+        allowed = [*dict.fromkeys((*read_strings(rule["allow_origins"]), *origins))]
+    else:
+        # Without a rule, the server allows every origin. A narrower default would break front ends silently.
+        allowed = [*origins] or [ANY_ORIGIN]
+    if ANY_ORIGIN not in allowed:
+        return allowed, ()
+    note = (
+        f'http.cors.allow_origins of {LANGGRAPH_JSON} is still ["*"], so that every website may call the server. '
+        'To allow only your front end, write its origin there, such as ["https://app.acme.com"]'
+    )
+    return [ANY_ORIGIN], (f"{note}, or use --origin." if not rule else f"{note}.",)
 
 
 def read_hook(known: Mapping[str, Any]) -> str:
-    """Return the hook that a langgraph.json names, or ""."""
+    """Return the path of the hook, or ""."""
     return str(read_table(known.get("auth")).get("path") or "")
 
 
-def read_environment(file: Path) -> dict[str, str]:
-    """Return what the key ``env`` of a langgraph.json sets: a table, or a file beside it; without them, nothing."""
+def read_document(file: Path) -> dict[str, Any]:
+    """Return the content of a langgraph.json.
+
+    Raises:
+        ValueError: The file is missing or is not a JSON object. The message is the reason.
+    """
     try:
-        env: object = read_table(json.loads(file.read_text("utf-8"))).get("env")
+        document: object = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"cannot be read: {type(error).__name__}") from None
+    if not isinstance(document, dict):
+        raise ValueError("is not a JSON object")  # noqa: TRY004 - a ValueError like that of the parser
+    return cast("dict[str, Any]", document)
+
+
+def read_environment(file: Path) -> dict[str, str]:
+    """Return the variables in ``env`` of a langgraph.json, a table or the name of a file."""
+    try:
+        env: object = read_document(file).get("env")
         return dict(_pairs((file.parent / env).read_text("utf-8-sig")) if isinstance(env, str) else _members(env))
     except (OSError, ValueError):
         return {}
@@ -61,7 +120,7 @@ def _members(env: object) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:
-    """Yield what an env file sets: as python-dotenv reads it, which the server uses, but for ${...} in values."""
+    """Yield the variables of an env file as python-dotenv reads them, without ${...} in values."""
     for name, single, double, plain in ASSIGNMENT.findall(text):
         yield name, single or re.sub(r"\\(.)", _unescaped, double) or re.sub(r"(^|\s+)#.*", "", plain).strip()
 

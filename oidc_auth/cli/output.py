@@ -1,10 +1,11 @@
-"""What the commands draw with: one console, and the matrix of permissions."""
+"""Output of the commands: console, tables and wrapped text."""
 
 from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING
+import textwrap
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 from rich.cells import cell_len
@@ -15,38 +16,87 @@ from rich.table import Table
 from ..permissions.names import ACTIONS, EVENTS, Reach
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 DEFAULT_WIDTH = 160
-"""Columns where no terminal says how many there are: in 80, which is what a pipe counts as, tables fold to shreds."""
+"""Columns of a table without a terminal and without COLUMNS. Programs read such output."""
+NO_BREAK_HYPHEN = "\N{NON-BREAKING HYPHEN}"
 PADDING = 3
-"""Columns beside a cell: a space on each side, and a line."""
+"""Columns of a space on each side of a cell, and a line."""
 EVENT_WIDTH = max(len(event) for event in EVENTS) + PADDING + 1
 MIN_CELL_WIDTH = len("tenant")
-MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
+REACH_NAMES = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
+ERROR_PREFIX = "Error: "
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console; without a terminal it draws plain text, and wide (or COLUMNS wide)."""
-    # What is shown is also copied: an audience such as urn:acme:id:1:aud contains rich's ":id:".
-    own = Console(stderr=stderr, highlight=False, emoji=False)
-    if not own.is_terminal and "COLUMNS" not in os.environ:
-        own.width = DEFAULT_WIDTH
-    return own
+    """Return a console. Without a terminal, it prints plain text.
+
+    NO_COLOR removes every escape code, also those of bold text (https://no-color.org).
+    """
+    plain = bool(os.environ.get("NO_COLOR"))
+    # Users copy this output. rich would replace ":id:" in an audience such as urn:acme:id:1 by an emoji.
+    screen = Console(stderr=stderr, highlight=False, emoji=False, color_system=None if plain else "auto")
+    if not _wraps(screen):
+        screen.width = DEFAULT_WIDTH
+    return screen
+
+
+def _wraps(screen: Console) -> bool:
+    """Tell whether text is wrapped. Programs such as grep read whole lines."""
+    return screen.is_terminal or "COLUMNS" in os.environ
 
 
 def print_json(document: Mapping[str, object]) -> None:
-    """Print one JSON object on one line."""
+    """Print a JSON object on one line."""
     click.echo(json.dumps(document))
 
 
-def print_matrix(screen: Console, title: str, columns: Mapping[str, Mapping[str, Reach]]) -> None:
-    """Print the 21 permissions as rows, and how far each column's names reach; in several tables where one is too wide.
+def print_text(screen: Console, text: str, *, label: str = "", style: str = "") -> None:
+    """Print a label and a text. Further lines are indented by the width of the label.
 
     Args:
-        screen: where to.
-        title: what the columns are.
-        columns: a heading, and each name that it gives.
+        screen: The console.
+        text: The text. It is printed without change, except for line breaks.
+        label: Printed in front of the first line.
+        style: The style of the label.
+    """
+    lines = wrap_text(text, screen.width - len(label)) if _wraps(screen) else [text]
+    start = f"[{style}]{escape(label)}[/]" if style else escape(label)
+    for line in lines:
+        screen.print(start + escape(line), soft_wrap=True)
+        start = " " * len(label)
+
+
+def wrap_text(text: str, width: int) -> list[str]:
+    """Return the lines of a text. Words such as URLs, options and file names are never split."""
+    return [
+        line
+        for paragraph in text.split("\n")
+        for line in textwrap.wrap(
+            paragraph,
+            max(width, 20),
+            subsequent_indent=" " * (len(paragraph) - len(paragraph.lstrip(" -"))),
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
+    ]
+
+
+def print_list(screen: Console, items: Sequence[str]) -> None:
+    """Print a numbered list."""
+    for number, item in enumerate(items, 1):
+        print_text(screen, item, label=f"  {number}. ")
+
+
+def print_matrix(screen: Console, title: str, columns: Mapping[str, Mapping[str, Reach]]) -> None:
+    """Print the reach of each permission, in several tables if one is too wide.
+
+    Args:
+        screen: The console.
+        title: The meaning of the columns.
+        columns: The heading of each column, and its permissions.
     """
     part: dict[str, Mapping[str, Reach]] = {}
     remaining = screen.width - EVENT_WIDTH
@@ -60,25 +110,72 @@ def print_matrix(screen: Console, title: str, columns: Mapping[str, Mapping[str,
 
 
 def print_table(screen: Console, title: str, table: Table) -> None:
-    """Print a table below its title; a title of rich's own is filled up with blanks to the table's width."""
+    """Print a title and a table. A title of rich would have trailing spaces."""
     screen.print(title, style="italic")
     screen.print(table)
 
 
 def _matrix(columns: Mapping[str, Mapping[str, Reach]]) -> Table:
     table = Table()
-    # The names of the permissions are never cut: without them no row says anything.
+    # A row without the whole name of its permission would be useless.
     table.add_column("", no_wrap=True, min_width=EVENT_WIDTH - PADDING - 1)
     for heading in columns:
         table.add_column(escape(heading), overflow="fold")
     for resource, actions in ACTIONS.items():
         for action in actions:
             event = f"{resource}:{action}"
-            cells = [MARKS[names[event]] if event in names else "-" for names in columns.values()]
+            cells = [REACH_NAMES[names[event]] if event in names else "-" for names in columns.values()]
             table.add_row(event, *cells, end_section=action == actions[-1])
     return table
 
 
-def print_marked(mark: str, text: str = "") -> None:
-    """Print one line: a mark in our own markup, and a text that is shown as it is."""
-    console().print(mark + escape(text), soft_wrap=True)
+class HelpFormatter(click.HelpFormatter):
+    """Writes help texts without a line break inside of option names and file names."""
+
+    def write_text(self, text: str) -> None:
+        """Write a paragraph."""
+        super().write_text(text.replace("-", NO_BREAK_HYPHEN))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write a list of terms and texts."""
+        kept = [(term, text.replace("-", NO_BREAK_HYPHEN)) for term, text in rows]
+        super().write_dl(kept, col_max, col_spacing)
+
+    def getvalue(self) -> str:
+        """Return the help text."""
+        return super().getvalue().replace(NO_BREAK_HYPHEN, "-")
+
+
+class Context(click.Context):
+    """A context with our help texts."""
+
+    formatter_class: ClassVar[type[click.HelpFormatter]] = HelpFormatter  # type: ignore[misc]
+
+
+class Group(click.Group):
+    """A group of commands. On a terminal, it wraps error messages."""
+
+    context_class = Context
+
+    def add_command(self, cmd: click.Command, name: str | None = None) -> None:
+        """Add a command."""
+        cmd.context_class = Context
+        super().add_command(cmd, name)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            raise click.UsageError(_wrap_error(error.format_message()), ctx=error.ctx) from None
+        except click.ClickException as error:
+            raise click.ClickException(_wrap_error(error.format_message())) from None
+
+
+def _wrap_error(message: str) -> str:
+    screen = console(stderr=True)
+    if not _wraps(screen):
+        return message
+    first, *others = message.split("\n")
+    lines = wrap_text(ERROR_PREFIX + first, screen.width)
+    return "\n".join([*lines, *wrap_text("\n".join(others), screen.width)]).removeprefix(ERROR_PREFIX).rstrip("\n")

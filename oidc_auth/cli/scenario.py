@@ -1,33 +1,33 @@
-"""What the demo shows, row by row: a caller, a request, what must happen, and what did.
+"""The requests of ``oidc-auth demo``: caller, request, expected and actual result.
 
-Every row is a real request to the real server. A row passes only when status, body and what is stored afterwards are
-as expected; an exception fails it.
+Every row is a real request to a real server. A row passes if status, body and stored data are as expected.
 """
 
 from __future__ import annotations
 
+import json
 import time
+from base64 import urlsafe_b64decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from ..errors import UNAUTHENTICATED
-from .demo_users import USERS, invalid_tokens, user_token
+from ..testing import LocalIssuer
+from ..testing.signing import SigningKey, encode_base64url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ..testing import LocalIssuer
+    from collections.abc import Iterator, Mapping
 
 AGENT = {"assistant_id": "agent"}
 CRON_WITHIN = 15.0
-"""Seconds until a cron that fires every second must have run; it takes two or three."""
+"""Seconds until a cron that runs every second must have run. It takes two or three."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table."""
+    """One request and its result."""
 
     caller: str
     request: str
@@ -37,8 +37,54 @@ class Row:
     reason: str = ""
 
 
+AUDIENCE = "agents"
+
+USERS: Mapping[str, tuple[str, str]] = {
+    "alice": ("editor", "acme"),
+    "bob": ("editor", "globex"),
+    "victor": ("viewer", "acme"),
+    "ada": ("admin", "acme"),
+    "eve": ("admin", "globex"),
+    "carol": ("builder", "acme"),
+    "robot": ("robot", "acme"),
+    "guest": ("visitor", "acme"),
+}
+"""Role and tenant of each user in the quickstart. The role visitor has no permission."""
+
+
+def user_token(issuer: LocalIssuer, name: str, lifetime: float = 3600) -> str:
+    """Return a token of a user."""
+    role, tenant = USERS[name]
+    return issuer.token(name, audience=AUDIENCE, lifetime=lifetime, roles=[role], org=tenant)
+
+
+def invalid_tokens(issuer: LocalIssuer) -> dict[str, tuple[str, str]]:
+    """Return invalid tokens by description, each with its expected error code."""
+    good = user_token(issuer, "alice")
+    other = LocalIssuer(f"{issuer.url}/other")
+    return {
+        "expired": (user_token(issuer, "alice", lifetime=-60), "token_expired"),
+        "for another audience": (issuer.token("alice", audience="billing"), "audience_mismatch"),
+        "with a changed payload": (_change_subject(good), "signature_invalid"),
+        "signed by another key": (issuer.token("alice", key=SigningKey.make("stray", "RS256")), "key_not_found"),
+        "of an unknown issuer": (other.token("alice", audience=AUDIENCE), "issuer_not_trusted"),
+    }
+
+
+def _change_subject(token: str) -> str:
+    """Return the token with another subject and the old signature."""
+    header, payload_segment, signature = token.split(".")
+    payload = json.loads(_decoded(payload_segment))
+    payload["sub"] = "alicf"
+    return f"{header}.{encode_base64url(json.dumps(payload).encode())}.{signature}"
+
+
+def _decoded(segment: str) -> bytes:
+    return urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+
+
 class DemoSession:
-    """The people, their tokens, and the server they talk to."""
+    """The users, their tokens and the server."""
 
     def __init__(self, client: httpx.Client, issuer: LocalIssuer) -> None:
         self.issuer = issuer
@@ -46,7 +92,7 @@ class DemoSession:
         self._tokens = {name: user_token(issuer, name) for name in USERS}
 
     def request(self, name: str, method: str, path: str, body: object = None) -> httpx.Response:
-        """Send a request as somebody."""
+        """Send a request as a user."""
         return self.send(method, path, body, {"authorization": f"Bearer {self._tokens[name]}"})
 
     def send(self, method: str, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
@@ -55,14 +101,14 @@ class DemoSession:
 
 
 def expect_status(caller: str, request: str, answer: httpx.Response, expected: int, text: str = "") -> Row:
-    """Return the row of a request that must end with a status, and say something if it refuses."""
+    """Return the row of a request that must have a status, and a text in its error."""
     said = answer.text if answer.status_code >= httpx.codes.BAD_REQUEST else ""
     passed = answer.status_code == expected and text in said
     return Row(caller, request, f"{expected} {text}".strip(), str(answer.status_code), passed, _detail(answer))
 
 
 def expect_fact(caller: str, request: str, expected: str, holds: object, got: object) -> Row:
-    """Return the row of something that must be so."""
+    """Return the row of a condition that must be true."""
     return Row(caller, request, expected, str(got)[:60], bool(holds))
 
 
@@ -76,7 +122,7 @@ def _detail(answer: httpx.Response) -> str:
 
 
 def rows(session: DemoSession) -> Iterator[Row]:
-    """Play the whole scenario."""
+    """Send all requests."""
     yield from unauthenticated_rows(session)
     thread = session.request("alice", "POST", "/threads", {"metadata": {"owner": "mallory", "title": "plans"}})
     owner = thread.json().get("metadata", {}).get("owner")
@@ -92,34 +138,34 @@ def rows(session: DemoSession) -> Iterator[Row]:
     yield from machine_rows(session, path)
     yield from cron_rows(session)
     guest = session.request("guest", "POST", "/threads/search", {})
-    yield expect_status("guest (no role that maps)", "search threads", guest, 403, "no permission maps")
+    yield expect_status("guest (visitor, acme)", "search threads", guest, 403, "token gives no permissions")
 
 
 def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
-    """Play those who are nobody: no token, or one that must be refused with its own code."""
+    """Send requests without a valid token."""
     answer = session.send("POST", "/threads/search", {}, {})
     challenge = answer.headers.get("www-authenticate", "")
     challenge_is_plain = (
         answer.status_code == UNAUTHENTICATED and challenge.startswith("Bearer") and "error" not in challenge
     )
-    yield Row("nobody", "search threads, no token", "401, header without error", f"401 {challenge}", challenge_is_plain)
+    yield Row(
+        "anonymous", "search threads without a token", "401 without error=", f"401 {challenge}", challenge_is_plain
+    )
     for wrong, (token, code) in invalid_tokens(session.issuer).items():
         answer = session.send("POST", "/threads/search", {}, {"authorization": f"Bearer {token}"})
         invalid = 'error="invalid_token"' in answer.headers.get("www-authenticate", "")
         row = expect_status("alice", f"token {wrong}", answer, 401, code)
         yield Row(row.caller, row.request, row.expected, row.got, row.passed and invalid, row.reason)
     answer = session.send("POST", "/threads/search", {}, {"x-auth-scheme": "langsmith"})
-    yield expect_status("alice", "x-auth-scheme: langsmith, no token", answer, 401)
+    yield expect_status("alice", "x-auth-scheme: langsmith without a token", answer, 401)
 
 
 def owner_rows(session: DemoSession, path: str) -> Iterator[Row]:
-    """Play the owner of a thread."""
+    """Send requests of the owner of a thread."""
     yield expect_status("alice", "read it", session.request("alice", "GET", path), 200)
     run = {**AGENT, "input": {"text": "hello"}}
     answer = session.request("alice", "POST", f"{path}/runs/wait", run).json().get("answer")
-    yield expect_fact(
-        "alice", "run on it and wait", "JSON that names alice in the node", answer == "alice said hello", answer
-    )
+    yield expect_fact("alice", "run on it and wait", "alice said hello", answer == "alice said hello", answer)
     stream = session.request("alice", "POST", f"{path}/runs/stream", run)
     events = [line for line in stream.text.splitlines() if line.startswith("event:")]
     yield expect_fact(
@@ -130,9 +176,9 @@ def owner_rows(session: DemoSession, path: str) -> Iterator[Row]:
 
 
 def other_user_rows(session: DemoSession, path: str) -> Iterator[Row]:
-    """Play a viewer of the same tenant, and an editor of another one."""
+    """Send requests of a viewer of the same tenant and an editor of another one."""
     created = session.request("victor", "POST", "/threads", {})
-    yield expect_status("victor (viewer, acme)", "create a thread", created, 403, "missing permission threads:create")
+    yield expect_status("victor (viewer, acme)", "create a thread", created, 403, "threads:create")
     yield expect_status("victor", "read alice's", session.request("victor", "GET", path), 404)
     run = {**AGENT, "input": {"text": "evil"}}
     attempts: list[tuple[str, str, str, object, int]] = [
@@ -150,26 +196,26 @@ def other_user_rows(session: DemoSession, path: str) -> Iterator[Row]:
         )
     thread_id = path.rpartition("/")[2]
     taken = session.request("bob", "POST", "/threads", {"thread_id": thread_id, "if_exists": "do_nothing"})
-    yield expect_status("bob", "create with alice's id, if_exists: do_nothing", taken, 409)
+    yield expect_status("bob", "create alice's thread (do_nothing)", taken, 409)
     stored = session.request("alice", "GET", path).json()
     same = stored.get("metadata", {}).get("title") == "plans" and stored.get("values", {}).get("text") == "hello"
     yield expect_fact("alice", "read it again", "nothing changed", same, stored.get("metadata", {}).get("title"))
 
 
 def administrator_rows(session: DemoSession, path: str) -> Iterator[Row]:
-    """Play the administrators of the owner's tenant and of another one."""
+    """Send requests of administrators of the owner's tenant and of another one."""
     yield expect_status("ada (admin, acme)", "read alice's thread", session.request("ada", "GET", path), 200)
     patched = session.request("ada", "PATCH", path, {"metadata": {"title": "checked"}}).json().get("metadata", {})
     good = patched.get("title") == "checked" and patched.get("owner") == "alice"
-    yield expect_fact("ada", "PATCH its title", "200 and owner still alice", good, f"owner {patched.get('owner')}")
+    yield expect_fact("ada", "PATCH its title", "owner is still alice", good, f"owner {patched.get('owner')}")
     yield expect_status("eve (admin, globex)", "read alice's thread", session.request("eve", "GET", path), 404)
 
 
 def assistant_rows(session: DemoSession) -> Iterator[Row]:
-    """Play assistants: a right of its own to create them, and the built-in one for everybody."""
+    """Create and search assistants."""
     new = {"graph_id": "agent", "name": "mine"}
     yield expect_status(
-        "carol (assistants:create)", "create an assistant", session.request("carol", "POST", "/assistants", new), 200
+        "carol (builder, acme)", "create an assistant", session.request("carol", "POST", "/assistants", new), 200
     )
     yield expect_status(
         "alice", "create an assistant", session.request("alice", "POST", "/assistants", new), 403, "assistants:create"
@@ -181,44 +227,40 @@ def assistant_rows(session: DemoSession) -> Iterator[Row]:
 
 
 def store_rows(session: DemoSession) -> Iterator[Row]:
-    """Play the store: the same namespace and key are two places for two people."""
+    """Use the same store namespace and key as two users."""
     item = {"namespace": ["notes"], "key": "k", "value": {"secret": "of alice"}}
-    yield expect_status("alice", "store: put", session.request("alice", "PUT", "/store/items", item), 204)
+    yield expect_status("alice", "store: put an item", session.request("alice", "PUT", "/store/items", item), 204)
     found = session.request("bob", "GET", "/store/items?namespace=notes&key=k")
-    yield expect_fact("bob", "store: get the same namespace and key", "200 null", found.text == "null", found.text)
+    yield expect_fact("bob", "store: get the same item", "200 null", found.text == "null", found.text)
 
 
 def machine_rows(session: DemoSession, path: str) -> Iterator[Row]:
-    """Play a machine that may run and nothing else: nothing hangs, and nothing is left behind."""
+    """Send requests of a machine that can only start runs."""
     answer = session.request("robot", "POST", "/runs/wait", {**AGENT, "input": {"text": "beep"}}).json().get("answer")
     yield expect_fact(
-        "robot (threads:create_run)", "stateless run and wait", "JSON", answer == "robot said beep", answer
+        "robot (robot, acme)", "stateless run and wait", "robot said beep", answer == "robot said beep", answer
     )
     left = session.request("robot", "POST", "/threads/search", {}).json()
-    yield expect_fact("robot", "search threads", "no thread left behind", left == [], f"{len(left)} threads")
+    yield expect_fact("robot", "search threads", "no thread", left == [], f"{len(left)} threads")
     kept = "0b0f7a7e-6a7e-4f0e-8f0e-2d1a5a3f9a11"
     slow = {**AGENT, "input": {"text": "slow", "wait": 5}, "if_not_exists": "create"}
     session.request("robot", "POST", f"/threads/{kept}/runs", slow)
     quick = {**AGENT, "input": {"text": "again"}, "multitask_strategy": "rollback"}
     answer = session.request("robot", "POST", f"/threads/{kept}/runs/wait", quick).json().get("answer")
-    yield expect_fact(
-        "robot", "second run, multitask_strategy: rollback", "JSON, nothing hangs", answer == "robot said again", answer
-    )
+    yield expect_fact("robot", "second run with rollback", "robot said again", answer == "robot said again", answer)
     refused = session.request("robot", "DELETE", path).status_code
     yield expect_fact("robot", "delete alice's thread", "404 or 403", refused in (404, 403), refused)
 
 
 def cron_rows(session: DemoSession) -> Iterator[Row]:
-    """Play a cron: it runs as its creator, on the creator's objects, and nobody else sees any of it."""
+    """Create a cron. It runs as its creator, and other users cannot see it."""
     job = {"metadata": {"job": "tick"}}
     cron = {**AGENT, **job, "schedule": "* * * * * *", "input": {"text": "tick"}, "on_run_completed": "keep"}
     made = session.request("alice", "POST", "/runs/crons", cron)
     thread = _first_fire(session, job)
     owner, answer = thread.get("metadata", {}).get("owner"), thread.get("values", {}).get("answer")
     good = owner == "alice" and answer == "alice said tick"
-    yield expect_fact(
-        "alice", "create a cron that fires every second", "it runs as alice on her own objects", good, answer
-    )
+    yield expect_fact("alice", "create a cron (every second)", "it runs as alice", good, answer)
     seen = [session.request("bob", "POST", where, job).json() for where in ("/threads/search", "/runs/crons/search")]
     yield expect_fact("bob", "search its threads and crons", "nothing", seen == [[], []], seen)
     session.request("alice", "DELETE", f"/runs/crons/{made.json().get('cron_id')}")

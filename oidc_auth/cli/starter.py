@@ -1,4 +1,4 @@
-"""The configuration that ``oidc-auth init`` writes: address, audience, conditions and permission maps."""
+"""The configuration file that ``oidc-auth init`` writes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def option(name: str) -> str:
-    """Return how a key is spelled as an option."""
+    """Return the option of a key."""
     return f"--{name.replace('_', '-')}"
 
 
@@ -52,8 +52,8 @@ class Starter:
         """How the provider is set up."""
         return self.record.setup
 
-    def toml(self) -> str:
-        """Return the file. Warnings that ``check`` would give are written to standard error.
+    def toml(self) -> tuple[str, tuple[str, ...]]:
+        """Return the file, and the warnings that ``check`` gives for it.
 
         Raises:
             click.UsageError: Options are missing or wrong; all of them are reported together.
@@ -66,9 +66,7 @@ class Starter:
             loaded = load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
         except ConfigError as error:
             raise click.ClickException(error.report()) from None
-        for warning in loaded.warnings:
-            click.echo(f"warning: {warning}", err=True)
-        return text
+        return text, loaded.warnings
 
     def _missing(self) -> Iterator[str]:
         """Yield one message with every missing option, an example that works, and the reasons."""
@@ -158,5 +156,5 @@ def _line(setting: str, comment: str) -> str:
 
 
 def _quote(value: str | Sequence[str]) -> str:
-    """Return a TOML basic string, or a list of them; JSON's escapes are among TOML's, which has one more (DEL)."""
+    """Return a TOML basic string or a list of them. TOML also escapes DEL, JSON does not."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from langgraph_sdk import Auth
+
 from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
 from ..observability import format_trace, logger
 from .http_errors import authenticate_error
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
     from ..tokens.extract import Headers
 
     Authenticate = Callable[..., Awaitable[dict[str, Any]]]
+
+
+OIDC_ATTRIBUTE = "oidc_auth"
+"""The attribute of a hook with its ``OIDCAuth`` object. The command line reads it."""
+AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
+"""The attribute of ``Auth`` with the hook. The server reads the same one."""
 
 
 def build_hook(oidc: OIDCAuth) -> Authenticate:
@@ -47,7 +55,18 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
             said = ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message
             raise authenticate_error(Challenge(status=FORBIDDEN, detail=said)) from None
 
+    setattr(authenticate, OIDC_ATTRIBUTE, oidc)
     return authenticate
+
+
+def is_auth(found: object) -> bool:
+    """Tell whether this is an ``Auth`` object of the SDK."""
+    return isinstance(found, Auth)
+
+
+def find_oidc_auth(auth: object) -> OIDCAuth | None:
+    """Return the object behind the hook of an ``Auth`` object, or None for another hook."""
+    return getattr(getattr(auth, AUTHENTICATE_ATTRIBUTE, None), OIDC_ATTRIBUTE, None)
 
 
 def _fields(headers: Headers, scope: Mapping[str, Any] | None) -> Headers:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 ROLES = """
+# assistants:read: own assistants, and one for each graph. To share those of an admin, add "assistants:read@all".
 [roles]
 user = ["threads:write", "assistants:read", "crons:write", "store:write"]
 admin = ["user", "*:read@all", "assistants:write@all"]
 """
 TENANT_ROLES = """
+# assistants:read: own assistants, and one for each graph. To share those of an admin, add "assistants:read@tenant".
 [roles]
 user = ["threads:write", "assistants:read", "crons:write", "store:write"]
 admin = ["user", "*@tenant"]

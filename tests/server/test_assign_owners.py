@@ -128,7 +128,7 @@ def test_second_run_only_handles_remaining_objects(old: OldServer) -> None:
     before = old.metadata(made)
     late = old.make(user_id="late")
     counted = json.loads(old.assign_owners(*BY_USER, "--write", "--json").stdout)
-    assert [counted[kind]["stamped"] for kind in ("threads", "assistants", "crons")] == [1, 1, 1]
+    assert [counted[kind]["assigned"] for kind in ("threads", "assistants", "crons")] == [1, 1, 1]
     assert [metadata["owner"] for metadata in old.metadata(late)] == ["late"] * 3
     assert [metadata["tenant"] for metadata in old.metadata(late)] == [None] * 3
     assert old.metadata(made) == before
@@ -174,7 +174,7 @@ def test_renamed_owner_is_updated_once(old: OldServer) -> None:
     counts = [
         json.loads(old.assign_owners(*rename, given='{"alice@x.com": "auth0|7"}').stdout)["threads"] for _ in range(2)
     ]
-    assert [count["stamped"] for count in counts] == [1, 0]
+    assert [count["assigned"] for count in counts] == [1, 0]
     assert [(one["owner"], one["tenant"]) for one in old.metadata(renamed)] == [("auth0|7", "acme")] * 3
     assert [one["owner"] for one in old.metadata(left)] == ["eve@x.com"] * 3
 
@@ -200,7 +200,7 @@ def test_missing_tenant_is_counted_and_added(old: OldServer, live_server: LiveSe
     assert all("tenant" not in one for one in old.metadata(made))
     assert "--owner-from owner --tenant-from KEY adds the tenant" in old.assign_owners(*BY_USER).output
     done = counts_of(old.assign_owners("--owner-from", "owner", "--tenant-from", "org_id", "--write", "--json"))
-    assert [count["stamped"] >= 1 for count in done] == [True] * 3
+    assert [count["assigned"] >= 1 for count in done] == [True] * 3
     assert [(one["owner"], one["tenant"]) for one in old.metadata(made)] == [("alice", "acme")] * 3
     live_server.enforce()
     assert visible(live_server.user("alice", *EVENTS), made) == [200, 200, 200]
@@ -264,7 +264,7 @@ def test_multiple_pages_are_processed(old: OldServer) -> None:
     for _ in range(101):
         old.request("POST", "/threads", {"metadata": {"many": old.job}})
     counted = json.loads(old.assign_owners("--owner-from", "many", "--write", "--json").stdout)
-    assert counted["threads"]["stamped"] == 101
+    assert counted["threads"]["assigned"] == 101
 
 
 def test_already_protected_server_is_reported(old: OldServer, live_server: LiveServer) -> None:

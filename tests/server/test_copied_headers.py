@@ -9,7 +9,7 @@ import pytest
 from kit.sample_users import configuration_for
 
 from oidc_auth import OIDCAuth
-from oidc_auth.cli.doctor.token_not_copied import copies_thread
+from oidc_auth.cli.doctor.langgraph_json import copies_header
 from oidc_auth.langgraph import protect
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def test_matching_pattern_stores_token(
     run = {"assistant_id": "agent", "input": {"text": "x"}, "after_seconds": 3600}
     assert ask("POST", f"{path}/runs", json=run, headers=sent).status_code == 200
     assert (alice.token in ask("GET", f"{path}/runs", headers=sent).text) is stored
-    assert copies_thread(patterns, HEADER) is stored
+    assert copies_header(patterns, HEADER) is stored
 
 
 @pytest.mark.parametrize(("included", "excluded"), list(product(PATTERNS, PATTERNS)))
@@ -68,6 +68,6 @@ def test_patterns_match_as_server_matches(configure: Callable[..., None], includ
 
     for rules in ({"includes": included, "excludes": excluded}, {"include": included, "exclude": excluded}):
         configure(configurable_headers=rules, logging_headers=rules)
-        ours = {name: copies_thread(rules, name) for name in NAMES}
+        ours = {name: copies_header(rules, name) for name in NAMES}
         assert {name: should_include_header(name) for name in NAMES} == ours
         assert {name: should_include_header_in_logs(name) for name in NAMES} == ours

@@ -1,11 +1,12 @@
-"""One check: what it looks for, and what came of it."""
+"""Parts of a check of ``oidc-auth doctor``: severity, finding and result."""
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
-
-from .finding import Finding, NotApplicableError, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -13,28 +14,59 @@ if TYPE_CHECKING:
     from .environment import DoctorEnvironment
 
 
+class Severity(StrEnum):
+    """The severity of a finding, worst first."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    SKIPPED = "skipped"
+    """One provider could not be checked. The finding names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a check.
+
+    Attributes:
+        what: What is wrong, with the expected and the found value. It never contains a token.
+        hint: What to do, as a command or a setting.
+        severity: None means the severity of the check.
+    """
+
+    what: str
+    hint: str = ""
+    severity: Severity | None = None
+
+
+class NotApplicableError(Exception):
+    """The check cannot run. The message is the reason."""
+
+
 class Check(NamedTuple):
     """One check.
 
     Attributes:
-        severity: how bad it is when it finds something.
-        expects: what holds when it finds nothing.
-        find: yields what is wrong.
+        id: The name in the output, and the anchor in docs/doctor.md.
+        severity: The severity of its findings.
+        passes_if: What is true if there are no findings.
+        find: Yields the findings. Its docstring is the section in docs/doctor.md.
     """
 
+    id: str
     severity: Severity
-    expects: str
+    passes_if: str
     find: Callable[[DoctorEnvironment], Iterator[Finding]]
 
     @property
-    def id(self) -> str:
-        """The name of its file, which is also its anchor in docs/doctor.md."""
-        return self.find.__module__.rpartition(".")[2].replace("_", "-")
+    def documentation(self) -> str:
+        """The docstring without its first line."""
+        return inspect.cleandoc(self.find.__doc__ or "").partition("\n\n")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one check; ``skipped`` says why it looked at nothing."""
+    """The findings of one check. ``skipped`` is the reason if it did not run."""
 
     check: Check
     findings: tuple[Finding, ...] = ()
@@ -42,7 +74,7 @@ class Result:
 
     @property
     def status(self) -> str:
-        """``ok``, ``skipped``, or the worst severity that was found."""
+        """``ok``, ``skipped``, or the worst severity of the findings."""
         severities = [finding.severity or self.check.severity for finding in self.findings]
         found = next((severity.value for severity in Severity if severity in severities), "ok")
         return "skipped" if self.skipped else found
@@ -54,3 +86,18 @@ def run_check(check: Check, environment: DoctorEnvironment) -> Result:
         return Result(check, tuple(check.find(environment)))
     except NotApplicableError as reason:
         return Result(check, skipped=str(reason))
+
+
+def not_checked(issuer: str, reason: str) -> Finding:
+    """Return the finding for one provider that could not be checked."""
+    return Finding(f"not checked: {issuer} ({reason})", severity=Severity.SKIPPED)
+
+
+def printable(text: str, max_length: int | None = 300) -> str:
+    """Return text of another party on one line, without control characters.
+
+    Args:
+        text: The text.
+        max_length: None if the text is already bounded.
+    """
+    return re.sub(r"[^\x20-\x7e]+", " ", text)[:max_length]

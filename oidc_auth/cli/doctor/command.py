@@ -1,59 +1,57 @@
-"""The command ``oidc-auth doctor FILE``."""
+"""The command ``oidc-auth doctor``."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import Counter
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
 from ...config.load import FILE_NAME
-from ...observability import logger
-from ..inputs import TOKEN_VARIABLE, json_option, read_token, token_option
+from ..inputs import TOKEN_VARIABLE, json_option, parse_server_url, read_token, token_option
 from ..langgraph_json import LANGGRAPH_JSON
-from ..output import console, print_json, print_table
-from ..server_address import server_address
+from ..output import console, print_json, print_text
 from . import CHECKS
-from .check import Result, run_check
+from .check import Result, Severity, run_check
 from .environment import collect_environment
-from .finding import Severity
-from .server import RunningServer
+from .running_server import RunningServer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import Console
+
 COLOURS = {"ok": "green", "skipped": "dim", "error": "bold red", "warning": "yellow", "info": "cyan"}
 
+LABEL_WIDTH = 9
+INDENT = " " * LABEL_WIDTH
 
-@click.command()
+
+@click.command(short_help="Check provider, langgraph.json, packages and server.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option(
     "--langgraph-json",
     "langgraph_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The deployment's langgraph.json; by default the one beside FILE.",
+    metavar="PATH",
+    help="The langgraph.json of the deployment. Default: in the folder of FILE.",
 )
-@click.option("--url", callback=server_address, help="A running server to try: searched only, nothing is changed.")
+@click.option("--url", metavar="URL", callback=parse_server_url, help="A running server to test. Nothing is changed.")
 @token_option
 @json_option
 def doctor(
     file: Path | None, langgraph_file: Path | None, url: str | None, token_file: IO[str] | None, *, as_json: bool
 ) -> None:
-    """Look at what surrounds a configuration: the provider, langgraph.json, installed versions, a running server.
+    """Check the provider, langgraph.json, packages and a running server.
 
-    FILE may be left out where a server started here would find its configuration. Changes nothing. Each check is
-    explained in docs/doctor.md under its name. Exit status 1 when one found an error.
+    Without FILE, it uses the configuration that a server in this folder would use. It changes nothing. The page
+    docs/doctor.md explains each check. Exit code 1 if a check finds an error.
     """
-    # What the library would log about a provider is what the checks show.
-    logger.addHandler(logging.NullHandler())
     server = None if url is None else RunningServer(url, _token(token_file))
     screen = console()
-    with screen.status("asking the provider and the server ..."):
+    with screen.status("running the checks ..."):
         environment = collect_environment(
             file, langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON, server
         )
@@ -61,7 +59,8 @@ def doctor(
     if as_json:
         print_json(_to_json(results))
     else:
-        print_table(screen, "What surrounds it", _table(results))
+        for result in results:
+            _print_result(screen, result)
         counts = Counter(result.status for result in results)
         screen.print(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]))
     raise SystemExit(1 if any(result.status == Severity.ERROR for result in results) else 0)
@@ -84,10 +83,11 @@ def _entry(result: Result) -> dict[str, Any]:
     return {"id": result.check.id, "status": result.status, "skipped": result.skipped, "findings": findings}
 
 
-def _table(results: Sequence[Result]) -> Table:
-    table = Table("check", "result", "what was found")
-    for result in results:
-        found = [finding.what + (f"\n-> {finding.hint}" if finding.hint else "") for finding in result.findings]
-        text = "\n".join(found) or result.skipped or result.check.expects
-        table.add_row(result.check.id, f"[{COLOURS[result.status]}]{result.status}[/]", escape(text))
-    return table
+def _print_result(screen: Console, result: Result) -> None:
+    passed = result.skipped or result.check.passes_if
+    text = result.check.id if result.findings else f"{result.check.id}: {passed}"
+    print_text(screen, text, label=f"{result.status:<{LABEL_WIDTH}}", style=COLOURS[result.status])
+    for finding in result.findings:
+        print_text(screen, finding.what, label=INDENT)
+        if finding.hint:
+            print_text(screen, finding.hint, label=f"{INDENT}-> ")

@@ -1,6 +1,6 @@
-"""What the checks look at, gathered once: the configuration, each provider's answers, langgraph.json, a running server.
+"""The data for all checks, collected once: files, answers of providers, hook.
 
-Read-only: nothing is written anywhere, and a server is only searched, never changed.
+Nothing is changed, neither on disk nor on a server.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import json
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ...config.issuers import exact_issuers
 from ...config.load import LoadedConfig
@@ -21,21 +21,23 @@ from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, forbidden_url_reason
 from ...keys.source import KeyLimits, RemoteKeys
 from ...observability import ignore_event
+from ..auth_hook import find_hook
 from ..inputs import load
-from ..langgraph_json import LANGGRAPH_JSON
-from .finding import NotApplicableError, Severity, not_checked
+from ..langgraph_json import LANGGRAPH_JSON, read_document
+from .check import NotApplicableError, Severity, not_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from ...config.schema import IssuerTable, LimitsTable
-    from .finding import Finding
-    from .server import RunningServer
+    from ..auth_hook import AuthHook
+    from .check import Finding
+    from .running_server import RunningServer
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request that the server itself would make, its answer, and when it came (seconds since the epoch)."""
+    """One request of the server's own code, its answer, and the time of the answer."""
 
     url: str
     response: Response
@@ -44,14 +46,14 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What the provider of one issuer answered. Each tenant and each alias is an issuer.
+    """The answers of one issuer. Each tenant and each alias is an issuer.
 
     Attributes:
-        issuer: the issuer, exactly.
-        table: its configuration.
-        alias: whether it is another spelling only, which a provider need not know.
-        failure: why the server would have no keys, or "".
-        exchanges: every answer there was.
+        issuer: The exact issuer.
+        table: Its configuration.
+        alias: Whether it is an alias. Providers do not always serve aliases.
+        failure: Why the server would have no keys, or "".
+        exchanges: All answers.
     """
 
     issuer: str
@@ -62,11 +64,11 @@ class Provider:
 
     @property
     def severity(self) -> Severity | None:
-        """How bad a finding about it is at most; None: as bad as the check says."""
+        """The severity of findings about it. None means the severity of the check."""
         return Severity.WARNING if self.alias else None
 
     def document(self, *, discovery: bool) -> Mapping[str, Any]:
-        """Return the discovery document, or the key set; empty when there was none."""
+        """Return the discovery document or the key set, or an empty table."""
         for exchange in self.exchanges:
             if exchange.url.endswith(WELL_KNOWN) == discovery and exchange.response.status == 200:  # noqa: PLR2004 - OK
                 return _object(exchange.response.body)
@@ -75,15 +77,16 @@ class Provider:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoctorEnvironment:
-    """All that the checks look at.
+    """The data for all checks.
 
     Attributes:
-        file: the configuration; None: the environment is.
-        loaded: what it says, or why it is wrong.
-        providers: the answers of each issuer's provider; none when the configuration is wrong.
-        langgraph_file: where langgraph.json is expected.
-        langgraph: what it says; None: there is none, a text: why it cannot be read.
-        server: the running server, when an address was given.
+        file: The configuration file. None if the configuration is not in a file.
+        loaded: The configuration, or why it is invalid.
+        providers: The answers of all issuers. Empty if the configuration is invalid.
+        langgraph_file: The path of langgraph.json.
+        langgraph: Its content. None if it is missing, a text if it cannot be read.
+        hook: The authenticate hook that it names.
+        server: The running server, or None.
     """
 
     file: Path | None
@@ -91,62 +94,63 @@ class DoctorEnvironment:
     providers: tuple[Provider, ...]
     langgraph_file: Path
     langgraph: dict[str, Any] | str | None
+    hook: AuthHook
     server: RunningServer | None
 
     def configuration(self) -> LoadedConfig:
         """Return the configuration.
 
         Raises:
-            NotApplicableError: it is wrong (a check of its own says so).
+            NotApplicableError: It is invalid. Another check reports this.
         """
         if isinstance(self.loaded, ConfigError):
-            raise NotApplicableError("the configuration is wrong")
+            raise NotApplicableError("the configuration is invalid")
         return self.loaded
 
     def configuration_file(self) -> Path:
         """Return the file of the configuration.
 
         Raises:
-            NotApplicableError: there is none.
+            NotApplicableError: There is none.
         """
         if self.file is None:
-            raise NotApplicableError("no configuration file to look at")
+            raise NotApplicableError("the configuration is not in a file")
         return self.file
 
     def queried_providers(self) -> tuple[Provider, ...]:
-        """Return the providers that the server would ask over the network.
+        """Return the providers with keys that the server must fetch.
 
         Raises:
-            NotApplicableError: there are none.
+            NotApplicableError: There are none.
         """
         self.configuration()
         if not (asked := tuple(provider for provider in self.providers if provider.table.jwks is None)):
-            raise NotApplicableError("the keys are part of the configuration: nothing is fetched")
+            raise NotApplicableError("the configuration contains the keys, so nothing is fetched")
         return asked
 
     def responding_providers(self) -> tuple[Provider, ...]:
-        """Return the providers that answered at all.
+        """Return the providers that answered.
 
         Raises:
-            NotApplicableError: there are none.
+            NotApplicableError: There are none.
         """
         if not (answered := tuple(provider for provider in self.queried_providers() if provider.exchanges)):
             raise NotApplicableError("no provider answered")
         return answered
 
     def unanswered_findings(self) -> Iterator[Finding]:
-        """Yield that a check saw nothing of the providers that did not answer, while others did."""
-        silent_ones = (provider for provider in self.queried_providers() if not provider.exchanges)
-        yield from (not_checked(provider.issuer, "no answer") for provider in silent_ones)
+        """Yield a finding for each provider that did not answer."""
+        silent = (provider for provider in self.queried_providers() if not provider.exchanges)
+        yield from (not_checked(provider.issuer, "no answer") for provider in silent)
 
     def deployment(self) -> dict[str, Any]:
-        """Return what langgraph.json says.
+        """Return the content of langgraph.json.
 
         Raises:
-            NotApplicableError: there is none, or it cannot be read (a check of its own says so).
+            NotApplicableError: There is none, or it cannot be read. Another check reports this.
         """
         if not isinstance(self.langgraph, dict):
-            raise NotApplicableError(f"no {LANGGRAPH_JSON} to look at")
+            raise NotApplicableError(f"no {LANGGRAPH_JSON}")
         return self.langgraph
 
     def auth(self) -> dict[str, Any]:
@@ -161,7 +165,7 @@ class DoctorEnvironment:
         """Return the running server.
 
         Raises:
-            NotApplicableError: no address was given.
+            NotApplicableError: The command has no --url.
         """
         if self.server is None:
             raise NotApplicableError("no --url")
@@ -170,32 +174,40 @@ class DoctorEnvironment:
 
 @dataclass(slots=True)
 class Recorder:
-    """A fetcher that remembers what it brought."""
+    """A fetcher that keeps all answers."""
 
     fetcher: HttpFetcher
     exchanges: list[Exchange] = field(default_factory=list[Exchange])
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
-        """Fetch, and remember the answer."""
+        """Fetch, and keep the answer."""
         response = await self.fetcher(method, url, headers, body)
         self.exchanges.append(Exchange(url, response, time.time()))
         return response
 
 
 def collect_environment(file: Path | None, langgraph_file: Path, server: RunningServer | None) -> DoctorEnvironment:
-    """Read the files, and ask each provider what the server would ask it."""
+    """Read the files, import the hook, and send the server's requests to each provider."""
+    hook = find_hook(langgraph_file)
     try:
-        loaded: LoadedConfig | ConfigError = load(file, langgraph_file)
+        loaded: LoadedConfig | ConfigError = load(file, langgraph_file, hook)
     except ConfigError as error:
         loaded = error
     return DoctorEnvironment(
-        file=Path(loaded.source) if isinstance(loaded, LoadedConfig) and not loaded.source.startswith("$") else file,
+        file=_source_file(loaded) or file,
         loaded=loaded,
         providers=() if isinstance(loaded, ConfigError) else asyncio.run(_query_providers(loaded)),
         langgraph_file=langgraph_file,
         langgraph=_read(langgraph_file),
+        hook=hook,
         server=server,
     )
+
+
+def _source_file(loaded: LoadedConfig | ConfigError) -> Path | None:
+    """Return the file of a configuration. Variables and Python mappings have none."""
+    source = Path(loaded.source)
+    return source if isinstance(loaded, LoadedConfig) and source.is_file() else None
 
 
 async def _query_providers(loaded: LoadedConfig) -> tuple[Provider, ...]:
@@ -205,7 +217,7 @@ async def _query_providers(loaded: LoadedConfig) -> tuple[Provider, ...]:
 
 
 def _providers_of(table: IssuerTable) -> Iterator[Provider]:
-    """Yield each exact issuer of a table, still without answers; keys whose place is written down are one set."""
+    """Yield each issuer of a table, without answers. With jwks or jwks_uri there is one key set."""
     if table.jwks is not None or table.jwks_uri is not None:
         yield Provider(table.issuer, table)
         return
@@ -215,7 +227,7 @@ def _providers_of(table: IssuerTable) -> Iterator[Provider]:
 
 
 async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
-    """Fetch an issuer's keys by the server's own code; with ``jwks_uri`` also look at the discovery document."""
+    """Fetch the keys with the server's code. With ``jwks_uri``, also fetch the discovery document."""
     issuer, table = provider.issuer, provider.table
     if table.jwks is not None:
         return provider
@@ -227,16 +239,16 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
         limits=KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes),
         observer=ignore_event,
         bearer_file=table.bearer_file,
-        # No token is looked at here, so that no kid is unknown.
+        # No token is verified here, so no kid is unknown.
         fetch_budget=FetchBudget(0, 0),
     )
     try:
         await keys.current_generation(time.time())
     except UpstreamError as error:
         failure = error.found.removeprefix(f"{issuer}: ")
-    place = metadata_url(issuer)
-    if table.jwks_uri is not None and not table.tenants and forbidden_url_reason(place) is None:
-        await _fetch_discovery(recorder, place, limits.fetch_timeout)
+    url = metadata_url(issuer)
+    if table.jwks_uri is not None and not table.tenants and forbidden_url_reason(url) is None:
+        await _fetch_discovery(recorder, url, limits.fetch_timeout)
     await recorder.fetcher.aclose()
     return replace(provider, failure=failure, exchanges=tuple(recorder.exchanges))
 
@@ -251,7 +263,7 @@ async def _fetch_discovery(recorder: Recorder, url: str, timeout: float) -> None
         async with asyncio.timeout(timeout):
             await recorder("GET", url, {"accept": "application/json"}, None)
     except (FetchError, OSError):
-        # The server does not need this document: its keys have an address of their own.
+        # The server does not need this document, because the keys have their own address.
         return
 
 
@@ -259,10 +271,9 @@ def _read(file: Path) -> dict[str, Any] | str | None:
     if not file.is_file():
         return None
     try:
-        document: object = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        return f"cannot be read: {type(error).__name__}"
-    return cast("dict[str, Any]", document) if isinstance(document, dict) else "is no JSON object"
+        return read_document(file)
+    except ValueError as error:
+        return str(error)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

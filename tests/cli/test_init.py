@@ -1,4 +1,4 @@
-"""``oidc-auth init``: what it writes loads, starts a real server, and never takes the place of what was there."""
+"""``oidc-auth init``: its files are valid, start a real server, and keep existing settings."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from click.testing import CliRunner, Result
+from kit.command_runner import run
 
-from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import running_dev_server
 from oidc_auth.providers import PROVIDERS
 from oidc_auth.providers.keycloak import MAPPER_HINT
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
+    from click.testing import Result
+
     from oidc_auth.providers.record import Provider
+
 
 GUID = "8d5f2a3e-0000-4000-8000-000000000001"
 AUDIENCE = ("--audience", "agents-api")
@@ -54,11 +56,6 @@ def documented(provider: Provider) -> tuple[str, ...]:
 
 OPTIONS = {name: OPTIONS.get(name, documented(provider)) for name, provider in PROVIDERS.items()}
 WITHOUT = ("google", "google-iap", "github-actions", "kubernetes")
-"""Providers that have no access tokens for an API of yours."""
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments)
 
 
 def init(folder: Path, provider: str = "generic", *more: str, audience: str = "agents-api") -> Result:
@@ -161,7 +158,7 @@ def test_next_commands_are_copyable(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_impossible_entra_audience_is_warned(tmp_path: Path) -> None:
     result = run("init", "entra", "--tenants", GUID, "--audience", "api://agents", "--dir", str(tmp_path))
     assert result.exit_code == 0
-    assert "warning: issuer[0]: audience 'api://agents' is in no token of Entra's version 2.0" in result.stderr
+    assert "warning issuer[0]: audience 'api://agents' is in no token of Entra's version 2.0" in result.stderr
     assert "api://api://" not in result.stdout
     assert "Its Application (client) ID, a GUID, is the audience" in result.stdout
     right = run("init", "entra", *OPTIONS["entra"], "--dir", str(tmp_path / "right"))
@@ -197,7 +194,7 @@ def test_starter_server_exposes_challenge_to_browser(tmp_path: Path) -> None:
 
 
 def test_keycloak_mapper_path_is_consistent(tmp_path: Path) -> None:
-    root = Path(__file__).parents[1]
+    root = Path(__file__).parents[2]
     place = (
         "Client scopes > the one that ends in -dedicated > Configure a new mapper (or Add mapper > By configuration) > "
         "Audience"
@@ -219,7 +216,7 @@ def test_studio_is_denied_unless_enabled(
     app_folder = tmp_path / "app"
     assert init(app_folder).exit_code == 0
     if as_the_page_says:
-        page = (Path(__file__).parents[1] / "docs" / "configuration.md").read_text("utf-8")
+        page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text("utf-8")
         changes = json.loads(page.partition("<!-- studio -->\n```json\n")[2].partition("```")[0])
         written = json.loads((app_folder / "langgraph.json").read_text("utf-8"))
         written["auth"] |= changes["auth"]
@@ -236,17 +233,72 @@ def test_studio_is_denied_unless_enabled(
 
 @pytest.mark.parametrize("name", ["langgraph.json", "oidc-auth.toml"])
 def test_init_never_overwrites_files(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_text("{}", "utf-8")
+    text = '{"auth": {"disable_studio_auth": false}}'
+    (tmp_path / name).write_text(text, "utf-8")
     refused = init(tmp_path)
     assert (refused.exit_code, name in refused.output) == (1, True)
-    assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [(name, "{}")]
+    assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [(name, text)]
+
+
+def test_existing_project_keeps_all_settings(tmp_path: Path) -> None:
+    known = {"dependencies": ["./src"], "graphs": {"mine": "./src/a.py:g"}, "http": {"disable_mcp": True}}
+    (tmp_path / "langgraph.json").write_text(json.dumps(known, indent=4), "utf-8")
+    merged = init(tmp_path, "generic", "--json")
+    after = (tmp_path / "langgraph.json").read_text("utf-8")
+    document = json.loads(after)
+    assert merged.exit_code == 0, merged.output
+    assert {**document, "auth": 0, "http": 0} == {**known, "auth": 0, "http": 0}
+    assert document["auth"]["path"] == "oidc_auth.langgraph:auth"
+    assert document["http"]["disable_mcp"] is True
+    assert after.startswith('{\n    "dependencies"')
+    assert any("Add langgraph-oidc-auth" in note for note in json.loads(merged.stdout)["notes"])
+
+
+@pytest.mark.parametrize(
+    ("known", "options", "origins", "noted"),
+    [
+        ({"graphs": {}}, (), ["*"], True),
+        ({"graphs": {}}, ("--origin", "https://app.acme.com"), ["https://app.acme.com"], False),
+        ({"http": {"cors": {"allow_origins": ["https://a.test"]}}}, (), ["https://a.test"], False),
+        (
+            {"http": {"cors": {"allow_origins": ["https://a.test"]}}},
+            ("--origin", "https://b.test"),
+            ["https://a.test", "https://b.test"],
+            False,
+        ),
+        ({"http": {"cors": {"allow_origins": ["*"]}}}, ("--origin", "https://b.test"), ["*"], True),
+        (None, (), ["http://localhost:3000"], False),
+    ],
+)
+def test_existing_cors_origins_are_kept(
+    tmp_path: Path, known: object, options: tuple[str, ...], origins: list[str], *, noted: bool
+) -> None:
+    if known is not None:
+        (tmp_path / "langgraph.json").write_text(json.dumps(known), "utf-8")
+    notes = json.loads(init(tmp_path, "generic", "--json", *options).stdout)["notes"]
+    after = json.loads((tmp_path / "langgraph.json").read_text("utf-8"))
+    assert after["http"]["cors"]["allow_origins"] == origins
+    assert any("allow_origins" in note for note in notes) == noted
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_dry_run_shows_diff_only(tmp_path: Path, *, as_json: bool) -> None:
+    text = '{"graphs": {}}\n'
+    (tmp_path / "langgraph.json").write_text(text, "utf-8")
+    shown = init(tmp_path, "generic", "--dry-run", *(["--json"] if as_json else []))
+    diff = json.loads(shown.stdout)["diff"] if as_json else shown.stdout
+    assert shown.exit_code == 0
+    assert '-{"graphs": {}}' in diff
+    assert '+    "path": "oidc_auth.langgraph:auth",' in diff
+    assert '+preset = "generic"' in diff
+    assert [(file.name, file.read_text("utf-8")) for file in tmp_path.iterdir()] == [("langgraph.json", text)]
 
 
 def test_force_effects_are_shown_first(tmp_path: Path) -> None:
-    (tmp_path / "langgraph.json").write_text("{}", "utf-8")
-    said = " ".join(init(tmp_path).output.split())
-    assert "--force replaces oidc-auth.toml, and in langgraph.json the table auth" in said
-    assert "keeps everything else" in said
+    (tmp_path / "oidc-auth.toml").write_text("", "utf-8")
+    assert "To replace it, add --force." in init(tmp_path).output
+    shown = " ".join(run("init", "--help").output.split())
+    assert "Replace oidc-auth.toml, and the table auth in langgraph.json. All other settings stay." in shown
 
 
 @pytest.mark.parametrize("options", [(), ("--force",)])

@@ -1,0 +1,184 @@
+"""Checks of a running server. They search only and change nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import httpx
+
+from ...authentication import OIDCAuth
+from ...config.issuers import exact_issuers
+from ...errors import UNAUTHENTICATED, UNAVAILABLE, ErrorCode
+from ...keys.fetch import forbidden_url_reason
+from .check import Check, Finding, NotApplicableError, Severity, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from ...config.issuers import ExactIssuer
+    from ...config.schema import IssuerTable
+    from ...permissions.explain import Explanation
+    from .environment import DoctorEnvironment
+
+AUTHORIZATION = "authorization"
+MIN_MASKED_LENGTH = 12
+"""An answer may repeat fewer characters of a token by chance. Longer matches are masked."""
+MAX_RESPONSE_LENGTH = 2_000
+TIMEOUT = 10.0
+"""Seconds for one request."""
+SEARCHES: Mapping[str, tuple[str, Mapping[str, object]]] = {
+    "threads:search": ("/threads/search", {"limit": 1}),
+    "assistants:search": ("/assistants/search", {"limit": 1}),
+    "crons:search": ("/runs/crons/search", {"limit": 1}),
+    "store:list_namespaces": ("/store/namespaces", {"limit": 1}),
+}
+"""The permission of each request that changes nothing."""
+DENIED_STATUSES = frozenset({401, 403})
+ALLOWED_BY_STATUS = {200: True, 403: False}
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """The address of a server, and a token or ""."""
+
+    url: str
+    token: str
+
+    def search(self, permission: str, headers: Mapping[str, str] | None = None) -> httpx.Response | str:
+        """Send one search. Return its answer, or why there is none."""
+        path, body = SEARCHES[permission]
+        try:
+            address = httpx.URL(self.url.rstrip("/") + path)
+            # Plain http is for loopback addresses. A proxy of the environment would read the token.
+            proxied = address.scheme == "https"
+            return httpx.post(address, json=body, headers=headers, timeout=TIMEOUT, trust_env=proxied)
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
+            return f"no answer from {self.url}: {type(error).__name__}"
+
+    def credential(self, field: str) -> dict[str, str]:
+        """Return the header with the token. Only Authorization has the scheme Bearer.
+
+        Raises:
+            NotApplicableError: There is no token, or it would be sent unencrypted.
+        """
+        if not self.token:
+            raise NotApplicableError("no token (--token-file FILE, or the variable OIDC_AUTH_TOKEN)")
+        if (why := forbidden_url_reason(self.url)) is not None:
+            raise NotApplicableError(f"the token is not sent to {self.url}: {why}")
+        return {field: f"Bearer {self.token}" if field == AUTHORIZATION else self.token}
+
+    def response_text(self, answer: httpx.Response) -> str:
+        """Return the beginning of an answer. Parts of the token in it are masked."""
+        text = printable(answer.text, MAX_RESPONSE_LENGTH)
+        return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, text)[:120]
+
+    def _masked(self, run: re.Match[str]) -> str:
+        pieces = (run[0][start : start + MIN_MASKED_LENGTH] for start in range(len(run[0]) - MIN_MASKED_LENGTH + 1))
+        return "(the token)" if any(piece in self.token for piece in pieces) else run[0]
+
+
+def check_anonymous_denied(environment: DoctorEnvironment) -> Iterator[Finding]:
+    """Yield each search that needs no token.
+
+    The server must answer a request without a token with 401.
+
+    A 200 means that the server runs without authentication. It may use another `langgraph.json`, another working
+    directory or an old image.
+    """
+    server = environment.running_server()
+    hint = "Read the log of the server, and the langgraph.json that it was started with."
+    for permission in SEARCHES:
+        answer = server.search(permission)
+        if isinstance(answer, str):
+            yield Finding(answer, "Start the server, or correct --url.")
+            return
+        if answer.status_code != UNAUTHENTICATED:
+            yield Finding(f"POST {answer.url.path} without a token: expected 401; found {answer.status_code}", hint)
+        elif "www-authenticate" not in answer.headers:
+            what = f"POST {answer.url.path}: the 401 has no WWW-Authenticate, so it is not from this library"
+            yield Finding(what, hint)
+
+
+def check_studio_denied(environment: DoctorEnvironment) -> Iterator[Finding]:
+    """Yield that Studio's header needs no token.
+
+    A request with the header `x-auth-scheme: langsmith`, which LangGraph Studio sends, must be refused.
+
+    A server with `disable_studio_auth` answers 401. Otherwise the handlers of this library answer 403.
+    """
+    answer = environment.running_server().search("threads:search", {"x-auth-scheme": "langsmith"})
+    if isinstance(answer, str):
+        raise NotApplicableError(answer)
+    if answer.status_code not in DENIED_STATUSES:
+        hint = 'Set "disable_studio_auth": true in langgraph.json, and studio = "deny" in [langgraph].'
+        yield Finding(f"POST {answer.url.path} with Studio's header: expected 401; found {answer.status_code}", hint)
+
+
+def check_token_accepted(environment: DoctorEnvironment) -> Iterator[Finding]:
+    """Yield each search with another result than the configuration gives.
+
+    This check compares the permissions that the server allows with those that the configuration gives.
+
+    It sends the token with searches that change nothing. A difference means that the server has another configuration
+    or custom rules. `oidc-auth explain` shows the identity and each permission. The token is never printed. It is sent
+    only with https or to a loopback address.
+    """
+    server, loaded = environment.running_server(), environment.configuration()
+    server.credential(AUTHORIZATION)
+    explanation = asyncio.run(_explain_token(OIDCAuth(loaded), server.token))
+    fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact_issuers(table)}
+    credential = server.credential(fields.get(explanation.issuer, AUTHORIZATION))
+    if explanation.refusal.startswith(ErrorCode.KEYS_UNAVAILABLE):
+        raise NotApplicableError(f"the token cannot be verified here: {printable(explanation.refusal, None)}")
+    if explanation.refusal:
+        yield Finding(printable(explanation.refusal, None), "oidc-auth explain shows each check.")
+    for permission in SEARCHES:
+        answer = server.search(permission, credential)
+        if isinstance(answer, str):
+            raise NotApplicableError(answer)
+        if answer.status_code == UNAVAILABLE:
+            what = f"the server answers 503{_response_text(server, answer)}, so its permissions are unknown"
+            yield Finding(what, "Read the log of the server. Perhaps it cannot fetch the provider's keys.")
+            return
+        yield from _compare(permission, server, answer, explanation)
+    if not explanation.refusal:
+        allowed = ", ".join(permission for permission in SEARCHES if explanation.allows(permission)) or "nothing"
+        yield Finding(f"identity {printable(explanation.identity)}; allowed: {allowed}", severity=Severity.INFO)
+
+
+def _exact_issuers(table: IssuerTable) -> list[ExactIssuer]:
+    return exact_issuers(table.issuer, table.aliases, table.tenants)
+
+
+def _compare(
+    permission: str, server: RunningServer, answer: httpx.Response, explanation: Explanation
+) -> Iterator[Finding]:
+    given = explanation.allows(permission)
+    if explanation.refusal and answer.status_code in DENIED_STATUSES:
+        return
+    if ALLOWED_BY_STATUS.get(answer.status_code) is not given:
+        expected = "allows" if given else "does not allow"
+        text = _response_text(server, answer)
+        what = f"{permission}: the configuration {expected} it, the server answers {answer.status_code}{text}"
+        yield Finding(what, "Restart the server with this configuration.")
+
+
+def _response_text(server: RunningServer, answer: httpx.Response) -> str:
+    return "" if answer.is_success else f" ({server.response_text(answer)})"
+
+
+async def _explain_token(oidc: OIDCAuth, token: str) -> Explanation:
+    async with oidc:
+        return await oidc.explain_token(token)
+
+
+CHECKS = (
+    Check("anonymous-denied", Severity.ERROR, "the server refuses a request without a token", check_anonymous_denied),
+    Check("studio-denied", Severity.ERROR, "the server refuses a request with Studio's header", check_studio_denied),
+    Check(
+        "token-accepted", Severity.ERROR, "the server gives a token the configured permissions", check_token_accepted
+    ),
+)

@@ -1,0 +1,153 @@
+"""``oidc-auth explain``, ``can`` and ``store-label``: the effect of claims and tokens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kit.command_runner import run
+
+from oidc_auth import store_label
+
+if TYPE_CHECKING:
+    from oidc_auth.testing import LocalIssuer
+
+QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
+ALICE: dict[str, Any] = {"sub": "alice", "org": "acme", "roles": ["editor"]}
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"), [(ALICE, 0), ({**ALICE, "roles": ["Editor"]}, 1), ({"roles": ["editor"]}, 1)]
+)
+def test_explain_without_permissions_exits_with_one(claims: dict[str, Any], code: int) -> None:
+    explained = run("explain", str(QUICKSTART), "--claims", "-", given=json.dumps(claims))
+    assert explained.exit_code == code
+    assert ("REFUSED" in explained.output) == bool(code)
+    assert "Not checked: signature, aud, exp." in explained.output
+
+
+def test_explain_prints_json() -> None:
+    explained = run("explain", str(QUICKSTART), "--claims", "-", "--json", given=json.dumps(ALICE))
+    described = json.loads(explained.output)
+    assert (described["identity"], described["tenant"], described["graphs"]) == ("alice", "acme", None)
+    assert "threads:write" in described["permissions"]
+    assert {"code": "token_use_not_allowed", "outcome": "passed", "detail": ""} in described["checks"]
+    assert {"code": "signature_invalid", "outcome": "not reached", "detail": ""} in described["checks"]
+
+
+@pytest.mark.parametrize("way", ["file", "stdin", "variable"])
+def test_explain_verifies_token_without_printing_it(tmp_path: Path, issuer: LocalIssuer, way: str) -> None:
+    with issuer.served() as url:
+        token = issuer.token(roles=["editor"], org="acme")
+        (tmp_path / "token").write_text(f"Bearer {token}\n", "utf-8")
+        options = {"file": ["--token-file", str(tmp_path / "token")], "stdin": ["--token-file", "-"], "variable": []}
+        environ = {"OIDC_ISSUER": url, "OIDC_AUTH_TOKEN": token if way == "variable" else ""}
+        explained = run("explain", str(QUICKSTART), *options[way], given=token, env=environ)
+    assert explained.exit_code == 0, explained.output
+    assert "identity  alice" in explained.output
+    assert "signature_invalid" in explained.output
+    assert "not reached" not in explained.output
+    assert not any(part in explained.output for part in token.split("."))
+
+
+def test_rejected_token_shows_expected_found_and_hint(issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        token = issuer.token(audience="billing")
+        explained = run("explain", str(QUICKSTART), "--token-file", "-", given=token, env={"OIDC_ISSUER": url})
+    assert explained.exit_code == 1
+    assert "audience_mismatch" in explained.output
+    assert "expected agents; found 'billing'" in explained.output
+    assert "\nidentity " not in explained.output, "a line for what is not known"
+
+
+@pytest.mark.parametrize(
+    ("permission", "code", "said"),
+    [
+        ("threads:delete", 0, "yes\n"),
+        ("threads:delete@tenant", 1, "no: expected threads:delete@tenant; found threads:delete\n"),
+        ("assistants:create", 1, "no: missing permission assistants:create (assistants:write includes it)\n"),
+        ("threads:dleete", 2, "unknown permission 'threads:dleete': did you mean 'threads:delete'?"),
+        ("qqq", 2, "unknown permission 'qqq': The page docs/permissions.md"),
+        ("threads:*", 2, "'threads:*' is several permissions"),
+        ("threads:read@qqq", 2, "unknown reach '@qqq'"),
+    ],
+)
+def test_can_answers_by_exit_status(permission: str, code: int, said: str) -> None:
+    answered = run("can", str(QUICKSTART), "--claims", "-", permission, given=json.dumps(ALICE))
+    assert (answered.exit_code, said in answered.output) == (code, True)
+
+
+@pytest.mark.parametrize("names", [(), (str(QUICKSTART), "threads:read", "threads:write")])
+def test_can_accepts_one_permission(names: tuple[str, ...]) -> None:
+    refused = run("can", *names, "--claims", "-", given="{}")
+    assert (refused.exit_code, "Expected [FILE] PERMISSION" in refused.output) == (2, True)
+
+
+def test_can_and_store_label_print_json() -> None:
+    given = json.dumps(ALICE)
+    answered = run("can", str(QUICKSTART), "--claims", "-", "threads:delete@all", "--json", given=given)
+    reason = "expected threads:delete@all; found threads:delete"
+    facts = {"permission": "threads:delete@all", "allowed": False, "reason": reason}
+    assert (answered.exit_code, json.loads(answered.output)) == (
+        1,
+        {**facts, "not_checked": ["signature", "aud", "exp"]},
+    )
+    printed = json.loads(run("store-label", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
+    assert printed == {"identity": "alice", "label": store_label({"identity": "alice", "tenant": "acme"})}
+
+
+@pytest.mark.parametrize("way", ["file", "variable"])
+def test_can_and_store_label_verify_token(issuer: LocalIssuer, way: str) -> None:
+    with issuer.served() as url:
+        good, bad = issuer.token(roles=["editor"], org="acme"), issuer.token(roles=["editor"], audience="billing")
+        said: list[tuple[int, str]] = []
+        for token in (good, bad):
+            options = ["--token-file", "-"] if way == "file" else []
+            environ = {"OIDC_ISSUER": url, "OIDC_AUTH_TOKEN": token if way == "variable" else ""}
+            for command in (["can", str(QUICKSTART), "threads:delete"], ["store-label", str(QUICKSTART)]):
+                done = run(*command, *options, given=token, env=environ)
+                said.append((done.exit_code, done.output.strip()))
+    assert said[:2] == [(0, "yes"), (0, store_label({"identity": "alice", "tenant": "acme"}))]
+    assert [(code, "audience_mismatch" in text) for code, text in said[2:]] == [(1, True), (1, True)]
+
+
+def test_can_shows_reason() -> None:
+    answered = run("can", str(QUICKSTART), "--claims", "-", "threads:read", given='{"sub": "x"}')
+    assert (answered.exit_code, answered.output[:19]) == (1, "no: no_permissions:")
+
+
+def test_store_label_matches_store() -> None:
+    printed = run("store-label", str(QUICKSTART), "--claims", "-", given=json.dumps(ALICE))
+    assert printed.output.strip() == store_label({"identity": "alice", "tenant": "acme"})
+    assert run("store-label", str(QUICKSTART), "--claims", "-", given="{}").exit_code == 1
+
+
+def test_explain_lists_unread_claims() -> None:
+    given = json.dumps({**ALICE, "groups": ["admins"]})
+    explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
+    assert "unmapped  groups: ['admins']: no permission map reads it" in explained.output
+
+
+def test_claims_with_token_is_usage_error() -> None:
+    refused = run("explain", str(QUICKSTART), "--claims", "-", "--token-file", "-", given="{}")
+    assert (refused.exit_code, "not both" in refused.output) == (2, True)
+
+
+def test_token_given_as_claims_is_hidden(issuer: LocalIssuer) -> None:
+    token = issuer.token()
+    refused = run("store-label", str(QUICKSTART), "--claims", "-", given=token)
+    assert refused.exit_code == 1
+    assert not any(part in refused.output for part in token.split("."))
+
+
+@pytest.mark.parametrize(("given", "said"), [("no json", "not JSON"), ("[]", "a JSON object"), ("", "not JSON")])
+def test_invalid_claims_are_rejected_with_reason(given: str, said: str) -> None:
+    refused = run("store-label", str(QUICKSTART), "--claims", "-", given=given)
+    assert (refused.exit_code, said in refused.output) == (1, True)
+
+
+def test_missing_token_is_reported() -> None:
+    refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
+    assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output, "--claims" in refused.output) == (1, True, True)
