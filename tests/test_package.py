@@ -201,7 +201,7 @@ def test_zero_code_setup_works_from_wheel(wheel: Path, tmp_path: Path, monkeypat
     assert statuses == [401, 200]
 
 
-def demo(*options: str) -> subprocess.CompletedProcess[str]:
+def demo(*options: str, columns: str = "80") -> subprocess.CompletedProcess[str]:
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "oidc_auth.cli", "demo", *options],
         capture_output=True,
@@ -209,6 +209,7 @@ def demo(*options: str) -> subprocess.CompletedProcess[str]:
         encoding="utf-8",
         timeout=60,
         check=False,
+        env={**os.environ, "COLUMNS": columns},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -218,6 +219,8 @@ def test_demo_rows_pass() -> None:
     done = demo()
     assert "39 of 39 as expected" in done.stdout
     assert "NO " not in done.stdout
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    assert len(done.stdout.splitlines()) < 70
     assert (done.stderr, "for this demo only" in done.stdout) == ("", True)
 
 

@@ -119,7 +119,9 @@ def explain_claims(oidc: OIDCAuth, claims: Mapping[str, object], now: float) -> 
         else check
         for check in why.checks
     )
-    refusal = why.refusal or next((f"{code}: {detail}" for code, detail in present.items() if detail), "")
+    refusals_in_order = [f"{check.code}: {check.detail}" for check in checks if check.outcome == "failed"]
+    refusals_in_order += [why.refusal, *(f"{code}: {detail}" for code, detail in present.items() if detail)]
+    refusal = next(filter(None, refusals_in_order), "")
     missing = dict.fromkeys(CHECKED_IF_PRESENT[code] for code in refusals if code not in present)
     return Answer(replace(why, checks=checks, refusal=refusal), ("signature", *missing))
 

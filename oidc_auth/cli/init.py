@@ -146,7 +146,7 @@ def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool) -> Pl
     replaced += [f"{file} has another value for auth.{key}" for key in merged.replaced]
     if replaced and not force:
         raise click.ClickException(f"{'. '.join(replaced)}. Nothing was written. To replace it, add --force.")
-    files = {folder / FILE_NAME: toml, file: json.dumps(merged.document, indent=_indent(file)) + "\n"}
+    files = {folder / FILE_NAME: toml, file: _format(file, before, merged.document)}
     if not file.exists():
         return Plan(files | _missing(folder), merged.notes)
     notes = [] if names_library(merged.document, folder) else [REQUIREMENT_NOTE]
@@ -182,11 +182,15 @@ def _read_existing(file: Path) -> Mapping[str, Any]:
     return document
 
 
-def _indent(file: Path) -> int | str:
-    """Return the indentation of a JSON file, so that only changed lines differ."""
+def _format(file: Path, before: Mapping[str, Any], document: Mapping[str, Any]) -> str:
+    """Return the text of langgraph.json. Unchanged lines stay as they are, if possible."""
     text = file.read_text("utf-8") if file.exists() else ""
-    found = re.search(r'^([ \t]+)"', text, re.MULTILINE)
-    return found[1] if found else 2
+    indent = found[1] if (found := re.search(r'^([ \t]+)"', text, re.MULTILINE)) else 2
+    added = {key: value for key, value in document.items() if key not in before}
+    if before and all(before[key] == document[key] for key in before):
+        start = text.rstrip().removesuffix("}").rstrip()
+        return f"{start},{json.dumps(added, indent=indent).removeprefix('{')}\n"
+    return json.dumps(document, indent=indent) + "\n"
 
 
 def _diff(files: Mapping[Path, str]) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from ..errors import UNAUTHENTICATED
+from ..errors import ERROR_DETAILS, UNAUTHENTICATED, ErrorCode
 from ..testing import LocalIssuer
 from ..testing.signing import SigningKey, encode_base64url
 
@@ -138,7 +138,8 @@ def rows(session: DemoSession) -> Iterator[Row]:
     yield from machine_rows(session, path)
     yield from cron_rows(session)
     guest = session.request("guest", "POST", "/threads/search", {})
-    yield expect_status("guest (visitor, acme)", "search threads", guest, 403, "token gives no permissions")
+    message = ERROR_DETAILS[ErrorCode.NO_PERMISSIONS].client_message
+    yield expect_status("guest (visitor, acme)", "search threads", guest, 403, message)
 
 
 def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,3 +152,59 @@ def test_invalid_claims_are_rejected_with_reason(given: str, said: str) -> None:
 def test_missing_token_is_reported() -> None:
     refused = run("explain", str(QUICKSTART), env={"OIDC_AUTH_TOKEN": ""})
     assert (refused.exit_code, "OIDC_AUTH_TOKEN" in refused.output, "--claims" in refused.output) == (1, True, True)
+
+
+NOW = 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("claims", "code"),
+    [
+        ({"aud": ["account"]}, "audience_mismatch"),
+        ({"aud": None}, "audience_mismatch"),
+        ({"exp": NOW - 60}, "token_expired"),
+        ({"exp": "soon"}, "token_expired"),
+        ({"nbf": NOW + 3600}, "token_not_yet_valid"),
+        ({"iat": NOW + 3600}, "token_issued_in_future"),
+        ({"aud": "agents", "exp": NOW + 60, "nbf": NOW - 60, "iat": NOW - 60}, ""),
+        ({}, ""),
+    ],
+)
+def test_present_claims_are_checked(monkeypatch: pytest.MonkeyPatch, claims: dict[str, Any], code: str) -> None:
+    monkeypatch.setattr(time, "time", lambda: float(NOW))
+    given = json.dumps({**ALICE, **claims})
+    answered = run("can", str(QUICKSTART), "--claims", "-", "threads:read", "--json", given=given)
+    explained = json.loads(run("explain", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
+    assert (answered.exit_code, json.loads(answered.output)["allowed"]) == (int(bool(code)), not code)
+    assert json.loads(answered.output)["reason"].partition(":")[0] == code
+    assert explained["refusal"].partition(":")[0] == code
+    assert [check["code"] for check in explained["checks"] if check["outcome"] == "failed"] == ([code] if code else [])
+    missing = [claim for claim in ("aud", "exp") if claim not in claims]
+    assert explained["not_checked"] == ["signature", *missing]
+
+
+def test_verified_token_leaves_nothing_unchecked(issuer: LocalIssuer) -> None:
+    with issuer.served() as url:
+        token = issuer.token(roles=["editor"], org="acme")
+        env = {"OIDC_ISSUER": url, "OIDC_AUTH_TOKEN": token}
+        described = json.loads(run("explain", str(QUICKSTART), "--json", env=env).output)
+    assert described["not_checked"] == []
+
+
+def test_unknown_issuer_has_no_policy() -> None:
+    given = json.dumps({**ALICE, "iss": "https://other.test"})
+    described = json.loads(run("explain", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
+    assert described["refusal"].startswith("issuer_not_trusted")
+    assert described["not_checked"] == ["signature"]
+
+
+def test_note_names_unchecked_claims() -> None:
+    answered = run("can", str(QUICKSTART), "--claims", "-", "threads:read", given=json.dumps(ALICE))
+    assert answered.stdout == "yes\n"
+    assert "Not checked: signature, aud, exp." in answered.stderr
+
+
+def test_first_failed_check_is_the_refusal() -> None:
+    given = json.dumps({"aud": "account", "roles": ["editor"]})
+    described = json.loads(run("explain", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
+    assert described["refusal"].startswith("audience_mismatch: ")

@@ -434,3 +434,12 @@ def test_unwritable_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", "utf-8")
     refused = init(tmp_path / "file" / "app")
     assert (refused.exit_code, str(tmp_path / "file") in refused.output.replace("\n", "")) == (1, True)
+
+
+@pytest.mark.parametrize("text", ['{"graphs": {"a": "./a.py:g"}}', '{\n\t"graphs": {"a": "./a.py:g"}\n}\n\n', "{ }"])
+def test_unchanged_lines_of_langgraph_json_stay(tmp_path: Path, text: str) -> None:
+    (tmp_path / "langgraph.json").write_text(text, "utf-8")
+    assert init(tmp_path).exit_code == 0
+    after = (tmp_path / "langgraph.json").read_text("utf-8")
+    assert json.loads(after)["auth"]["path"] == "oidc_auth.langgraph:auth"
+    assert after.startswith(text.rstrip().removesuffix("}").rstrip() if "graphs" in text else "{")

@@ -26,7 +26,9 @@ JWK = json.dumps(RSA).replace('": ', '" = ')
 
 def run(*arguments: str, token: str = "") -> Result:
     """Run ``oidc-auth doctor``."""
-    return run_command("doctor", *arguments, env={"OIDC_AUTH_TOKEN": token, "OIDC_ISSUER": os.environ.get("OIDC_ISSUER")})
+    return run_command(
+        "doctor", *arguments, env={"OIDC_AUTH_TOKEN": token, "OIDC_ISSUER": os.environ.get("OIDC_ISSUER")}
+    )
 
 
 def configured(folder: Path, issuer: str, more: str = "", *, limits: str = "") -> Path:

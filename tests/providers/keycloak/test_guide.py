@@ -118,12 +118,14 @@ def test_guide_commands_lead_to_first_200(keycloak: KeycloakProcess, tmp_path: P
     terminal = Terminal(tmp_path, keycloak.port)
     with terminal.serving(second):
         answers = terminal.run(third)
-        explained, _, looked_at = terminal.run(third.partition("curl -i")[0] + fourth).partition("What surrounds it")
+        explained, _, looked_at = terminal.run(third.partition("curl -i")[0] + fourth).partition(
+            "ok       configuration: "
+        )
     assert re.findall(r"HTTP/1.1 (\d+)", answers) == ["401", "200", "403"]
     assert '"owner":"00000000-0000-4000-8000-000000000001"' in answers
     assert "missing permission threads:create (threads:write includes it)" in answers
     assert "resource_access.langgraph-api.roles: 'threads:read': gives threads:read" in explained
-    assert "identity 00000000-0000-4000-8000-000000000001; may threads:search" in looked_at
+    assert "identity 00000000-0000-4000-8000-000000000001; allowed: threads:search" in looked_at
 
 
 def test_guide_sample_token_matches_real_token(realm: Realm) -> None:
