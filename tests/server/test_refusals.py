@@ -72,6 +72,7 @@ def test_an_outage_of_the_provider_is_503_with_retry_after_never_401(town: Town,
     town.server.install(protect(OIDCAuth.from_dict({"issuer": issuer}, fetcher=cold)))
     answer = town.server.ask("POST", "/threads/search", cold.token(), {})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["detail"].startswith("keys_unavailable: ")
     assert "www-authenticate" not in answer.headers
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import pickle
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
@@ -95,6 +96,13 @@ def test_the_least_recently_used_value_makes_room() -> None:
     seen.forget("a")
     seen.forget("never there")
     assert [seen.get("a", 0), seen.get("c", 9.9), seen.get("c", 10)] == [None, "c", None]
+
+
+def test_cache_entries_are_told_apart_by_sha256() -> None:
+    door = Door()
+    token = door.issuer.token()
+    asyncio.run(door.admit(token))
+    assert hashlib.sha256(token.encode()).digest() in [one for one in reachable(door.oidc) if isinstance(one, bytes)]
 
 
 def test_tokens_that_differ_in_their_signature_only_never_share_an_entry() -> None:
