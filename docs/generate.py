@@ -16,19 +16,19 @@ from click.testing import CliRunner
 
 from oidc_auth.cli.app import app
 from oidc_auth.cli.doctor import CHECKS as DOCTOR
-from oidc_auth.config.providers import PRESETS
 from oidc_auth.errors import MEANINGS, Code
 from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
+from oidc_auth.providers import PROVIDERS
 from oidc_auth.testing import LocalIssuer, assert_matrix
 from oidc_auth.tokens.checks import CHECKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from world.routes import Change, Row
 
     from oidc_auth.cli.doctor.check import Check as DoctorCheck
-    from oidc_auth.config.providers import Preset
+    from oidc_auth.providers.record import Provider
 
 FOLDER = Path(__file__).parent
 # The table of routes belongs to the tests that drive it.
@@ -131,45 +131,6 @@ def _reach(name: str, included: str) -> str:
     return "own" if closure(name, Reach.ALL)[included] is Reach.OWN else "not only own"
 
 
-ID_TOKENS_TOO = (
-    "An ID token for the same client id is accepted like an access token: nothing tells the two apart. Let people",
-    "sign in with another application than the one that stands for this API.",
-    "",
-)
-PROVIDER_NOTES: Mapping[str, tuple[str, ...]] = {
-    "entra": ("`audience` is the API's own client id, a GUID:", *ID_TOKENS_TOO),
-    "authentik": ("`audience` is always a client id, which loading warns of:", *ID_TOKENS_TOO),
-    "cognito": (
-        "Its access tokens name no audience. `client_claim` names the clients; what binds a token to this API is a",
-        "scope of its resource server, by the `strip_prefix` of the grants on `scope`: a token without one is refused,",
-        "whatever its groups. Sign-in by the API (InitiateAuth) gives only `aws.cognito.signin.user.admin`: let a pre",
-        "token generation trigger add a scope. Your own `[issuer.require]` takes the place of the scope.",
-        "",
-    ),
-    "google": (
-        "An Android or iOS app has its own client id, which Google writes into `azp`. If the app requests tokens for",
-        "your web client (`audience`), list the app's client id in `authorized_parties`, and the web client's too if",
-        "the web client also calls this server.",
-        "",
-    ),
-    "google-iap": (
-        "IAP adds the token to every request with the user's cookie, also to requests of other websites. Only pages of",
-        "this server's own origin are accepted. Add others with `allowed_origins`:",
-        "[behind a proxy](recipes.md#behind-a-proxy-that-signs).",
-        "",
-    ),
-    "zitadel": (
-        "Roles are read below the project's own id. `urn:zitadel:iam:org:project:roles`, without it, holds those of",
-        "the client's own project, and any client may ask for this API's audience: a grant on it is refused.",
-        "",
-        "A role also says in which organizations it was given, which may be others than the user's own (a project",
-        "grant lets them); that is not read. `@tenant` is therefore refused for these roles: write `@all`, for roles",
-        "that you grant to no other organization, or no reach.",
-        "",
-    ),
-}
-
-
 def providers() -> str:
     """Return the page of all presets."""
     return "\n".join(
@@ -178,9 +139,10 @@ def providers() -> str:
             "",
             "Generated from the code by `python docs/generate.py`.",
             "",
-            "What each preset fixes, and where that is documented. Whatever you write yourself wins; `require` and",
-            "`required_claims` are joined. For a provider that is not here: [recipes](recipes.md).",
-            *(line for name, preset in PRESETS.items() for line in _provider(name, preset)),
+            "This page lists what each preset sets, and the document that states it. A key that you write replaces the",
+            "preset's value; `require` and `required_claims` are merged. For a provider that is not listed, see",
+            "[recipes](recipes.md). `oidc-auth init PROVIDER` writes a configuration and prints the steps.",
+            *(line for provider in PROVIDERS.values() for line in _provider(provider)),
             "",
         ]
     )
@@ -190,26 +152,47 @@ def _keys(claim: str | list[str]) -> list[str]:
     return [claim] if isinstance(claim, str) else claim
 
 
-def _provider(name: str, preset: Preset) -> list[str]:
-    keys = ", ".join(f"`{key}`" for key in preset.keys if key != "issuer")
+def _provider(provider: Provider) -> list[str]:
+    form, tokens = provider.issuer, provider.tokens
+    keys = ", ".join(f"`{key}`" for key in form.keys if key != "issuer")
     claims = ", ".join(
         f"`{'.'.join(_keys(grant['claim']))}`{', its keys' if grant.get('keys') else ''}"
-        for grant in preset.grants.value
+        for grant in tokens.grants.value
     )
-    rows = [("`issuer`", f"`{preset.issuer.value}`", preset.issuer.source)]
-    rows += [(f"`{key}`", f"`{fixed.value}`", fixed.source) for key, fixed in preset.settings.items()]
-    rows += [("default grant", claims or "none: write your own", preset.grants.source)]
+    rows = [("`issuer`", f"`{form.template}`", form.source)]
+    rows += [(f"`{key}`", f"`{fixed.value}`", fixed.source) for key, fixed in tokens.settings.items()]
+    rows += [("default grant", claims or "none: write your own", tokens.grants.source)]
+    hints = [_hint(code, hint) for code, hint in _hints(provider)]
+    aliases = ", ".join(f"`{alias}`" for alias in provider.aliases)
     return [
         "",
-        f"## {name}",
+        f"## {provider.name}",
         "",
+        *([f"`oidc-auth init` accepts the aliases {aliases}.", ""] if aliases else []),
         *([f"Takes {keys}, or `issuer`.", ""] if keys else []),
-        *(f"Takes `{key}`, if it is not the `{other}`.\n" for key, other in preset.defaults.items()),
-        *PROVIDER_NOTES.get(name, ()),
+        *(f"Takes `{key}`, if it is not the `{other}`.\n" for key, other in form.defaults.items()),
+        *provider.notes,
         "| | | source |",
         "|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in rows),
+        *(["", "| refusal | usual cause |", "|---|---|", *hints] if hints else []),
     ]
+
+
+def _hints(provider: Provider) -> Iterator[tuple[Code, str]]:
+    yield from ((mistake.code, mistake.hint) for mistake in provider.mistakes)
+    # A usual cause can also be the hint of a mistake.
+    known = {mistake.hint for mistake in provider.mistakes}
+    yield from ((code, hint) for code, hint in provider.hints.items() if hint not in known)
+
+
+def _hint(code: Code, hint: str) -> str:
+    texts = {"{the_client}": "the client", "{client}": "`<client>`", "{audience}": "`<audience>`"}
+    texts |= {"{kind}": "refresh, offline or logout", "{issuer}": "the token's `iss`"}
+    for placeholder, text in texts.items():
+        hint = hint.replace(placeholder, text)
+    # Markdown would take <your API id> for an HTML element.
+    return f"| `{code}` | {re.sub('(?<!`)<', '&lt;', hint)} |"
 
 
 def doctor() -> str:

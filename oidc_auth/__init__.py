@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .auth import OIDCAuth
-    from .config import presets
     from .errors import Code, ConfigError, DeniedError, OIDCAuthError, TokenError, UpstreamError
     from .keys.fetch import Fetcher
     from .observe import Observer
     from .permissions.caller import Caller, store_label
     from .permissions.decide import Decision
     from .permissions.explain import Explanation
+    from .providers import presets
 
 __version__ = "0.1.0"
 
@@ -51,7 +51,7 @@ _HOMES = {
     "Observer": ".observe",
     "TokenError": ".errors",
     "UpstreamError": ".errors",
-    "presets": ".config.presets",
+    "presets": ".providers.presets",
     "store_label": ".permissions.caller",
 }
 

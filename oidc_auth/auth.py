@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
 
 from .config.build import build
 from .config.load import Loaded, load_environment, load_file, load_mapping
-from .errors import MEANINGS, Code, OIDCAuthError, TokenError, UpstreamError
+from .errors import Code, OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
 from .observe import Authenticated, Refused, log_refusal, logger, pseudonym, silent, tell
 from .permissions.explain import Explanation, explain_claims, nothing_maps, road_of_token
@@ -18,6 +18,7 @@ from .permissions.mapping import map_caller
 from .tokens.bearer import check_place, header_pairs, present
 from .tokens.cache import SeenBefore
 from .tokens.checks import shown
+from .tokens.diagnose import diagnose
 from .tokens.origin import check_origin
 from .tokens.turns import Turns
 from .tokens.verifier import Verifier
@@ -209,7 +210,8 @@ class OIDCAuth:
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:
             known = ", ".join(self._keys)
-            cure = MEANINGS[Code.ISSUER_UNKNOWN].cure
+            error = TokenError(Code.ISSUER_UNKNOWN)
+            cure = diagnose(error, {}, {**claims, "iss": issuer}, self._settings.mapping).cure
             return Explanation(refusal=f"issuer_unknown: expected one of {known}; found {shown(issuer)}; {cure}")
         return explain_claims(claims, rules, self._clock())
 

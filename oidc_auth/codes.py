@@ -93,15 +93,14 @@ MEANINGS: Mapping[Code, Meaning] = {
         401,
         "the token is not a signed JWT",
         "Three dot-separated parts are expected. Opaque or encrypted? Ask the provider for a JWT access token for this "
-        "API (Auth0: the client must send audience=<your API id>).",
+        "API.",
     ),
     Code.BASE64URL_INVALID: Meaning(401, "the token is not base64url", "Send the token as the provider issued it."),
     Code.JSON_INVALID: Meaning(401, "the token holds no strict JSON", "Send the token as the provider issued it."),
     Code.ALGORITHM_REFUSED: Meaning(
         401,
         "the token's algorithm is not allowed",
-        "Let the provider sign with an asymmetric key (Auth0: create the API anew, with RS256; authentik: choose a "
-        "signing key; Supabase: move from the legacy JWT secret to signing keys).",
+        "Let the provider sign with an asymmetric key, such as RS256 or ES256.",
     ),
     Code.CRITICAL_HEADER_REFUSED: Meaning(
         401,
@@ -120,7 +119,8 @@ MEANINGS: Mapping[Code, Meaning] = {
         401,
         "the token's issuer is not configured",
         "iss is compared exactly: a slash, http for https or another host name make it another issuer. Configure the "
-        "issuer as the provider spells it, and jwks_url for another address of its keys.",
+        "issuer as the provider spells it, and jwks_url for another address of its keys. Add another name of the same "
+        "provider, such as a custom domain, to aliases.",
     ),
     Code.KEY_UNKNOWN: Meaning(
         401,
@@ -141,8 +141,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.AUDIENCE_MISMATCH: Meaning(
         401,
         "the token is for another audience",
-        "Let the client ask for this API's audience (Keycloak: add an Audience mapper to the client; Auth0: "
-        "audience=<your API id>).",
+        "Let the client request a token for this API's audience.",
     ),
     Code.AZP_NOT_ALLOWED: Meaning(
         401,
@@ -182,7 +181,7 @@ MEANINGS: Mapping[Code, Meaning] = {
     Code.IDENTITY_INVALID: Meaning(
         401,
         "the token names nobody",
-        "The identity claim must be a non-empty string (Keycloak: the client needs the default scope 'basic').",
+        "The identity claim must be a non-empty string. Let the provider add it, or name another claim in identity.",
     ),
     Code.TENANT_INVALID: Meaning(
         401,

@@ -74,7 +74,6 @@ def sent(**changes: Any) -> Callable[[LocalIssuer], str]:
 
 
 NO_PERMISSIONS = {"permissions": None, "https://acme.com/roles": None}
-WITHOUT_SLASH = document(domain=None, issuer="https://acme.eu.auth0.com")
 # The tokens of each mistake, in the order of its messages, and the file where it is not the page's.
 MADE: dict[str, tuple[list[Callable[[LocalIssuer], str]], dict[str, Any]]] = {
     "The client did not send audience": ([encrypted, opaque], document()),
@@ -83,7 +82,6 @@ MADE: dict[str, tuple[list[Callable[[LocalIssuer], str]], dict[str, Any]]] = {
         document(),
     ),
     "The token is for another API": ([sent(aud=["https://acme.eu.auth0.com/api/v2/", USERINFO])], document()),
-    "The issuer was written without its slash": ([sent()], WITHOUT_SLASH),
     "People log in at a custom domain": ([sent(iss="https://login.acme.com/")], document()),
     "The API signs with HS256": ([sent(header={"alg": "HS256", "typ": "JWT"})], document()),
     "Permissions are not added to the access token": ([sent(**NO_PERMISSIONS)], document()),
@@ -102,11 +100,16 @@ MADE: dict[str, tuple[list[Callable[[LocalIssuer], str]], dict[str, Any]]] = {
     "The application requires sender constraining": ([sent(cnf={"jkt": "0tYCoFsV"})], document()),
     "The token has expired": ([sent(iat=NOW - 90_000, exp=NOW - 3_600)], document()),
 }
-NO_AUDIENCE = "The audience is missing from the file"
+# The files that stop the server, in the order of the page.
+REFUSED: dict[str, dict[str, Any]] = {
+    "The issuer was written without its slash": document(domain=None, issuer="https://acme.eu.auth0.com"),
+    "The audience is missing from the file": document(audience=None),
+}
 
 
 def test_each_mistake_of_the_page_is_made_here() -> None:
-    assert list(MISTAKES) == [*MADE, NO_AUDIENCE]
+    assert set(MISTAKES) == {*MADE, *REFUSED}
+    assert [*(mistake for mistake in MISTAKES if mistake in MADE)] == [*MADE]
 
 
 @pytest.mark.parametrize("mistake", MADE)
@@ -126,10 +129,11 @@ def test_the_log_says_what_the_page_says(mistake: str, tenant: LocalIssuer, capl
         assert lines == [" ".join(said.split())]
 
 
-def test_a_file_without_an_audience_stops_the_server_with_the_pages_words() -> None:
+@pytest.mark.parametrize("mistake", REFUSED)
+def test_a_file_that_stops_the_server_does_so_with_the_pages_words(mistake: str) -> None:
     with pytest.raises(ConfigError) as stopped:
-        OIDCAuth.from_dict(document(audience=None))
-    (said,) = MISTAKES[NO_AUDIENCE]
+        OIDCAuth.from_dict(REFUSED[mistake])
+    (said,) = MISTAKES[mistake]
     assert [str(problem) for problem in stopped.value.problems] == [" ".join(said.split())]
 
 

@@ -7,7 +7,7 @@ import re
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -15,9 +15,12 @@ from click.testing import CliRunner, Result
 
 from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import running_dev_server
-from oidc_auth.config.providers import PRESETS
+from oidc_auth.providers import PROVIDERS
+from oidc_auth.providers.keycloak import MAPPER_HINT
 from oidc_auth.testing import LocalIssuer
-from oidc_auth.tokens.diagnose import MAPPER_CURE
+
+if TYPE_CHECKING:
+    from oidc_auth.providers.record import Provider
 
 GUID = "8d5f2a3e-0000-4000-8000-000000000001"
 AUDIENCE = ("--audience", "agents-api")
@@ -40,6 +43,16 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
+def documented(provider: Provider) -> tuple[str, ...]:
+    """Return the options that the record gives as an example, for a provider without a row of its own."""
+    given = [(each.name.replace("_", "-"), each.example) for each in provider.issuer.parameters]
+    given += [(each.name, value) for each in provider.setup.required for value in each.examples]
+    options = [part for name, value in given for part in (f"--{name}", value)]
+    needs = not provider.tokens.client_claim and "audience" not in provider.tokens.settings
+    return (*options, *AUDIENCE) if needs else tuple(options)
+
+
+OPTIONS = {name: OPTIONS.get(name, documented(provider)) for name, provider in PROVIDERS.items()}
 WITHOUT = ("google", "google-iap", "github-actions", "kubernetes")
 """Providers that have no access tokens for an API of yours."""
 
@@ -53,8 +66,42 @@ def init(folder: Path, provider: str = "generic", *more: str, audience: str = "a
     return run("init", provider, *options, "--dir", str(folder), *more)
 
 
-def test_every_preset_can_be_begun_with() -> None:
-    assert set(OPTIONS) == set(PRESETS)
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_documented_options_are_valid(tmp_path: Path, provider: str) -> None:
+    done = run("init", provider, *documented(PROVIDERS[provider]), "--dir", str(tmp_path))
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    ("alias", "preset"),
+    [
+        ("azure", "entra"),
+        ("azuread", "entra"),
+        ("Azure-AD", "entra"),
+        ("cognito", "cognito"),
+        ("aws-cognito", "cognito"),
+        ("k8s", "kubernetes"),
+    ],
+)
+def test_alias_writes_the_provider_preset(tmp_path: Path, alias: str, preset: str) -> None:
+    assert run("init", alias, *OPTIONS[preset], "--dir", str(tmp_path)).exit_code == 0
+    assert tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))["issuer"][0]["preset"] == preset
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_missing_options_are_reported_together(tmp_path: Path, provider: str) -> None:
+    said = run("init", provider, "--dir", str(tmp_path / "a"))
+    example = said.output.partition("Example: ")[2].partition("\n")[0].split()
+    # The example names everything that is missing, so that the next run succeeds.
+    done = run("init", provider, *example, "--dir", str(tmp_path / "b"))
+    assert (said.exit_code, done.exit_code) == (2, 0), done.output
+
+
+def test_github_steps_name_the_claim_of_the_map(tmp_path: Path) -> None:
+    written = init(tmp_path, "github-actions", "--json")
+    document = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
+    (grant,) = document["issuer"][0]["grant"]
+    assert any(f"the claim {grant['claim']}" in step for step in json.loads(written.stdout)["steps"])
 
 
 @pytest.mark.parametrize("provider", sorted(OPTIONS))
@@ -116,7 +163,7 @@ def test_an_audience_that_no_token_of_entra_carries_is_warned_of(tmp_path: Path)
     assert result.exit_code == 0
     assert "warning: issuer[0]: audience 'api://agents' is in no token of Entra's version 2.0" in result.stderr
     assert "api://api://" not in result.stdout
-    assert "its Application (client) ID, a GUID, is the audience" in result.stdout
+    assert "Its Application (client) ID, a GUID, is the audience" in result.stdout
     right = run("init", "entra", *OPTIONS["entra"], "--dir", str(tmp_path / "right"))
     assert "is in no token" not in right.stderr
 
@@ -158,7 +205,7 @@ def test_keycloaks_mapper_is_found_the_same_way_wherever_it_is_told(tmp_path: Pa
     steps = json.loads(init(tmp_path, "keycloak", "--json").stdout)["steps"]
     guide = (root / "docs" / "providers" / "keycloak.md").read_text("utf-8").partition("## In your own realm")[2]
     example = (root / "examples" / "keycloak" / "oidc-auth.toml").read_text("utf-8").replace("\n# ", " ")
-    for told in (" ".join(steps), " ".join(guide.partition("\n## ")[0].split()), example, MAPPER_CURE):
+    for told in (" ".join(steps), " ".join(guide.partition("\n## ")[0].split()), example, MAPPER_HINT):
         assert place in told
 
 
@@ -279,25 +326,24 @@ def test_an_address_that_is_not_valid_writes_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("keycloak", "--audience", "a"), "missing is --url https://sso.acme.com/realms/acme, for example"),
-        (("cognito", "--client", "a"), "missing is --region eu-west-1 and --user-pool eu-west-1_AbCdEf123"),
+        (("keycloak", "--audience", "a"), "keycloak needs --url. Example: --url https://sso.acme.com/realms/acme"),
+        (("keycloak",), "--url and --audience. Example: --url https://sso.acme.com/realms/acme --audience agents"),
+        (("clerk",), "clerk needs --url, --client and --require. Example: --url https://clerk.acme.com --client"),
+        (("cognito", "--client", "a"), "--region and --user-pool. Example: --region eu-west-1 --user-pool eu-west-1_"),
         (("keycloak", "--audience", "a", "--url", "https://x.test", "--domain", "y"), "and not --domain"),
         (("keycloak", "--url", "https://x.test/realms/a"), "--audience"),
         (("keycloak", "--url", "sso.acme.com/a", "--audience", "a"), "--url https://sso.acme.com/a"),
         (("keycloack", "--audience", "a"), "no provider 'keycloack': did you mean 'keycloak'?"),
-        (("qqq", "--audience", "a"), "no provider 'qqq': auth0, authentik, "),
-        (
-            ("cognito", "--region", "r", "--user-pool", "p"),
-            "cognito takes --client: its access tokens name no audience",
-        ),
-        (("cognito", "--region", "r", "--client", "WEB"), "cognito takes --region and --user-pool"),
-        (("google", "--audience", "a"), "google takes --require: Google signs for everybody"),
+        (("qqq", "--audience", "a"), f"no provider 'qqq': {', '.join(sorted(PROVIDERS))}"),
+        (("cognito", "--region", "r", "--user-pool", "p"), "--client: Access tokens have no audience"),
+        (("cognito", "--region", "r", "--client", "WEB"), "cognito needs --user-pool"),
+        (("google", "--audience", "a"), "--require: Without it, any Google account could log in."),
         (("google", "--audience", "a", "--require", "hd"), "CLAIM=VALUE"),
-        (("github-actions", "--audience", "a"), "github-actions takes --require: GitHub signs for everybody"),
+        (("github-actions", "--audience", "a"), "--require: Without it, any repository on GitHub could call."),
         *(
             (
                 ("github-actions", "--audience", "a", "--require", given),
-                "--require repository or repository_id, written out",
+                "--require for repository or repository_id, without a wildcard",
             )
             for given in ("repository_owner_id=12345", "repository=acme/*")
         ),
@@ -309,7 +355,7 @@ def test_what_is_missing_is_a_usage_error_and_never_a_question(
     tmp_path: Path, options: tuple[str, ...], said: str
 ) -> None:
     refused = run("init", *options, "--dir", str(tmp_path / "app"))
-    assert (refused.exit_code, said in refused.output) == (2, True)
+    assert (refused.exit_code, said in " ".join(refused.output.split())) == (2, True)
     assert refused.output.count("workos") <= 1
     assert not (tmp_path / "app").exists()
 
@@ -326,10 +372,10 @@ def test_each_tenant_that_is_named_is_written_down(tmp_path: Path, several: tupl
 @pytest.mark.parametrize("provider", sorted(OPTIONS))
 def test_what_is_missing_comes_with_an_example_that_is_valid(tmp_path: Path, provider: str) -> None:
     pairs = list(zip(OPTIONS[provider][::2], OPTIONS[provider][1::2], strict=True))
-    keys = {f"--{key.replace('_', '-')}" for key in PRESETS[provider].keys}
+    keys = {f"--{key.replace('_', '-')}" for key in PROVIDERS[provider].issuer.keys}
     left = [part for pair in pairs if pair[0] not in keys for part in pair]
     said = run("init", provider, *left, "--dir", str(tmp_path / "a")).output
-    example = said.partition("missing is ")[2].partition(", for example")[0].replace(" and --", " --").split()
+    example = said.partition("Example: ")[2].split()
     done = run("init", provider, *left, *example, "--dir", str(tmp_path / "b"))
     assert (done.exit_code, len(example)) == (0, 2 * len(keys)), done.output
 

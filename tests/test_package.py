@@ -136,7 +136,7 @@ def test_the_wheel_holds_the_package_its_types_and_the_demos_example(wheel: Path
     for expected in (
         "oidc_auth/py.typed",
         "oidc_auth/quickstart/oidc-auth.toml",
-        "oidc_auth/cli/providers.toml",
+        "oidc_auth/providers/keycloak.py",
         "oidc_auth/config/oidc-auth.schema.json",
         "oidc_auth/langgraph/entry.py",
     ):

@@ -10,34 +10,23 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from ..config.load import FILE_NAME
-from ..config.providers import PRESETS
 from ..config.raw import did_you_mean
+from ..providers import PROVIDERS
+from ..providers.lookup import ALIASES, resolve_name
 from .dev_server import quickstart_folder
 from .doctor.library_shipped import ASKING
 from .inputs import json_option
 from .langgraph_json import ENTRY, LANGGRAPH_JSON, hook_of, secured
 from .screen import print_json, say
-from .setups import LAST_STEP
 from .starter import Starter, option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ..providers.record import Setup
+
 GRAPH = "graph.py"
-PARAMETERS: dict[str, str] = {
-    "issuer": "The issuer, exactly as its discovery document spells it",
-    "domain": "The tenant's domain, such as acme.eu.auth0.com",
-    "url": "The issuer's address, such as https://sso.acme.com/realms/acme",
-    "tenants": "The GUID of a directory's tenant; give it again for each further one",
-    "region": "The user pool's region, such as eu-west-1",
-    "user_pool": "The user pool's id, such as eu-west-1_AbCdEf123",
-    "project": "The project's reference id",
-    "client_id": "The environment's client id, client_...",
-}
-"""The parameters of all presets, which are options, and what each is."""
-KNOWN = ", ".join(sorted(PRESETS))
-LISTED = frozenset({"tenants"})
-"""The parameters that may be given several times."""
+KNOWN = ", ".join(sorted(PROVIDERS))
 REQUIREMENTS = """\
 # What the image of this server installs. Where langgraph-oidc-auth is on no package index that the build reaches,
 # put its wheel beside this file and write its path instead: ./langgraph_oidc_auth-<version>-py3-none-any.whl
@@ -52,24 +41,29 @@ FORCED = (
 
 
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
-    for name, what in reversed(PARAMETERS.items()):
-        takers = ", ".join(sorted(provider for provider, preset in PRESETS.items() if name in preset.keys))
-        command = click.option(option(name), name, multiple=name in LISTED, help=f"{what} ({takers}).")(command)
+    """Add an option for each parameter of a provider. Providers share a parameter of the same name."""
+    parameters = [each for provider in PROVIDERS.values() for each in provider.issuer.parameters]
+    for parameter in reversed({each.name: each for each in reversed(parameters)}.values()):
+        takers = ", ".join(sorted(name for name, each in PROVIDERS.items() if parameter.name in each.issuer.keys))
+        text = f"{parameter.help} ({takers})."
+        command = click.option(option(parameter.name), parameter.name, multiple=parameter.listed, help=text)(command)
     return command
 
 
-class Provider(click.Choice[str]):
-    """The name of a preset; a mistake gets a suggestion instead of all names."""
+class ProviderName(click.Choice[str]):
+    """The name of a provider, or one of its aliases. A mistake gets a suggestion instead of all names."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name."""
-        if value not in self.choices:
-            self.fail(f"no provider {value!r}: {did_you_mean(value, self.choices) or KNOWN}", param, ctx)
-        return value
+        """Return the provider's own name."""
+        name = resolve_name(value)
+        if name not in self.choices:
+            meant = did_you_mean(value, [*self.choices, *ALIASES])
+            self.fail(f"no provider {value!r}: {meant or KNOWN}", param, ctx)
+        return name
 
 
 @click.command(epilog=f"PROVIDER is one of {KNOWN}.")
-@click.argument("provider", type=Provider(sorted(PRESETS)), metavar="PROVIDER")
+@click.argument("provider", type=ProviderName(sorted(PROVIDERS)), metavar="PROVIDER")
 @_parameter_options
 @click.option("--audience", default="", help="This API's name, which must be in a token's aud.")
 @click.option("--client", "clients", multiple=True, help="A client that may call, where tokens name no audience.")
@@ -90,11 +84,11 @@ def init(
     as_json: bool,
     **given: str | Sequence[str] | None,
 ) -> None:
-    """Write langgraph.json and oidc-auth.toml for a provider, and say what to do in its dashboard.
+    """Write langgraph.json and oidc-auth.toml for a provider, and print the steps in its dashboard.
 
-    Asks nothing and fetches nothing. Beside a new langgraph.json it also writes what is not there: a graph that needs
-    no model, and a requirements.txt that names this library. Exit status 0 when written, 1 when a file is there already
-    (see --force) or a value is not valid.
+    Asks nothing and fetches nothing. With a new langgraph.json, it also writes a graph that needs no model and a
+    requirements.txt that names this library, if they are missing. Exit status 0 when written, 1 when a file exists
+    already (see --force) or a value is not valid, 2 when options are missing or wrong.
     """
     addresses = {name: _parts(value) for name, value in given.items() if value}
     starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
@@ -110,7 +104,7 @@ def init(
     if as_json:
         print_json({"written": [str(file) for file in files], "steps": steps, "next": following})
     else:
-        _print(starter.setup.place, files, steps, following)
+        _print(starter.setup, files, steps, following)
 
 
 def _missing(folder: Path) -> dict[Path, str]:
@@ -172,11 +166,11 @@ def _following(folder: Path) -> list[str]:
     ]
 
 
-def _print(place: str, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
+def _print(setup: Setup, files: Mapping[Path, str], steps: Sequence[str], following: Sequence[str]) -> None:
     for file in files:
         say("[green]written[/]", f" {file}")
-    reminder = " (an API, not an application; an access token, not an ID token)" if LAST_STEP in steps else ""
-    say("", f"\nIn {place}{reminder}:")
+    reminder = " (an API, not an application; an access token, not an ID token)" if setup.access_tokens else ""
+    say("", f"\nIn {setup.place}{reminder}:")
     for number, step in enumerate(steps, 1):
         say("", f"  {number}. {step}")
     say("", "\nThen:")

@@ -28,7 +28,7 @@ MARKS = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
 
 def console(*, stderr: bool = False) -> Console:
     """Return a console; without a terminal it draws plain text, and wide (or COLUMNS wide)."""
-    # What is shown is also copied: an audience such as urn:zitadel:iam:org:project:id:1:aud holds rich's ":id:".
+    # What is shown is also copied: an audience such as urn:acme:id:1:aud contains rich's ":id:".
     own = Console(stderr=stderr, highlight=False, emoji=False)
     if not own.is_terminal and "COLUMNS" not in os.environ:
         own.width = WIDE

@@ -1,4 +1,4 @@
-"""The configuration that ``oidc-auth init`` writes: a provider's address, what binds a token to this API, and a map."""
+"""The configuration that ``oidc-auth init`` writes: address, audience, conditions and permission maps."""
 
 from __future__ import annotations
 
@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..config.load import FILE_NAME, load_mapping
-from ..config.providers import PRESETS
 from ..errors import ConfigError
-from .setups import setup_of
+from ..providers import PROVIDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ..config.providers import Preset
-    from .setups import Setup
+    from ..providers.record import Parameter, Provider, Setup
 
 
 def option(name: str) -> str:
@@ -28,14 +26,14 @@ def option(name: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starter:
-    """What the options say.
+    """The options of ``oidc-auth init``.
 
     Attributes:
-        provider: the preset.
-        audience: this API's name, or "".
-        clients: the clients that may call, for a provider whose tokens name no audience.
-        conditions: ``claim=value``, each of which must hold.
-        addresses: the preset's parameters; those of which there may be several as a list.
+        provider: The preset.
+        audience: This API's name, or "".
+        clients: The clients that may call, for a provider with tokens without audience.
+        conditions: ``claim=value``; a token must meet all.
+        addresses: The preset's parameters. One that can be repeated is a list.
     """
 
     provider: str
@@ -45,24 +43,24 @@ class Starter:
     addresses: Mapping[str, str | Sequence[str]]
 
     @property
-    def preset(self) -> Preset:
-        """What the provider fixes."""
-        return PRESETS[self.provider]
+    def record(self) -> Provider:
+        """What is known about the provider."""
+        return PROVIDERS[self.provider]
 
     @property
     def setup(self) -> Setup:
         """How the provider is set up."""
-        return setup_of(self.provider)
+        return self.record.setup
 
     def toml(self) -> str:
-        """Return the file; what ``check`` would warn of is said on standard error.
+        """Return the file. Warnings that ``check`` would give are written to standard error.
 
         Raises:
-            click.UsageError: an option is missing, or does not belong to the provider.
-            click.ClickException: a value is not valid.
+            click.UsageError: Options are missing or wrong; all of them are reported together.
+            click.ClickException: A value is not valid.
         """
-        if fault := next(self._faults(), None):
-            raise click.UsageError(f"{self.provider} takes {fault}")
+        if faults := [*self._missing(), *self._wrong()]:
+            raise click.UsageError("\n".join(faults))
         text = "\n".join([*self._head(), "", *self._issuer(), "", *self._rest()])
         try:
             loaded = load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
@@ -72,64 +70,87 @@ class Starter:
             click.echo(f"warning: {warning}", err=True)
         return text
 
-    def _faults(self) -> Iterator[str]:
-        setup = self.setup
-        yield from self._address_faults()
-        if not (self.audience or setup.client or "audience" in self.preset.settings):
-            yield "--audience: this API's name, which must be in a token's aud"
-        for name, given in (("client", self.clients), ("require", self.conditions)):
-            if name in setup.wants and not given:
-                yield f"--{name}: {setup.wants[name]}"
+    def _missing(self) -> Iterator[str]:
+        """Yield one message with every missing option, an example that works, and the reasons."""
+        examples = {option(each.name): [each.example] for each in self._missing_parameters()}
+        if not (self.audience or self.record.tokens.client_claim or "audience" in self.record.tokens.settings):
+            examples["--audience"] = ["agents"]
+        required = [each for each in self.setup.required if not self._given[each.name]]
+        examples |= {option(each.name): [*each.examples] for each in required}
+        if examples:
+            added = " ".join(f"{name} {value}" for name, values in examples.items() for value in values)
+            yield f"{self.provider} needs {_listed(examples)}. Example: {added}"
+        if "--audience" in examples:
+            yield "--audience: this API's name, which must be in a token's aud."
+        yield from (f"{option(each.name)}: {each.reason}" for each in required)
+
+    def _missing_parameters(self) -> Iterator[Parameter]:
+        yield from (each for each in self.record.issuer.parameters if each.name not in self.addresses)
+
+    @property
+    def _given(self) -> Mapping[str, Sequence[str]]:
+        return {"client": self.clients, "require": self.conditions}
+
+    def _wrong(self) -> Iterator[str]:
+        form = self.record.issuer
+        if strange := [option(key) for key in self.addresses if key not in form.keys]:
+            taken = _listed([option(key) for key in form.keys]) or "no address"
+            yield f"{self.provider} takes {taken}, and not {_listed(strange)}."
+        for key in {"url", "issuer"} & set(self.addresses):
+            if "://" not in (address := self.addresses[key]):
+                yield f"{option(key)} needs a scheme: {option(key)} https://{address}"
+        if self.clients and not self.record.tokens.client_claim:
+            yield f"{self.provider} takes no --client, because its tokens name their audience."
+        yield from self._wrong_conditions()
+
+    def _wrong_conditions(self) -> Iterator[str]:
         named = {condition.partition("=")[0] for condition in self.conditions if not condition.endswith("*")}
-        if self.conditions and setup.binding and named.isdisjoint(setup.binding):
-            yield f"--require {' or '.join(setup.binding)}, written out: {setup.wants['require']}"
-        if self.clients and not setup.client:
-            yield "no --client: its tokens name their audience"
+        for each in self.setup.required:
+            if each.name == "require" and self.conditions and each.one_of and named.isdisjoint(each.one_of):
+                example = " ".join(f"--require {value}" for value in each.examples)
+                yield (
+                    f"{self.provider} needs --require for {' or '.join(each.one_of)}, without a wildcard. "
+                    f"Example: {example}\n--require: {each.reason}"
+                )
         for condition in self.conditions:
             claim, _, value = condition.partition("=")
             if not (claim and value):
-                yield f"--require as CLAIM=VALUE, not {condition!r}"
-
-    def _address_faults(self) -> Iterator[str]:
-        keys = self.preset.keys
-        wanted = " and ".join(option(key) for key in keys) or "no address"
-        if lost := [key for key in keys if key not in self.addresses]:
-            example = " ".join(f"{option(key)} {self.setup.examples[key]}" for key in lost)
-            yield f"{wanted}: missing is {example.replace(' --', ' and --')}, for example"
-        if strange := [option(key) for key in self.addresses if key not in keys]:
-            yield f"{wanted}, and not {' and '.join(strange)}"
-        for key in {"url", "issuer"} & set(self.addresses):
-            if "://" not in (address := self.addresses[key]):
-                yield f"{option(key)} with its scheme: {option(key)} https://{address}"
+                yield f"--require needs CLAIM=VALUE; found {condition!r}."
 
     def _head(self) -> Iterator[str]:
-        yield "# Who may do what on this LangGraph server. Nothing that is not written here is allowed."
-        yield f"# After a change: oidc-auth check {FILE_NAME}. Why may somebody (not) do something?"
-        yield f"# oidc-auth explain {FILE_NAME} --token-file FILE"
+        yield "# Who may do what on this LangGraph server. Everything else is refused."
+        yield f"# After a change: oidc-auth check {FILE_NAME}"
+        yield f"# To see why a token is allowed or refused: oidc-auth explain {FILE_NAME} --token-file FILE"
 
     def _issuer(self) -> Iterator[str]:
         yield "[[issuer]]"
         yield f'preset = "{self.provider}"'
-        yield from (_line(f"{key} = {_quoted(self.addresses[key])}", self.setup.address) for key in self.preset.keys)
+        keys = self.record.issuer.keys
+        yield from (_line(f"{key} = {_quoted(self.addresses[key])}", self.setup.address) for key in keys)
         if self.audience:
-            yield _line(f"audience = {_quoted(self.audience)}", "this API's name: tokens for anything else are refused")
+            yield _line(f"audience = {_quoted(self.audience)}", "this API's name; other tokens are refused")
         if self.clients:
             values = ", ".join(_quoted(client) for client in self.clients)
-            yield f'client_claim = {{ claim = "{self.setup.client}", values = [{values}] }}'
-        if "tenant" not in self.preset.settings:
-            yield _line('# tenant = "org_id"', "the claim that names the organization: nobody reaches into another one")
+            yield f'client_claim = {{ claim = "{self.record.tokens.client_claim}", values = [{values}] }}'
+        if "tenant" not in self.record.tokens.settings:
+            yield _line('# tenant = "org_id"', "the claim that names the organization, which separates users and data")
         if self.conditions:
             yield ""
-            yield _line("[issuer.require]", "all must hold")
+            yield _line("[issuer.require]", "a token must meet all of these")
         for condition in self.conditions:
             claim, _, value = condition.partition("=")
             yield f"{_quoted(claim)} = {_quoted(value)}"
 
     def _rest(self) -> Iterator[str]:
-        yield self.setup.map.replace("{audience}", _quoted(self.audience)[1:-1])
+        yield self.setup.permission_map.replace("{audience}", _quoted(self.audience)[1:-1]).lstrip("\n")
         yield "[langgraph]"
-        yield _line('webhooks = "deny"', 'no run may post its result anywhere; "https": to https addresses')
+        yield _line('webhooks = "deny"', 'runs may not post results; "https" allows https addresses')
         yield ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = [*names] or [""]
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _line(setting: str, comment: str) -> str:

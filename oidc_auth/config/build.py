@@ -14,12 +14,13 @@ from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
 from ..permissions.mapping import Grant, MappingRules, Right
 from ..permissions.names import expand, spelled, split_reach
 from ..permissions.settings import EnforcementSettings
+from ..providers import PROVIDERS
+from ..providers.lookup import TENANTS
 from ..tokens.bearer import FIELD as AUTHORIZATION
 from ..tokens.claim_path import parse_path, spell
 from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
 from ..tokens.verifier import TrustedIssuer
-from .issuers import TENANT_CLAIM, binding_scopes, exact_issuers
-from .providers import PRESETS
+from .issuers import binding_scopes, exact_issuers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from ..observe import Observer
     from .issuers import ExactIssuer
     from .schema import Document, GrantTable, IdentitySource, IssuerTable, LimitsTable, RoleTable
-
-
-TENANT_CURE = (
-    "'tenants' (preset 'entra') requires the claim tid, so that each tenant speaks for itself alone; Entra puts it "
-    "into every access token."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,12 +148,13 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
 
 
 def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
-    # A tenant's issuer speaks for that tenant only: its tokens must say the same.
-    own = (Requirement(path=(TENANT_CLAIM,), values=(exact.tenant,), cure=TENANT_CURE),) if exact.tenant else ()
+    # A tenant's issuer may only issue tokens for that tenant: the claim must repeat the id.
+    own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), cure=TENANTS.hint),) if exact.tenant else ()
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
     return TokenPolicy(
         issuer=exact.issuer,
+        preset=table.preset,
         audiences=None if skipped else frozenset(table.audience),
         algorithms=_both_names(table.algorithms),
         identities=tuple(_identity(table, source, prefixes) for source in table.identity),
@@ -195,9 +191,9 @@ def _both_names(algorithms: Iterable[str]) -> frozenset[str]:
 
 
 def _fixed_by_preset(table: IssuerTable) -> dict[str, str]:
-    """Return the conditions that a preset put there, each with what to say: nobody finds them in the file."""
-    preset = PRESETS.get(table.preset)
-    fixed = preset.settings.get("require") if preset is not None else None
+    """Return the conditions that a preset added, each with a hint. They are not in the operator's file."""
+    preset = PROVIDERS.get(table.preset)
+    fixed = preset.tokens.settings.get("require") if preset is not None else None
     conditions = {} if fixed is None else cast("dict[str, str]", fixed.value)
     cure = f"Preset {table.preset!r} requires {{}} = {{!r}} of every token (docs/providers.md)."
     return {path: cure.format(path, v) for path, v in conditions.items() if table.require.get(path) == [v]}

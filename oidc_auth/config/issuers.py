@@ -6,42 +6,21 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Problem
+from ..providers import PROVIDERS
+from ..providers.lookup import CLIENT_ID, GENERIC, PUBLIC_ISSUERS, TENANTS, recognize_issuer
 from ..tokens.policy import is_scope
-from .presets import preset_of
+from .expand_presets import preset_of
 from .raw import conditions_in, path_in, strings_in, table_in, tables_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from ..providers.record import AudienceForm, PublicIssuer
     from .raw import Condition, Table
 
-TENANT = "{tenantid}"
-"""Stands for a tenant's id in an issuer, as in the metadata of Entra's multi-tenant applications."""
-TENANT_CLAIM = "tid"
-CLIENT_ID = re.compile(r"[\w-]+\.apps\.googleusercontent\.com|0oa[0-9A-Za-z]{17}")
-"""What the client ids of Google and Okta look like."""
-ENTRA_V2 = re.compile(r"https://login\.microsoftonline\.com/[^/]+/v2\.0")
-GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-CLIENT_AUDIENCES = ((re.compile(r".*/application/o/[^/]+/$"), re.compile(r".*")),)
-"""Issuers whose access tokens are for the client id that people sign in to, and what that looks like (authentik).
-
-Entra's are for a client id, too, but for the API's own, which nobody needs to sign in to.
-"""
-
-PUBLIC_ISSUERS: Mapping[str, tuple[str, ...]] = {
-    "https://token.actions.githubusercontent.com": ("repository_owner_id", "repository_id", "repository"),
-    "https://accounts.google.com": ("hd", "email", "sub"),
-    "accounts.google.com": ("hd", "email", "sub"),
-    "https://gitlab.com": ("namespace_id", "project_id", "project_path"),
-    "https://agent.buildkite.com": ("organization_id", "organization_slug", "pipeline_id"),
-    "https://app.terraform.io": ("terraform_organization_id", "terraform_workspace_id"),
-}
-"""Issuers that sign for anybody in the world, and the claims one of which must say whose token it is.
-
-Whoever asks such an issuer for a token also chooses the audience, so that it proves nothing alone.
-"""
-PATHS = ("repository", "project_path")
-"""Which of them are paths, <owner>/<name>: all that is below one owner may be named, ``acme/*``."""
+TENANT = TENANTS.placeholder
+TENANT_CLAIM = TENANTS.claim
+TENANT_ID = re.compile(TENANTS.pattern)
 
 
 class ExactIssuer(NamedTuple):
@@ -68,7 +47,7 @@ def issuers_of(table: Table) -> list[ExactIssuer]:
 
 
 def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
-    """Yield what is wrong with the tenants of a multi-tenant issuer (Entra)."""
+    """Yield what is wrong with the tenants of an issuer with a placeholder for them."""
     texts = [table.get("issuer"), *strings_in(table.get("aliases"))]
     templates = any(isinstance(text, str) and TENANT in text for text in texts)
     if templates and not table.get("tenants"):
@@ -81,77 +60,122 @@ def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
         cure = f'add tenant = "{TENANT_CLAIM}", which keeps their people and objects apart'
         yield Problem(f"{where}.tenant", "is missing: two tenants may use the same names", cure)
     for number, tenant in enumerate(strings_in(table.get("tenants"))):
-        if not GUID.fullmatch(tenant):
-            cure = "write the GUID in lower case; a domain, common or organizations never stands in a token"
-            yield Problem(f"{where}.tenants[{number}]", "is no tenant's GUID", cure)
+        if not TENANT_ID.fullmatch(tenant):
+            yield Problem(f"{where}.tenants[{number}]", "is not a tenant's GUID", TENANTS.id_hint)
 
 
 def lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """An issuer signs for many: something must bind its tokens to this API."""
     required = _own_conditions(table)
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
-        cure = "write this API's name; a provider without aud (Cognito, Clerk): client_claim with a scope prefix"
-        yield Problem(f"{where}.audience", "is missing: any token of this issuer would do", cure)
+        cure = f"write this API's name{_without_audience(table)}"
+        yield Problem(f"{where}.audience", "is missing: tokens issued for other APIs would be accepted", cure)
     if "client_claim" in table and not (required or _scope_prefixes(table)):
         cure = "add a grant on scope with strip_prefix, or a [issuer.require] table"
         yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", cure)
     for issuer in dict.fromkeys(exact.issuer for exact in issuers_of(table)):
-        telling = PUBLIC_ISSUERS.get(issuer, ())
-        named = [condition for condition in required if condition.path in {(name,) for name in telling}]
-        if telling and not any(map(_is_one_owners, named)):
-            yield _unbound(where, issuer, named, telling)
+        public = PUBLIC_ISSUERS.get(issuer)
+        if public is None:
+            continue
+        named = [condition for condition in required if condition.path in {(name,) for name in public.owners}]
+        if not any(_names_one_owner(condition, public) for condition in named):
+            yield _unbound(where, issuer, named, public)
             break
 
 
-def _unbound(where: str, issuer: str, named: Sequence[Condition], telling: Sequence[str]) -> Problem:
+def _without_audience(table: Table) -> str:
+    """Return what to write for a provider with tokens without ``aud``; "" where the preset is of another one."""
+    preset = preset_of(table)
+    known = preset is not None and preset.name != GENERIC
+    titles = [each.title for each in ([preset] if known and preset else PROVIDERS.values()) if each.tokens.client_claim]
+    return f"; for tokens without aud ({', '.join(titles)}): client_claim with a scope prefix" if titles else ""
+
+
+def _unbound(where: str, issuer: str, named: Sequence[Condition], public: PublicIssuer) -> Problem:
     """Return what is wrong with the conditions on an issuer that signs for anybody."""
     if named:
         cure = 'write it out, or for a path its owner and a slash: "acme/*"'
         return Problem(f"{where}.require.{named[0].written}", "a * here lets in others whose name begins so", cure)
-    cure = f"add [issuer.require] with one of {', '.join(telling)}"
+    cure = f"add [issuer.require] with one of {', '.join(public.owners)}"
     return Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", cure)
 
 
-def _is_one_owners(condition: Condition) -> bool:
-    """Tell whether a condition names an owner: no stranger's id or name begins like a value that is written out."""
+def _names_one_owner(condition: Condition, public: PublicIssuer) -> bool:
+    """Tell whether a condition names one customer.
+
+    A wildcard does that only in a path, after the owner and a slash: ids and names can share a prefix.
+    """
     patterns = [value for value in condition.values if value.endswith("*")]
-    return all(condition.path[0] in PATHS and value.endswith("/*") for value in patterns)
+    return all(condition.path[0] in public.paths and value.endswith("/*") for value in patterns)
 
 
 def other_realms(table: Table) -> list[str]:
     """Return the aliases that look like another provider, or another part of it, than the issuer itself."""
     preset, issuer = preset_of(table), table.get("issuer")
-    known = None if preset is None else preset.settings.get("aliases")
+    known = None if preset is None else preset.tokens.settings.get("aliases")
     theirs: list[str] = [] if known is None else known.value
     tenants = strings_in(table.get("tenants"))
-    ours = {_realm(exact.issuer) for exact in exact_issuers(issuer if isinstance(issuer, str) else "", [], tenants)}
+    ours = [exact.issuer for exact in exact_issuers(issuer if isinstance(issuer, str) else "", [], tenants)]
     aliases = [alias for alias in strings_in(table.get("aliases")) if alias not in theirs]
-    return [alias for alias in aliases if any(_realm(e.issuer) not in ours for e in exact_issuers(alias, [], tenants))]
+    return [
+        alias
+        for alias in aliases
+        if any(all(_differ(each.issuer, own) for own in ours) for each in exact_issuers(alias, [], tenants))
+    ]
+
+
+def _differ(alias: str, issuer: str) -> bool:
+    """Tell whether two issuers look like two providers, or two parts of one."""
+    if _realm(alias) != _realm(issuer):
+        return True
+    # Two hosts without a path: one of them may be a custom domain. Two hosts of the provider itself are two tenants.
+    bare = not _realm(alias) and _host(alias) != _host(issuer)
+    return bare and recognize_issuer(alias) is not None and recognize_issuer(issuer) is not None
 
 
 def _realm(issuer: str) -> str:
-    """Return what tells the parts of a provider apart: a tenant's GUID, else the path, else the host."""
-    host, _, path = issuer.rpartition("://")[2].partition("/")
-    tenant = GUID.search(issuer)
-    return tenant[0] if tenant else path.rstrip("/") or host
+    """Return the part of a provider that an issuer names: a tenant's GUID, else the path; "" for a bare host."""
+    tenant = TENANT_ID.search(issuer)
+    return tenant[0] if tenant else issuer.rpartition("://")[2].partition("/")[2].rstrip("/")
+
+
+def _host(issuer: str) -> str:
+    return issuer.rpartition("://")[2].partition("/")[0]
 
 
 def client_audiences(table: Table) -> list[str]:
-    """Return the audiences that are client ids: an ID token is for the same one, and nothing tells the two apart."""
+    """Return the audiences that are client ids. ID tokens have the same audience, and cannot be distinguished."""
     clients = {*strings_in(table.get("authorized_parties"))}
     clients |= {*strings_in(table_in(table.get("client_claim")).get("values"))}
     issuers = [exact.issuer for exact in issuers_of(table)]
-    looks = [CLIENT_ID, *(look for of, look in CLIENT_AUDIENCES if any(map(of.match, issuers)))]
+    forms = [form.pattern for form in _audience_forms() if form.is_client_id and _match(form, issuers, any)]
     audiences = strings_in(table.get("audience"))
-    return [text for text in audiences if text in clients or any(look.fullmatch(text) for look in looks)]
+    return [
+        text
+        for text in audiences
+        if text in clients or CLIENT_ID.fullmatch(text) or any(re.fullmatch(form, text) for form in forms)
+    ]
 
 
-def foreign_audiences(table: Table) -> list[str]:
-    """Return the audiences of an issuer of Entra's version 2.0 whose tokens can have none of them: no client id."""
-    exact = {each.issuer for each in issuers_of(table)}
+def foreign_audiences(table: Table) -> list[tuple[str, str]]:
+    """Return the audiences that no token of the issuer can have, each with the reason."""
+    issuers = list({each.issuer for each in issuers_of(table)})
     audiences = strings_in(table.get("audience"))
-    known = bool(exact) and all(ENTRA_V2.fullmatch(issuer) for issuer in exact)
-    return audiences if known and not any(GUID.fullmatch(text) for text in audiences) else []
+    return [
+        (text, form.mismatch)
+        for form in _audience_forms()
+        if form.mismatch and issuers and _match(form, issuers, all)
+        if not any(re.fullmatch(form.pattern, text) for text in audiences)
+        for text in audiences
+    ]
+
+
+def _audience_forms() -> list[AudienceForm]:
+    return [each.tokens.audience for each in PROVIDERS.values() if each.tokens.audience is not None]
+
+
+def _match(form: AudienceForm, issuers: Sequence[str], how: Callable[[Iterable[bool]], bool]) -> bool:
+    return how(re.fullmatch(form.issuers, issuer) is not None for issuer in issuers)
 
 
 def binding_scopes(table: Table) -> dict[str, list[str]]:
@@ -162,9 +186,9 @@ def binding_scopes(table: Table) -> dict[str, list[str]]:
 
 
 def _own_conditions(table: Table) -> list[Condition]:
-    """Return what the operator requires: a preset's say only that a token is one of its provider's."""
+    """Return the conditions that the operator wrote. Those of a preset only say that the provider issued the token."""
     preset = preset_of(table)
-    fixed = None if preset is None else preset.settings.get("require")
+    fixed = None if preset is None else preset.tokens.settings.get("require")
     theirs = set[tuple[str, ...]]() if fixed is None else {path_in(name) for name in fixed.value}
     return [condition for condition in conditions_in(table.get("require")) if condition.path not in theirs]
 

@@ -5,7 +5,6 @@ Reads the raw document, whatever is in it: pydantic says nothing more about a ta
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,11 +14,12 @@ from ..keys.discovery import WELL_KNOWN
 from ..keys.fetch import permitted_url
 from ..keys.jwk import ASYMMETRIC, UnusableKeyError
 from ..keys.keyset import read_key_set
+from ..providers import PROVIDERS
+from ..providers.lookup import resolve_name
 from ..tokens.claim_path import ClaimPathError, parse_path
+from .expand_presets import preset_of
 from .issuers import client_audiences, foreign_audiences, issuers_of, lint_binding, lint_tenants, other_realms
 from .origins import lint_origins
-from .presets import preset_of
-from .providers import PRESETS
 from .raw import conditions_in, did_you_mean, kind_of, path_in, strings_in, table_in, tables_in
 from .rights import lint_grants, lint_roles, pattern_faults, unused_roles
 from .schema import IssuerTable, LimitsTable
@@ -27,12 +27,12 @@ from .schema import IssuerTable, LimitsTable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .providers import Preset
+    from ..providers.record import IssuerFault, IssuerForm
     from .raw import Table
 
 FILES = ("ca_file", "client_certificate", "client_key", "bearer_file")
-PARAMETERS = frozenset(name for preset in PRESETS.values() for name in preset.parameters) - {"issuer"}
-DEFAULTED = frozenset(name for preset in PRESETS.values() for name in preset.defaults)
+PARAMETERS = frozenset(name for each in PROVIDERS.values() for name in each.issuer.replaced_keys) - {"issuer"}
+DEFAULTED = frozenset(name for each in PROVIDERS.values() for name in each.issuer.defaults)
 
 
 def lint(document: Table) -> Iterator[Problem]:
@@ -63,10 +63,10 @@ def consequences(document: Table) -> frozenset[str]:
         where, preset = f"issuer[{number}]", preset_of(table)
         if "preset" in table and preset is None:
             silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS, *DEFAULTED)}
-        elif preset is not None and "issuer" not in table and preset.keys != ("issuer",):
-            readable = [name for name in preset.parameters if isinstance(table.get(name), str)]
+        elif preset is not None and "issuer" not in table and preset.issuer.keys != ("issuer",):
+            readable = [name for name in preset.issuer.replaced_keys if isinstance(table.get(name), str)]
             silent |= {f"{where}.{name}" for name in ("issuer", *readable)}
-        if preset is not None and any(name in table for name in preset.defaults):
+        if preset is not None and any(name in table for name in preset.issuer.defaults):
             grants = tables_in(table.get("grant"))
             silent |= {f"{where}.grant[{n}].claim" for n, grant in grants if grant.get("claim", "") is None}
     return frozenset(silent)
@@ -84,19 +84,22 @@ def warnings_of(document: Table) -> tuple[str, ...]:
         for text in client_audiences(table)
     ]
     found += [
-        f"issuer[{number}]: audience {text!r} is in no token of Entra's version 2.0, which carries the API's "
-        "Application (client) ID, a GUID in lower case"
+        f"issuer[{number}]: audience {text!r} {why}"
         for number, table in issuers
-        for text in foreign_audiences(table)
+        for text, why in foreign_audiences(table)
     ]
     found += [
-        f"issuer[{number}]: {table.get('issuer')} and its alias {alias} share one space of names, as if they were one "
-        "provider; another one needs an [[issuer]] of its own"
+        f"issuer[{number}]: {table.get('issuer')} and its alias {alias} can produce the same identity for two people. "
+        "If the alias is another provider or tenant, give it its own [[issuer]]"
         for number, table in issuers
         for alias in other_realms(table)
     ]
-    odd = {number: _odd_address(table, must=False) for number, table in issuers}
-    found += [f"issuer[{number}]: {table.get('issuer')} {odd[number]}" for number, table in issuers if odd[number]]
+    faults = {number: fault for number, table in issuers if (fault := _issuer_fault(table)) and not fault.certain}
+    found += [
+        f"issuer[{number}]: {table.get('issuer')} {faults[number].message} ({faults[number].hint})"
+        for number, table in issuers
+        if number in faults
+    ]
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers name a tenant: the same name at two of them is one tenant")
     unused = unused_roles([table for _, table in issuers], table_in(document.get("roles")))
@@ -112,19 +115,20 @@ def _lint_preset(table: Table, where: str) -> Iterator[Problem]:
         if not isinstance(name, str):
             yield Problem(f"{where}.preset", "should be a string")
             return
-        known = ", ".join(sorted(PRESETS))
-        yield Problem(f"{where}.preset", f"unknown preset {name!r}; known: {known}", did_you_mean(name, PRESETS))
+        known, meant = ", ".join(sorted(PROVIDERS)), resolve_name(name)
+        cure = f"did you mean {meant!r}?" if meant in PROVIDERS else did_you_mean(name, PROVIDERS)
+        yield Problem(f"{where}.preset", f"unknown preset {name!r}; known: {known}", cure)
         return
     if not table.get("grant"):
         cure = "add [[issuer.grant]]" if preset is not None else "add [[issuer.grant]], or a preset"
         yield Problem(where, "no grant: nobody would be allowed anything", cure)
     if preset is not None:
-        yield from _lint_parameters(table, where, str(name), preset)
-    if why := _odd_address(table, must=True):
-        yield Problem(f"{where}.issuer", why)
+        yield from _lint_parameters(table, where, str(name), preset.issuer)
+    if (fault := _issuer_fault(table)) and fault.certain:
+        yield Problem(f"{where}.issuer", fault.message, fault.hint)
 
 
-def _lint_parameters(table: Table, where: str, name: str, preset: Preset) -> Iterator[Problem]:
+def _lint_parameters(table: Table, where: str, name: str, preset: IssuerForm) -> Iterator[Problem]:
     wanted = " and ".join(repr(key) for key in preset.keys)
     for key in preset.keys if "issuer" not in table else ():
         if key not in table:
@@ -132,21 +136,22 @@ def _lint_parameters(table: Table, where: str, name: str, preset: Preset) -> Ite
     for other in sorted((PARAMETERS | DEFAULTED) & set(table)):
         if other in preset.defaults and table[other] in (None, ""):
             yield Problem(f"{where}.{other}", f"is missing: {preset.defaults[other]} is not one value", "write it out")
-        elif other not in (*preset.parameters, *preset.defaults):
+        elif other not in (*preset.replaced_keys, *preset.defaults):
             cure = f"it takes {wanted}" if wanted else "it takes no address"
             yield Problem(f"{where}.{other}", f"does not belong to preset {name!r}", cure)
-        elif "issuer" in table and other in preset.parameters:
+        elif "issuer" in table and other in preset.replaced_keys:
             yield Problem(f"{where}.{other}", "stands beside issuer", "keep one of the two")
         elif not isinstance(table[other], str):
             yield Problem(f"{where}.{other}", f"should be a string; found {kind_of(table[other])}")
 
 
-def _odd_address(table: Table, *, must: bool) -> str:
-    """Return what is odd about an address that was copied from the wrong field, or ""; ``must``: it never works."""
+def _issuer_fault(table: Table) -> IssuerFault | None:
+    """Return why an issuer does not fit its preset, such as one without its final slash, or None."""
     preset, issuer = preset_of(table), table.get("issuer")
-    if preset is None or preset.shape is None or preset.shape.must is not must or not isinstance(issuer, str):
-        return ""
-    return "" if "${" in issuer or re.search(preset.shape.pattern, issuer) else preset.shape.says
+    # A missing variable is reported as such, and not as a wrong issuer too.
+    if preset is None or not isinstance(issuer, str) or "${" in issuer:
+        return None
+    return preset.issuer.find_fault(issuer)
 
 
 def _lint_keys(table: Table, where: str) -> Iterator[Problem]:

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from ..errors import ConfigError, Problem
 from ..json_values import is_list, is_object
 from ..tokens.checks import shown
+from .expand_presets import expanded
 from .lint import consequences, lint, warnings_of
-from .presets import expanded
 from .raw import did_you_mean, kind_of
 from .schema import Document, GrantTable, IssuerTable, LangGraphTable, LimitsTable, RoleTable, normalised
 

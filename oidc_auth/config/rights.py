@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from ..errors import Problem
 from ..permissions.names import ALIASES, NAMES, NameUnknownError, Reach, expand, split_reach
+from ..providers import PROVIDERS
 from .raw import did_you_mean, path_in, strings_in, table_in, tables_in
 from .schema import IssuerTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from ..providers.record import RoleClaim
     from .raw import Table
 
 SOUGHT: Mapping[str, str] = {
@@ -25,7 +27,7 @@ SOUGHT: Mapping[str, str] = {
 }
 """Names that people write for another one; the nearest spelling would be a different right."""
 
-ZITADEL_ROLES = re.compile(r"urn:zitadel:iam:org:project(:[^:]+)?:roles")
+ROLE_CLAIMS = tuple(each.tokens.roles for each in PROVIDERS.values() if each.tokens.roles is not None)
 
 
 def lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
@@ -35,7 +37,7 @@ def lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
         if ("accept" in grant) == ("values" in grant):
             found = "both accept and values" if "accept" in grant else "neither accept nor values"
             yield Problem(place, found, "accept: the claim carries permission names; values: its values are mapped")
-        yield from _lint_zitadel(grant, place, roles)
+        yield from _lint_role_claim(grant, place, roles)
         if "accept" in grant and table.get("token_type") == "id":
             cure = "let the client send an access token, or map the claim's values"
             yield Problem(f"{place}.accept", "an ID token says who somebody is, not what an API lets them do", cure)
@@ -54,20 +56,21 @@ def lint_grants(table: Table, where: str, roles: Table) -> Iterator[Problem]:
                 yield from _lint_right(name, f"{place}.values.{value}", roles, has_tenant="tenant" in table)
 
 
-def _lint_zitadel(grant: Table, place: str, roles: Table) -> Iterator[Problem]:
-    """Zitadel: a role counts with its project, and says in which organizations it was given, which is not read."""
+def _lint_role_claim(grant: Table, place: str, roles: Table) -> Iterator[Problem]:
+    """Yield unsafe uses of a claim with roles that depend on more than their name."""
     path = path_in(grant.get("claim"))
-    named = ZITADEL_ROLES.fullmatch(path[0]) if len(path) == 1 else None
-    if named is None:
-        return
-    if named[1] is None:
-        cure = "write urn:zitadel:iam:org:project:<the project's id>:roles"
-        yield Problem(f"{place}.claim", "holds the roles of the project of whichever client asked", cure)
+    for rule in ROLE_CLAIMS:
+        if len(path) == 1 and (named := re.fullmatch(rule.pattern, path[0])):
+            if named[1] is None:
+                yield Problem(f"{place}.claim", rule.unqualified, rule.unqualified_hint)
+            yield from _lint_tenant_reach(rule, grant, place, roles)
+
+
+def _lint_tenant_reach(rule: RoleClaim, grant: Table, place: str, roles: Table) -> Iterator[Problem]:
     names = {name for given in table_in(grant.get("values")).values() for name in strings_in(given)}
     for name in sorted(names | {*strings_in(grant.get("accept"))}):
         if name.endswith("@tenant") or _names_tenant(name, roles):
-            message = f"{name!r}: another organization can have given the role: @tenant would not be its own"
-            yield Problem(place, message, "write @all, for a role that no other organization may give; or no reach")
+            yield Problem(place, f"{name!r}: {rule.tenant}", rule.tenant_hint)
 
 
 def pattern_faults(value: str) -> Iterator[tuple[str, str]]:

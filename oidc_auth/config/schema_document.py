@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..providers import PROVIDERS
 from .meanings import MEANINGS
-from .providers import PRESETS
 from .schema import Document
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def json_schema() -> dict[str, Any]:
     issuer = schema["$defs"]["IssuerTable"]
     # With a preset, the preset's own parameters say who the issuer is.
     issuer["required"].remove("issuer")
-    issuer["properties"]["preset"]["enum"] = sorted(PRESETS)
-    for name, preset in PRESETS.items():
-        for key in preset.parameters:
-            parameter = {"type": "string", "description": f"Preset {name}: in the place of issuer."}
+    issuer["properties"]["preset"]["enum"] = sorted(PROVIDERS)
+    for name, provider in PROVIDERS.items():
+        for key in provider.issuer.replaced_keys:
+            parameter = {"type": "string", "description": f"Preset {name}: replaces issuer."}
             issuer["properties"].setdefault(key, parameter)
-        for key, other in preset.defaults.items():
+        for key, other in provider.issuer.defaults.items():
             issuer["properties"][key] = {"type": "string", "description": f"Preset {name}: if it is not the {other}."}
     return {"$schema": DIALECT, **schema}
 

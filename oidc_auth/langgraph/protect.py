@@ -107,7 +107,7 @@ def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCA
 
 
 def _odd_sources(sources: Sequence[object]) -> Iterator[Problem]:
-    cure = "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.keycloak(...))"
+    cure = "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.generic(...))"
     if not sources:
         yield Problem("", "was given no configuration, and does not look for one", cure)
     for source in sources:

@@ -9,7 +9,7 @@ from ..errors import MEANINGS, Code, TokenError
 from ..json_values import is_list, is_object
 from ..tokens.checks import CHECKS, CLAIM_CHECKS, shown
 from ..tokens.claim_path import MISSING, find, spell
-from ..tokens.diagnose import diagnose
+from ..tokens.diagnose import diagnose, hint_for_claims
 from .mapping import (
     Grant,
     MappingRules,
@@ -185,8 +185,9 @@ def _results(claims: Mapping[str, object], rules: MappingRules, now: float) -> I
         try:
             check.rule(claims, rules.policy, now)
         except TokenError as error:
-            # What claims lack that nobody judges is no sign of a provider's mistake.
-            told = error if unjudged else diagnose(error, {}, claims, ())
+            # Written claims often leave out aud: only one that is there can be a mistake of the provider.
+            silent = unjudged and claims.get("aud") is None
+            told = error if silent else diagnose(error, {}, claims, (), rules.policy)
             yield CheckResult(check.code, "not judged" if unjudged else "failed", _detail(told))
         else:
             yield CheckResult(check.code, "not judged" if unjudged else "passed")
@@ -247,8 +248,8 @@ def _unmapped(claims: Mapping[str, object], rules: MappingRules) -> Iterator[str
             _is_authority(path) or _names_permissions(value)
         ):
             yield f"{spell(path)}: {shown(value)}: no grant reads it"
-    if _is_overage(claims):
-        yield "groups: too many for the token (overage), so that it carries none: use app roles"
+    if hint := hint_for_claims(Code.NO_PERMISSION_MAPS, claims, rules.policy):
+        yield hint
 
 
 def _leaves(value: object, path: ClaimPath) -> Iterator[tuple[ClaimPath, object]]:
@@ -283,7 +284,8 @@ def nothing_maps(claims: Mapping[str, object], rules: MappingRules) -> str:
     named = ", ".join(shown(name) for name in unread[:MOST_NAMED])
     parts = [f"read: {', '.join(read)}"]
     parts += [f"not read, but it holds permission names: {named}"] if named else []
-    parts += ["its groups were left out for being too many: use app roles"] if _is_overage(claims) else []
+    hint = hint_for_claims(Code.NO_PERMISSION_MAPS, claims, rules.policy)
+    parts += [hint] if hint else []
     return "; ".join(parts)
 
 
@@ -304,9 +306,3 @@ def _why_nothing(claims: Mapping[str, object], grant: Grant, tenancy: Tenancy | 
 def _names_permissions(value: object) -> bool:
     words = value.split(" ") if isinstance(value, str) else value
     return is_list(words) and any(isinstance(word, str) and word in NAMES for word in words)
-
-
-def _is_overage(claims: Mapping[str, object]) -> bool:
-    # Entra, more than 200 groups: the token names where to ask instead of carrying them.
-    names = claims.get("_claim_names")
-    return claims.get("hasgroups") is True or (isinstance(names, dict) and "groups" in names)

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from . import shapes
+    from ..providers import shapes
     from .clock import Clock
     from .hostile import Hostile
     from .issuer import Fault, LocalIssuer
@@ -23,7 +23,7 @@ _HOMES = {"Clock": "clock", "Fault": "issuer", "Hostile": "hostile", "LocalIssue
 def __getattr__(name: str) -> object:
     # On first use: every pytest run of an environment with this package imports the plugin, and should not pay for it.
     if name == "shapes":
-        return import_module(".shapes", __name__)
+        return import_module("..providers.shapes", __name__)
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOMES[name]}", __name__), name)

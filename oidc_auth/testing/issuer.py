@@ -162,7 +162,7 @@ class LocalIssuer:
 
         Args:
             port: the port; 0 chooses a free one.
-            path: what follows the port in the issuer: ``/realms/acme``, or ``/`` as Auth0 has it.
+            path: what follows the port in the issuer: ``/realms/acme``, or ``/``.
         """
         stalled = Event()
         server = ThreadingHTTPServer((LOOPBACK, port), _handler(self, stalled))

@@ -117,7 +117,7 @@ def bearer_token(value: str) -> str:
 
 
 def bare_token(value: str) -> str:
-    """Return the token of a header that carries nothing else, such as Google IAP's ``x-goog-iap-jwt-assertion``.
+    """Return the token of a header that carries nothing else, as some proxies add it.
 
     Raises:
         TokenError: ``header_malformed``.

@@ -14,6 +14,7 @@ from ..errors import Code, TokenError
 from ..json_values import is_list, is_object
 from ..keys.jwk import check_signature
 from ..keys.keyset import fitting_keys, known_keys, the_only_key
+from ..providers.lookup import TOKEN_KINDS
 from . import bearer, jws
 from .claim_path import MISSING, find, spell
 from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches
@@ -31,16 +32,17 @@ LATEST = 253_402_300_799
 
 ACCESS_TYPES = frozenset({"at+jwt", "jwt", ""})
 ID_TYPES = frozenset({"jwt", ""})
-OTHER_TYPES = ("Refresh", "Offline", "Logout")
-"""How Keycloak's payload ``typ`` marks what is neither an access token nor, as ``ID``, an ID token."""
-PENDING = "pending"
-"""How Clerk's ``sts`` marks the session of somebody who has not finished signing in; an active one has no ``sts``."""
+ID = "id"
+"""The kind of an ID token, as ``TOKEN_KINDS`` has it."""
 CODE_HASH = "c_hash"
 """An ID token that came beside a code carries this claim (OpenID Connect Core §3.3.2.11); no access token does."""
 LOGOUT_EVENT = "events"
 """A logout or security event token (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2) carries this claim."""
 
 _ONLY_TEXT: frozenset[type] = frozenset({str})
+_MARKS = tuple(TOKEN_KINDS.items())
+_NO_KINDS: frozenset[str] = frozenset()
+_ID_ONLY = frozenset({ID})
 _EXTENSIONS = frozenset({"crit", "b64", "zip"})
 
 
@@ -109,16 +111,32 @@ def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
 def check_kind(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
     del now
-    typ, token_use, status = claims.get("typ"), claims.get("token_use"), claims.get("sts")
-    is_id = typ == "ID" or token_use == "id" or CODE_HASH in claims
-    is_other = typ in OTHER_TYPES or token_use == "refresh" or LOGOUT_EVENT in claims or status == PENDING
-    unmarked = typ is None and token_use is None
-    wanted = is_id or unmarked if policy.token_type == "id" else not is_id
+    kinds = _marked_kinds(claims)
+    is_id = ID in kinds or CODE_HASH in claims
+    is_other = LOGOUT_EVENT in claims or not kinds <= _ID_ONLY
+    # An ID token needs no mark. A token with another mark, such as typ "Bearer", is not one.
+    wanted = is_id or _is_unmarked(claims) if policy.token_type == "id" else not is_id
     if is_other or not wanted:
-        marks = {"typ": typ, "token_use": token_use, "sts": status}
+        marks = {name: claims.get(name) for name in TOKEN_KINDS}
         found = ", ".join(f"{name}={shown(mark)}" for name, mark in marks.items() if mark is not None)
         found = next((name for name in (LOGOUT_EVENT, CODE_HASH) if name in claims), found)
         raise TokenError(Code.TOKEN_KIND_REFUSED, expected=f"an {policy.token_type} token", found=found)
+
+
+def _marked_kinds(claims: Mapping[str, object]) -> frozenset[str]:
+    """Return the kinds that a token's marks name, such as ``id``."""
+    found = _NO_KINDS
+    for name, kinds in _MARKS:
+        mark = claims.get(name)
+        # No provider's mark is a list or an object, which cannot be looked up.
+        if isinstance(mark, str) and mark in kinds:
+            found |= {kinds[mark]}
+    return found
+
+
+def _is_unmarked(claims: Mapping[str, object]) -> bool:
+    """Tell whether a token has none of the claims that can mark an ID token."""
+    return all(claims.get(name) is None for name, kinds in TOKEN_KINDS.items() if ID in kinds.values())
 
 
 def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
@@ -152,7 +170,7 @@ def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
 
 
 def check_client(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token of a client that is not listed, where the provider sends no ``aud`` (Cognito, Clerk)."""
+    """Refuse a token of a client that is not listed, where the provider sends no ``aud``."""
     del now
     if policy.client is not None:
         _demand(policy.client, claims, Code.CLIENT_REFUSED)

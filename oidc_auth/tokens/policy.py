@@ -64,6 +64,7 @@ class TokenPolicy:
 
     Attributes:
         issuer: compared exactly with ``iss``.
+        preset: the preset of the configuration, for hints.
         audiences: one of these must be in ``aud``; None only where the check was skipped by name, or where
             ``client`` binds the token instead.
         algorithms: the header's ``alg`` must be one of these.
@@ -95,6 +96,7 @@ class TokenPolicy:
     requirements: tuple[Requirement, ...] = ()
     tenant: TenantClaim | None = None
     header: str = "authorization"
+    preset: str = ""
     allowed_origins: frozenset[str] | None = None
 
 

@@ -10,7 +10,7 @@ from ..errors import OIDCAuthError, TokenError, UpstreamError
 from ..keys.jwk import check_signature
 from ..keys.source import refuse_unknown_kid
 from .checks import CLAIM_CHECKS, check_algorithm, check_critical, check_key_id, check_type, select_issuer
-from .diagnose import attribute, diagnose, diagnose_algorithm, diagnose_text
+from .diagnose import attribute, configured_providers, diagnose, diagnose_algorithm, diagnose_text
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
@@ -59,6 +59,7 @@ class Verifier:
     def __init__(self, issuers: Sequence[TrustedIssuer], *, max_depth: int) -> None:
         self._issuers = {issuer.policy.issuer: issuer for issuer in issuers}
         self._algorithms = frozenset(name for issuer in issuers for name in issuer.policy.algorithms)
+        self._providers = configured_providers(issuer.policy for issuer in issuers)
         self._max_depth = max_depth
 
     def admit(self, presented: Presented, now: float) -> Admitted:
@@ -70,13 +71,13 @@ class Verifier:
         Raises:
             TokenError: it is not three parts, or its header can be no configured issuer's.
         """
-        segments = _segments(presented.token)
+        segments = self._split(presented.token)
         read = _read_header if segments.first <= SHORT_HEADER else _read_header.__wrapped__
         header = read(segments.header, self._max_depth)
         try:
             check_algorithm(header, self._algorithms)
         except TokenError as error:
-            raise diagnose_algorithm(error, header, segments, self._max_depth) from None
+            raise diagnose_algorithm(error, header, segments, self._max_depth, self._providers) from None
         check_critical(header)
         kid = check_key_id(header)
         self._refuse_hopeless(kid, now)
@@ -117,10 +118,16 @@ class Verifier:
             check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
             return _verified(claims, policy, generation)
         except TokenError as error:
-            raise attribute(diagnose(error, header, claims, self._issuers), claims, policy) from None
+            raise attribute(diagnose(error, header, claims, self._issuers, policy), claims, policy) from None
         except UpstreamError as error:
             attribute(error, claims, policy)
             raise
+
+    def _split(self, token: str) -> Segments:
+        try:
+            return split_token(token)
+        except TokenError as error:
+            raise diagnose_text(error, token, self._providers) from None
 
     def _read(self, segments: Segments) -> UnverifiedClaims:
         return UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
@@ -132,13 +139,6 @@ class Verifier:
             if issuer.keys.may_hold(kid, now):
                 return
         raise refuse_unknown_kid(kid)
-
-
-def _segments(token: str) -> Segments:
-    try:
-        return split_token(token)
-    except TokenError as error:
-        raise diagnose_text(error, token) from None
 
 
 @lru_cache(maxsize=256)

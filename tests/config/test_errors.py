@@ -73,7 +73,12 @@ ONE_MISTAKE = [
     (issuer(tenants=[GUID]), "issuer[0].tenants", "names its tenant", "write {tenantid} in its place"),
     (issuer(issuer=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
     (issuer(aliases=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
-    (issuer(issuer=f"{URL}/{{tenantid}}", tenants="acme.com"), "issuer[0].tenants[0]", "no tenant's", "in lower case"),
+    (
+        issuer(issuer=f"{URL}/{{tenantid}}", tenants="acme.com"),
+        "issuer[0].tenants[0]",
+        "not a tenant's",
+        "in lower case",
+    ),
     (
         issuer(issuer=f"{URL}/{{tenantid}}", tenants=[GUID, GUID.upper()], tenant="tid"),
         "issuer[0].tenants[1]",
@@ -113,6 +118,14 @@ ONE_MISTAKE = [
     # presets
     (issuer(preset="keycloack"), "issuer[0].preset", "unknown preset 'keycloack'", "did you mean 'keycloak'?"),
     (issuer(preset="entraid"), "issuer[0].preset", "known: auth0, authentik, clerk, cognito, entra,", "'entra'"),
+    (issuer(preset="azure"), "issuer[0].preset", "unknown preset 'azure'", "did you mean 'entra'?"),
+    (issuer(preset="auth0", issuer="https://a.auth0.com"), "issuer[0].issuer", "lacks the end '/'", "append '/'"),
+    (
+        issuer(preset="entra", issuer="https://login.microsoftonline.com/0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"),
+        "issuer[0].issuer",
+        "lacks the end '/v2.0'",
+        "append '/v2.0'",
+    ),
     (issuer(preset="okta", issuer="https://acme.okta.com"), "issuer[0].issuer", "org authorization server", ""),
     (issuer(issuer=..., preset="cognito", user_pool="p"), "issuer[0].region", "is missing", "'region' and 'user_pool'"),
     (
@@ -251,13 +264,13 @@ ONE_MISTAKE = [
     (
         granting(claim="urn:zitadel:iam:org:project:roles", keys=True, values={"admin": "*:read@all"}),
         "issuer[0].grant[0].claim",
-        "of whichever client asked",
+        "which can be any project",
         "urn:zitadel:iam:org:project:<the project's id>:roles",
     ),
     (
         granting(claim='"urn:zitadel:iam:org:project:roles"', keys=True, accept="*"),
         "issuer[0].grant[0].claim",
-        "of whichever client asked",
+        "which can be any project",
         "",
     ),
     (

@@ -272,7 +272,7 @@ def test_the_names_of_one_provider_are_no_choice_and_its_tenants_are() -> None:
             "resource_access.\"my.app\".roles: ['x']: no grant reads it",
         ),
         ({"odd": ["threads:read"]}, "odd: ['threads:read']: no grant reads it"),
-        ({"_claim_names": {"groups": "src1"}}, "groups: too many for the token"),
+        ({"_claim_names": {"groups": "src1"}}, "its groups were left out for being too many"),
     ],
 )
 def test_what_looks_like_authority_and_is_not_read_is_named(claims: dict[str, Any], line: str) -> None:
@@ -348,7 +348,7 @@ def test_a_refused_tokens_road_is_shown_up_to_the_check_that_refused_it() -> Non
     ("claims", "issuer", "code", "detail"),
     [
         ({"exp": NOW - 60}, URL, "expired", "expected leeway 30 s; found 60.0 s past exp; Get a fresh token"),
-        ({"aud": "other"}, URL, "audience_mismatch", "expected agents; found 'other'; Let the client ask for"),
+        ({"aud": "other"}, URL, "audience_mismatch", "expected agents; found 'other'; Let the client request"),
         ({"cnf": {"jkt": "x"}}, URL, "token_bound", "expected a token without cnf; found -; A token with cnf"),
         ({"iss": "https://c.test"}, "", "issuer_unknown", f"expected {URL}; found 'https://c.test'; iss is compared"),
     ],

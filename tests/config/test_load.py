@@ -571,6 +571,10 @@ OTHER_GUID = GUID.replace("0", "1")
         ),
         (f"https://sts.windows.net/{GUID}/", [TEMPLATE], {"tenants": [OTHER_GUID]}, TEMPLATE),
         (REALM, ["https://keycloak:8443/realms/a"], {}, None),
+        (REALM, ["https://login.acme.test"], {}, "https://login.acme.test"),
+        # A custom domain of the same tenant.
+        ("https://acme.eu.auth0.com/", ["https://login.acme.test/"], {}, None),
+        ("https://login.acme.test/", ["https://acme.eu.auth0.com/"], {}, None),
         ("https://acme.eu.auth0.com/", ["https://acme.eu.auth0.com", "acme.eu.auth0.com"], {}, None),
         (TEMPLATE, ["https://sts.windows.net/{tenantid}/"], {"tenants": [GUID]}, None),
         (f"https://sts.windows.net/{GUID}/", [TEMPLATE], {"tenants": [GUID]}, None),
@@ -580,7 +584,7 @@ def test_an_alias_that_is_another_realm_is_warned_of(
     issuer: str, aliases: list[str], more: dict[str, Any], other: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     configured(USERS, issuer=issuer, aliases=aliases, **more)
-    said = f"{issuer} and its alias {other} share one space of names"
+    said = f"{issuer} and its alias {other} can produce the same identity"
     assert [said in record.message for record in caplog.records] == ([] if other is None else [True])
 
 

@@ -17,8 +17,8 @@ from world.mapping import NOW
 
 from oidc_auth import ConfigError, OIDCAuth, OIDCAuthError, presets
 from oidc_auth.config.load import load_mapping
-from oidc_auth.config.providers import PRESETS
 from oidc_auth.errors import MEANINGS, Code
+from oidc_auth.providers import PROVIDERS
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -26,13 +26,12 @@ if TYPE_CHECKING:
 
     from oidc_auth import Caller
     from oidc_auth.keys.fetch import Response
+    from oidc_auth.providers.record import SampleToken
 
 TENANT = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c"
 OTHER_TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 ENTRA_CLIENT = "6e74172b-be56-4843-9ff4-e66a39bb12e3"
 READ = ["threads:read", "threads:search"]
-JWT = {"typ": "JWT"}
-NO_TYPE = {"typ": None}
 READER = {"reader": ["threads:read"]}
 PROJECT = "166801539137011969"
 ROLES = f"urn:zitadel:iam:org:project:{PROJECT}:roles"
@@ -47,23 +46,29 @@ class Sample:
     Attributes:
         table: the configuration.
         url: the provider's issuer.
-        claims: what its token says beside iss, iat and exp; None leaves a claim out.
         who: identity, display name, tenant ("" where the issuer knows none).
         gives: the permissions.
-        header: the token's header members.
+        more: claims in addition to those of the provider's sample.
         place: the request's header.
         refusals: what is changed in the claims, and the code of the refusal.
     """
 
     table: dict[str, Any]
     url: str
-    claims: dict[str, Any]
     who: tuple[str, str, str | None]
     gives: list[str] = field(default_factory=lambda: READ)
-    header: dict[str, Any] = field(default_factory=lambda: JWT)
+    more: dict[str, Any] = field(default_factory=dict[str, Any])
     algorithm: str = "ES256"
     place: str = "authorization"
     refusals: tuple[tuple[dict[str, Any], Code], ...] = ()
+
+    @property
+    def token(self) -> SampleToken:
+        return PROVIDERS[self.table["preset"]].sample
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        return {**self.token.claims, **self.more}
 
     @property
     def issuer(self) -> LocalIssuer:
@@ -76,22 +81,12 @@ SAMPLES: dict[str, Sample] = {
     "generic": Sample(
         table=presets.generic("https://id.acme.com", audience="agents"),
         url="https://id.acme.com",
-        header={},
-        claims={"sub": "u1", "aud": ["agents"], "client_id": "web", "scope": "openid threads:read", "jti": "j1"},
         who=("u1", "u1", ""),
         refusals=(OTHER_AUDIENCE, ({"iss": "https://id.acme.com/"}, Code.ISSUER_UNKNOWN)),
     ),
     "auth0": Sample(
         table=presets.auth0("acme.eu.auth0.com", audience="https://agents.acme.com", tenant="org_id"),
         url="https://acme.eu.auth0.com/",
-        claims={
-            "sub": "auth0|507f1f77bcf86cd799439020",
-            "aud": ["https://agents.acme.com", "https://acme.eu.auth0.com/userinfo"],
-            "azp": "my_client_id",
-            "scope": "openid profile offline_access",
-            "permissions": ["threads:read", "billing:write"],
-            "org_id": "org_9ybsU1dN2dKfDkBi",
-        },
         who=("auth0|507f1f77bcf86cd799439020", "auth0|507f1f77bcf86cd799439020", "org_9ybsU1dN2dKfDkBi"),
         refusals=(OTHER_AUDIENCE, ({"aud": "https://acme.eu.auth0.com/userinfo"}, Code.AUDIENCE_MISMATCH)),
     ),
@@ -100,16 +95,6 @@ SAMPLES: dict[str, Sample] = {
             "https://sso.acme.com/realms/acme", audience="langgraph-api", grants={"realm_access.roles": READER}
         ),
         url="https://sso.acme.com/realms/acme",
-        claims={
-            "typ": "Bearer",
-            "sub": "5f9f1c1e-9a9b-4d9e-8c7d-000000000001",
-            "aud": ["langgraph-api", "account"],
-            "azp": "spa",
-            "realm_access": {"roles": ["default-roles-acme", "offline_access", "uma_authorization", "reader"]},
-            "resource_access": {"account": {"roles": ["manage-account"]}},
-            "scope": "openid profile",
-            "preferred_username": "alice",
-        },
         who=("5f9f1c1e-9a9b-4d9e-8c7d-000000000001", "alice", ""),
         refusals=(
             ({"aud": "account"}, Code.AUDIENCE_MISMATCH),
@@ -121,19 +106,6 @@ SAMPLES: dict[str, Sample] = {
     "entra": Sample(
         table=presets.entra(TENANT, audience=[ENTRA_CLIENT]),
         url=f"https://login.microsoftonline.com/{TENANT}/v2.0",
-        claims={
-            "aud": ENTRA_CLIENT,
-            "azp": "72f988bf-0000-4000-8000-000000000001",
-            "azpacr": "0",
-            "name": "Alice Example",
-            "oid": "690222be-ff1a-4d56-abd1-7e4f7d38e474",
-            "preferred_username": "alice@acme.com",
-            "scp": "access_as_user threads:read",
-            "sub": "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ",
-            "tid": TENANT,
-            "uti": "fqiBqXLPj0eQa82S-IYFAA",
-            "ver": "2.0",
-        },
         who=("690222be-ff1a-4d56-abd1-7e4f7d38e474", "Alice Example", TENANT),
         refusals=(
             ({"aud": "00000003-0000-0000-c000-000000000000"}, Code.AUDIENCE_MISMATCH),
@@ -148,15 +120,6 @@ SAMPLES: dict[str, Sample] = {
     "okta": Sample(
         table=presets.okta("https://acme.okta.com/oauth2/default", audience="api://agents"),
         url="https://acme.okta.com/oauth2/default",
-        header=NO_TYPE,
-        claims={
-            "ver": 1,
-            "sub": "alice@acme.com",
-            "uid": "00uk1u7AsAk6dZL3z0g3",
-            "cid": "0oabskvc6442nkvQO0h7",
-            "aud": "api://agents",
-            "scp": ["openid", "threads:read"],
-        },
         who=("00uk1u7AsAk6dZL3z0g3", "alice@acme.com", ""),
         refusals=(
             OTHER_AUDIENCE,
@@ -172,17 +135,6 @@ SAMPLES: dict[str, Sample] = {
             grant=[{"claim": "scope", "strip_prefix": "agents/", "accept": ["threads:read"]}],
         ),
         url="https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC",
-        header=NO_TYPE,
-        claims={
-            "sub": "aaaaaaaa-bbbb-cccc-dddd-example",
-            "aud": None,
-            "client_id": "WEB",
-            "cognito:groups": ["testers"],
-            "token_use": "access",
-            "scope": "openid agents/threads:read",
-            "username": "alice",
-            "version": 2,
-        },
         who=("aaaaaaaa-bbbb-cccc-dddd-example", "alice", ""),
         refusals=(
             (
@@ -201,15 +153,6 @@ SAMPLES: dict[str, Sample] = {
             grants={"hd": {"acme.com": ["threads:read"]}},
         ),
         url="https://accounts.google.com",
-        claims={
-            "azp": "1234-abc.apps.googleusercontent.com",
-            "aud": "1234-abc.apps.googleusercontent.com",
-            "sub": "110169484474386276334",
-            "hd": "acme.com",
-            "email": "alice@acme.com",
-            "email_verified": True,
-            "at_hash": "HK6E_P6Dh8Y93mRNtsDB1Q",
-        },
         who=("110169484474386276334", "alice@acme.com", ""),
         refusals=(
             ({"aud": "999-other.apps.googleusercontent.com"}, Code.AUDIENCE_MISMATCH),
@@ -223,26 +166,12 @@ SAMPLES: dict[str, Sample] = {
         ),
         url="https://cloud.google.com/iap",
         place=IAP,
-        claims={
-            "aud": "/projects/1234567890/global/backendServices/5678",
-            "sub": "accounts.google.com:110169484474386276334",
-            "email": "alice@acme.com",
-            "hd": "acme.com",
-        },
         who=("accounts.google.com:110169484474386276334", "alice@acme.com", ""),
         refusals=(({"aud": "/projects/1234567890/global/backendServices/9999"}, Code.AUDIENCE_MISMATCH),),
     ),
     "zitadel": Sample(
         table=presets.zitadel("https://acme.zitadel.cloud", audience=PROJECT),
         url="https://acme.zitadel.cloud",
-        header=NO_TYPE,
-        claims={
-            "aud": ["166801539137011970@acme", PROJECT],
-            "sub": "165617850692654601",
-            "jti": "165845656864828423",
-            ROLES: {"threads:read": {"165617850692654600": "acme.zitadel.cloud"}},
-            "urn:zitadel:iam:user:resourceowner:id": "165617850692654600",
-        },
         who=("165617850692654601", "165617850692654601", "165617850692654600"),
         refusals=(
             OTHER_AUDIENCE,
@@ -256,33 +185,12 @@ SAMPLES: dict[str, Sample] = {
             "https://auth.acme.com/application/o/agents", audience="client-of-agents", grants={"groups": READER}
         ),
         url="https://auth.acme.com/application/o/agents/",
-        claims={
-            "aud": "client-of-agents",
-            "azp": "client-of-agents",
-            "sub": "0b7f3ad1f3a84d7ba8ddd9ab3d2c9e1f8f6f0f8b3c4e5d6a7b8c9d0e1f2a3b4c",
-            "uid": "XyZ",
-            "nonce": "n-0S6_WzA2Mj",
-            "preferred_username": "alice",
-            "groups": ["reader", "authentik Admins"],
-        },
         who=("0b7f3ad1f3a84d7ba8ddd9ab3d2c9e1f8f6f0f8b3c4e5d6a7b8c9d0e1f2a3b4c", "alice", ""),
         refusals=(OTHER_AUDIENCE, ({"iss": "https://auth.acme.com/application/o/agents"}, Code.ISSUER_UNKNOWN)),
     ),
     "supabase": Sample(
         table=presets.supabase("abcdefghijklmnop", grants={"app_metadata.roles": READER}),
         url="https://abcdefghijklmnop.supabase.co/auth/v1",
-        claims={
-            "aud": "authenticated",
-            "sub": "123e4567-e89b-12d3-a456-426614174000",
-            "role": "authenticated",
-            "aal": "aal1",
-            "session_id": "123e4567-e89b-12d3-a456-426614174001",
-            "email": "alice@acme.com",
-            "phone": "",
-            "is_anonymous": False,
-            "app_metadata": {"provider": "email", "roles": ["reader"]},
-            "user_metadata": {"roles": ["admin"]},
-        },
         who=("123e4567-e89b-12d3-a456-426614174000", "alice@acme.com", ""),
         refusals=(
             ({"is_anonymous": True}, Code.REQUIREMENT_UNMET),
@@ -301,16 +209,6 @@ SAMPLES: dict[str, Sample] = {
             grants={"o.rol": READER},
         ),
         url="https://clerk.acme.com",
-        claims={
-            "aud": None,
-            "azp": "https://app.acme.com",
-            "fea": "o:dashboard",
-            "fva": [7, -1],
-            "o": {"id": "org_1", "slg": "acme", "rol": "reader", "per": "read,manage", "fpm": "3"},
-            "sid": "sess_123",
-            "sub": "user_123",
-            "v": 2,
-        },
         who=("user_123", "user_123", "org_1"),
         refusals=(
             ({"sts": "pending"}, Code.TOKEN_KIND_REFUSED),
@@ -322,17 +220,6 @@ SAMPLES: dict[str, Sample] = {
     "workos": Sample(
         table=presets.workos("client_01", audience="agents"),
         url="https://api.workos.com/user_management/client_01",
-        header=NO_TYPE,
-        claims={
-            "aud": "agents",
-            "sub": "user_01HBEQKA6K4QJAS93VPE39W1JT",
-            "org_id": "org_01HRDMC6CM357W30QMHMQ96Q0S",
-            "role": "member",
-            "roles": ["member"],
-            "permissions": ["threads:read", "posts:write"],
-            "entitlements": ["audit-logs"],
-            "sid": "session_01HQSXZGF8FHF7A9ZZFCW4387R",
-        },
         who=("user_01HBEQKA6K4QJAS93VPE39W1JT", "user_01HBEQKA6K4QJAS93VPE39W1JT", "org_01HRDMC6CM357W30QMHMQ96Q0S"),
         refusals=(
             ({"aud": None}, Code.AUDIENCE_MISMATCH),
@@ -346,17 +233,6 @@ SAMPLES: dict[str, Sample] = {
             grants={"environment": {"production": ["threads:read"]}},
         ),
         url="https://token.actions.githubusercontent.com",
-        claims={
-            "aud": "https://agents.acme.com",
-            "sub": "repo:acme/agents:environment:production",
-            "repository": "acme/agents",
-            "repository_id": "777",
-            "repository_owner": "acme",
-            "repository_owner_id": "12345",
-            "ref": "refs/heads/main",
-            "environment": "production",
-            "job_workflow_ref": "acme/agents/.github/workflows/deploy.yml@refs/heads/main",
-        },
         who=("777", "acme/agents", ""),
         refusals=(
             ({"repository_owner_id": "666", "repository_owner": "acme"}, Code.REQUIREMENT_UNMET),
@@ -373,17 +249,7 @@ SAMPLES: dict[str, Sample] = {
             grants={"sub": {"system:serviceaccount:jobs:nightly": ["threads:read"]}},
         ),
         url="https://oidc.eks.eu-west-1.amazonaws.com/id/ABC",
-        header=NO_TYPE,
-        claims={
-            "aud": ["agents"],
-            "kubernetes.io": {
-                "namespace": "jobs",
-                "pod": {"name": "nightly-1", "uid": "2f6a"},
-                "serviceaccount": {"name": "nightly", "uid": "7e3b"},
-            },
-            "nbf": NOW,
-            "sub": "system:serviceaccount:jobs:nightly",
-        },
+        more={"nbf": NOW},
         who=("system:serviceaccount:jobs:nightly", "nightly", ""),
         refusals=(({"aud": ["https://kubernetes.default.svc"]}, Code.AUDIENCE_MISMATCH),),
     ),
@@ -414,7 +280,7 @@ class Internet:
 def presented(sample: Sample, issuer: LocalIssuer, **changes: Any) -> dict[str, str]:
     """Return a request's headers with the provider's token."""
     claims = {**sample.claims, **changes}
-    token = issuer.token(None, audience=None, header=sample.header, **claims)
+    token = issuer.token(None, audience=None, header=dict(sample.token.header), **claims)
     return {sample.place: token if sample.place == IAP else f"Bearer {token}"}
 
 
@@ -429,7 +295,7 @@ def refusal(oidc: OIDCAuth, headers: Mapping[str, str]) -> OIDCAuthError:
 
 
 def test_every_preset_has_a_sample() -> None:
-    assert sorted(SAMPLES) == sorted(PRESETS)
+    assert sorted(SAMPLES) == sorted(PROVIDERS)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -492,13 +358,13 @@ def test_whatever_stands_in_a_providers_claims_is_explained_and_gives_no_more(na
 # --- what is particular to one provider ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", PROVIDERS)
 def test_every_field_of_a_preset_names_its_source(name: str) -> None:
-    preset = PRESETS[name]
-    fixed = [preset.issuer, *preset.settings.values(), *([preset.grants] if preset.grants.value else [])]
-    assert [
-        one for one in fixed if not re.match(r"https://|RFC \d+ |OpenID Connect |tokens of Keycloak", one.source)
-    ] == []
+    provider = PROVIDERS[name]
+    tokens = provider.tokens
+    sources = [provider.issuer.source, *(one.source for one in tokens.settings.values())]
+    sources += [tokens.grants.source] if tokens.grants.value else []
+    assert [one for one in sources if not re.match(r"https://|RFC \d+ |OpenID Connect |tokens of Keycloak", one)] == []
 
 
 @pytest.mark.parametrize(
@@ -533,7 +399,7 @@ def test_the_keys_are_fetched_where_the_provider_has_them(name: str, address: st
 def test_a_provider_with_several_names_is_one_provider(name: str, spelling: str) -> None:
     sample = SAMPLES[name]
     usual = sample.issuer
-    other = usual if "jwks_url" in PRESETS[name].settings else replace(sample, url=spelling).issuer
+    other = usual if "jwks_url" in PROVIDERS[name].tokens.settings else replace(sample, url=spelling).issuer
     oidc = configured(sample, usual, other)
     callers = [
         come_in(oidc, presented(sample, issuer, iss=iss)) for issuer, iss in [(usual, usual.url), (other, spelling)]
@@ -611,7 +477,7 @@ def test_claims_of_entra_are_explained_with_the_cures_of_its_tokens() -> None:
     sample = SAMPLES["entra"]
     oidc = configured(sample, sample.issuer)
     why = oidc.explain({"iss": sample.url, "tid": TENANT, "azp": "web"})
-    assert "Entra: access tokens name everybody in oid and sub" in why.refusal
+    assert "Entra: access tokens name every caller in oid and sub" in why.refusal
     assert "Keycloak" not in why.refusal
 
 
@@ -779,8 +645,8 @@ def test_an_operators_own_conditions_stand_beside_the_presets() -> None:
         (presets.github_actions(audience="a", grants={"ref": READER}), "issuer[0].require", "for anybody"),
         (presets.google(audience="a", grants={"hd": READER}), "issuer[0].require", "for anybody"),
         (presets.okta("https://acme.okta.com", audience="a"), "issuer[0].issuer", "org authorization server"),
-        (presets.entra("acme.com", audience="a"), "issuer[0].tenants[0]", "no tenant's GUID"),
-        (presets.entra(TENANT.upper(), audience="a"), "issuer[0].tenants[0]", "no tenant's GUID"),
+        (presets.entra("acme.com", audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
+        (presets.entra(TENANT.upper(), audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
         (presets.entra([], audience="a"), "issuer[0].tenants", "is missing"),
         (presets.clerk("https://clerk.acme.com", grants={"o.rol": READER}), "issuer[0].audience", "is missing"),
         (

@@ -255,7 +255,7 @@ def test_a_key_that_was_replaced_without_overlap_stops_at_the_first_new_token(
 def test_an_auth0_issuer_without_its_slash_is_named(installed_provider: None) -> None:
     with started(CASES[0]) as provider:
         token = provider.client_credentials("threads:read")
-        table = {"preset": "auth0", "issuer": f"https://{DOMAIN}", "audience": "https://agents.acme.com"}
+        table = {"preset": "generic", "issuer": f"https://{DOMAIN}", "audience": "https://agents.acme.com"}
         error = refusal({"issuer": table}, provider, token)
     assert error.code is Code.ISSUER_UNKNOWN
     assert f"write 'https://{DOMAIN}/'" in error.cure

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from world.live_server import environment
+from world.uvicorn_server import environment
 from world.people import document, token
 
 from oidc_auth import Code, OIDCAuth

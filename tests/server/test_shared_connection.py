@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 from world.keep_alive import Connection, Request
-from world.live_server import environment, running_uvicorn
+from world.uvicorn_server import environment, running_uvicorn
 from world.people import token
 
 from oidc_auth.testing import LocalIssuer

@@ -97,13 +97,111 @@ def test_another_audience_is_explained_by_the_provider_it_comes_from(token: dict
         (Code.AUDIENCE_MISMATCH, {"audience": None}, "aud is the API's Application (client) ID, a GUID in lower case"),
         (Code.AUDIENCE_MISMATCH, {"audience": "x", "nonce": "n"}, "This looks like an ID token"),
         (Code.AUDIENCE_MISMATCH, {"audience": "https://graph.microsoft.com"}, GRAPH),
-        (Code.IDENTITY_INVALID, {"azp": "web", "subject": None}, "Entra: access tokens name everybody in oid and sub"),
+        (
+            Code.IDENTITY_INVALID,
+            {"azp": "web", "subject": None},
+            "Entra: access tokens name every caller in oid and sub",
+        ),
     ],
 )
 def test_a_token_of_entra_is_explained_by_what_entra_does(code: Code, token: dict[str, Any], cure: str) -> None:
     error = refusal(Door(url=ENTRA), **token)
     assert (error.code, "Keycloak" in error.cure) == (code, False)
     assert cure in error.cure
+
+
+CIAM = "https://0f0f.ciamlogin.com/0f0f/v2.0"
+
+
+@pytest.mark.parametrize(
+    ("configured", "said", "cure"),
+    [
+        (ENTRA, CIAM, f"Write issuer = '{CIAM}' instead of tenants"),
+        (ENTRA, "https://sts.windows.net/0f0f/", "set api.requestedAccessTokenVersion to 2"),
+        ("https://acme.eu.auth0.com/", "https://login.acme.test/", "such as a custom domain, to aliases"),
+    ],
+)
+def test_claims_are_diagnosed_like_tokens(configured: str, said: str, cure: str) -> None:
+    door = Door(url=configured)
+    assert cure in refusal(door, iss=said).cure
+    assert cure in door.oidc.explain({"sub": "u", "iss": said}).refusal
+
+
+@pytest.mark.parametrize("url", [ENTRA, CIAM, "https://sts.windows.net/0f0f/"])
+def test_unknown_entra_key_names_the_application_keys(url: str) -> None:
+    door = Door(url=url)
+
+    async def refused() -> TokenError:
+        await door.admit(door.issuer.token())
+        with pytest.raises(TokenError) as error:
+            await door.admit(door.issuer.token(key=SigningKey.make("stray", "ES256")))
+        return error.value
+
+    error = asyncio.run(refused())
+    assert error.code is Code.KEY_UNKNOWN
+    assert "?appid=<the API's client ID>" in error.cure
+
+
+CLERK = {"url": "https://clerk.acme.com", "audience": [], "require": {"plan": "pro"}}
+
+
+@pytest.mark.parametrize(
+    ("table", "token", "cure"),
+    [
+        (CLERK, {"azp": None}, "Clerk: the token has no azp, because the request for it had no Origin header"),
+        (CLERK, {"azp": "https://evil.test"}, MEANINGS[Code.CLIENT_REFUSED].cure),
+        ({**CLERK, "url": "https://id.acme.com"}, {"azp": None}, "The token has no claim azp: name the claim that"),
+    ],
+)
+def test_missing_client_claim_gets_its_own_hint(table: dict[str, Any], token: dict[str, Any], cure: str) -> None:
+    door = Door(**table, client_claim={"claim": "azp", "values": ["https://app.acme.com"]})
+    error = refusal(door, plan="pro", **token)
+    assert error.code is Code.CLIENT_REFUSED
+    assert cure in error.cure
+
+
+ROLES = "urn:zitadel:iam:org:project:1:roles"
+
+
+@pytest.mark.parametrize(
+    ("token", "cure"),
+    [
+        ({}, "Give the user a role"),
+        ({ROLES: {}, "jti": None}, "Zitadel: ID tokens have no jti"),
+        ({ROLES: {}, "jti": "j"}, MEANINGS[Code.CLAIM_MISSING].cure),
+    ],
+)
+def test_claim_that_the_preset_requires_gets_its_hint(token: dict[str, Any], cure: str) -> None:
+    door = Door(url="https://acme.zitadel.cloud", required_claims=[[ROLES], "jti", "plan"])
+    error = refusal(door, **token)
+    assert error.code is Code.CLAIM_MISSING
+    assert cure in error.cure
+
+
+@pytest.mark.parametrize(
+    ("url", "text", "cure"),
+    [
+        ("https://acme.eu.auth0.com/", "opaque", "audience=<your API id>"),
+        ("https://acme.zitadel.cloud", "opaque", "Auth Token Type to JWT"),
+        ("https://a.test", "a.b.c.d.e", "authentik: clear the provider's encryption key"),
+        ("https://a.test/application/o/x/", "a.b.c.d.e", "authentik: clear the provider's encryption key"),
+    ],
+)
+def test_opaque_token_gets_the_configured_providers_hint(url: str, text: str, cure: str) -> None:
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(Door(url=url).admit(text))
+    assert refused.value.code is Code.SEGMENTS_WRONG
+    assert cure in refused.value.cure
+
+
+def test_made_up_issuer_is_compared_up_to_a_bound() -> None:
+    error = refusal(Door(url="https://a.test/"), iss=f"https://a.test{'/' * 11_000}")
+    assert error.cure == MEANINGS[Code.ISSUER_UNKNOWN].cure
+
+
+def test_placeholders_in_claims_are_not_filled() -> None:
+    error = refusal(Door(), audience="account", azp="{audience}")
+    assert "client '{audience}'" in error.cure
 
 
 @pytest.mark.parametrize(
@@ -137,8 +235,16 @@ def test_a_keycloak_token_without_sub_is_explained(token: dict[str, Any], cure: 
 @pytest.mark.parametrize(
     ("algorithm", "claims", "cure"),
     [
-        ("HS512", {"typ": "Refresh", "azp": "web"}, "Keycloak: this is the 'Refresh' token, for Keycloak alone"),
-        ("HS512", {"typ": "Offline", "azp": "web"}, "Keycloak: this is the 'Offline' token, for Keycloak alone"),
+        (
+            "HS512",
+            {"typ": "Refresh", "azp": "web"},
+            "Keycloak: this is the 'Refresh' token, which only Keycloak accepts",
+        ),
+        (
+            "HS512",
+            {"typ": "Offline", "azp": "web"},
+            "Keycloak: this is the 'Offline' token, which only Keycloak accepts",
+        ),
         ("HS256", {"typ": "Bearer", "azp": "web"}, "Clients > 'web' > Advanced > Fine grain OpenID Connect"),
         ("HS256", {"azp": "web"}, MEANINGS[Code.ALGORITHM_REFUSED].cure),
         ("HS256", {"typ": "Bearer", "azp": "web", "long": "x" * 4_096}, MEANINGS[Code.ALGORITHM_REFUSED].cure),

@@ -1,6 +1,6 @@
 """`iss` is compared exactly, and a discovery document must name exactly the issuer it belongs to.
 
-The usual differences are a slash at the end (Auth0 and authentik have one, Keycloak and Okta none), http for https,
+The usual differences are a slash at the end (some providers have one, some do not), http for https,
 and the name by which containers know each other instead of the public one. Write the issuer as the document spells
 it; where the server reaches the provider by another address, give that one as `jwks_url`.
 """

@@ -44,7 +44,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What the provider of one issuer answered; of Entra's tenants and other spellings, each is an issuer.
+    """What the provider of one issuer answered. Each tenant and each alias is an issuer.
 
     Attributes:
         issuer: the issuer, exactly.

@@ -95,7 +95,7 @@ def test_a_refresh_token_and_an_offline_token_are_refused_by_name(refusal: Refus
     for scope, kind in (("openid", "Refresh"), ("openid offline_access", "Offline")):
         said = refusal(realm.direct("alice", scope=scope)["refresh_token"])
         assert said.startswith("refused: algorithm_refused")
-        assert f"Keycloak: this is the '{kind}' token, for Keycloak alone: send the access token" in said
+        assert f"Keycloak: this is the '{kind}' token, which only Keycloak accepts. Send the access token" in said
 
 
 @pytest.fixture

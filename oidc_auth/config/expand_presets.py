@@ -1,0 +1,102 @@
+"""Expansion of presets: an ``[[issuer]]`` table with the settings of its provider filled in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from ..json_values import is_list
+from ..providers import PROVIDERS
+from .raw import strings_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..providers.record import IssuerForm, Provider
+
+
+def preset_of(table: Mapping[str, Any]) -> Provider | None:
+    """Return the provider that an ``[[issuer]]`` table names as its preset, or None."""
+    name = table.get("preset")
+    return PROVIDERS.get(name) if isinstance(name, str) else None
+
+
+def expanded(table: dict[str, Any]) -> dict[str, Any]:
+    """Return an ``[[issuer]]`` table with the settings of its preset.
+
+    An unknown preset is left for ``lint`` to report.
+    """
+    provider = preset_of(table)
+    if provider is None:
+        return table
+    form, tokens = provider.issuer, provider.tokens
+    filled = dict(table)
+    known = {**_parameters(filled, form), **_defaults(filled, form)}
+    names = (*form.replaced_keys, *form.defaults)
+    # An issuer that the operator wrote has none of the provider's other names, and inline keys have no address.
+    own = {"aliases"} if "issuer" in table else set[str]()
+    own |= {"jwks_url"} if "jwks" in table else set[str]()
+    for name, fixed in tokens.settings.items():
+        if name not in own:
+            _fill(filled, name, _with(fixed.value, known, names))
+    # Issuer and audience alone are a working configuration. A written map replaces the default one. ID tokens carry no
+    # permissions.
+    if tokens.grants.value and filled.get("token_type") != "id":
+        grants = [{**grant, "claim": _with(grant["claim"], known, names)} for grant in tokens.grants.value]
+        filled.setdefault("grant", [{**grant, "accept": ["*"]} for grant in grants])
+    return filled
+
+
+def _parameters(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
+    """Replace the parameters by the issuer, and return the values of the placeholders.
+
+    Parameters of a wrong type, incomplete ones, and ones next to an issuer are left for ``lint`` to report.
+    """
+    given = {name: _tidy(name, filled[name]) for name in form.replaced_keys if isinstance(filled.get(name), str)}
+    complete = len(given) == len(form.replaced_keys) and all(key in filled for key in form.keys)
+    if complete and "issuer" not in filled:
+        for name in form.replaced_keys:
+            del filled[name]
+        filled["issuer"] = _with(form.template, given, ())
+    issuer = filled.get("issuer")
+    return {**given, "issuer": issuer} if isinstance(issuer, str) else given
+
+
+def _defaults(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
+    """Remove the optional parameters, and return them. One without a value is left as None."""
+    found: dict[str, str] = {}
+    for name, key in form.defaults.items():
+        values = strings_in(filled.get(key))
+        written = filled.setdefault(name, values[0] if len(values) == 1 else None)
+        if isinstance(written, str) and written:
+            found[name] = filled.pop(name)
+    return found
+
+
+def _tidy(name: str, value: str) -> str:
+    """Return an address in the form that the templates of ``providers`` expect."""
+    if name == "issuer":
+        return value
+    return value.removeprefix("https://").rstrip("/") if name == "domain" else value.rstrip("/")
+
+
+def _fill(filled: dict[str, Any], name: str, value: object) -> None:
+    """Add a setting if it is not written. Conditions are merged, so that yours do not remove those of the preset."""
+    written = filled.get(name)
+    if name == "require" and isinstance(written, dict):
+        filled[name] = {**cast("dict[str, Any]", value), **cast("dict[str, Any]", written)}
+    elif name == "required_claims" and isinstance(written, list) and value is not None:
+        filled[name] = [*cast("list[Any]", value), *written]
+    elif value is not None:
+        filled.setdefault(name, value)
+
+
+def _with(value: object, known: Mapping[str, str], parameters: tuple[str, ...]) -> object:
+    """Return a value with its placeholders filled in, or None if one has no value."""
+    if is_list(value):
+        members = [_with(member, known, parameters) for member in value]
+        return None if None in members else members
+    if not isinstance(value, str):
+        return value
+    for name, text in known.items():
+        value = value.replace(f"{{{name}}}", text)
+    return None if any(f"{{{name}}}" in value for name in parameters) else value
