@@ -165,7 +165,8 @@ TESTS = {
     ],
     "Z10": [
         "tests/server/test_runs.py::test_a_long_delay_is_refused_on_every_way",
-        "tests/server/test_runs.py::test_an_odd_delay_starts_no_run",
+        "tests/server/test_runs.py::test_the_longest_delay_is_a_setting",
+        "tests/server/test_runs.py::test_a_delay_of_the_servers_value_fails_closed",
         "tests/config/test_load.py::test_the_defaults_are_the_products",
     ],
     "Z11": [
