@@ -86,9 +86,7 @@ def test_unverified_claims_are_quoted_in_log(
         ({"sub": None}, ""),
     ],
 )
-def test_only_the_log_has_the_failed_claim(
-    claims: dict[str, Any], found: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_only_log_has_failed_claim(claims: dict[str, Any], found: str, caplog: pytest.LogCaptureFixture) -> None:
     harness = AuthHarness(claims="email")
     with pytest.raises(TokenError) as refused:
         asyncio.run(harness.admit(harness.issuer.token(email="alice@secret.test", groups=["secret"], **claims)))
