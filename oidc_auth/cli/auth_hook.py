@@ -116,7 +116,7 @@ def _import(module_name: str, path: str, langgraph_file: Path) -> ModuleType:
         folder = langgraph_file.parent
         name = path.rpartition(":")[2]
         known = [ENTRY, *(f"{file}:{name}" for file in _python_files(folder))]
-        hint = did_you_mean(path, known) or f'Set "path": "{ENTRY}", or the path of your own file.'
+        hint = did_you_mean(path, known) or f'Set "path": "{ENTRY}", or the path of another file.'
         message = f"is {path!r}, but there is no {module_name} in {folder.resolve()}"
         raise _error(langgraph_file, message, hint) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the module of a user can raise anything

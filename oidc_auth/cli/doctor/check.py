@@ -49,7 +49,7 @@ class Check(NamedTuple):
     Attributes:
         id: The name in the output, and the anchor in docs/doctor.md.
         severity: The severity of its findings.
-        passes_if: What is true if there are no findings.
+        passes_if: What is true without findings.
         find: Yields the findings. Its docstring is the section in docs/doctor.md.
     """
 
