@@ -114,6 +114,8 @@ class DoctorEnvironment:
             NotApplicableError: There is none.
         """
         if self.file is None:
+            # An invalid configuration has no source.
+            self.configuration()
             raise NotApplicableError("the configuration is not in a file")
         return self.file
 
