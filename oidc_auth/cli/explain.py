@@ -12,6 +12,7 @@ from rich.table import Table
 
 from ..config.raw_document import did_you_mean
 from ..permissions.caller import make_store_label
+from ..permissions.explain import NO_TENANT
 from ..permissions.names import NAMES, format_permission, names_including, split_reach
 from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
 from .output import console, print_json, print_matrix, print_table
@@ -29,7 +30,10 @@ UNVERIFIED_NOTE = "(claims only: neither signature nor time says that they are a
 @claims_option
 @token_option
 @json_option
-def explain(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool) -> None:
+@click.option("--verbose", is_flag=True, help="Also name the checks that did not run.")
+def explain(
+    file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, as_json: bool, verbose: bool
+) -> None:
     """Explain what a token gives, and why: each check, each permission map, and values that came near.
 
     Claims alone need no network, and their signature is not checked. A token, from --token-file or the variable
@@ -37,9 +41,9 @@ def explain(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] 
     """
     why = _explain_input(file, claims_file, token_file)
     if as_json:
-        print_json(_to_json(why))
+        print_json(_to_json(why) | ({"not_run": list(why.not_run)} if verbose else {}))
     else:
-        _print(why, claims_only=claims_file is not None)
+        _print(why, claims_only=claims_file is not None, verbose=verbose)
     raise SystemExit(1 if why.refusal else 0)
 
 
@@ -63,7 +67,7 @@ def _to_json(why: Explanation) -> dict[str, Any]:
         "issuer": why.issuer,
         "identity": why.identity,
         "tenant": None if why.tenancy is None else why.tenancy.tenant,
-        "checks": [{"code": c.code, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
+        "checks": [{"code": c.code, "name": c.name, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
         "notes": list(why.notes),
         "unmapped": list(why.unmapped),
         "permissions": sorted(format_permission(name, reach) for name, reach in why.rights.items()),
@@ -72,10 +76,12 @@ def _to_json(why: Explanation) -> dict[str, Any]:
     }
 
 
-def _print(why: Explanation, *, claims_only: bool) -> None:
+def _print(why: Explanation, *, claims_only: bool, verbose: bool) -> None:
     screen = console()
-    if any(check.outcome in COLOURS for check in why.checks):
+    if why.checks:
         print_table(screen, "What was checked", _checks(why))
+    if verbose and why.not_run:
+        screen.print(f"not run   {', '.join(why.not_run)}", markup=False, soft_wrap=True)
     for heading, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
         # Of a refused token neither may be known.
         for line in filter(None, lines):
@@ -89,13 +95,10 @@ def _print(why: Explanation, *, claims_only: bool) -> None:
 
 
 def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
-    tenant = [] if why.tenancy is None else [why.tenancy.tenant or "none: @tenant rights vanish"]
+    tenant = [] if why.tenancy is None else [why.tenancy.tenant or NO_TENANT]
     graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none may be started"]
-    beyond = ", ".join(check.code for check in why.checks if check.outcome == "not reached")
-    not_reached = [f"not reached: {beyond}"] if beyond else []
     return [
         ("tenant", tenant),
-        ("checks", not_reached),
         ("map", [*why.notes]),
         ("unmapped", [*why.unmapped]),
         ("graphs", graphs),
@@ -104,8 +107,8 @@ def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
 
 def _checks(why: Explanation) -> Table:
     table = Table("check", "outcome", "detail")
-    for row in (check for check in why.checks if check.outcome in COLOURS):
-        table.add_row(row.code, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.detail))
+    for row in why.checks:
+        table.add_row(row.name, f"[{COLOURS[row.outcome]}]{row.outcome}[/]", escape(row.detail))
     return table
 
 

@@ -92,7 +92,7 @@ def rows(session: DemoSession) -> Iterator[Row]:
     yield from machine_rows(session, path)
     yield from cron_rows(session)
     guest = session.request("guest", "POST", "/threads/search", {})
-    yield expect_status("guest (no role that maps)", "search threads", guest, 403, "no permission maps")
+    yield expect_status("guest (no role that maps)", "search threads", guest, 403, "the token grants no permissions")
 
 
 def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
