@@ -290,7 +290,7 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "Update langgraph-oidc-auth. The server may be newer than it.",
     ),
     ErrorCode.CUSTOM_RULE_DENIED: ErrorDetails(
-        403, "a rule of this server denied the request", "See the function in custom_rules= that denied it."
+        403, "a rule of this server denied the request", "See the function in also= that denied it."
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
         403, "a rule of this server failed, so the request is denied", "See the traceback in the server's log."
