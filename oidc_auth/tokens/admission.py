@@ -13,7 +13,7 @@ from ..keys.refresh import BATCH_SIZE, wake
 from .cache import cache_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
 
 class AdmissionLimiter(threading.local):
@@ -86,7 +86,7 @@ class PendingVerifications(threading.local):
         return waiter
 
     @contextmanager
-    def start(self, token: str) -> Iterator[None]:
+    def start(self, token: str) -> Generator[None]:
         """Let later requests with this token wait until the block ends."""
         slot, loop = cache_slot(token), asyncio.get_running_loop()
         if (earlier := self._pending.get(slot)) is not None and earlier.loop is loop:

@@ -163,7 +163,7 @@ def _text_hint(code: ErrorCode, token: str, providers: Iterable[Provider]) -> st
     parts = token.split(".", JWE_PARTS)
     if len(parts) != JWE_PARTS:
         return _appended(code, usual_causes(code, providers))
-    header = _try_parse(parts[0], MAX_HEADER_DEPTH) if len(parts[0]) <= MAX_EXPLAINED_LENGTH else {}
+    header = _try_parse(parts[0][:MAX_EXPLAINED_LENGTH], MAX_HEADER_DEPTH)
     known = ", ".join(f"{name}={quote(header[name])}" for name in ("enc", "iss") if name in header)
     kind = f"JWE, {known}" if known else "JWE"
     provider = recognize_issuer(header.get("iss"))

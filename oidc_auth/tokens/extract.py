@@ -190,8 +190,7 @@ def check_header(presented: PresentedToken, issuer: str, header: str) -> None:
             ErrorCode.ISSUER_NOT_TRUSTED,
             expected=f"a token of {issuer} in the header {header}",
             found=f"it in {presented.header}",
-            hint=f"Send the token in the header {header}. If its header may be {presented.header}, set the issuer's header "
-            "to that.",
+            hint=f"Send the token in the header {header}, or set the issuer's header to the one with its tokens.",
         )
         refusal.issuer = issuer
         raise refusal

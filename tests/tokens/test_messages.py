@@ -339,7 +339,7 @@ def test_proxy_token_counts_in_own_header_only() -> None:
         assert error.code is ErrorCode.ISSUER_NOT_TRUSTED
         assert error.expected == "a token of https://proxy.test in the header x-proxy-jwt"
         assert error.found == "it in authorization"
-        assert error.hint.startswith("Send the token in the header x-proxy-jwt.")
+        assert error.hint.startswith("Send the token in the header x-proxy-jwt,")
 
     asyncio.run(scenario())
 

@@ -49,7 +49,12 @@ def test_value_is_quoted(value: object, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("values", "text"),
-    [((), "none"), (("b", "a"), "a, b"), (("",), "''"), (tuple("abcdefghijklmn"), "a, b, c, d, e, f, g, h, i, j, k, l and 2 more")],
+    [
+        ((), "none"),
+        (("b", "a"), "a, b"),
+        (("",), "''"),
+        (tuple("abcdefghijklmn"), "a, b, c, d, e, f, g, h, i, j, k, l and 2 more"),
+    ],
 )
 def test_few_configured_values_are_listed(values: tuple[str, ...], text: str) -> None:
     assert list_examples(values) == text
