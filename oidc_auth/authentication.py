@@ -180,7 +180,7 @@ class OIDCAuth:
         return None
 
     async def _verify_once(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
-        """Return the caller of an uncached token, and whether another request has verified it meanwhile."""
+        """Return the caller of an uncached token, and whether another request verified it."""
         if (other := self._pending.find(presented.token)) is not None:
             await other
             now = self._clock()

@@ -108,7 +108,7 @@ class OIDCAuthError(Exception):
         return self._hint or self.default_hint
 
     def defer_hint(self, find_hint: Callable[[OIDCAuthError], str]) -> None:
-        """Find a better hint when somebody reads it.
+        """Find a better hint when it is read.
 
         Many refusals are never read, and a hint can cost more than the refusal.
         """

@@ -35,7 +35,7 @@ KEY_DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "authorized_parties": "Which clients (azp, or client_id) may call.",
         "token_type": "access; or id, for providers that only have ID tokens.",
         "accepted_typ": (
-            'The allowed values of the header typ. "" stands for a header without typ. Logout, DPoP and security event '
+            'The allowed values of the header typ. "" means a header without typ. Logout, DPoP and security event '
             "tokens are never accepted, and ID tokens not with at+jwt."
         ),
         "strict_rfc9068": 'Short for accepted_typ = ["at+jwt"] (RFC 9068 §4).',

@@ -74,7 +74,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What claims grant, and why. It authorizes nobody: only a verified token does.
+    """What claims grant, and why. Only a verified token authorizes a request.
 
     Attributes:
         issuer: The configured issuer of the claims or of the token, or "".

@@ -1,4 +1,4 @@
-"""Limit how many tokens are verified at once."""
+"""Limit how many tokens are verified in one event-loop iteration."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class AdmissionLimiter(threading.local):
     """Limits how many uncached tokens are verified in one event-loop iteration.
 
-    32 new requests go on at once, the others wait in a queue. Each later iteration admits 16 of the queue, or an
-    eighth of it if that is more. So many invalid tokens cannot block the event loop, and the queue cannot grow without
+    32 new requests go on without waiting, the others wait in a queue. Each later iteration admits 16 of the queue, or
+    an eighth of it if that is more. So many invalid tokens cannot block the event loop, and the queue cannot grow without
     bound. A new valid token does not have to wait behind the queue.
 
     The limit holds per thread, because each event loop runs in one thread.

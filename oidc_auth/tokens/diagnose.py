@@ -1,6 +1,6 @@
 """Hints for the operator about refused tokens.
 
-Nothing here decides about a token. A hint is found only when somebody reads it, and every value that a token chose is
+Nothing here decides about a token. A hint is found only when it is read, and every value that a token chose is
 bounded. So a refusal does not cost more with more issuers.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from itertools import islice, product
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
 from ..json_values import is_list
@@ -27,6 +26,7 @@ from ..providers.record import RefusedToken
 from ..quoting import quote
 from .checks import CLAIM_CHECKS, find_identity
 from .claim_path import MISSING, find_claim, format_path
+from .issuers import split_issuer
 from .jws import decode_base64url, parse_object
 from .policy import OTHER_TOKEN_TYPES, normalize_typ
 
@@ -282,14 +282,7 @@ def issuer_hint(claims: Mapping[str, object], issuers: TrustedIssuers) -> str:
         if normalize(similar) == normalize(found):
             return hint.replace("{setting}", "issuer").replace("{value}", quote(found, LONGEST_ISSUER))
     hint = find_hint(error.code, RefusedToken(claims=claims, configured=similar), None)
-    path = _path(similar)
-    if not hint and path.strip("/") and path == _path(found):
+    (_, path), (_, found_path) = split_issuer(similar), split_issuer(found)
+    if not hint and path.strip("/") and path == found_path:
         hint = OTHER_HOST_HINT
     return _filled(hint, claims, error)
-
-
-def _path(url: str) -> str:
-    try:
-        return urlsplit(url).path
-    except ValueError:
-        return ""

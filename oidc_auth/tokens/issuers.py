@@ -80,7 +80,7 @@ def _similarity_keys(issuer: str) -> Iterator[tuple[str, str]]:
     """Yield the forms of an issuer that are compared, the closest form first."""
     yield "slash", issuer.rstrip("/")
     yield "case", issuer.casefold()
-    host, path = _split(issuer)
+    host, path = split_issuer(issuer)
     if path.strip("/"):
         yield "path", path
     # A segment can be the id of a tenant. The last one, such as v2.0, rarely is: it is compared after the others.
@@ -88,7 +88,8 @@ def _similarity_keys(issuer: str) -> Iterator[tuple[str, str]]:
     yield "host", host
 
 
-def _split(issuer: str) -> tuple[str, str]:
+def split_issuer(issuer: str) -> tuple[str, str]:
+    """Return the host and the path of an issuer, or twice "" if it is not a URL."""
     try:
         parts = urlsplit(issuer)
     except ValueError:

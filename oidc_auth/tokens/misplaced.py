@@ -34,7 +34,7 @@ API_KEY_HINT = (
 COOKIE_HINT = "Tokens in cookies are not read, because browsers send cookies with requests of any site."
 
 LONGEST_PLACEHOLDER = 32
-"""Characters. A token is longer than any of the texts that stand for a missing one."""
+"""Characters. A token is longer than any text that a client sends for a missing one."""
 PLACEHOLDERS = frozenset(
     {"undefined", "null", "none", "nil", "nan", "true", "false", "[object object]", "[object promise]"}
 )
@@ -88,7 +88,7 @@ def _has_token(cookies: str) -> bool:
 
 
 def describe_placeholder(token: str) -> str:
-    """Return the hint for a text that stands for a missing token, or "".
+    """Return the hint for a text that a client sends for a missing token, or "".
 
     Args:
         token: A text of at most ``LONGEST_PLACEHOLDER`` characters.
@@ -104,7 +104,7 @@ def placeholder_text(token: str) -> str:
 
 
 def describe_scheme(scheme: str) -> str:
-    """Return what stands where ``Bearer`` is expected, without any part of a token."""
+    """Return what was found in place of ``Bearer``, without any part of a token."""
     if scheme.lower() in KNOWN_SCHEMES:
         return f"the scheme {scheme.lower()}"
     return "a token without the scheme" if scheme.count(".") > 1 else "another scheme, or none"
