@@ -39,7 +39,8 @@ www-authenticate: Bearer error="invalid_token", error_description="..."
 """,
         """
 The client receives the message, and with status 401 and 503 also the code. The log also has the expected value, the
-found value and the hint.
+found value and the hint. If the signature is not valid, the client receives `token_invalid`, and the log has the
+precise code.
 """,
         "## Checks of a token, in their order",
         "All of these answer 401.",

@@ -1,4 +1,4 @@
-"""``OIDCAuth``: from a request's headers to the caller; the whole decision on one screen."""
+"""``OIDCAuth``: the whole authentication of a request, in one sequence."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ from .observability import (
     notify_observer,
     pseudonym,
 )
-from .permissions.explain import Explanation, explain_claims, explain_no_permissions, trace_checks
+from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
-from .tokens.admission import AdmissionLimiter
+from .quoting import quote
+from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache
-from .tokens.checks import format_value
-from .tokens.diagnose import diagnose
+from .tokens.checks import Stage, codes_of, passed_before
+from .tokens.diagnose import issuer_hint
 from .tokens.extract import check_header, extract_token, header_pairs
 from .tokens.origin import check_origin
-from .tokens.verifier import Verifier
+from .tokens.verifier import JwtVerifier
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,13 +43,14 @@ if TYPE_CHECKING:
     from .permissions.settings import EnforcementSettings
     from .tokens.extract import Headers
     from .tokens.states import PresentedToken, VerifiedToken
+    from .tokens.verifier import CredentialVerifier, Record
 
     Clock = Callable[[], float]
     Mapper = Callable[[Mapping[str, object], Caller], Caller]
 
 
 class AuthOptions(TypedDict, total=False):
-    """What a program may put in place of the defaults; see ``OIDCAuth``."""
+    """The options of ``OIDCAuth`` that a program may set."""
 
     fetcher: Fetcher | None
     clock: Clock
@@ -58,24 +60,25 @@ class AuthOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class _CachedCaller:
-    """A verified token, without its text, and who it stands for."""
+    """A verified token, without its text, and its caller."""
 
     token: VerifiedToken
     caller: Caller
 
 
 class OIDCAuth:
-    """Authenticates requests by the bearer tokens of configured OpenID providers.
+    """Authenticates requests with bearer tokens of the configured OpenID providers.
 
-    Made by ``from_file``, ``from_dict`` or ``from_env``; all three raise ``ConfigError`` with every problem at once,
-    fetch nothing and start nothing. An async context manager: leaving it closes the HTTP client of the running loop.
+    Create it with ``from_file``, ``from_dict`` or ``from_env``. They raise ``ConfigError`` with all problems, and they
+    fetch nothing. As an async context manager, it closes the HTTP client of the running loop at the end.
 
     Args:
-        loaded: a valid configuration.
-        fetcher: brings discovery documents and key sets; httpx by default.
-        clock: wall time in seconds since the epoch.
-        observer: hears what happened; silent by default.
-        mapper: ``(claims, caller) -> caller``, for what a claim map cannot say; runs once for each verified token.
+        loaded: A valid configuration.
+        fetcher: Fetches metadata and key sets. The default uses httpx.
+        clock: Returns the time, in seconds since the epoch.
+        observer: Receives events. The default ignores them.
+        mapper: ``(claims, caller) -> caller``, for rules that a permission map cannot express. It runs once for each
+            verified token.
     """
 
     def __init__(
@@ -88,102 +91,107 @@ class OIDCAuth:
         mapper: Mapper | None = None,
     ) -> None:
         self._settings: Settings = build(loaded.document, fetcher=fetcher, observer=observer)
-        self._verifier = Verifier(self._settings.issuers, max_depth=self._settings.json_depth)
-        self._keys = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
+        jwt_verifier = JwtVerifier(self._settings.issuers, clock=clock, max_depth=self._settings.json_depth)
+        self._issuers = jwt_verifier.issuers
+        self._verifier: CredentialVerifier = jwt_verifier
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
         self._origins = {issuer.policy.issuer: issuer.policy.allowed_origins for issuer in self._settings.issuers}
         self._fields = frozenset(self._headers.values())
         self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
-        self._admission = AdmissionLimiter()
+        self._pending = PendingVerifications()
         self._clock = clock
         self._mapper = mapper
         self.observer = observer
         self.loaded = loaded
         self.source = loaded.source
-        logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._keys))
+        logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._issuers.by_name))
         for warning in loaded.warnings:
             logger.warning("%s", warning)
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **options: Unpack[AuthOptions]) -> Self:
-        """Return the authenticator that a TOML (or JSON) file describes.
+        """Return the authenticator for a TOML or JSON file.
 
         Args:
-            path: the file.
-            **options: ``fetcher``, ``clock``, ``observer``, ``mapper``, as for the class.
+            path: The file.
+            **options: ``fetcher``, ``clock``, ``observer`` and ``mapper``, as for the class.
 
         Raises:
-            ConfigError: what is wrong with it.
+            ConfigError: The configuration is not valid.
         """
         return cls(load_file(path), **options)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> Self:
-        """Return the authenticator that a mapping with the keys of the TOML file describes."""
+        """Return the authenticator for a mapping with the keys of the TOML file."""
         return cls(load_mapping(document), **options)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[AuthOptions]) -> Self:
-        """Return the authenticator of OIDC_AUTH_CONFIG, ./oidc-auth.toml or OIDC_AUTH_ISSUER; exactly one of them."""
+        """Return the authenticator for OIDC_AUTH_CONFIG, ./oidc-auth.toml or OIDC_AUTH_ISSUER.
+
+        Exactly one of them must exist.
+        """
         return cls(load_environment(os.environ if environ is None else environ, Path.cwd()), **options)
 
     async def authenticate(self, headers: Headers, *, method: str | None = None, url: str | None = None) -> Caller:
-        """Return who a request comes from and what they may do.
+        """Return the caller of a request and their permissions.
 
         Args:
-            headers: the request's headers, ``str`` or ``bytes``: a mapping, or a list of pairs that may repeat.
-            method: its HTTP method.
-            url: its URL.
+            headers: The request's headers, ``str`` or ``bytes``: a mapping, or a list of pairs that may repeat.
+            method: Its HTTP method.
+            url: Its URL.
 
         Raises:
-            TokenError: 401, or 403 for ``origin_not_allowed``; its ``code`` says which check refused.
-            UpstreamError: 503; the provider's keys cannot be had.
+            TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
+            UpstreamError: 503. The provider's keys are not available.
         """
         now = self._clock()
         try:
-            pairs = header_pairs(headers)
+            # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
+            fields = header_pairs(headers)
             presented = extract_token(
-                pairs, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
+                fields, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
             )
-            entry, cached = await self._authenticate_token(presented, now)
+            # 2. Look the token up in the cache. A cached token counts only while its key is still published.
+            entry, cached = await self._find_cached(presented, now), True
+            if entry is None:
+                # 3. Verify it (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725), and
+                # 4. map its claims to the caller's permissions. Concurrent requests with one token do both once.
+                entry, cached = await self._verify_once(presented, now)
+            # 5. Check what depends on the request. These checks must stay after the cache, because the next request
+            #    with the same token can differ: the header that carried the token, and
             issuer = entry.token.issuer
-            # What depends on the request, and not on the token alone, stands here: after the memory of tokens.
             check_header(presented, issuer, self._headers[issuer])
-            check_origin(pairs, issuer, self._origins[issuer])
+            # 6. the origin of the page that sent the request (RFC 6454 §7, Fetch Metadata).
+            check_origin(fields, issuer, self._origins[issuer])
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal)
             raise
         self._report_success(issuer, cached=cached)
         return entry.caller
 
-    async def _authenticate_token(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
-        """Return the verified token, and whether it was seen before under the same keys, or verified now."""
-        if (entry := await self._lookup_cached(presented, now)) is not None:
-            return entry, True
-        # Only who is not known by now waits for a turn: what strangers send holds up none of those who are.
-        if (slot := self._admission.join()) is not None:
-            await slot
-            now = self._clock()
-            # Another request may have brought the same token meanwhile.
-            if (entry := await self._lookup_cached(presented, now)) is not None:
-                return entry, True
-        admitted = self._verifier.admit(presented, now)
-        while (token := await self._verifier.verify(admitted, now)) is None:
-            # It waited for the issuer's first keys, perhaps beside others with the same token.
-            if (entry := await self._lookup_cached(presented, now)) is not None:
-                return entry, True
-        entry = _CachedCaller(token.for_cache(), self._caller(token))
-        self._cache.put(presented.token, entry, min(entry.token.valid_until, now + self._settings.cache_seconds))
-        return entry, False
-
-    async def _lookup_cached(self, presented: PresentedToken, now: float) -> _CachedCaller | None:
-        """Return a token seen before, if its issuer's keys are still those that it was verified with."""
+    async def _find_cached(self, presented: PresentedToken, now: float) -> _CachedCaller | None:
+        """Return the cached caller of a token that is still valid, or None."""
         entry = self._cache.get(presented.token, now)
-        if entry is None or entry.token.key_generation == await self._keys[entry.token.issuer].current_generation(now):
+        if entry is None or await entry.token.is_current(now):
             return entry
-        # A withdrawn key takes its tokens along.
+        # A withdrawn key must not sign any more, so tokens that it signed are verified again.
         self._cache.remove(presented.token)
         return None
+
+    async def _verify_once(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
+        """Return the caller of an uncached token, and whether another request verified it."""
+        if (other := self._pending.find(presented.token)) is not None:
+            await other
+            now = self._clock()
+            if (entry := await self._find_cached(presented, now)) is not None:
+                return entry, True
+        with self._pending.start(presented.token):
+            token = await self._verifier.verify(presented, now)
+            entry = _CachedCaller(token.for_cache(), self._caller(token))
+            self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
+            return entry, False
 
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]
@@ -193,7 +201,7 @@ class OIDCAuth:
             issuer, user = token.issuer, pseudonym(caller.identity)
             facts = {"oidc_code": ErrorCode.NO_PERMISSIONS, "oidc_issuer": issuer, "oidc_user": user}
             why = explain_no_permissions(token.claims, rules)
-            logger.warning("no permission maps: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
+            logger.warning("no permissions: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
     def _report_success(self, issuer: str, *, cached: bool) -> None:
@@ -202,66 +210,72 @@ class OIDCAuth:
 
     def _report(self, refusal: OIDCAuthError) -> None:
         log_refusal(refusal)
+        refusal.drop_token()
         if self.observer is not ignore_event:
             notify_observer(self.observer, AuthenticationFailed(code=refusal.code))
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
-        """Return what these claims would give, and why: synchronous, no network, no signature.
+        """Return what a token with these claims would grant, and why.
 
-        What the claims show by themselves is judged as the server does it. Audience and time are shown, and not
-        checked;
-        the header's type, the key and the signature are not reached.
+        The claims are checked like those of a token. Audience and time are shown, but not checked. There is no header,
+        key or signature to check, and nothing is fetched.
 
         Args:
-            claims: a decoded token's claims; ``iss`` may be left out with one issuer.
+            claims: The claims of a decoded token. ``iss`` may be missing if there is one issuer.
         """
         claims = dict(claims)
         issuer = claims.get("iss", self._settings.default_issuer)
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:
-            known = ", ".join(self._keys)
-            error = TokenError(ErrorCode.ISSUER_NOT_TRUSTED)
-            hint = diagnose(error, {}, {**claims, "iss": issuer}, self._settings.mapping).hint
-            return Explanation(
-                refusal=f"issuer_not_trusted: expected one of {known}; found {format_value(issuer)}; {hint}"
+            hint = issuer_hint({**claims, "iss": issuer}, self._issuers)
+            error = TokenError(
+                ErrorCode.ISSUER_NOT_TRUSTED, expected=self._issuers.description, found=quote(issuer), hint=hint
             )
+            return Explanation(checks=check_results([], error), refusal=error.report())
         return explain_claims(claims, rules, self._clock())
 
     async def explain_token(self, token: str) -> Explanation:
-        """Return what a token gives, and why; of a token that is refused, the refusal alone. Never shows the token."""
-        now, admitted = self._clock(), None
+        """Return what a token grants, and why, or why it is refused. The token is never shown."""
+        now, record = self._clock(), list[ErrorCode]()
+        try:
+            presented = self._extract_alone(token, record)
+            verified = await self._verifier.verify(presented, now, record=record)
+        except (TokenError, UpstreamError) as refusal:
+            issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
+            return Explanation(issuer=issuer, checks=check_results(record, refusal), refusal=refusal.report())
+        explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
+        return replace(explained, checks=check_results(record, None))
+
+    def _extract_alone(self, token: str, record: Record) -> PresentedToken:
+        """Return a token as if a request without other headers carried it."""
+        codes = codes_of(Stage.EXTRACT)
         try:
             headers = [("authorization", f"Bearer {token}")]
             presented = extract_token(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
-            admitted = self._verifier.admit(presented, now)
-            verified = None
-            while verified is None:
-                verified = await self._verifier.verify(admitted, now)
-        except (TokenError, UpstreamError) as refusal:
-            checks = trace_checks(refusal, admitted=admitted is not None)
-            issuer = refusal.issuer if refusal.issuer in self._keys else ""
-            return Explanation(issuer=issuer, checks=checks, refusal=refusal.report())
-        explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
-        return replace(explained, checks=trace_checks(None, admitted=True))
+        except TokenError as error:
+            record += passed_before(error.code, codes)
+            raise
+        record += codes
+        return presented
 
     def leeway_of(self, issuer: object) -> float:
-        """Return the seconds by which an issuer's clock may differ; 0 for an issuer that is not configured."""
+        """Return the leeway of an issuer in seconds, or 0 for an unknown issuer."""
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         return 0 if rules is None else rules.policy.leeway
 
     def scopes_granting(self, issuer: object, event: str) -> str:
-        """Return the provider's scopes with which a caller of ``issuer`` would hold ``event``, or ""."""
+        """Return the scopes that would permit ``event`` to a caller of ``issuer``, or ""."""
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         return "" if rules is None else rules.scopes_granting(event)
 
     @property
     def enforcement(self) -> EnforcementSettings:
-        """The server's own settings: the ``[langgraph]`` table."""
+        """The settings of the ``[langgraph]`` table."""
         return self._settings.enforcement
 
     @property
     def clock(self) -> Clock:
-        """The clock that all ages and claims are measured by."""
+        """The clock for all ages and claims."""
         return self._clock
 
     async def aclose(self) -> None:

@@ -1,7 +1,4 @@
-"""The codes: every refusal by its stable name, with the status, the sentence a client may hear, and the first hint.
-
-A table and nothing else; the errors that carry a code are in ``errors``.
-"""
+"""The error codes, each with its status, message for the client and hint for the operator."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class ErrorCode(StrEnum):
-    """The one list of refusals. A code never changes its meaning; tests and dashboards may rely on it."""
+    """All error codes. A code never changes its meaning, so that tests and dashboards can rely on it."""
 
     TOKEN_MISSING = "token_missing"
     HEADER_REPEATED = "header_repeated"
@@ -45,6 +42,7 @@ class ErrorCode(StrEnum):
     IDENTITY_INVALID = "identity_invalid"
     TENANT_INVALID = "tenant_invalid"
     SIGNATURE_INVALID = "signature_invalid"
+    TOKEN_INVALID = "token_invalid"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
 
     NO_PERMISSIONS = "no_permissions"
@@ -71,133 +69,159 @@ class ErrorCode(StrEnum):
 
 
 class ErrorDetails(NamedTuple):
-    """What one code means: the status, the sentence a client may hear, and the operator's first hint."""
+    """What one code means: the HTTP status, the message for the client, and the hint for the operator."""
 
     status: int
     client_message: str
     hint: str
 
 
+CLIENT_CODES: Mapping[ErrorCode, ErrorCode] = {ErrorCode.SIGNATURE_INVALID: ErrorCode.TOKEN_INVALID}
+"""Codes that only the log shows, and the codes that clients get instead."""
+
 ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
-    ErrorCode.TOKEN_MISSING: ErrorDetails(401, "no token was sent", "Send 'Authorization: Bearer <access token>'."),
+    ErrorCode.TOKEN_MISSING: ErrorDetails(
+        401, "the request has no token", "Send the header 'Authorization: Bearer <access token>'."
+    ),
     ErrorCode.HEADER_REPEATED: ErrorDetails(
-        401, "more than one credential was sent", "Send one Authorization field; look for a proxy that adds its own."
+        401,
+        "the request has more than one credential",
+        "Send one credential. Often a proxy adds a second one: remove it there.",
     ),
     ErrorCode.HEADER_MALFORMED: ErrorDetails(
-        401, "the Authorization header is malformed", "The form is 'Authorization: Bearer <access token>', once."
+        401,
+        "the header with the token is malformed",
+        "Send the header 'Authorization: Bearer <access token>', without quotes, once.",
     ),
     ErrorCode.TOKEN_TOO_LONG: ErrorDetails(
-        401, "the token is too long", "Put fewer claims into it (groups?), or raise limits.token_bytes."
+        401,
+        "the token is too long",
+        "Let the provider put fewer claims into the token, often groups, or raise limits.token_bytes.",
     ),
     ErrorCode.TOKEN_MALFORMED: ErrorDetails(
         401,
         "the token is not a signed JWT",
-        "Three dot-separated parts are expected. Opaque or encrypted? Ask the provider for a JWT access token for this "
-        "API.",
+        "Request a JWT access token for this API from the provider. Opaque and encrypted tokens are not supported.",
     ),
     ErrorCode.TOKEN_BASE64_INVALID: ErrorDetails(
-        401, "the token is not base64url", "Send the token as the provider issued it."
+        401, "the token is not valid base64url", "Send the token exactly as the provider issued it."
     ),
     ErrorCode.TOKEN_JSON_INVALID: ErrorDetails(
-        401, "the token holds no strict JSON", "Send the token as the provider issued it."
+        401, "the token does not contain strict JSON", "Send the token exactly as the provider issued it."
     ),
     ErrorCode.ALG_NOT_ALLOWED: ErrorDetails(
         401,
         "the token's algorithm is not allowed",
-        "Let the provider sign with an asymmetric key, such as RS256 or ES256.",
+        "Let the provider sign with an asymmetric algorithm, such as RS256 or ES256. Check the issuer's algorithms.",
     ),
     ErrorCode.CRIT_NOT_SUPPORTED: ErrorDetails(
         401,
         "the token needs an extension that is not supported",
-        "crit and b64 (RFC 7515 §4.1.11, RFC 7797) are refused.",
+        "Let the provider issue tokens without crit, b64 and zip in the header (RFC 7515 §4.1.11, RFC 7797).",
     ),
     ErrorCode.KID_INVALID: ErrorDetails(
-        401, "the token's key id is malformed", "kid must be a string of at most 256 characters."
+        401, "the token's key id is malformed", "Send the token exactly as the provider issued it."
     ),
     ErrorCode.TYP_NOT_ALLOWED: ErrorDetails(
         401,
-        "the token's typ is not that of an access token",
-        "Send the access token, not the ID, logout or DPoP token.",
+        "the token's typ is not allowed",
+        "Send the access token, not the ID, logout or DPoP token. The issuer's accepted_typ lists the allowed types.",
     ),
     ErrorCode.ISSUER_NOT_TRUSTED: ErrorDetails(
         401,
-        "the token's issuer is not configured",
-        "iss is compared exactly: a slash, http for https or another host name make it another issuer. Configure the "
-        "issuer as the provider spells it, and jwks_uri for another address of its keys. Add another name of the same "
-        "provider, such as a custom domain, to aliases.",
+        "the token's issuer is not trusted",
+        "iss is compared exactly: a slash, http for https or another host name is another issuer. Set issuer as the "
+        "token has it, and jwks_uri to another address of its keys. Add another name of the same provider, such as a "
+        "custom domain, to aliases.",
     ),
     ErrorCode.KEY_NOT_FOUND: ErrorDetails(
         401,
-        "the token's key is not among the issuer's keys",
-        "Another environment or realm, or a rotation in progress; the key set is asked again at the first chance.",
+        "the token's key is not one of the issuer's keys",
+        "Check that the token is from the configured environment or realm. After a key rotation, try again: the keys "
+        "are fetched again within limits.unknown_kid_window.",
     ),
     ErrorCode.KEY_ALG_MISMATCH: ErrorDetails(
-        401, "the token's key does not fit its algorithm", "alg in the header must fit the key's kty, crv, alg and use."
+        401,
+        "the token's key does not fit its algorithm",
+        "Let the provider sign with an algorithm that its published key allows (kty, crv, alg and use of the key).",
     ),
     ErrorCode.KEY_AMBIGUOUS: ErrorDetails(
         401,
-        "the token does not say which key signed it",
-        "Several keys fit: let the provider put a kid into the header.",
+        "the token does not name the key that signed it",
+        "Several keys fit. Let the provider put a kid into the header.",
     ),
     ErrorCode.TOKEN_USE_NOT_ALLOWED: ErrorDetails(
-        401, "this is not an access token", "Send the access token, not the ID, refresh, offline or logout token."
+        401, "this kind of token is not allowed", "Send the access token, not the ID, refresh, offline or logout token."
     ),
     ErrorCode.AUDIENCE_MISMATCH: ErrorDetails(
         401,
         "the token is for another audience",
-        "Let the client request a token for this API's audience.",
+        "Let the client request a token for this API's audience, or check the issuer's audience.",
     ),
     ErrorCode.AZP_NOT_ALLOWED: ErrorDetails(
         401,
         "the ID token was issued to another client",
-        "Sign in with a client of the issuer's audience, or list the client of azp in authorized_parties.",
+        "Sign in with a client of the issuer's audience, or add the client of azp to authorized_parties.",
     ),
     ErrorCode.CLIENT_NOT_ALLOWED: ErrorDetails(
         401,
         "the token's client is not allowed",
-        "List the client in client_claim.values, if it is meant to call this API.",
+        "If the client may call this API, add it to client_claim.values.",
     ),
-    ErrorCode.TOKEN_EXPIRED: ErrorDetails(401, "the token has expired", "Get a fresh token; check this host's clock."),
+    ErrorCode.TOKEN_EXPIRED: ErrorDetails(
+        401, "the token has expired", "Request a new token. Check the clock of this host."
+    ),
     ErrorCode.TOKEN_NOT_YET_VALID: ErrorDetails(
-        401, "the token is not valid yet", "Check both clocks, or raise leeway (seconds, at most 60)."
+        401, "the token is not valid yet", "Check the clocks of both hosts, or raise leeway (seconds, at most 60)."
     ),
     ErrorCode.TOKEN_ISSUED_IN_FUTURE: ErrorDetails(
-        401, "the token was issued in the future", "Check both clocks, or raise leeway (seconds, at most 60)."
+        401,
+        "the token was issued in the future",
+        "Check the clocks of both hosts, or raise leeway (seconds, at most 60).",
     ),
     ErrorCode.TOKEN_TOO_OLD: ErrorDetails(
-        401, "the token is too old", "Get a fresh token, or raise max_token_age (seconds)."
+        401, "the token is too old", "Request a new token, or raise max_token_age (seconds)."
     ),
     ErrorCode.CLAIM_MISSING: ErrorDetails(
-        401, "the token lacks a required claim", "Let the provider add it, or drop it from required_claims."
+        401,
+        "the token has no value for a required claim",
+        "Let the provider add the claim, or remove it from required_claims.",
     ),
     ErrorCode.PARTY_NOT_ALLOWED: ErrorDetails(
-        401, "the token was issued to a client that is not allowed", "List the client in authorized_parties."
+        401,
+        "the token was issued to a client that is not allowed",
+        "If the client may call this API, add it to authorized_parties.",
     ),
     ErrorCode.BOUND_TOKEN_NOT_SUPPORTED: ErrorDetails(
         401,
-        "the token is bound to a key that this server does not check",
-        "A token with cnf (DPoP, mutual TLS) is no bearer token: let the client ask for an unbound one.",
+        "the token is bound to a key, which is not supported",
+        "Let the client request a token without DPoP and mutual TLS (claim cnf).",
     ),
     ErrorCode.REQUIREMENT_NOT_MET: ErrorDetails(
         401,
-        "the token does not meet this server's requirements",
-        "See the issuer's require table, and what its preset requires (docs/providers.md). Beside client_claim, a "
-        "token needs a scope with the strip_prefix of the permission maps on scope.",
+        "the token does not meet a requirement of this server",
+        "Check the issuer's require, and what its preset requires (docs/providers.md). With client_claim, a token "
+        "needs a scope with the strip_prefix of the permission maps on scope.",
     ),
     ErrorCode.IDENTITY_INVALID: ErrorDetails(
         401,
-        "the token names nobody",
-        "The identity claim must be a non-empty string. Let the provider add it, or name another claim in identity.",
+        "the token has no usable identity claim",
+        "Let the provider add the claim as a non-empty string, or set identity to another claim.",
     ),
     ErrorCode.TENANT_INVALID: ErrorDetails(
         401,
         "the token's tenant cannot be used",
-        "The tenant claim must be a string, or with object_keys = true an object of one key.",
+        "Let the provider send the tenant claim as a string, or with object_keys = true as an object of one key.",
     ),
     ErrorCode.SIGNATURE_INVALID: ErrorDetails(
         401,
-        "the token's signature is wrong",
-        "The token was changed on its way, or another key with the same kid signed it.",
+        "the token's signature is not valid",
+        "Send the token exactly as the provider issued it. Check that no other provider uses the same kid.",
+    ),
+    ErrorCode.TOKEN_INVALID: ErrorDetails(
+        401,
+        "the token is not valid",
+        "See the server's log: it has the precise code. Clients get that code only with a valid signature.",
     ),
     ErrorCode.ORIGIN_NOT_ALLOWED: ErrorDetails(
         403,
@@ -207,29 +231,30 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ),
     ErrorCode.NO_PERMISSIONS: ErrorDetails(
         403,
-        "authenticated, but no permission maps from this token",
-        "Give the user a role, scope or permission that the issuer's permission maps name.",
+        "the token grants no permissions on this server",
+        "Give the user a role, scope or permission that is in the issuer's permission maps.",
     ),
     ErrorCode.PERMISSION_MISSING: ErrorDetails(
-        403, "missing permission", "Grant it by a role, scope or permission of the token."
+        403,
+        "missing permission",
+        "Give the user a role, scope or permission that includes it. 'oidc-auth can' tests the result.",
     ),
     ErrorCode.RESERVED_METADATA: ErrorDetails(
         403,
-        "reserved metadata cannot be set by a client",
-        "owner, tenant, authorized_until, oidc_auth_temporary and created_by=system belong to the server.",
+        "clients cannot set reserved metadata",
+        "Remove owner, tenant, authorized_until, oidc_auth_temporary and created_by = 'system' from the metadata.",
     ),
     ErrorCode.COPY_NOT_ALLOWED: ErrorDetails(
         403,
-        "copying needs read access to one's own threads only",
-        "A copy belongs to the owner of its source: whoever reads more than their own may not plant copies.",
+        "only callers who read no threads of others may copy a thread",
+        "Copy it as a user without threads:read@tenant and threads:read@all. A copy belongs to the owner of its "
+        "source, so others could add threads for that owner.",
     ),
     ErrorCode.GRAPH_NOT_ALLOWED: ErrorDetails(
-        403,
-        "this graph is not among those the caller may run",
-        "Add the graph, or the assistant's id, to the role's graphs.",
+        403, "the caller may not run this graph", "Add the graph, or the assistant's id, to the role's graphs."
     ),
     ErrorCode.WEBHOOK_NOT_ALLOWED: ErrorDetails(
-        403, "this webhook is not allowed", "See langgraph.webhooks: https (default), any or deny."
+        403, "this webhook is not allowed", "Send an https webhook, or set langgraph.webhooks (https, any or deny)."
     ),
     ErrorCode.DELAY_NOT_ALLOWED: ErrorDetails(
         403,
@@ -237,47 +262,51 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "Start the run sooner, or raise langgraph.max_delay (seconds; 0 forbids delayed runs).",
     ),
     ErrorCode.CRONS_DISABLED: ErrorDetails(
-        403, "crons are disabled on this server", "See langgraph.crons: allow (default) or deny."
+        403, "crons are disabled on this server", "Set langgraph.crons = 'allow' to enable them."
     ),
     ErrorCode.CRON_EXPIRED: ErrorDetails(
         403,
-        "the cron's authorization has ended",
-        "Its owner renews it by an update of its input or metadata; langgraph.cron_max_age says how long it lasts.",
+        "the cron's authorization has expired",
+        "Let the owner update the cron's input or metadata, which renews it, or raise langgraph.cron_max_age.",
     ),
     ErrorCode.SCHEDULER_NOT_ALLOWED: ErrorDetails(
         403,
-        "the scheduler may only run what its owner scheduled",
-        "A run that a cron started holds no permissions of its own.",
+        "the scheduler may only start runs of crons",
+        "Call the API with the user's own token. A run that a cron started has no permissions.",
     ),
     ErrorCode.STUDIO_NOT_ALLOWED: ErrorDetails(
         403,
-        "Studio has no access to this server",
+        "Studio may not use this server",
         "Set disable_studio_auth in langgraph.json, or langgraph.studio = 'own'.",
     ),
     ErrorCode.USER_UNKNOWN: ErrorDetails(
-        403, "this request was not authenticated by oidc_auth", "Use protect() for both halves, on a LangGraph server."
+        403,
+        "oidc_auth did not authenticate this request",
+        "Use protect() for the authentication and the handlers, on a LangGraph server.",
     ),
     ErrorCode.EVENT_UNKNOWN: ErrorDetails(
-        403, "this action is not known and so not allowed", "A newer server? Update oidc_auth."
+        403,
+        "this action is unknown and therefore not allowed",
+        "Update langgraph-oidc-auth. The server may be newer than it.",
     ),
     ErrorCode.CUSTOM_RULE_DENIED: ErrorDetails(
-        403, "refused by this server's own rule", "The function given in also= said no."
+        403, "a rule of this server denied the request", "See the function in also= that denied it."
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
-        403, "the authorization rule failed, so the answer is no", "See the traceback in the server's log."
+        403, "a rule of this server failed, so the request is denied", "See the traceback in the server's log."
     ),
     ErrorCode.KEYS_UNAVAILABLE: ErrorDetails(
         503,
-        "the identity provider's keys are not available just now",
-        "Check that this host reaches the issuer's discovery document and key set.",
+        "the provider's keys are not available at the moment",
+        "Check that this host can reach the issuer's metadata and keys. 'oidc-auth doctor' tests it.",
     ),
-    ErrorCode.CONFIG_INVALID: ErrorDetails(500, "the configuration is not valid", "See the list of problems."),
+    ErrorCode.CONFIG_INVALID: ErrorDetails(500, "the configuration is not valid", "Correct the listed problems."),
     ErrorCode.SERVER_VERSION_NOT_SUPPORTED: ErrorDetails(
         500, "this version of langgraph-api is not supported", "Install a newer langgraph-api."
     ),
     ErrorCode.SERVER_NOT_COMPATIBLE: ErrorDetails(
         500,
-        "this langgraph-api could mix the users of one connection",
+        "this langgraph-api could confuse the users of one connection",
         "Update langgraph-oidc-auth, or install a tested langgraph-api (docs/enforcement.md lists them).",
     ),
 }

@@ -1,16 +1,16 @@
-"""Every refusal: its stable code, what the client may hear, and the hint for the operator.
+"""Exceptions: each has a stable code, a message for the client and a hint for the operator.
 
-One tree, four faults::
+::
 
     OIDCAuthError
-    ├── ConfigError    the operator's: the configuration does not say what it should (at start)
-    ├── ServerNotSupportedError    the operator's: the LangGraph server is too old or too new (at start)
-    ├── TokenError     the caller's: this token does not authenticate anybody (401), or not in this request (403)
-    ├── DeniedError    the caller's: known, but not allowed to do this (403)
-    └── UpstreamError  the provider's: its keys cannot be had just now (503, Retry-After)
+    ├── ConfigError    The configuration is invalid (at start).
+    ├── ServerNotSupportedError    The LangGraph server is too old or not compatible (at start).
+    ├── TokenError     The request is not authenticated (401), or not with this token (403).
+    ├── DeniedError    The caller is known, but may not do this (403).
+    └── UpstreamError  The provider's keys are not available (503 with Retry-After).
 
-The client hears the code and one harmless sentence. The operator's log also gets what was expected,
-what was found and the hint. Nobody sees the token.
+A client gets the code and one short message. The log also gets what was expected and found, and the hint. Neither
+contains a token.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .error_codes import ERROR_DETAILS, ErrorCode, ErrorDetails
+from .error_codes import CLIENT_CODES, ERROR_DETAILS, ErrorCode, ErrorDetails
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 UNAUTHENTICATED = 401
 FORBIDDEN = 403
 UNAVAILABLE = 503
 
 REALM = "langgraph"
-"""RFC 6750 §3 wants at least one parameter after ``Bearer``; this is the one where nothing else is to be said."""
+"""The parameter of a challenge without other parameters. RFC 6750 §3 requires at least one after ``Bearer``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Challenge:
-    """What a client hears of a refusal (RFC 6750 §3): a status, one sentence and the headers that go with it.
+    """The answer to a refused request (RFC 6750 §3).
 
     Attributes:
         status: 401, 403 or 503.
-        detail: the body's sentence.
-        error: ``invalid_token``, ``insufficient_scope`` or None (no token was sent; or no new token could help).
-        scope: the provider's scopes that would help, space-separated; only with ``insufficient_scope``.
-        retry_after: seconds after which a retry makes sense; only with 503.
+        detail: The message in the body.
+        error: ``invalid_token``, ``insufficient_scope``, or None if no token was sent or no new token can help.
+        scope: The provider's scopes that would help, separated by spaces. Only with ``insufficient_scope``.
+        retry_after: Seconds after which the client may try again. Only with 503.
     """
 
     status: int
@@ -50,34 +50,34 @@ class Challenge:
     retry_after: int | None = None
 
     def headers(self) -> dict[str, str]:
-        """Return the response headers: ``WWW-Authenticate`` and, for an outage, ``Retry-After``."""
+        """Return the response headers ``WWW-Authenticate`` or ``Retry-After``."""
         if self.retry_after is not None:
             return {"Retry-After": str(self.retry_after)}
         parameters = {"error": self.error, "scope": self.scope, "error_description": self.error and self.detail}
-        said = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items() if value)
-        if said:
-            return {"WWW-Authenticate": f"Bearer {said}"}
+        present = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items() if value)
+        if present:
+            return {"WWW-Authenticate": f"Bearer {present}"}
         return {"WWW-Authenticate": f'Bearer realm="{REALM}"'} if self.status == UNAUTHENTICATED else {}
 
 
 def _quotable(text: str) -> str:
-    # RFC 6750 §3 allows %x20-21 / %x23-5B / %x5D-7E in these values: no quote, no backslash, no control character.
+    # RFC 6750 §3 allows %x20-21 / %x23-5B / %x5D-7E: no quotes, backslashes or control characters.
     return "".join(c for c in text if " " <= c <= "~" and c not in '"\\')
 
 
 class OIDCAuthError(Exception):
-    """The base of every error of this library.
+    """The base of all errors of this library.
 
     Args:
-        code: the stable code.
-        expected: what would have been right, for the operator.
-        found: what was there instead, for the operator; never a token, never a whole claim set.
-        hint: what to do about it; the code's own hint when left out.
-        client_message: the client's sentence; the code's own sentence when left out.
+        code: The stable code.
+        expected: What would be right, for the operator.
+        found: What was found, for the operator. It is never a token or a whole claim set.
+        hint: What to do. The default is the hint of the code.
+        client_message: The message for the client. The default is the message of the code.
 
     Attributes:
-        issuer: the issuer that is spoken of, for the operator, or "".
-        user: who, by a pseudonym, or "".
+        issuer: The issuer, for the operator, or "".
+        user: The pseudonym of the user, for the operator, or "".
     """
 
     issuer: str = ""
@@ -86,40 +86,70 @@ class OIDCAuthError(Exception):
     def __init__(
         self, code: ErrorCode, *, expected: str = "", found: str = "", hint: str = "", client_message: str = ""
     ) -> None:
-        details = ERROR_DETAILS[code]
         self.code = code
         self.expected = expected
         self.found = found
-        self.client_message = client_message or details.client_message
-        self.hint = hint or details.hint
+        self.client_message = client_message or ERROR_DETAILS[code].client_message
+        self._hint = hint
+        self._find_hint: Callable[[OIDCAuthError], str] | None = None
         super().__init__()
 
+    @property
+    def default_hint(self) -> str:
+        """The hint of the code."""
+        return ERROR_DETAILS[self.code].hint
+
+    @property
+    def hint(self) -> str:
+        """What to do, for the operator."""
+        if self._find_hint is not None:
+            find_hint, self._find_hint = self._find_hint, None
+            self._hint = self._hint or find_hint(self)
+        return self._hint or self.default_hint
+
+    def defer_hint(self, find_hint: Callable[[OIDCAuthError], str]) -> None:
+        """Find a better hint when it is read.
+
+        Many refusals are never read, and a hint can cost more than the refusal.
+        """
+        self._find_hint = find_hint
+
+    def drop_token(self) -> None:
+        """Drop the claims that a deferred hint needs. Errors may be kept, and must not hold claims."""
+        self._find_hint = None
+
     def __str__(self) -> str:
-        """Return the operator's line; put together when somebody reads it, since a flood of refusals is not read."""
+        """Return the line for the operator."""
         return self.report()
 
     def report(self) -> str:
-        """Return the operator's line: code, sentence, expected, found, hint."""
+        """Return the line for the operator: code, message, expected, found, hint."""
         facts = [f"{name} {fact}" for name, fact in (("expected", self.expected), ("found", self.found)) if fact]
         return " ".join([f"{self.code}: {self.client_message};", *(f"{fact};" for fact in facts), self.hint])
 
 
 class TokenError(OIDCAuthError):
-    """The token does not authenticate this request: 401 (RFC 6750 §3.1), or 403 where a new token would not help."""
+    """The token does not authenticate this request: 401 (RFC 6750 §3.1), or 403 if a new token cannot help."""
+
+    @property
+    def client_code(self) -> ErrorCode:
+        """The code for the client. It tells less than ``code`` if the signature is not valid."""
+        return CLIENT_CODES.get(self.code, self.code)
 
     def challenge(self) -> Challenge:
-        """Return what the client hears: no ``error`` when no token was sent (RFC 6750 §3.1)."""
-        status = ERROR_DETAILS[self.code].status
-        is_invalid = status == UNAUTHENTICATED and self.code is not ErrorCode.TOKEN_MISSING
-        error = "invalid_token" if is_invalid else None
-        return Challenge(status=status, detail=f"{self.code}: {self.client_message}", error=error)
+        """Return the answer for the client, without ``error`` if no token was sent (RFC 6750 §3.1)."""
+        code = self.client_code
+        status = ERROR_DETAILS[code].status
+        is_invalid = status == UNAUTHENTICATED and code is not ErrorCode.TOKEN_MISSING
+        message = self.client_message if code is self.code else ERROR_DETAILS[code].client_message
+        return Challenge(status=status, detail=f"{code}: {message}", error="invalid_token" if is_invalid else None)
 
 
 class DeniedError(OIDCAuthError):
-    """The caller is known but may not do this: 403; or 401 where a socket outlived its token.
+    """The caller is known but may not do this: 403, or 401 if the token of a socket has expired.
 
     Args:
-        scope: the provider's scopes that would help, when a permission map on a scope claim would yield the permission.
+        scope: The provider's scopes that would give the permission, or "".
     """
 
     def __init__(
@@ -136,7 +166,7 @@ class DeniedError(OIDCAuthError):
         self.scope = scope
 
     def challenge(self) -> Challenge:
-        """Return what the client hears; ``insufficient_scope`` only where a scope would help."""
+        """Return the answer for the client, with ``insufficient_scope`` only if a scope would help."""
         if ERROR_DETAILS[self.code].status == UNAUTHENTICATED:
             return Challenge(
                 status=UNAUTHENTICATED, detail=f"{self.code}: {self.client_message}", error="invalid_token"
@@ -146,10 +176,12 @@ class DeniedError(OIDCAuthError):
 
 
 class UpstreamError(OIDCAuthError):
-    """The provider's keys cannot be had: 503 with Retry-After, never 401 (a 401 would make clients log in again).
+    """The provider's keys are not available: 503 with Retry-After.
+
+    A 401 would make clients log in again, which does not help.
 
     Args:
-        retry_after: seconds until the next attempt.
+        retry_after: Seconds until the next attempt.
     """
 
     def __init__(self, *, found: str = "", hint: str = "", retry_after: float = 1) -> None:
@@ -157,18 +189,18 @@ class UpstreamError(OIDCAuthError):
         self.retry_after = max(1, round(retry_after))
 
     def challenge(self) -> Challenge:
-        """Return what the client hears."""
+        """Return the answer for the client."""
         return Challenge(status=UNAVAILABLE, detail=f"{self.code}: {self.client_message}", retry_after=self.retry_after)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration.
+    """One fault of a configuration.
 
     Attributes:
-        where: the key path, such as ``issuer[0].permission_map[1].values``.
-        message: what is wrong: expected and found.
-        hint: what to write instead, such as ``did you mean 'audience'?``.
+        where: The key path, such as ``issuer[0].permission_map[1].values``.
+        message: What is wrong: expected and found.
+        hint: What to write instead, such as ``did you mean 'audience'?``.
     """
 
     where: str
@@ -182,11 +214,11 @@ class Problem:
 
 
 class ConfigError(OIDCAuthError, ValueError):
-    """The configuration is wrong; all problems at once.
+    """The configuration is invalid. The error lists all problems.
 
     Args:
-        problems: what is wrong, in the order of the document.
-        source: the file or other place the configuration came from.
+        problems: The problems, in the order of the document.
+        source: The file or other place of the configuration.
     """
 
     def __init__(self, problems: Iterable[Problem], *, source: str = "") -> None:
@@ -195,14 +227,14 @@ class ConfigError(OIDCAuthError, ValueError):
         super().__init__(ErrorCode.CONFIG_INVALID)
 
     def report(self) -> str:
-        """Return the whole report: one line a problem."""
+        """Return the whole report, with one line for each problem."""
         count = len(self.problems)
         head = f"{self.source or 'configuration'}: {count} problem{'' if count == 1 else 's'}"
         return "\n".join([head, *(f"  - {problem}" for problem in self.problems)])
 
 
 class ServerNotSupportedError(OIDCAuthError):
-    """The LangGraph server of this process cannot be protected: too old, or without a name that we rely on."""
+    """The LangGraph server of this process is too old or not compatible."""
 
 
 __all__ = [

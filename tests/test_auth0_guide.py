@@ -162,7 +162,7 @@ def test_documented_command_prints_documented_lines(tmp_path: Path) -> None:
 def test_administrator_without_organization_is_explained(tenant: LocalIssuer) -> None:
     claims = {**CLAIMS, "org_id": None, "permissions": [], "https://acme.com/roles": ["Agent Admin"]}
     why = OIDCAuth.from_dict(document(), clock=lambda: NOW).explain(claims)
-    assert "vanish without a tenant" in str(why)
+    assert "ignored: the token has no tenant" in str(why)
     assert not why.allows("threads:read")
 
 

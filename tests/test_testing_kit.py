@@ -285,7 +285,7 @@ def test_failure_explains_permission_source() -> None:
         assert_matrix(ROLES, "reader guest\nthreads:* - own", {**USERS, "guest": {"groups": ["x"]}})
     said = str(failure.value)
     assert "8 permissions of mapping are not as the table has them" in said
-    assert "reader:\n  roles: 'r': gives threads:read" in said
+    assert "reader:\n  roles: 'r': grants threads:read" in said
     assert "guest:\n  no_permissions" in said
     assert "groups: ['x']: no permission map reads it" in said
 

@@ -17,6 +17,7 @@ from ..config.raw_document import did_you_mean
 from ..errors import ErrorCode, TokenError
 from ..observability import ignore_event
 from ..permissions.caller import make_store_label
+from ..permissions.explain import NO_TENANT
 from ..permissions.names import NAMES, format_permission, names_including, split_reach
 from ..tokens.checks import CLAIM_CHECKS
 from .inputs import claims_option, file_argument, json_option, open_auth, read_claims, read_token, token_option
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from ..permissions.explain import Explanation
     from ..tokens.policy import TokenPolicy
 
-COLOURS = {"passed": "green", "failed": "bold red", "not checked": "dim", "not reached": "dim"}
-HIDDEN_OUTCOME = "not reached"
+COLOURS = {"passed": "green", "failed": "bold red", "not checked": "dim"}
 LABEL_WIDTH = 10
 CHECKED_IF_PRESENT: Mapping[ErrorCode, str] = {
     ErrorCode.AUDIENCE_MISMATCH: "aud",
@@ -66,7 +66,7 @@ class Answer:
 @file_argument
 @claims_option
 @token_option
-@click.option("--verbose", is_flag=True, help="Also show the checks that were not reached.")
+@click.option("--verbose", is_flag=True, help="Also show the checks that did not run.")
 @json_option
 def explain(
     file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None, *, verbose: bool, as_json: bool
@@ -79,7 +79,7 @@ def explain(
     """
     answer = _explain_input(file, claims_file, token_file)
     if as_json:
-        print_json(_to_json(answer))
+        print_json(_to_json(answer) | ({"not_run": list(answer.why.not_run)} if verbose else {}))
     else:
         _print(answer, verbose=verbose)
     raise SystemExit(1 if answer.why.refusal else 0)
@@ -145,7 +145,7 @@ def _to_json(answer: Answer) -> dict[str, Any]:
         "issuer": why.issuer,
         "identity": why.identity,
         "tenant": None if why.tenancy is None else why.tenancy.tenant,
-        "checks": [{"code": c.code, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
+        "checks": [{"code": c.code, "name": c.name, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
         "notes": list(why.notes),
         "unmapped": list(why.unmapped),
         "permissions": sorted(format_permission(name, reach) for name, reach in why.rights.items()),
@@ -157,8 +157,10 @@ def _to_json(answer: Answer) -> dict[str, Any]:
 
 def _print(answer: Answer, *, verbose: bool) -> None:
     screen, why = console(), answer.why
-    if any(verbose or check.outcome != HIDDEN_OUTCOME for check in why.checks):
-        print_table(screen, "Checks", _checks(why, verbose=verbose))
+    if why.checks:
+        print_table(screen, "Checks", _checks(why))
+    if verbose and why.not_run:
+        print_text(screen, ", ".join(why.not_run), label=f"{'not run':<{LABEL_WIDTH}}")
     for label, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
         # The issuer and the identity of a refused token may be unknown.
         for line in filter(None, lines):
@@ -172,17 +174,17 @@ def _print(answer: Answer, *, verbose: bool) -> None:
 
 
 def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
-    tenant = [] if why.tenancy is None else [why.tenancy.tenant or "none, so that @tenant permissions are ignored"]
+    tenant = [] if why.tenancy is None else [why.tenancy.tenant or NO_TENANT]
     graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none"]
     return [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
 
 
-def _checks(why: Explanation, *, verbose: bool) -> Table:
+def _checks(why: Explanation) -> Table:
     table = Table(Column("check", no_wrap=True), Column("outcome", no_wrap=True), Column("detail", overflow="fold"))
-    for check in (check for check in why.checks if verbose or check.outcome != HIDDEN_OUTCOME):
+    for check in why.checks:
         # The line REFUSED has the same text.
         detail = "" if check.detail and check.detail in why.refusal else check.detail
-        table.add_row(check.code, f"[{COLOURS[check.outcome]}]{check.outcome}[/]", escape(detail))
+        table.add_row(check.name, f"[{COLOURS[check.outcome]}]{check.outcome}[/]", escape(detail))
     return table
 
 

@@ -65,7 +65,7 @@ def invalid_tokens(issuer: LocalIssuer) -> dict[str, tuple[str, str]]:
     return {
         "expired": (user_token(issuer, "alice", lifetime=-60), "token_expired"),
         "for another audience": (issuer.token("alice", audience="billing"), "audience_mismatch"),
-        "with a changed payload": (_change_subject(good), "signature_invalid"),
+        "with a changed payload": (_change_subject(good), "token_invalid"),
         "signed by another key": (issuer.token("alice", key=SigningKey.make("stray", "RS256")), "key_not_found"),
         "of an unknown issuer": (other.token("alice", audience=AUDIENCE), "issuer_not_trusted"),
     }

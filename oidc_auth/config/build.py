@@ -18,8 +18,15 @@ from ..providers import PROVIDERS
 from ..providers.lookup import TENANTS
 from ..tokens.claim_path import format_path, parse_path
 from ..tokens.extract import AUTHORIZATION_HEADER as AUTHORIZATION
-from ..tokens.policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
-from ..tokens.verifier import TrustedIssuer
+from ..tokens.issuers import TrustedIssuer
+from ..tokens.policy import (
+    OTHER_TOKEN_TYPES,
+    IdentityClaim,
+    Requirement,
+    TenantClaim,
+    TokenPolicy,
+    normalize_typ,
+)
 from .issuers import binding_scopes, exact_issuers
 
 if TYPE_CHECKING:
@@ -163,7 +170,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         required_claims=tuple(tuple(path) for path in table.required_claims),
         authorized_parties=frozenset(table.authorized_parties),
         token_type=table.token_type,
-        strict_rfc9068=table.strict_rfc9068,
+        accepted_typ=_accepted_typ(table),
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
         requirements=(
             *_requirements(table.require, _preset_hints(table)),
@@ -176,6 +183,14 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         header=table.header,
         allowed_origins=_allowed_origins(table),
     )
+
+
+def _accepted_typ(table: IssuerTable) -> frozenset[str]:
+    if table.token_type == "id":
+        # An ID token never has the type of access tokens (RFC 9068 §2.1).
+        return frozenset(map(normalize_typ, table.accepted_typ)) - OTHER_TOKEN_TYPES - {"at+jwt"}
+    accepted = ["at+jwt"] if table.strict_rfc9068 else table.accepted_typ
+    return frozenset(map(normalize_typ, accepted)) - OTHER_TOKEN_TYPES
 
 
 def _allowed_origins(table: IssuerTable) -> frozenset[str] | None:

@@ -34,7 +34,11 @@ KEY_DESCRIPTIONS: Mapping[str, Mapping[str, str]] = {
         "required_claims": "Claims that must be there.",
         "authorized_parties": "Which clients (azp, or client_id) may call.",
         "token_type": "access; or id, for providers that only have ID tokens.",
-        "strict_rfc9068": "Accept header typ at+jwt only.",
+        "accepted_typ": (
+            'The allowed values of the header typ. "" means a header without typ. Logout, DPoP and security event '
+            "tokens are never accepted, and ID tokens not with at+jwt."
+        ),
+        "strict_rfc9068": 'Short for accepted_typ = ["at+jwt"] (RFC 9068 §4).',
         "header": "The request header with the token: another one than Authorization carries it bare.",
         "allowed_origins": "Web origins whose pages may use a token that a proxy adds; only the server's own if empty.",
         "identity": "The claim that names the caller; or a list of { claim, prefix }, the first present counts.",

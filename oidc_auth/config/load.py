@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from ..errors import ConfigError, Problem
 from ..json_values import is_list, is_object
-from ..tokens.checks import format_value
+from ..quoting import quote
 from .expand_presets import expanded
 from .lint import find_consequences, find_warnings, lint
 from .raw_document import did_you_mean, kind_of
@@ -263,7 +263,7 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
     if kind == "value_error":
         return Problem(where, str(fault["ctx"]["error"]))
     # A number that is out of bounds is no secret; of anything else only the kind is told.
-    found = format_value(fault["input"]) if kind in _BOUNDS else _kind_of(document, location)
+    found = quote(fault["input"]) if kind in _BOUNDS else _kind_of(document, location)
     return Problem(where, f"{_expected(fault, location)}; found {found}")
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from ..json_values import is_list
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
-from ..tokens.policy import DEFAULT_LEEWAY, MAX_LEEWAY
+from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +124,7 @@ class IssuerTable(_Table):
     required_claims: ClaimNames = Field(default_factory=list[list[str]])
     authorized_parties: Strings = Field(default_factory=list)
     token_type: Literal["access", "id"] = "access"
+    accepted_typ: Strings = Field(default_factory=lambda: list(DEFAULT_TYPES), min_length=1)
     strict_rfc9068: bool = False
     header: HeaderName = "authorization"
     allowed_origins: Strings | None = None

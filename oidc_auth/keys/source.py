@@ -60,10 +60,6 @@ class KeySource(Protocol):
         """
         ...
 
-    def may_contain_kid(self, kid: str, now: float) -> bool:
-        """Tell whether the key is here or may still be found: what is cheap to say before a token is parsed."""
-        ...
-
     async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the one key for a header.
 
@@ -89,11 +85,6 @@ class StaticKeys:
         """Return the one generation there is."""
         del now
         return 0
-
-    def may_contain_kid(self, kid: str, now: float) -> bool:
-        """Tell whether the key is here."""
-        del now
-        return self.key_set.has_kid(kid)
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the one key for a header."""
@@ -175,15 +166,6 @@ class RemoteKeys:
         if self._keys.fresh_value(now) is None:
             await self._key_set(self._keys.get, now)
         return self._generation
-
-    def may_contain_kid(self, kid: str, now: float) -> bool:
-        """Tell whether the key is here or may still be found."""
-        known = self._keys.fresh_value(now)
-        if known is None or known.has_kid(kid):
-            return True
-        if self._keys.is_refreshing():
-            return self._may_join(kid)
-        return self._fetch_budget.is_available(now) and not self._is_known_absent(kid, now)
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the one key for a header; a kid that is not known is asked for at once, within bounds."""
@@ -389,8 +371,3 @@ def _failure(error: Exception, timeout: float) -> FetchError:
         return FetchError(f"the key set cannot be used: {error}")
     # A fetcher that somebody else wrote may raise anything.
     return FetchError(f"the fetcher failed with {type(error).__name__}")
-
-
-def unknown_kid_error(kid: str) -> TokenError:
-    """Return the refusal of a kid that is in no configured set while no refetch is allowed."""
-    return TokenError(ErrorCode.KEY_NOT_FOUND, expected="a kid of a configured issuer", found=repr(kid)[:80])

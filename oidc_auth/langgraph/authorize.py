@@ -12,7 +12,7 @@ from ..permissions.caller import ABSENT, Caller
 from ..permissions.decision import AccessRequest, Decision, decide, deny
 from ..permissions.names import Reach, expand
 from ..permissions.permission_maps import Right, merge_rights
-from ..tokens.checks import format_value
+from ..quoting import quote
 from .crons import authorize_scheduler, edits_payload, get_payload
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _deny_delay(event: str, delay: object, most: float) -> Decision:
         ErrorCode.DELAY_NOT_ALLOWED,
         f"after_seconds must be {expected}",
         expected=expected,
-        found=format_value(delay),
+        found=quote(delay),
     )
 
 

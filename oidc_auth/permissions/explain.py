@@ -1,4 +1,4 @@
-"""Why: each check, each permission map and each value that came near, for the person who asks "why am I not admin?"."""
+"""Explain what claims grant: each check, each permission map, and values that nearly match."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Literal
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
 from ..json_values import is_list, is_object
-from ..tokens.checks import CHECKS, CLAIM_CHECKS, format_value
+from ..quoting import quote
+from ..tokens.checks import CHECKS, CLAIM_CHECKS
 from ..tokens.claim_path import MISSING, find_claim, format_path
-from ..tokens.diagnose import diagnose, hint_for_claims
+from ..tokens.diagnose import diagnose_claims, hint_for_claims
 from .names import ACTIONS, NAMES, Reach, format_permission, split_reach
 from .permission_maps import (
     MappingRules,
@@ -27,7 +28,7 @@ from .permission_maps import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..errors import OIDCAuthError
     from ..tokens.claim_path import ClaimPath
@@ -42,41 +43,49 @@ NOT_CHECKED = frozenset(
         ErrorCode.TOKEN_TOO_OLD,
     }
 )
-"""Checks of audience and time: claims that somebody wrote down, or an old token's, tell who may what without them."""
-PAYLOAD_CHECKS = frozenset({ErrorCode.ISSUER_NOT_TRUSTED, ErrorCode.TYP_NOT_ALLOWED})
-"""Rows that wait until the payload says who issued the token, although a kid may be refused before that."""
+"""Checks of audience and time. Claims without a token often have no audience, and old ones still show the roles."""
 PERMISSION_CLAIM_WORDS = frozenset(
     {"role", "roles", "group", "groups", "permission", "permissions", "scope", "scopes", "scp", "entitlements", "wids"}
 )
-"""Last words of the claims in which providers put what somebody may do."""
+"""The last words of claims in which providers send permissions."""
 MAX_CLAIM_DEPTH = 4
-"""How many keys lead to an unread claim: resource_access.<client>.roles has three."""
+"""The longest path to an unread claim, in keys. resource_access.<client>.roles has three."""
+
+
+NO_TENANT = "none. @tenant permissions are ignored."
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one row of ``CHECKS`` says; ``detail`` is what it expected and found, where it would refuse."""
+    """The outcome of one check that ran.
+
+    Attributes:
+        code: The code of its refusal.
+        name: What is true of a token that passes.
+        outcome: Whether it passed. "not checked" means that its result does not count for claims without a token.
+        detail: What was expected and found, if it did not pass.
+    """
 
     code: ErrorCode
-    outcome: Literal["passed", "failed", "not checked", "not reached"]
+    name: str
+    outcome: Literal["passed", "failed", "not checked"]
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why claims give what they give. It never authorizes anybody: that needs a verified token.
+    """What claims grant, and why. Only a verified token authorizes a request.
 
     Attributes:
-        issuer: the configured issuer that the claims, or a token that may be refused, name; or "".
-        checks: each row of ``CHECKS``: passed, failed or not reached. Of claims alone, audience and time are not
-            judged, and header, key and signature are not reached.
-        identity: who it would be, or "".
-        tenancy: the tenant rule, or None.
-        notes: one line for each permission map and value: what it gave, or why not.
-        unmapped: one line for each claim that looks like authority and that no permission map reads.
-        rights: each name and how far it reaches.
-        graphs: the graphs that may be started; None: any.
-        refusal: why nothing is allowed, or "".
+        issuer: The configured issuer of the claims or of the token, or "".
+        checks: The checks that ran, in the order of ``CHECKS``.
+        identity: The identity, or "".
+        tenancy: The tenant rule, or None.
+        notes: One line for each permission map and value: what it granted, or why it did not.
+        unmapped: One line for each claim that looks like permissions, and that no permission map reads.
+        rights: Each permission and its reach.
+        graphs: The graphs that may be started, or None for any.
+        refusal: Why nothing is allowed, or "".
     """
 
     issuer: str = ""
@@ -89,18 +98,23 @@ class Explanation:
     graphs: frozenset[str] | None = None
     refusal: str = ""
 
-    def allows(self, permission: str) -> bool:
-        """Tell whether these claims give a permission, such as ``threads:read`` or ``threads:read@tenant``.
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """The names of the checks that did not run."""
+        ran = {check.code for check in self.checks}
+        return tuple(check.name for check in CHECKS if check.code not in ran)
 
-        Judges all that claims show by themselves: issuer, kind of token, ``cnf``, client, required claims,
-        requirements, identity, tenant and permission maps; not audience or time, nor header, key and signature.
+    def allows(self, permission: str) -> bool:
+        """Tell whether these claims grant a permission, such as ``threads:read`` or ``threads:read@tenant``.
+
+        For claims without a token, audience, time, header, key and signature are not checked.
 
         Raises:
-            ValueError: there is no such permission.
+            ValueError: There is no such permission.
         """
         name, reach = split_reach(permission)
         if name not in NAMES:
-            raise ValueError(f"unknown permission {permission!r}; the names are {', '.join(sorted(NAMES))}")
+            raise ValueError(f"unknown permission {permission!r}. The permissions are {', '.join(sorted(NAMES))}.")
         return not self.refusal and self.rights.get(name, -1) >= reach
 
     def __str__(self) -> str:
@@ -111,11 +125,8 @@ class Explanation:
         yield f"issuer    {self.issuer or '-'}"
         yield f"identity  {self.identity or '-'}"
         if self.tenancy is not None:
-            yield f"tenant    {self.tenancy.tenant or 'none: @tenant rights vanish'}"
-        reached = [check for check in self.checks if check.outcome != "not reached"]
-        yield from (f"check     {check.code}: {check.outcome} {check.detail}".rstrip() for check in reached)
-        if beyond := ", ".join(check.code for check in self.checks if check.outcome == "not reached"):
-            yield f"check     not reached: {beyond}"
+            yield f"tenant    {self.tenancy.tenant or NO_TENANT}"
+        yield from (f"check     {check.name}: {check.outcome} {check.detail}".rstrip() for check in self.checks)
         yield from (f"map       {note}" for note in self.notes)
         yield from (f"unmapped  {note}" for note in self.unmapped)
         if self.refusal:
@@ -136,7 +147,7 @@ class Explanation:
 
 
 def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:
-    """Return what these claims would give under one issuer's rules, and why. No network, no signature."""
+    """Return what claims grant by the rules of one issuer, and why."""
     checks = tuple(_run_checks(claims, rules, now))
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if failed is not None:
@@ -159,82 +170,79 @@ def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float
 
 
 def _no_permissions_message() -> str:
-    code = ErrorCode.NO_PERMISSIONS
-    return f"{code}: authenticated, but no permission maps from these claims; {ERROR_DETAILS[code].hint}"
+    details = ERROR_DETAILS[ErrorCode.NO_PERMISSIONS]
+    return f"{ErrorCode.NO_PERMISSIONS}: {details.client_message}; {details.hint}"
 
 
-def trace_checks(refusal: OIDCAuthError | None, *, admitted: bool) -> tuple[CheckResult, ...]:
-    """Return how far a token came: what is called passed has passed, what is called not reached may not have been.
+def check_results(record: Sequence[ErrorCode], refusal: OIDCAuthError | None) -> tuple[CheckResult, ...]:
+    """Return the outcome of each check of a token that ran.
 
     Args:
-        refusal: why it was refused; None: it is genuine. A code that is no row of ``CHECKS`` (keys_unavailable)
-            ends the road where keys are needed.
-        admitted: whether its header was good enough to look at its payload.
+        record: The checks that passed, as the verifier recorded them.
+        refusal: The refusal, or None. ``keys_unavailable`` is the result of no check.
     """
-    codes = [check.code for check in CHECKS]
-    if refusal is None:
-        return tuple(CheckResult(code, "passed") for code in codes)
-    end = codes.index(refusal.code) if refusal.code in codes else codes.index(ErrorCode.KEY_NOT_FOUND)
-    early = frozenset[ErrorCode]() if admitted else PAYLOAD_CHECKS
-    before = [CheckResult(code, "not reached" if code in early else "passed") for code in codes[:end]]
-    failed = [CheckResult(refusal.code, "failed", _detail(refusal))] if refusal.code in codes else []
-    after = [CheckResult(code, "not reached") for code in codes[end + len(failed) :]]
-    return (*before, *failed, *after)
+    passed, failed = frozenset(record), None if refusal is None else refusal.code
+    results: list[CheckResult] = []
+    for check in CHECKS:
+        if refusal is not None and check.code is failed:
+            results.append(CheckResult(check.code, check.name, "failed", _detail(refusal, refusal.hint)))
+        elif check.code in passed:
+            results.append(CheckResult(check.code, check.name, "passed"))
+    return tuple(results)
 
 
-def _detail(error: OIDCAuthError) -> str:
-    return f"expected {error.expected or '-'}; found {error.found or '-'}; {error.hint}"
+def _detail(error: OIDCAuthError, hint: str) -> str:
+    return f"expected {error.expected or '-'}; found {error.found or '-'}; {hint}"
 
 
 def _run_checks(claims: Mapping[str, object], rules: MappingRules, now: float) -> Iterator[CheckResult]:
-    for check in CHECKS:
-        if check not in CLAIM_CHECKS:
-            yield CheckResult(check.code, "not reached")
-            continue
+    for check in CLAIM_CHECKS:
         unchecked = check.code in NOT_CHECKED
         try:
             check.rule(claims, rules.policy, now)
         except TokenError as error:
-            # Written claims often leave out aud: only one that is there can be a mistake of the provider.
-            silent = unchecked and claims.get("aud") is None
-            explained = error if silent else diagnose(error, {}, claims, (), rules.policy)
-            yield CheckResult(check.code, "not checked" if unchecked else "failed", _detail(explained))
+            # Claims without a token often have no aud. Only an aud that is present can be the provider's mistake.
+            hint = "" if unchecked and claims.get("aud") is None else diagnose_claims(error, {}, claims, rules.policy)
+            outcome: Literal["failed", "not checked"] = "not checked" if unchecked else "failed"
+            yield CheckResult(check.code, check.name, outcome, _detail(error, hint or error.hint))
+            if not unchecked:
+                return
         else:
-            yield CheckResult(check.code, "not checked" if unchecked else "passed")
+            yield CheckResult(check.code, check.name, "not checked" if unchecked else "passed")
 
 
 def _notes(claims: Mapping[str, object], permission_map: PermissionMap, tenancy: Tenancy | None) -> Iterator[str]:
     name, claim = format_path(permission_map.path), find_claim(claims, permission_map.path)
     if not conditions_met(permission_map.when, claims):
-        yield f"{name}: its condition (when) does not hold"
+        yield f"{name}: its condition (when) is not met"
         return
     if claim is MISSING:
         yield f"{name}: no such claim"
         return
     values = claim_values(claim, permission_map)
     yield from (f"{name}: {note}" for note in _ignored_values(claim, permission_map))
-    yield from (f"{name}: {value!r}: {_note(value, permission_map, tenancy)}" for value in values)
+    yield from (f"{name}: {quote(value)}: {_note(value, permission_map, tenancy)}" for value in values)
 
 
 def _ignored_values(claim: object, permission_map: PermissionMap) -> Iterator[str]:
     if is_list(claim):
-        odd = [format_value(member) for member in claim if not isinstance(member, str)]
-        yield from (f"{member} is no string: ignored" for member in odd)
+        odd = [quote(member) for member in claim if not isinstance(member, str)]
+        yield from (f"{member} is not a string: ignored" for member in odd)
     elif isinstance(claim, dict) and not permission_map.object_keys:
-        yield "an object: its keys grant only with object_keys = true"
+        yield "an object: its keys count only with object_keys = true"
     elif not isinstance(claim, (str, dict)):
-        yield f"{format_value(claim)} is neither a string nor a list: ignored"
+        yield f"{quote(claim)} is neither a string nor a list: ignored"
 
 
 def _note(value: str, permission_map: PermissionMap, tenancy: Tenancy | None) -> str:
     if "*" in value:
-        return "ignored, wildcards are never taken from a token"
+        return "ignored: wildcards in tokens never count"
     if not (rights := rights_from_value(value, permission_map)):
         return _explain_mismatch(value, permission_map)
     lost = [right for right in rights if not is_effective(right, tenancy)]
     kept = [right for right in rights if right not in lost]
-    parts = [f"gives {format_rights(kept)}"] if kept else []
-    parts += [f"{format_rights(lost)} vanish without a tenant"] if lost else []
+    parts = [f"grants {format_rights(kept)}"] if kept else []
+    parts += [f"{format_rights(lost)} ignored: the token has no tenant"] if lost else []
     return "; ".join(parts)
 
 
@@ -244,26 +252,26 @@ def _explain_mismatch(value: str, permission_map: PermissionMap) -> str:
     bare = value[len(permission_map.strip_prefix) :]
     for known in (*permission_map.mapped, *permission_map.accepted):
         if known.strip("/").lower() == bare.strip("/").lower():
-            return f"no match (the configuration has {known!r}: it differs only in case or a leading '/')"
+            return f"no match: the configuration has {known!r}, which differs only in case or a leading '/'"
     if permission_map.accepted and bare in NAMES:
-        return "a known permission, but not in accept"
+        return "a permission that is not in accept"
     return "no match"
 
 
 def _unread_claims(claims: Mapping[str, object], rules: MappingRules) -> Iterator[str]:
-    """Yield what looks like authority and no permission map reads: the usual answer to "why am I not admin?"."""
+    """Yield claims that look like permissions, and that no permission map reads."""
     read = {permission_map.path for permission_map in rules.permission_maps}
     for path, value in _leaves(claims, ()):
         if not any(path[: len(known)] == known for known in read) and (
             _looks_like_permissions(path) or _names_permissions(value)
         ):
-            yield f"{format_path(path)}: {format_value(value)}: no permission map reads it"
+            yield f"{format_path(path)}: {quote(value)}: no permission map reads it"
     if hint := hint_for_claims(ErrorCode.NO_PERMISSIONS, claims, rules.policy):
         yield hint
 
 
 def _leaves(value: object, path: ClaimPath) -> Iterator[tuple[ClaimPath, object]]:
-    """Yield each claim that is no table of further claims, or an authority's table, or lies too deep."""
+    """Yield each claim without members, and each object that looks like permissions or is too deep."""
     ends = _looks_like_permissions(path) or len(path) == MAX_CLAIM_DEPTH
     members = value if is_object(value) and not ends else None
     if members is None:
@@ -278,13 +286,13 @@ def _looks_like_permissions(path: ClaimPath) -> bool:
 
 
 MAX_NAMED = 5
-"""Claims, and values of a permission map, that are named in one line of the log."""
+"""Claims, and values of a permission map, that one log line names."""
 
 
 def explain_no_permissions(claims: Mapping[str, object], rules: MappingRules) -> str:
-    """Return why a genuine token gives nothing: the claims that are read, and those that look as if they should be.
+    """Return why a valid token grants nothing: the claims that are read, and those that look like permissions.
 
-    Names of claims and values of the configuration only: what the claims hold is the user's.
+    The values of claims are left out, because they are the user's.
     """
     tenancy = read_tenancy(claims, rules.policy.tenant)
     read = dict.fromkeys(
@@ -292,9 +300,9 @@ def explain_no_permissions(claims: Mapping[str, object], rules: MappingRules) ->
         for permission_map in rules.permission_maps
     )
     paths = {format_path(permission_map.path) for permission_map in rules.permission_maps}
-    # The user may have chosen a name, too: on one line, and bounded.
+    # Users can choose names of claims, so they are escaped and bounded.
     unread = [name for name, value in claims.items() if name not in paths and _names_permissions(value)]
-    named = ", ".join(format_value(name) for name in unread[:MAX_NAMED])
+    named = ", ".join(quote(name) for name in unread[:MAX_NAMED])
     parts = [f"read: {', '.join(read)}"]
     parts += [f"not read, but it holds permission names: {named}"] if named else []
     hint = hint_for_claims(ErrorCode.NO_PERMISSIONS, claims, rules.policy)
@@ -307,15 +315,15 @@ def _explain_unused(claims: Mapping[str, object], permission_map: PermissionMap,
     if claim is MISSING:
         return "missing"
     if not conditions_met(permission_map.when, claims):
-        return "there, but its condition (when) does not hold"
+        return "present, but its condition (when) is not met"
     if given := [
         right for value in claim_values(claim, permission_map) for right in rights_from_value(value, permission_map)
     ]:
-        # Where some survive, it was the program's own mapper that took them.
-        return "there" if any(is_effective(right, tenancy) for right in given) else "there, but without a tenant"
+        # Otherwise the program's mapper removed the permissions.
+        return "present" if any(is_effective(right, tenancy) for right in given) else "present, but without a tenant"
     known = [*permission_map.mapped, *(f"{start}*" for start in permission_map.mapped_prefixes)]
     more = f" and {len(known) - MAX_NAMED} more" if len(known) > MAX_NAMED else ""
-    return f"there, but no value among {', '.join(known[:MAX_NAMED]) or 'the permission names of accept'}{more}"
+    return f"present, but no value among {', '.join(known[:MAX_NAMED]) or 'the permission names of accept'}{more}"
 
 
 def _names_permissions(value: object) -> bool:

@@ -1,33 +1,38 @@
-"""Turns: a crowd goes on a slice at a time, so that the event loop keeps serving whoever came for something else."""
+"""Limit how many tokens are verified in one event-loop iteration."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..keys.refresh import BATCH_SIZE, wake
+from .cache import cache_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 
 class AdmissionLimiter(threading.local):
-    """Spreads a crowd over turns of the event loop: 32 newcomers go on in each, the others wait.
+    """Limits how many uncached tokens are verified in one event-loop iteration.
 
-    Beside the newcomers, 16 of those who wait go on in each turn, or an eighth of them if that is more: in the order
-    they came, and the faster the more they are. So a thousand made-up tokens do not stop the loop, hardly hold up the
-    genuine one that comes after them, and never pile up, however long a turn takes for other reasons. The loop stands
-    still for an eighth of a crowd at most, after its first 32.
+    32 new requests go on without waiting, the others wait in a queue. Each later iteration admits 16 of the queue, or
+    an eighth of it if that is more. So many invalid tokens cannot block the event loop, and the queue cannot grow without
+    bound. A new valid token does not have to wait behind the queue.
 
-    One for all event loops: each thread has a count of its own.
+    The limit holds per thread, because each event loop runs in one thread.
     """
 
     def __init__(self) -> None:
         self._queue: _LoopQueue | None = None
 
     def join(self) -> asyncio.Future[None] | None:
-        """Return None to whoever may go on at once, else what to wait for."""
+        """Return None if the request may go on, else a future to wait for."""
         loop, queue = asyncio.get_running_loop(), self._queue
-        # A loop that ended took its crowd with it.
+        # The queue of a loop that has ended is dropped with its requests.
         if queue is None or queue.loop is not loop:
             self._queue = queue = _LoopQueue(loop)
         return queue.join()
@@ -54,7 +59,60 @@ class _LoopQueue:
     def admit_next_batch(self) -> None:
         self.admitted_count, self.scheduled = 0, False
         if self.waiters:
-            # Before anything that may fail: nobody must be left waiting.
+            # Scheduled first, so that a failure below cannot leave a request waiting forever.
             self.loop.call_soon(self.admit_next_batch)
             self.scheduled = True
         wake(self.waiters, max(BATCH_SIZE // 2, len(self.waiters) // 8))
+
+
+class PendingVerifications(threading.local):
+    """Lets concurrent requests with one token wait for one verification.
+
+    A request waits at most once. If the verification fails, each request verifies the token itself, so that no request
+    is refused because of another one.
+    """
+
+    def __init__(self) -> None:
+        self._pending: dict[int, _Pending] = {}
+
+    def find(self, token: str) -> asyncio.Future[None] | None:
+        """Return a future for the end of a verification of this token, or None."""
+        pending, loop = self._pending.get(cache_slot(token)), asyncio.get_running_loop()
+        # A verification in a loop that was stopped never ends.
+        if pending is None or pending.loop is not loop:
+            return None
+        waiter: asyncio.Future[None] = loop.create_future()
+        pending.waiters.append(waiter)
+        return waiter
+
+    @contextmanager
+    def start(self, token: str) -> Generator[None]:
+        """Let later requests with this token wait until the block ends."""
+        slot, loop = cache_slot(token), asyncio.get_running_loop()
+        if (earlier := self._pending.get(slot)) is not None and earlier.loop is loop:
+            yield
+            return
+        self._pending[slot] = pending = _Pending(loop)
+        # After a failure, the admission limit is next for these requests, so they can all go on.
+        count = None
+        try:
+            yield
+            count = BATCH_SIZE
+        finally:
+            # Another loop may have replaced it after this loop was stopped.
+            if self._pending.get(slot) is pending:
+                del self._pending[slot]
+            pending.finish(count)
+
+
+@dataclass(slots=True)
+class _Pending:
+    loop: asyncio.AbstractEventLoop
+    waiters: deque[asyncio.Future[None]] = field(default_factory=deque[asyncio.Future[None]])
+
+    def finish(self, batch: int | None) -> None:
+        count = len(self.waiters) if batch is None else max(batch, len(self.waiters) // 8)
+        if len(self.waiters) > count:
+            # Scheduled first, as above.
+            self.loop.call_soon(self.finish, batch)
+        wake(self.waiters, count)

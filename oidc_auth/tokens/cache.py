@@ -1,4 +1,4 @@
-"""Seen before: values by a secret text, as many as fit, each until its time. Knows neither tokens nor callers."""
+"""A cache for verified tokens that keeps no token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ V = TypeVar("V")
 
 PREFIX_LENGTH = 128
 SUFFIX_LENGTH = 43
-"""Characters of a text by which its entry is found: of a header, and the last 256 bits of a signature."""
+"""Characters that select an entry: the start of the header, and the last 256 bits of the signature."""
 
 
 class _Entry(NamedTuple, Generic[V]):
@@ -21,13 +21,13 @@ class _Entry(NamedTuple, Generic[V]):
 
 
 class TokenCache(Generic[V]):
-    """Values by text, each until its own time; the least recently used makes room. Of a text only a digest is kept.
+    """Caches values by token, each until its own time.
 
-    A hash of its two ends finds the entry, and the digest of the whole decides: what strangers send is hardly ever
-    digested, unless they copy both.
+    If the cache is full, the least recently used entry is removed. A hash of the token's two ends selects the entry,
+    and the SHA-256 digest of the whole token must match. So invalid tokens are rarely digested.
 
     Args:
-        entries: how many are kept; 0 keeps none.
+        entries: The most entries that are kept. 0 disables the cache.
     """
 
     def __init__(self, entries: int) -> None:
@@ -35,8 +35,8 @@ class TokenCache(Generic[V]):
         self._enabled = entries > 0
 
     def get(self, text: str, now: float) -> V | None:
-        """Return the value, unless its time has come."""
-        place = _slot(text)
+        """Return the value for a token, or None if there is none or its time is over."""
+        place = cache_slot(text)
         entry = self._entries.get(place)
         if entry is None or entry.digest != _digest(text):
             return None
@@ -46,16 +46,18 @@ class TokenCache(Generic[V]):
         return None
 
     def put(self, text: str, value: V, until: float) -> None:
-        """Keep a value until a time (seconds since the epoch)."""
+        """Cache a value until a time, in seconds since the epoch."""
         if self._enabled:
-            self._entries[_slot(text)] = _Entry(_digest(text), until, value)
+            self._entries[cache_slot(text)] = _Entry(_digest(text), until, value)
 
     def remove(self, text: str) -> None:
-        """Drop a value that is no longer true."""
-        self._entries.pop(_slot(text), None)
+        """Remove the value of a token."""
+        self._entries.pop(cache_slot(text), None)
 
 
-def _slot(text: str) -> int:
+def cache_slot(text: str) -> int:
+    """Return a number that is equal for equal tokens, and nearly always differs for others."""
+    # Hashing the whole text would cost more for long invalid tokens.
     return hash(text[:PREFIX_LENGTH] + text[-SUFFIX_LENGTH:])
 
 

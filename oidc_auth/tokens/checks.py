@@ -1,43 +1,41 @@
-"""CHECKS: every rule a token must pass, one a row, in the order in which the road meets them.
+"""The checks that every token must pass, one row each, in the order in which they run.
 
-A rule is a pure function that returns on success and raises ``TokenError`` with its row's code. There is no switch to
-turn a row off. The verifier, ``explain``, the metrics' labels and the table in the documentation read this one list.
+A check is a pure function. It returns on success and raises ``TokenError`` with the code of its row. No setting turns
+a row off. The verifier, ``explain``, the metrics' labels and the table in the documentation read this list.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from ..errors import ErrorCode, TokenError
 from ..json_values import is_list, is_object
 from ..keys.jwk import check_signature
 from ..keys.key_set import find_keys, keys_for_algorithm, require_single_key
 from ..providers.lookup import TOKEN_KINDS
+from ..quoting import list_examples, quote
 from . import extract, jws
 from .claim_path import MISSING, find_claim, format_path
-from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches
+from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches, normalize_typ
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
+    from .issuers import TrustedIssuer, TrustedIssuers
     from .policy import IdentityClaim, Requirement, TenantClaim, TokenPolicy
-
-T = TypeVar("T")
 
 MAX_KEY_ID = 256
 MAX_TIMESTAMP = 253_402_300_799
-"""The end of the year 9999, in seconds: a later time is no time but a mistake, or an attack on arithmetic."""
+"""The end of the year 9999, in seconds. A later time is a mistake, or an attack on arithmetic."""
 
-ACCESS_TYPES = frozenset({"at+jwt", "jwt", ""})
-ID_TYPES = frozenset({"jwt", ""})
 ID = "id"
-"""The kind of an ID token, as ``TOKEN_KINDS`` has it."""
+"""The kind of an ID token in ``TOKEN_KINDS``."""
 CODE_HASH = "c_hash"
-"""An ID token that came beside a code carries this claim (OpenID Connect Core §3.3.2.11); no access token does."""
+"""A claim of ID tokens that are issued together with a code (OpenID Connect Core §3.3.2.11)."""
 LOGOUT_EVENT = "events"
-"""A logout or security event token (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2) carries this claim."""
+"""A claim of logout and security event tokens (Back-Channel Logout 1.0 §2.4, RFC 8417 §2.2)."""
 
 _ONLY_TEXT: frozenset[type] = frozenset({str})
 _MARKS = tuple(TOKEN_KINDS.items())
@@ -47,78 +45,87 @@ _EXTENSIONS = frozenset({"crit", "b64", "zip"})
 
 
 class Stage(StrEnum):
-    """Where on the road a rule stands."""
+    """The part of the authentication in which a check runs."""
 
     EXTRACT = "extract"
     PARSE = "parse"
     HEADER = "header"
+    ISSUER = "issuer"
     KEY = "key"
-    CLAIMS = "claims"
     SIGNATURE = "signature"
+    CLAIMS = "claims"
 
 
 class Check(NamedTuple):
-    """One row: the code of its refusal, its stage, where the rule comes from, and the rule."""
+    """One check.
+
+    Attributes:
+        code: The code of its refusal.
+        name: What is true of a token that passes.
+        stage: The part of the authentication in which it runs.
+        source: The standard or setting that demands it.
+        rule: The function.
+    """
 
     code: ErrorCode
+    name: str
     stage: Stage
     source: str
     rule: Callable[..., object]
 
 
 def check_algorithm(header: Mapping[str, object], allowed: frozenset[str]) -> str:
-    """Return ``alg`` when it is allowed (RFC 8725 §3.1); ``none`` and HS* never are."""
+    """Return the ``alg`` of a header if it is allowed (RFC 8725 §3.1).
+
+    ``none`` and HS* are never allowed.
+    """
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in allowed:
-        raise TokenError(ErrorCode.ALG_NOT_ALLOWED, expected=_listed(allowed), found=format_value(algorithm))
+        raise TokenError(ErrorCode.ALG_NOT_ALLOWED, expected=_listed(allowed), found=quote(algorithm))
     return algorithm
 
 
 def check_crit(header: Mapping[str, object]) -> None:
-    """Refuse extensions that must be understood, and unencoded payloads (RFC 7515 §4.1.11, RFC 7797 §7, RFC 7516)."""
+    """Refuse critical extensions and unencoded payloads (RFC 7515 §4.1.11, RFC 7797 §7)."""
     if not _EXTENSIONS.isdisjoint(header):
         raise TokenError(ErrorCode.CRIT_NOT_SUPPORTED, found=", ".join(sorted(_EXTENSIONS.intersection(header))))
 
 
 def check_kid(header: Mapping[str, object]) -> str | None:
-    """Return ``kid``, or None when there is none (RFC 7515 §4.1.4)."""
+    """Return the ``kid`` of a header, or None (RFC 7515 §4.1.4)."""
     kid = header.get("kid")
     if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= MAX_KEY_ID):
-        raise TokenError(ErrorCode.KID_INVALID)
+        raise TokenError(ErrorCode.KID_INVALID, expected=f"a string of 1 to {MAX_KEY_ID} characters", found=quote(kid))
     return kid
 
 
 def check_typ(header: Mapping[str, object], policy: TokenPolicy) -> None:
-    """Refuse a header ``typ`` that no access token has (RFC 9068 §4, RFC 8725 §3.11), such as ``logout+jwt``."""
-    named = header.get("typ", "")
-    kind = named.lower().removeprefix("application/") if isinstance(named, str) else None
-    if policy.token_type == "id":
-        allowed = ID_TYPES
-    else:
-        allowed = frozenset({"at+jwt"}) if policy.strict_rfc9068 else ACCESS_TYPES
-    if kind not in allowed:
-        raise TokenError(ErrorCode.TYP_NOT_ALLOWED, expected=_listed(allowed), found=format_value(named))
+    """Refuse a header ``typ`` that the issuer's tokens do not have (RFC 8725 §3.11, RFC 9068 §4)."""
+    typ = header.get("typ", "")
+    if not isinstance(typ, str) or normalize_typ(typ) not in policy.accepted_typ:
+        raise TokenError(ErrorCode.TYP_NOT_ALLOWED, expected=f"typ in {_listed(policy.accepted_typ)}", found=quote(typ))
 
 
-def select_issuer(claims: Mapping[str, object], issuers: Mapping[str, T]) -> T:
-    """Return what is configured for ``iss``, compared exactly (RFC 8725 §3.8, OpenID Connect Core §3.1.3.7)."""
+def select_issuer(claims: Mapping[str, object], issuers: TrustedIssuers) -> TrustedIssuer:
+    """Return the trusted issuer that ``iss`` names exactly (RFC 8725 §3.8, OpenID Connect Core §3.1.3.7)."""
     issuer = claims.get("iss")
-    if not isinstance(issuer, str) or issuer not in issuers:
-        raise TokenError(ErrorCode.ISSUER_NOT_TRUSTED, expected=_listed(frozenset(issuers)), found=format_value(issuer))
-    return issuers[issuer]
+    found = issuers.by_name.get(issuer) if isinstance(issuer, str) else None
+    if found is None:
+        raise TokenError(ErrorCode.ISSUER_NOT_TRUSTED, expected=issuers.description, found=quote(issuer))
+    return found
 
 
 def check_token_use(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse by name what is no access token: ID, refresh, offline, logout (RFC 8725 §3.12)."""
+    """Refuse ID, refresh, offline and logout tokens by their marks (RFC 8725 §3.12)."""
     del now
     kinds = _marked_kinds(claims)
     is_id = ID in kinds or CODE_HASH in claims
     is_other = LOGOUT_EVENT in claims or not kinds <= _ID_ONLY
-    # An ID token needs no mark. A token with another mark, such as typ "Bearer", is not one.
+    # An ID token needs no mark. A token with another mark, such as typ "Bearer", is no ID token.
     wanted = is_id or _is_unmarked(claims) if policy.token_type == "id" else not is_id
     if is_other or not wanted:
         marks = {name: claims.get(name) for name in TOKEN_KINDS}
-        found = ", ".join(f"{name}={format_value(mark)}" for name, mark in marks.items() if mark is not None)
+        found = ", ".join(f"{name}={quote(mark)}" for name, mark in marks.items() if mark is not None)
         found = next((name for name in (LOGOUT_EVENT, CODE_HASH) if name in claims), found)
         raise TokenError(ErrorCode.TOKEN_USE_NOT_ALLOWED, expected=f"an {policy.token_type} token", found=found)
 
@@ -128,7 +135,7 @@ def _marked_kinds(claims: Mapping[str, object]) -> frozenset[str]:
     found = _NO_KINDS
     for name, kinds in _MARKS:
         mark = claims.get(name)
-        # No provider's mark is a list or an object, which cannot be looked up.
+        # Marks are strings. A list or an object cannot be looked up in a dictionary.
         if isinstance(mark, str) and mark in kinds:
             found |= {kinds[mark]}
     return found
@@ -140,14 +147,14 @@ def _is_unmarked(claims: Mapping[str, object]) -> bool:
 
 
 def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that is not for this API (RFC 7519 §4.1.3, RFC 9068 §4)."""
+    """Refuse a token that was issued for another API (RFC 7519 §4.1.3, RFC 9068 §4)."""
     del now
     if policy.audiences is None:
         return
     audience = claims.get("aud")
     named = _members(audience)
     if not _all_strings(named) or policy.audiences.isdisjoint(named):
-        raise TokenError(ErrorCode.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=format_value(audience))
+        raise TokenError(ErrorCode.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=quote(audience))
 
 
 def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
@@ -166,18 +173,18 @@ def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
         return
     allowed = policy.audiences | policy.authorized_parties
     if not isinstance(party, str) or party not in allowed:
-        raise TokenError(ErrorCode.AZP_NOT_ALLOWED, expected=f"azp in {_listed(allowed)}", found=format_value(party))
+        raise TokenError(ErrorCode.AZP_NOT_ALLOWED, expected=f"azp in {_listed(allowed)}", found=_quote_claim(party))
 
 
 def check_client(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token of a client that is not listed, where the provider sends no ``aud``."""
+    """Refuse a token of a client that is not listed (RFC 9068 §2.2)."""
     del now
     if policy.client is not None:
         _require_value(policy.client, claims, ErrorCode.CLIENT_NOT_ALLOWED)
 
 
 def check_expiry(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token without ``exp``, or past it (RFC 7519 §4.1.4)."""
+    """Refuse an expired token, or one without ``exp`` (RFC 7519 §4.1.4)."""
     expires = _time(claims, "exp", ErrorCode.TOKEN_EXPIRED)
     if expires is None:
         raise TokenError(ErrorCode.TOKEN_EXPIRED, expected="a claim exp", found="none")
@@ -197,7 +204,7 @@ def check_not_before(claims: Mapping[str, object], policy: TokenPolicy, now: flo
 
 
 def check_issued_at(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that was issued in this host's future (RFC 7519 §4.1.6)."""
+    """Refuse a token that was issued in the future (RFC 7519 §4.1.6)."""
     issued = _time(claims, "iat", ErrorCode.TOKEN_ISSUED_IN_FUTURE)
     if issued is not None and now < issued - policy.leeway:
         found = f"iat {issued - now:.1f} s in this host's future"
@@ -205,7 +212,7 @@ def check_issued_at(claims: Mapping[str, object], policy: TokenPolicy, now: floa
 
 
 def check_age(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that is older than ``max_token_age``, or does not say how old it is."""
+    """Refuse a token that is older than ``max_token_age``, or has no ``iat``."""
     if policy.max_token_age is None:
         return
     issued = _time(claims, "iat", ErrorCode.TOKEN_TOO_OLD)
@@ -215,7 +222,7 @@ def check_age(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
 
 
 def check_required_claims(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that lacks a claim the operator requires."""
+    """Refuse a token without one of ``required_claims``."""
     del now
     for path in policy.required_claims:
         if find_claim(claims, path) in (MISSING, None):
@@ -223,33 +230,37 @@ def check_required_claims(claims: Mapping[str, object], policy: TokenPolicy, now
 
 
 def check_authorized_party(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token of a client that is not listed: ``azp``, or ``client_id`` (RFC 9068 §2.2)."""
+    """Refuse a token of a client that is not in ``authorized_parties`` (RFC 9068 §2.2)."""
     del now
     if not policy.authorized_parties:
         return
     party = claims.get("azp", claims.get("client_id"))
     if not isinstance(party, str) or party not in policy.authorized_parties:
         raise TokenError(
-            ErrorCode.PARTY_NOT_ALLOWED, expected=_listed(policy.authorized_parties), found=format_value(party)
+            ErrorCode.PARTY_NOT_ALLOWED, expected=_listed(policy.authorized_parties), found=_quote_claim(party)
         )
 
 
 def check_not_bound(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a bound token as a plain bearer: its proof was not checked (RFC 7800 §3, RFC 9449 §7.1, RFC 8705 §3)."""
+    """Refuse a token that is bound to a key (RFC 7800 §3, RFC 9449 §7.1, RFC 8705 §3)."""
     del policy, now
+    # Proofs of possession are not checked. Without the proof, a stolen bound token would be accepted.
     if "cnf" in claims:
         raise TokenError(ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, expected="a token without cnf")
 
 
 def check_requirements(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that does not meet each requirement; a missing claim meets none."""
+    """Refuse a token that does not meet every requirement.
+
+    A missing claim meets no requirement.
+    """
     del now
     for requirement in policy.requirements:
         _require_value(requirement, claims, ErrorCode.REQUIREMENT_NOT_MET)
 
 
 def check_identity(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token that names nobody, or somebody the servers would take for themselves (RFC 7519 §4.1.2)."""
+    """Refuse a token without a usable identity claim (RFC 7519 §4.1.2)."""
     del now
     claim, value = find_identity(claims, policy)
     if (fault := identity_fault(claim, value)) is not None:
@@ -257,22 +268,23 @@ def check_identity(claims: Mapping[str, object], policy: TokenPolicy, now: float
 
 
 def check_tenant(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a tenant that cannot be told apart from others: read as "none", two of them would become one."""
+    """Refuse a token with an unusable tenant claim."""
     del now
+    # Such a tenant must not count as "no tenant": users of different tenants would then share that state.
     if policy.tenant is not None and find_tenant(claims, policy.tenant) is MISSING:
         path = format_path(policy.tenant.path)
         raise TokenError(
             ErrorCode.TENANT_INVALID,
             expected=f"a string in {path}",
-            found=format_value(find_claim(claims, policy.tenant.path)),
+            found=_quote_claim(find_claim(claims, policy.tenant.path)),
         )
 
 
 def find_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
-    """Return the tenant, None when the token has none, or ``MISSING`` when what it has cannot be used.
+    """Return the tenant, None if the token has none, or ``MISSING`` if its tenant cannot be used.
 
-    A string, a list of one, or with ``keys`` an object of one key. An empty string is none, and so are two memberships
-    without a choice.
+    The claim is a string, a list of one string, or with ``object_keys`` an object of one key. An empty string and a
+    list of several tenants count as no tenant.
     """
     value = find_claim(claims, rule.path)
     if rule.object_keys and is_object(value):
@@ -286,7 +298,8 @@ def find_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
 
 
 def find_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[IdentityClaim, object]:
-    """Return the first identity claim that is present, and its value: present but wrong never falls to the next."""
+    """Return the first identity claim that is present, and its value."""
+    # If that claim is invalid, the token is refused. Otherwise a user could choose which claim counts.
     for claim in policy.identities:
         if (value := find_claim(claims, claim.path)) is not MISSING:
             return claim, value
@@ -294,7 +307,7 @@ def find_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[Id
 
 
 def identity_fault(claim: IdentityClaim, value: object) -> str | None:
-    """Return why this cannot be an identity, or None."""
+    """Return why a value cannot be an identity, or None."""
     if value is MISSING:
         return "no such claim"
     if not isinstance(value, str) or not value.strip():
@@ -306,7 +319,7 @@ def identity_fault(claim: IdentityClaim, value: object) -> str | None:
         return f"more than {MAX_IDENTITY} characters"
     if claim.reserved_prefixes and identity.startswith(claim.reserved_prefixes):
         return "a value that begins with another identity_prefix"
-    return f"the reserved name {value!r}" if identity in RESERVED_IDENTITIES else None
+    return f"the reserved name {quote(value)}" if identity in RESERVED_IDENTITIES else None
 
 
 def _require_value(requirement: Requirement, claims: Mapping[str, object], code: ErrorCode) -> None:
@@ -314,14 +327,14 @@ def _require_value(requirement: Requirement, claims: Mapping[str, object], code:
     if not meets_requirement(value, requirement):
         path = format_path(requirement.path)
         expected = f"{path} in {_listed(requirement.values)}"
-        raise TokenError(code, expected=expected, found=format_value(value), hint=requirement.hint)
+        raise TokenError(code, expected=expected, found=_quote_claim(value), hint=requirement.hint)
 
 
 def meets_requirement(value: object, requirement: Requirement) -> bool:
-    """Tell whether a claim's value, or one of several, is one of those required; a missing claim meets nothing."""
+    """Tell whether a claim's value, or one of several values, is a required one."""
     if isinstance(value, str) and is_scope(requirement.path):
         value = value.split(" ")
-    # email_verified = true: a boolean is compared as JSON spells it.
+    # A boolean is compared by its JSON text, for example email_verified = "true".
     texts = [str(text).lower() if isinstance(text, bool) else text for text in _members(value)]
     return any(isinstance(text, str) and matches(pattern, text) for text in texts for pattern in requirement.values)
 
@@ -331,12 +344,12 @@ def _members(value: object) -> list[object]:
 
 
 def _all_strings(values: list[object]) -> TypeGuard[list[str]]:
-    # JSON knows no subclasses of text. A generator would take longer than all the rest of the rule.
+    # A generator takes longer than the rest of the check. JSON values have no subclasses of str.
     return _ONLY_TEXT.issuperset(map(type, values))
 
 
 def _time(claims: Mapping[str, object], name: str, code: ErrorCode) -> float | None:
-    """Return a NumericDate (RFC 7519 §2), or None when the claim is absent; bool, text, null and infinities refuse."""
+    """Return a NumericDate (RFC 7519 §2), or None if the claim is absent."""
     value = claims.get(name, MISSING)
     if value is MISSING:
         return None
@@ -346,54 +359,74 @@ def _time(claims: Mapping[str, object], name: str, code: ErrorCode) -> float | N
     return value
 
 
-def format_value(value: object) -> str:
-    """Return a claim's value for an operator's message: bounded, and on one line whatever it holds."""
-    if value is MISSING or value is None:
-        return "none"
-    text = repr(value)
-    return text if len(text) <= 120 else f"{text[:117]}..."  # noqa: PLR2004 - characters of a line
+def _quote_claim(value: object) -> str:
+    return quote(None if value is MISSING else value)
 
 
 @lru_cache(maxsize=256)
-def _listed(values: Iterable[str]) -> str:
-    """Return what an operator configured, for a message; remembered, since a flood of refusals names it each time."""
-    return ", ".join(sorted(repr(value) if value == "" else value for value in values)) or "none"
+def _listed(values: frozenset[str] | tuple[str, ...]) -> str:
+    # Cached, because each refused token names them.
+    return list_examples(values)
 
 
 CHECKS: tuple[Check, ...] = (
-    Check(ErrorCode.HEADER_REPEATED, Stage.EXTRACT, "RFC 9110 §5.3", extract.require_single_header),
-    Check(ErrorCode.TOKEN_MISSING, Stage.EXTRACT, "RFC 6750 §3.1", extract.require_credential),
-    Check(ErrorCode.TOKEN_TOO_LONG, Stage.EXTRACT, "RFC 8725 §2.4", extract.check_length),
-    Check(ErrorCode.HEADER_MALFORMED, Stage.EXTRACT, "RFC 6750 §2.1", extract.parse_bearer),
-    Check(ErrorCode.TOKEN_MALFORMED, Stage.PARSE, "RFC 7515 §7.1", jws.split_token),
-    Check(ErrorCode.TOKEN_BASE64_INVALID, Stage.PARSE, "RFC 7515 §2", jws.decode_base64url),
-    Check(ErrorCode.TOKEN_JSON_INVALID, Stage.PARSE, "RFC 7519 §4", jws.parse_object),
-    Check(ErrorCode.ALG_NOT_ALLOWED, Stage.HEADER, "RFC 8725 §3.1", check_algorithm),
-    Check(ErrorCode.CRIT_NOT_SUPPORTED, Stage.HEADER, "RFC 7515 §4.1.11", check_crit),
-    Check(ErrorCode.KID_INVALID, Stage.HEADER, "RFC 7515 §4.1.4", check_kid),
-    Check(ErrorCode.ISSUER_NOT_TRUSTED, Stage.CLAIMS, "RFC 8725 §3.8", select_issuer),
-    Check(ErrorCode.TYP_NOT_ALLOWED, Stage.HEADER, "RFC 9068 §4", check_typ),
-    Check(ErrorCode.KEY_NOT_FOUND, Stage.KEY, "RFC 7515 §4.1.4", find_keys),
-    Check(ErrorCode.KEY_ALG_MISMATCH, Stage.KEY, "RFC 8725 §3.1", keys_for_algorithm),
-    Check(ErrorCode.KEY_AMBIGUOUS, Stage.KEY, "RFC 7515 §6", require_single_key),
-    Check(ErrorCode.TOKEN_USE_NOT_ALLOWED, Stage.CLAIMS, "RFC 8725 §3.12", check_token_use),
-    Check(ErrorCode.AUDIENCE_MISMATCH, Stage.CLAIMS, "RFC 7519 §4.1.3", check_audience),
-    Check(ErrorCode.AZP_NOT_ALLOWED, Stage.CLAIMS, "OpenID Connect Core §3.1.3.7", check_azp),
-    Check(ErrorCode.CLIENT_NOT_ALLOWED, Stage.CLAIMS, "RFC 9068 §2.2", check_client),
-    Check(ErrorCode.TOKEN_EXPIRED, Stage.CLAIMS, "RFC 7519 §4.1.4", check_expiry),
-    Check(ErrorCode.TOKEN_NOT_YET_VALID, Stage.CLAIMS, "RFC 7519 §4.1.5", check_not_before),
-    Check(ErrorCode.TOKEN_ISSUED_IN_FUTURE, Stage.CLAIMS, "RFC 7519 §4.1.6", check_issued_at),
-    Check(ErrorCode.TOKEN_TOO_OLD, Stage.CLAIMS, "the issuer's max_token_age", check_age),
-    Check(ErrorCode.CLAIM_MISSING, Stage.CLAIMS, "the issuer's required_claims", check_required_claims),
-    Check(ErrorCode.PARTY_NOT_ALLOWED, Stage.CLAIMS, "the issuer's authorized_parties", check_authorized_party),
-    Check(ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, Stage.CLAIMS, "RFC 7800 §3", check_not_bound),
-    Check(ErrorCode.REQUIREMENT_NOT_MET, Stage.CLAIMS, "the issuer's require", check_requirements),
-    Check(ErrorCode.IDENTITY_INVALID, Stage.CLAIMS, "RFC 7519 §4.1.2", check_identity),
-    Check(ErrorCode.TENANT_INVALID, Stage.CLAIMS, "the issuer's tenant", check_tenant),
-    Check(ErrorCode.SIGNATURE_INVALID, Stage.SIGNATURE, "RFC 7515 §5.2", check_signature),
+    Check(ErrorCode.HEADER_REPEATED, "one credential", Stage.EXTRACT, "RFC 9110 §5.3", extract.require_single_header),
+    Check(ErrorCode.TOKEN_MISSING, "credential present", Stage.EXTRACT, "RFC 6750 §3.1", extract.require_credential),
+    Check(ErrorCode.TOKEN_TOO_LONG, "token length allowed", Stage.EXTRACT, "RFC 8725 §2.4", extract.check_length),
+    Check(ErrorCode.HEADER_MALFORMED, "header well-formed", Stage.EXTRACT, "RFC 6750 §2.1", extract.parse_bearer),
+    Check(ErrorCode.TOKEN_MALFORMED, "three JWT segments", Stage.PARSE, "RFC 7515 §7.1", jws.split_token),
+    Check(ErrorCode.TOKEN_BASE64_INVALID, "base64url valid", Stage.PARSE, "RFC 7515 §2", jws.decode_base64url),
+    Check(ErrorCode.TOKEN_JSON_INVALID, "JSON valid", Stage.PARSE, "RFC 7519 §4", jws.parse_object),
+    Check(ErrorCode.ALG_NOT_ALLOWED, "algorithm allowed", Stage.HEADER, "RFC 8725 §3.1", check_algorithm),
+    Check(ErrorCode.CRIT_NOT_SUPPORTED, "no unsupported extension", Stage.HEADER, "RFC 7515 §4.1.11", check_crit),
+    Check(ErrorCode.KID_INVALID, "key id valid", Stage.HEADER, "RFC 7515 §4.1.4", check_kid),
+    Check(ErrorCode.ISSUER_NOT_TRUSTED, "issuer trusted", Stage.ISSUER, "RFC 8725 §3.8", select_issuer),
+    Check(ErrorCode.TYP_NOT_ALLOWED, "typ allowed", Stage.ISSUER, "RFC 9068 §4", check_typ),
+    Check(ErrorCode.KEY_NOT_FOUND, "key found", Stage.KEY, "RFC 7515 §4.1.4", find_keys),
+    Check(ErrorCode.KEY_ALG_MISMATCH, "key matches algorithm", Stage.KEY, "RFC 8725 §3.1", keys_for_algorithm),
+    Check(ErrorCode.KEY_AMBIGUOUS, "key unambiguous", Stage.KEY, "RFC 7515 §6", require_single_key),
+    # The signature comes before the claims (RFC 7519 §7.2). Otherwise answers to unsigned tokens would tell which
+    # audiences, clients and claim values this server requires.
+    Check(ErrorCode.SIGNATURE_INVALID, "signature valid", Stage.SIGNATURE, "RFC 7515 §5.2", check_signature),
+    Check(ErrorCode.TOKEN_USE_NOT_ALLOWED, "token use allowed", Stage.CLAIMS, "RFC 8725 §3.12", check_token_use),
+    Check(ErrorCode.AUDIENCE_MISMATCH, "audience matches", Stage.CLAIMS, "RFC 7519 §4.1.3", check_audience),
+    Check(ErrorCode.AZP_NOT_ALLOWED, "azp allowed", Stage.CLAIMS, "OpenID Connect Core §3.1.3.7", check_azp),
+    Check(ErrorCode.CLIENT_NOT_ALLOWED, "client allowed", Stage.CLAIMS, "RFC 9068 §2.2", check_client),
+    Check(ErrorCode.TOKEN_EXPIRED, "not expired", Stage.CLAIMS, "RFC 7519 §4.1.4", check_expiry),
+    Check(ErrorCode.TOKEN_NOT_YET_VALID, "already valid", Stage.CLAIMS, "RFC 7519 §4.1.5", check_not_before),
+    Check(
+        ErrorCode.TOKEN_ISSUED_IN_FUTURE, "not issued in the future", Stage.CLAIMS, "RFC 7519 §4.1.6", check_issued_at
+    ),
+    Check(ErrorCode.TOKEN_TOO_OLD, "not too old", Stage.CLAIMS, "the issuer's max_token_age", check_age),
+    Check(
+        ErrorCode.CLAIM_MISSING,
+        "required claims present",
+        Stage.CLAIMS,
+        "the issuer's required_claims",
+        check_required_claims,
+    ),
+    Check(
+        ErrorCode.PARTY_NOT_ALLOWED,
+        "authorized party allowed",
+        Stage.CLAIMS,
+        "the issuer's authorized_parties",
+        check_authorized_party,
+    ),
+    Check(ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, "not bound to a key", Stage.CLAIMS, "RFC 7800 §3", check_not_bound),
+    Check(ErrorCode.REQUIREMENT_NOT_MET, "requirements met", Stage.CLAIMS, "the issuer's require", check_requirements),
+    Check(ErrorCode.IDENTITY_INVALID, "identity valid", Stage.CLAIMS, "RFC 7519 §4.1.2", check_identity),
+    Check(ErrorCode.TENANT_INVALID, "tenant valid", Stage.CLAIMS, "the issuer's tenant", check_tenant),
 )
 
-CLAIM_CHECKS: tuple[Check, ...] = tuple(
-    check for check in CHECKS if check.stage is Stage.CLAIMS and check.code is not ErrorCode.ISSUER_NOT_TRUSTED
-)
-"""The rows that need nothing but the claims, the issuer's policy and the time."""
+CLAIM_CHECKS: tuple[Check, ...] = tuple(check for check in CHECKS if check.stage is Stage.CLAIMS)
+"""The checks that need only the claims, the issuer's policy and the time."""
+
+
+def codes_of(stage: Stage) -> tuple[ErrorCode, ...]:
+    """Return the codes of one stage, in the order in which its checks run."""
+    return tuple(check.code for check in CHECKS if check.stage is stage)
+
+
+def passed_before(code: ErrorCode, codes: tuple[ErrorCode, ...]) -> tuple[ErrorCode, ...]:
+    """Return the checks of a stage that ran before the one that failed."""
+    return codes[: codes.index(code)] if code in codes else ()

@@ -1,8 +1,8 @@
-"""The grammar of claim names: ``realm_access.roles``, ``resource_access."my.client".roles``, ``https://acme.com/roles``.
+"""Claim paths: ``realm_access.roles``, ``resource_access."my.client".roles``, ``https://acme.com/roles``.
 
-``segment ("." segment)*``, a segment being bare (anything but ``. " [ ] *`` and space) or ``"quoted"``. A text that
-contains ``://`` is one literal name; a list of strings is a list of keys. No expressions, no wildcards, no fallback:
-what a path means never depends on the token.
+The grammar is ``segment ("." segment)*``. A segment is bare (anything but ``. " [ ] *`` and space) or ``"quoted"``. A
+text that contains ``://`` is one name. A list of strings is a list of keys. There are no expressions, wildcards or
+fallbacks, so the meaning of a path never depends on the token.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 ClaimPath = tuple[str, ...]
 
 MISSING: Final = object()
-"""What a path finds where a claim set holds nothing; distinct from a claim that is null."""
+"""The result for a claim that does not exist. A claim with the value null is another case."""
 
 _SEGMENT = re.compile(r'"(?P<quoted>[^"]+)"|(?P<bare>[^."\[\]* ]+)')
 
 
 class ClaimPathError(ValueError):
-    """The text is not a claim path; the message says where and how to write it."""
+    """The text is not a claim path. The message says where it is wrong and what to write."""
 
 
 def parse_path(path: str | Sequence[str]) -> ClaimPath:
-    """Return the keys that a path names.
+    """Return the keys of a path.
 
     Raises:
-        ClaimPathError: it is not a path of this grammar.
+        ClaimPathError: The path is not valid.
     """
     if not isinstance(path, str):
         return _from_keys(path)
@@ -78,7 +78,7 @@ def find_claim(claims: Mapping[str, object], path: ClaimPath) -> object:
 
 
 def format_path(path: ClaimPath) -> str:
-    """Return the path as one would write it."""
+    """Return the path as it is written in a configuration."""
     if len(path) == 1 and "://" in path[0]:
         return path[0]
     return ".".join(key if _SEGMENT.fullmatch(key) and not key.startswith('"') else f'"{key}"' for key in path)

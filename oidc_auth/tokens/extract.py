@@ -1,4 +1,4 @@
-"""Request headers to ``PresentedToken``: exactly one bearer token, or a refusal (RFC 6750 §2.1)."""
+"""Extract the one bearer token of a request (RFC 6750 §2.1)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from functools import lru_cache
 from typing import Any, cast
 
 from ..errors import ErrorCode, TokenError
+from ..quoting import list_examples
+from .misplaced import (
+    LONGEST_PLACEHOLDER,
+    describe_misplaced,
+    describe_placeholder,
+    describe_scheme,
+    is_unread,
+    placeholder_text,
+)
 from .states import PresentedToken
 
 Headers = Mapping[Any, Any] | Iterable[tuple[Any, Any]]
@@ -17,8 +26,7 @@ Text = str | bytes
 AUTHORIZATION_HEADER = "authorization"
 SCHEME = "bearer"
 AUTHORIZATION_ONLY = frozenset({AUTHORIZATION_HEADER})
-MISPLACED_HEADERS = ("authentication", "x-api-key", "x-auth-token", "x-access-token")
-"""Where clients put a token by mistake; named in the log of the refusal."""
+SEND_AUTHORIZATION = "Send the header 'Authorization: Bearer <access token>'."
 
 
 def header_pairs(headers: Headers) -> list[tuple[Text, Text]]:
@@ -27,7 +35,7 @@ def header_pairs(headers: Headers) -> list[tuple[Text, Text]]:
 
 
 def claim_values(pairs: Iterable[tuple[Text, Text]], name: str) -> list[str]:
-    """Return the values of all fields of one name, which is given in lower case."""
+    """Return the values of all fields with a name, which is in lower case."""
     return [_text(value) for key, value in pairs if len(key) == len(name) and _text(key).lower() == name]
 
 
@@ -39,28 +47,28 @@ def extract_token(
     max_bytes: int,
     fields: frozenset[str] = AUTHORIZATION_ONLY,
 ) -> PresentedToken:
-    """Return the one token that a request presents.
+    """Return the one token of a request.
 
     Args:
-        headers: the request's headers.
-        method: its HTTP method.
-        url: its URL.
-        max_bytes: the longest token that is looked at, in bytes.
-        fields: the headers in which an issuer's token may stand, lower case; all but Authorization hold it bare.
+        headers: The request's headers.
+        method: Its HTTP method.
+        url: Its URL.
+        max_bytes: The longest token that is accepted, in bytes.
+        fields: The headers that may carry a token, in lower case. All but Authorization carry it without a scheme.
 
     Raises:
-        TokenError: ``header_repeated``, ``token_missing``, ``header_malformed`` or ``token_too_long``.
+        TokenError: ``header_repeated``, ``token_missing``, ``token_too_long`` or ``header_malformed``.
     """
     pairs = cast("Iterable[tuple[Text, Text]]", headers.items() if isinstance(headers, Mapping) else headers)
-    # The length first: of twenty names only one or two are ever decoded. In one pass: an iterator has no second one.
+    # The length is compared first, so that few names are decoded. One pass, because an iterator has no second one.
     lengths = _lengths(fields)
     sent = [
         (field, value) for name, value in pairs if len(name) in lengths and (field := _text(name).lower()) in fields
     ]
-    credential = require_credential(require_single_header([value for _, value in sent]), pairs, fields)
+    credential = require_credential(require_single_header(sent), pairs, fields)
     check_length(credential, max_bytes)
     header, read = sent[0][0], parse_bearer if sent[0][0] == AUTHORIZATION_HEADER else parse_bare_token
-    # In order, without names: half the time, for each request.
+    # Positional arguments take half the time of keywords.
     return PresentedToken(SCHEME, read(_text(credential)), method, url, None, header)
 
 
@@ -70,41 +78,56 @@ def _lengths(fields: frozenset[str]) -> frozenset[int]:
 
 
 def _text(value: Text) -> str:
-    # HTTP header fields are octets; latin-1 keeps each of them (RFC 9110 §5.5).
+    # HTTP header fields are octets. latin-1 keeps each of them (RFC 9110 §5.5).
     return value if isinstance(value, str) else value.decode("latin-1")
 
 
-def require_single_header(values: list[Text]) -> Text:
-    """Return the value of the one field with a credential, or "" when there is none.
+def require_single_header(sent: list[tuple[str, Text]]) -> Text:
+    """Return the value of the one field with a credential, or "" if there is none.
 
     Raises:
-        TokenError: ``header_repeated``: a proxy and the server may each believe another one (RFC 9110 §5.3).
+        TokenError: ``header_repeated``. A proxy and the server could each use another one (RFC 9110 §5.3).
     """
-    if len(values) > 1:
-        raise TokenError(ErrorCode.HEADER_REPEATED, expected="one field with a credential", found=f"{len(values)}")
-    return values[0] if values else ""
+    if len(sent) > 1:
+        names = sorted({name for name, _ in sent})
+        found = " and ".join(names) if len(names) > 1 else f"{names[0]}, {len(sent)} times"
+        hint = f"This server reads {found}. Send one of them. Often a proxy adds the other." if len(names) > 1 else ""
+        raise TokenError(ErrorCode.HEADER_REPEATED, expected="one header with a credential", found=found, hint=hint)
+    return sent[0][1] if sent else ""
 
 
 def require_credential(
     value: Text, pairs: Iterable[tuple[Text, Text]], fields: frozenset[str] = AUTHORIZATION_ONLY
 ) -> Text:
-    """Return the credential that was sent.
+    """Return the credential of a request.
 
     Raises:
         TokenError: ``token_missing``.
     """
     if not value.strip():
-        places = {AUTHORIZATION_HEADER, *MISPLACED_HEADERS} - fields
-        misplaced = sorted({_text(name).lower() for name, text in pairs if text and _text(name).lower() in places})
-        found = f"a header {', '.join(misplaced)}, which is not read" if misplaced else ""
-        # The code's own hint names Authorization.
-        expected = "" if fields == AUTHORIZATION_ONLY else f"a header {' or '.join(sorted(fields))}"
-        raise TokenError(ErrorCode.TOKEN_MISSING, expected=expected, found=found)
+        unread = [(field, _text(value)) for name, value in pairs if is_unread(field := _text(name).lower(), fields)]
+        found, hint = describe_misplaced(unread)
+        names = list_examples(fields)
+        # The default hint names Authorization.
+        expected = "" if fields == AUTHORIZATION_ONLY else f"a token in the header {names}"
+        raise TokenError(ErrorCode.TOKEN_MISSING, expected=expected, found=found, hint=_place_hint(fields, hint))
     return value
 
 
+def _place_hint(fields: frozenset[str], hint: str) -> str:
+    """Return where the configured issuers expect the token, and the hint about a misplaced one."""
+    others = sorted(fields - AUTHORIZATION_ONLY)
+    if not others:
+        return f"{SEND_AUTHORIZATION} {hint}" if hint else ""
+    own = f"Send the request through the proxy that sets the header {' or '.join(others[:5])}."
+    here = SEND_AUTHORIZATION if AUTHORIZATION_HEADER in fields else "The issuer's setting header selects it."
+    return " ".join(filter(None, [own, here, hint]))
+
+
 def parse_bearer(value: str) -> str:
-    """Return the token of ``Bearer <token>``; the scheme's case does not matter (RFC 9110 §11.1).
+    """Return the token of ``Bearer <token>`` (RFC 6750 §2.1).
+
+    The scheme is case-insensitive (RFC 9110 §11.1).
 
     Raises:
         TokenError: ``header_malformed``.
@@ -112,14 +135,16 @@ def parse_bearer(value: str) -> str:
     scheme, _, token = value.strip(" \t").partition(" ")
     token = token.strip(" ")
     if scheme.lower() != SCHEME:
-        raise TokenError(ErrorCode.HEADER_MALFORMED, expected="the scheme Bearer", found="another scheme, or none")
+        raise TokenError(ErrorCode.HEADER_MALFORMED, expected="the scheme Bearer", found=describe_scheme(scheme))
     if token[:7].lower() == "bearer ":
-        raise TokenError(ErrorCode.HEADER_MALFORMED, found="the scheme twice: 'Bearer Bearer ...'")
+        raise TokenError(
+            ErrorCode.HEADER_MALFORMED, expected="the scheme once", found="'Bearer Bearer ...'", hint=SEND_AUTHORIZATION
+        )
     return _require_single_token(token, "one token after 'Bearer '")
 
 
 def parse_bare_token(value: str) -> str:
-    """Return the token of a header that carries nothing else, as some proxies add it.
+    """Return the token of a header without a scheme, as proxies add it.
 
     Raises:
         TokenError: ``header_malformed``.
@@ -129,7 +154,11 @@ def parse_bare_token(value: str) -> str:
 
 def _require_single_token(token: str, expected: str) -> str:
     if not token.isascii() or not token or token[0] in "\"'" or " " in token or "\t" in token or "," in token:
-        raise TokenError(ErrorCode.HEADER_MALFORMED, expected=expected, found=_describe_fault(token))
+        raise TokenError(
+            ErrorCode.HEADER_MALFORMED, expected=expected, found=_describe_fault(token), hint=_fault_hint(token)
+        )
+    if len(token) <= LONGEST_PLACEHOLDER and (hint := describe_placeholder(token)):
+        raise TokenError(ErrorCode.HEADER_MALFORMED, expected=expected, found=placeholder_text(token), hint=hint)
     return token
 
 
@@ -139,28 +168,36 @@ def _describe_fault(token: str) -> str:
     return "quotes around it" if token[0] in "\"'" else "characters that no token has"
 
 
+def _fault_hint(token: str) -> str:
+    return describe_placeholder(token) if len(token) <= LONGEST_PLACEHOLDER else ""
+
+
 def check_header(presented: PresentedToken, issuer: str, header: str) -> None:
-    """Refuse a token in another header than its issuer's: one is set by a proxy, the other by any client.
+    """Refuse a token in another header than that of its issuer.
+
+    One header is set by a proxy, the other by any client.
 
     Args:
-        presented: the token as it came; verified since.
-        issuer: its issuer.
-        header: the header that is configured for this issuer.
+        presented: The token. It is verified.
+        issuer: Its issuer.
+        header: The header that is configured for this issuer.
 
     Raises:
-        TokenError: ``issuer_not_trusted``: in that header, this issuer is not known.
+        TokenError: ``issuer_not_trusted``. The issuer is not trusted in that header.
     """
     if presented.header != header:
-        raise TokenError(
+        refusal = TokenError(
             ErrorCode.ISSUER_NOT_TRUSTED,
             expected=f"a token of {issuer} in the header {header}",
             found=f"it in {presented.header}",
-            hint="Send the token in its own header, or change the issuer's header.",
+            hint=f"Send the token in the header {header}, or set the issuer's header to the one with its tokens.",
         )
+        refusal.issuer = issuer
+        raise refusal
 
 
 def check_length(field: Text, max_bytes: int) -> None:
-    """Refuse a token that is too long to look at: parsing costs time before anything is known about the sender.
+    """Refuse a token that is too long, before it is parsed.
 
     Raises:
         TokenError: ``token_too_long``.

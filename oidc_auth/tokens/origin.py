@@ -1,11 +1,11 @@
-"""Cross-site requests: refuse web pages that use a token which a proxy, and not the page, adds to each request."""
+"""Refuse cross-site requests that use a token which a proxy adds."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode, TokenError
-from .checks import format_value
+from ..quoting import list_examples, quote
 from .extract import claim_values
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: froze
     # Which of two values counts is unclear (RFC 9110 §5.3): refuse both.
     if len(origins) <= 1 and len(sites) <= 1 and (sites in OWN_PAGE or not allowed.isdisjoint(origins)):
         return
+    listed = list_examples(allowed) if allowed else "allowed_origins"
     refusal = TokenError(
         ErrorCode.ORIGIN_NOT_ALLOWED,
-        expected=f"Sec-Fetch-Site same-origin or none, or Origin in {', '.join(sorted(allowed)) or 'allowed_origins'}",
+        expected=f"Sec-Fetch-Site same-origin or none, or Origin in {listed}",
         found=f"Origin {_shown(origins)}, Sec-Fetch-Site {_shown(sites)}",
     )
     refusal.issuer = issuer
@@ -50,4 +51,4 @@ def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: froze
 
 
 def _shown(values: list[str]) -> str:
-    return format_value(values[0] if values else None) if len(values) <= 1 else f"{len(values)} times"
+    return quote(values[0] if values else None) if len(values) <= 1 else f"{len(values)} times"

@@ -1,4 +1,4 @@
-"""What the tokens of one issuer must look like: the frozen settings that the checks read."""
+"""The settings of one issuer that the checks read."""
 
 from __future__ import annotations
 
@@ -14,21 +14,29 @@ MAX_LEEWAY = 60.0
 MAX_IDENTITY = 255
 """The longest identity, in characters (OpenID Connect Core §8 allows a subject 255)."""
 RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-user"})
-"""Names that mean something to the servers: a wildcard of the store, their own objects, nobody, Studio."""
+"""Names with a meaning on the servers: a wildcard of the store, their own objects, no user, Studio."""
+
+DEFAULT_TYPES = ("JWT", "at+jwt", "")
+"""The header ``typ`` of access tokens (RFC 7519 §5.1, RFC 9068 §2.1). "" means that there is no ``typ``."""
+
+OTHER_TOKEN_TYPES = frozenset(
+    {"logout+jwt", "dpop+jwt", "secevent+jwt", "oauth-authz-req+jwt", "token-introspection+jwt"}
+)
+"""Types of JWTs that are neither access nor ID tokens. They are never accepted (RFC 8725 §3.11)."""
 
 SPACE_SEPARATED_CLAIMS = ("scope", "scp")
-"""Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
+"""Claims with several values in one string, separated by spaces (RFC 6749 §3.3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityClaim:
-    """One claim that may name the caller, and the prefix that keeps it apart from others.
+    """One claim that may name the caller.
 
     Attributes:
-        path: the claim.
-        prefix: stands before its value, in every identity.
-        reserved_prefixes: longer prefixes of other claims or issuers: an identity that begins with one would be
-            somebody else's.
+        path: The claim.
+        prefix: The text before its value in every identity.
+        reserved_prefixes: Longer prefixes of other claims or issuers. An identity must not begin with one of them,
+            because it could be another user's.
     """
 
     path: ClaimPath
@@ -38,12 +46,12 @@ class IdentityClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A claim that must hold one of some values; a trailing ``*`` in a value matches any rest.
+    """A claim that must have one of some values.
 
     Attributes:
-        path: the claim.
-        values: one of these must be its value.
-        hint: what to do about a token without it; "": what its code's hint says.
+        path: The claim.
+        values: The allowed values. A trailing ``*`` matches any rest.
+        hint: What to do about a token without it, or "" for the hint of the code.
     """
 
     path: ClaimPath
@@ -53,7 +61,12 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantClaim:
-    """The claim that names the tenant; ``object_keys``: it may be an object whose one key is the tenant."""
+    """The claim that names the tenant.
+
+    Attributes:
+        path: The claim.
+        object_keys: The claim may be an object with the tenant as its only key.
+    """
 
     path: ClaimPath
     object_keys: bool = False
@@ -61,26 +74,25 @@ class TenantClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPolicy:
-    """What one issuer's tokens must look like. Times in seconds.
+    """The rules for the tokens of one issuer. Times are in seconds.
 
     Attributes:
-        issuer: compared exactly with ``iss``.
-        preset: the preset of the configuration, for hints.
-        audiences: one of these must be in ``aud``; None only where the check was skipped by name, or where
-            ``client`` binds the token instead.
-        algorithms: the header's ``alg`` must be one of these.
-        leeway: how far clocks may differ.
-        max_token_age: the longest time since ``iat``, or None.
-        required_claims: claims that must be present and not null.
-        authorized_parties: one of these must be ``azp`` or ``client_id``; empty: any.
-        token_type: whether this issuer sends access tokens or ID tokens.
-        strict_rfc9068: only ``at+jwt`` is an access token (RFC 9068 §4).
-        identities: the claims that may name the caller, in order; the first that is present counts.
-        client: the claim that binds a token to known clients, where the provider sends no ``aud``.
-        requirements: all of these must hold.
-        tenant: the claim that names the tenant, or None where the issuer knows no tenants.
-        header: the request header that carries its tokens, lower case.
-        allowed_origins: origins of web pages that may use its tokens. None: any.
+        issuer: The exact value of ``iss``.
+        preset: The preset of the configuration, for hints.
+        audiences: One of these must be in ``aud``. None if the check is disabled, or if ``client`` replaces it.
+        algorithms: The allowed values of the header's ``alg``.
+        leeway: How far clocks may differ.
+        max_token_age: The longest time since ``iat``, or None.
+        required_claims: Claims that must be present and not null.
+        authorized_parties: One of these must be ``azp`` or ``client_id``. Empty for any.
+        token_type: Whether this issuer sends access tokens or ID tokens.
+        accepted_typ: The allowed values of the header's ``typ``, as ``normalize_typ`` returns them.
+        identities: The claims that may name the caller. The first one that is present counts.
+        client: The claim that names the client, if the provider sends no ``aud``.
+        requirements: All of these must be met.
+        tenant: The claim that names the tenant, or None if the issuer has no tenants.
+        header: The request header that carries its tokens, in lower case.
+        allowed_origins: Origins of web pages that may use its tokens. None for any.
     """
 
     issuer: str
@@ -92,7 +104,7 @@ class TokenPolicy:
     required_claims: tuple[ClaimPath, ...] = ()
     authorized_parties: frozenset[str] = frozenset()
     token_type: Literal["access", "id"] = "access"
-    strict_rfc9068: bool = False
+    accepted_typ: frozenset[str] = frozenset({"jwt", "at+jwt", ""})
     client: Requirement | None = None
     requirements: tuple[Requirement, ...] = ()
     tenant: TenantClaim | None = None
@@ -101,9 +113,14 @@ class TokenPolicy:
     allowed_origins: frozenset[str] | None = None
 
 
+def normalize_typ(typ: str) -> str:
+    """Return a media type without the prefix that may be left out (RFC 7515 §4.1.9)."""
+    return typ.lower().removeprefix("application/")
+
+
 def has_control(text: str) -> bool:
-    """Tell whether a text holds a control character (C0, DEL or C1): no name of anybody does."""
-    # A printable text, nearly every one, is told in C.
+    """Tell whether a text has a control character (C0, DEL or C1)."""
+    # isprintable() is fast, and nearly every text is printable.
     return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
@@ -113,5 +130,5 @@ def is_scope(path: ClaimPath) -> bool:
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Tell whether a configured value matches a claim's: exactly, or by the prefix before one trailing ``*``."""
+    """Tell whether a configured value matches a claim's value, exactly or by a prefix with a trailing ``*``."""
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern

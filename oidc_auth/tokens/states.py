@@ -1,24 +1,24 @@
-"""The states of a token on its road: presented, unverified, verified. Trust is in the type."""
+"""The states of a token: presented, unverified, verified."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, NewType
 
 UnverifiedClaims = NewType("UnverifiedClaims", Mapping[str, object])
-"""What a token says before its signature was checked. Nothing may be granted from these."""
+"""Claims of a token before its signature is verified. They must not grant anything."""
 
 
 class PresentedToken(NamedTuple):
-    """A token as a request carried it, and what of the request proofs of possession will need.
+    """A token as a request carried it.
 
     Attributes:
-        scheme: the authorization scheme, lower case: ``bearer``.
-        token: the token's text; never in a repr.
-        method: the request's HTTP method, or None.
-        url: the request's URL, or None.
-        certificate: the client's certificate (DER), or None; never in a repr.
-        header: the request header that carried it, lower case.
+        scheme: The authorization scheme in lower case, ``bearer``.
+        token: The token's text. It is never in a repr.
+        method: The request's HTTP method, or None.
+        url: The request's URL, or None.
+        certificate: The client's certificate (DER), or None. It is never in a repr.
+        header: The name of the request header that carried the token, in lower case.
     """
 
     scheme: str
@@ -34,33 +34,33 @@ class PresentedToken(NamedTuple):
 
 
 CACHED_CLAIMS = ("sub", "sid", "jti", "iat", "auth_time", "acr", "cnf")
-"""The claims by which a session or a token is revoked, an authentication aged, or a proof of possession checked."""
+"""Claims that checks of a later request need: revocation, age of the login, proof of possession."""
 
 
 class VerifiedToken(NamedTuple):
-    """What a genuine token says, without its text.
+    """A token that passed every check, without its text.
 
     Attributes:
-        issuer: the issuer, exactly as configured.
-        claims: its claims; never in a repr.
-        expires_at: its ``exp``, seconds since the epoch.
-        valid_until: until when it may be remembered as verified: ``exp``, or earlier where ``max_token_age`` ends
-            first.
-        key_generation: the generation of the issuer's key set that its signature was checked with.
+        issuer: The issuer, exactly as configured.
+        claims: The claims. They are never in a repr.
+        expires_at: The claim ``exp``, in seconds since the epoch.
+        valid_until: The end of the time in which it may be cached: ``exp``, or earlier if ``max_token_age`` ends first.
+        is_current: Tells whether the token is still valid at a time, for a JWT whether its key is still published. It
+            may wait for a refresh that is due, and raises UpstreamError if that is impossible.
     """
 
     issuer: str
     claims: Mapping[str, object]
     expires_at: float
     valid_until: float
-    key_generation: int
+    is_current: Callable[[float], Awaitable[bool]]
 
     def __repr__(self) -> str:
         """Return no claim."""
         return f"VerifiedToken(issuer={self.issuer!r}, expires_at={self.expires_at!r})"
 
     def for_cache(self) -> VerifiedToken:
-        """Return the same token with the few claims that checks of a later request may ask for; thousands are kept."""
+        """Return the token with the claims in ``CACHED_CLAIMS`` only, because thousands of tokens are cached."""
         kept = {name: self.claims[name] for name in CACHED_CLAIMS if name in self.claims}
-        # Not _replace, which goes by names and takes twice as long.
-        return VerifiedToken(self.issuer, kept, self.expires_at, self.valid_until, self.key_generation)
+        # _replace() takes twice as long.
+        return VerifiedToken(self.issuer, kept, self.expires_at, self.valid_until, self.is_current)

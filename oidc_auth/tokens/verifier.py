@@ -1,157 +1,192 @@
-"""The order of the checks, on one screen: header, issuer, key, claims, signature. No rule lives here."""
+"""Verify credentials: the protocol of all verifiers, and the verifier for JWTs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from ..errors import OIDCAuthError, TokenError, UpstreamError
+from ..errors import ErrorCode, OIDCAuthError, TokenError
 from ..keys.jwk import check_signature
-from ..keys.source import unknown_kid_error
-from .checks import CLAIM_CHECKS, check_algorithm, check_crit, check_kid, check_typ, select_issuer
-from .diagnose import add_log_context, configured_providers, diagnose, diagnose_algorithm, diagnose_text
+from .admission import AdmissionLimiter
+from .checks import (
+    CLAIM_CHECKS,
+    Stage,
+    check_algorithm,
+    check_crit,
+    check_kid,
+    check_typ,
+    codes_of,
+    passed_before,
+    select_issuer,
+)
+from .diagnose import Refusal, add_log_context, diagnose
+from .issuers import TrustedIssuers
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..keys.source import KeySource
+    from .issuers import TrustedIssuer
     from .jws import Segments
     from .policy import TokenPolicy
     from .states import PresentedToken
 
-
-_CLAIM_RULES = tuple(check.rule for check in CLAIM_CHECKS)
 MAX_CACHED_HEADER = 512
-"""Bytes; providers' headers are shorter. Only such are remembered, so that strangers cannot fill the memory."""
+"""Characters of an encoded header that is cached. Providers' headers are shorter, and senders choose theirs."""
+
+_CLAIM_RULES = tuple((check.code, check.rule) for check in CLAIM_CHECKS)
+_KEY_CODES = codes_of(Stage.KEY)
+
+Record = list[ErrorCode]
+"""The checks that a token passed, in the order in which they ran."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrustedIssuer:
-    """An issuer whose tokens are accepted: what they must look like, and whose signature counts."""
+class CredentialVerifier(Protocol):
+    """Tells whether a credential is genuine, and what it says."""
 
-    policy: TokenPolicy
-    keys: KeySource
-
-
-class AdmittedToken(NamedTuple):
-    """A token whose header is good enough to look further: its segments, header and key id. Nothing is verified yet."""
-
-    segments: Segments
-    header: Mapping[str, object]
-    kid: str | None
-
-    def __repr__(self) -> str:
-        """Return no part of the token."""
-        return f"Admitted(kid={self.kid!r})"
-
-
-class Verifier:
-    """Checks that a token is genuine.
-
-    Args:
-        issuers: the issuers that are trusted; each with keys, audience and algorithms of its own.
-        max_depth: how deeply a token's JSON may nest.
-    """
-
-    def __init__(self, issuers: Sequence[TrustedIssuer], *, max_depth: int) -> None:
-        self._issuers = {issuer.policy.issuer: issuer for issuer in issuers}
-        self._algorithms = frozenset(name for issuer in issuers for name in issuer.policy.algorithms)
-        self._providers = configured_providers(issuer.policy for issuer in issuers)
-        self._max_depth = max_depth
-
-    def admit(self, presented: PresentedToken, now: float) -> AdmittedToken:
-        """Return a token that may be genuine, in its parts.
-
-        These are the cheap refusals: before a stranger's token is hashed, or its payload decoded (but for the log's
-        sake, where a secret and not a key signed it).
-
-        Raises:
-            TokenError: it is not three parts, or its header can be no configured issuer's.
-        """
-        segments = self._split(presented.token)
-        read = _read_header if segments.first <= MAX_CACHED_HEADER else _read_header.__wrapped__
-        header = read(segments.header, self._max_depth)
-        try:
-            check_algorithm(header, self._algorithms)
-        except TokenError as error:
-            raise diagnose_algorithm(error, header, segments, self._max_depth, self._providers) from None
-        check_crit(header)
-        kid = check_kid(header)
-        self._check_kid_may_exist(kid, now)
-        return AdmittedToken(segments, header, kid)
-
-    async def verify(self, admitted: AdmittedToken, now: float) -> VerifiedToken | None:
-        """Return what a genuine token says; None after a wait for its issuer's first keys: ask again.
-
-        A thousand requests may have waited with it, many of them with the same token: the first may verify it for all.
+    async def verify(self, presented: PresentedToken, now: float, *, record: Record | None = None) -> VerifiedToken:
+        """Return a verified token.
 
         Args:
-            admitted: the token, as ``admit`` returned it.
-            now: wall time in seconds, the same for all checks.
+            presented: The credential.
+            now: The time, in seconds since the epoch.
+            record: Receives the code of each check that passed. The error that is raised names the one that failed.
 
         Raises:
-            TokenError: one of the rows of ``CHECKS``.
-            UpstreamError: the issuer's keys cannot be had.
+            TokenError: The credential is not valid.
+            UpstreamError: The provider cannot be asked.
         """
-        segments, header, kid = admitted
-        claims, policy = self._read(segments), None
+        ...
+
+
+class _KeyGeneration(NamedTuple):
+    """The key set with which a signature was verified."""
+
+    keys: KeySource
+    generation: int
+
+    async def is_current(self, now: float) -> bool:
+        """Tell whether the issuer still publishes that key set."""
+        return self.generation == await self.keys.current_generation(now)
+
+
+class JwtVerifier:
+    """Verifies JWTs with the keys of their issuers.
+
+    Args:
+        issuers: The trusted issuers. Each has its own keys, audiences and algorithms.
+        clock: Returns the time, in seconds since the epoch. It is read again after a wait.
+        max_depth: The deepest nesting of a token's JSON.
+    """
+
+    def __init__(self, issuers: Sequence[TrustedIssuer], *, clock: Callable[[], float], max_depth: int) -> None:
+        self.issuers = TrustedIssuers(issuers)
+        self._clock = clock
+        self._max_depth = max_depth
+        self._admission = AdmissionLimiter()
+
+    async def verify(self, presented: PresentedToken, now: float, *, record: Record | None = None) -> VerifiedToken:
+        """Return a verified token; see ``CredentialVerifier``.
+
+        The code of a refusal tells what is wrong with the header, the issuer or the key, which are public. It tells
+        what is wrong with the claims only if the signature is valid.
+        """
+        # 1. Limit how many tokens are verified in one event-loop iteration.
+        if (admitted := self._admission.join()) is not None:
+            await admitted
+            now = self._clock()
+        header: Mapping[str, object] = {}
+        claims, policy = UnverifiedClaims({}), None
         try:
-            issuer = select_issuer(claims, self._issuers)
+            # 2. Three segments, a JSON header, and an algorithm, extensions and kid that any issuer may use
+            #    (RFC 7515 §5.2, RFC 8725 §3.1). The payload is not decoded before that.
+            segments = split_token(presented.token)
+            header = self._parse_header(segments, record)
+            kid = self._check_header(header, record)
+            # 3. The payload, and the issuer that it names (RFC 7519 §7.2, RFC 8725 §3.8).
+            claims = self._parse_claims(segments, record)
+            issuer = select_issuer(claims, self.issuers)
             policy = issuer.policy
+            _note(record, ErrorCode.ISSUER_NOT_TRUSTED)
+            # 4. The header again, by the rules of this issuer (RFC 8725 §3.1, §3.11).
             algorithm = check_algorithm(header, policy.algorithms)
+            _note(record, ErrorCode.ALG_NOT_ALLOWED)
             check_typ(header, policy)
+            _note(record, ErrorCode.TYP_NOT_ALLOWED)
+            # 5. The issuer's key (RFC 7515 §4.1.4). The first request of an issuer waits for it. The claims of a
+            #    thousand waiting requests would take 12 MB, so they are parsed again.
             if not issuer.keys.has_keys:
-                # What a thousand tokens say would fill 12 MB meanwhile.
                 claims = UnverifiedClaims({})
-            try:
-                key, generation = await issuer.keys.find(algorithm, kid, now)
-            except OIDCAuthError:
-                claims = claims or self._read(segments)
-                raise
-            if not claims:
-                return None
-            for rule in _CLAIM_RULES:
-                rule(claims, policy, now)
-            check_signature(key, algorithm, segments.signing_input, decode_base64url(segments.signature))
-            return _build_verified_token(claims, policy, generation)
-        except TokenError as error:
-            raise add_log_context(diagnose(error, header, claims, self._issuers, policy), claims, policy) from None
-        except UpstreamError as error:
-            add_log_context(error, claims, policy)
+            key, generation = await issuer.keys.find(algorithm, kid, now)
+            claims = claims or self._parse_claims(segments, None)
+            _note(record, *_KEY_CODES)
+            # 6. The signature (RFC 7515 §5.2).
+            signature = decode_base64url(segments.signature)
+            _note(record, ErrorCode.TOKEN_BASE64_INVALID)
+            check_signature(key, algorithm, segments.signing_input, signature)
+            _note(record, ErrorCode.SIGNATURE_INVALID)
+            # 7. The claims (RFC 7519 §4.1, RFC 9068 §4).
+            _check_claims(claims, policy, now, record)
+        except OIDCAuthError as error:
+            if record is not None:
+                record += passed_before(error.code, _KEY_CODES)
+            self._add_diagnosis(error, Refusal(presented.token, header, claims, policy, now))
             raise
+        return _build_verified_token(claims, policy, _KeyGeneration(issuer.keys, generation))
 
-    def _split(self, token: str) -> Segments:
-        try:
-            return split_token(token)
-        except TokenError as error:
-            raise diagnose_text(error, token, self._providers) from None
+    def _parse_header(self, segments: Segments, record: Record | None) -> Mapping[str, object]:
+        _note(record, ErrorCode.TOKEN_MALFORMED)
+        parse = _parse_header if segments.first <= MAX_CACHED_HEADER else _parse_header.__wrapped__
+        return parse(segments.header, self._max_depth)
 
-    def _read(self, segments: Segments) -> UnverifiedClaims:
-        return UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
+    def _check_header(self, header: Mapping[str, object], record: Record | None) -> str | None:
+        check_algorithm(header, self.issuers.algorithms)
+        check_crit(header)
+        _note(record, ErrorCode.CRIT_NOT_SUPPORTED)
+        kid = check_kid(header)
+        _note(record, ErrorCode.KID_INVALID)
+        return kid
 
-    def _check_kid_may_exist(self, kid: str | None, now: float) -> None:
-        if kid is None:
-            return
-        for issuer in self._issuers.values():
-            if issuer.keys.may_contain_kid(kid, now):
-                return
-        raise unknown_kid_error(kid)
+    def _parse_claims(self, segments: Segments, record: Record | None) -> UnverifiedClaims:
+        claims = UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
+        _note(record, ErrorCode.TOKEN_JSON_INVALID)
+        return claims
+
+    def _add_diagnosis(self, error: OIDCAuthError, refusal: Refusal) -> None:
+        """Add the issuer and the user for the log, and the hint when it is read."""
+        if refusal.policy is not None and not refusal.claims:
+            # The claims were dropped for the wait for the keys.
+            refusal = refusal._replace(claims=self._parse_claims(split_token(refusal.token), None))
+        add_log_context(error, refusal)
+        if isinstance(error, TokenError):
+            error.defer_hint(partial(diagnose, refusal=refusal, issuers=self.issuers, max_depth=self._max_depth))
+
+
+def _note(record: Record | None, *codes: ErrorCode) -> None:
+    if record is not None:
+        record += codes
+
+
+def _check_claims(claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
+    for code, rule in _CLAIM_RULES:
+        rule(claims, policy, now)
+        if record is not None:
+            record.append(code)
 
 
 @lru_cache(maxsize=256)
-def _read_header(segment: str, max_depth: int) -> Mapping[str, object]:
-    """Return a header's members. An issuer signs all its tokens under a few headers: each is parsed once."""
+def _parse_header(segment: str, max_depth: int) -> Mapping[str, object]:
+    """Return a header's members. An issuer signs its tokens with few headers, so each is parsed once."""
     return parse_object(decode_base64url(segment), max_depth)
 
 
-def _build_verified_token(claims: UnverifiedClaims, policy: TokenPolicy, generation: int) -> VerifiedToken:
-    """Seal the claims: everything above has passed, among it that ``exp`` and ``iat`` are numbers."""
+def _build_verified_token(claims: UnverifiedClaims, policy: TokenPolicy, key: _KeyGeneration) -> VerifiedToken:
+    # The checks have shown that exp and iat are numbers.
     expires_at: Any = claims["exp"]
     valid_until = expires_at
     if policy.max_token_age is not None:
         issued_at: Any = claims["iat"]
         valid_until = min(expires_at, issued_at + policy.max_token_age)
-    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, generation)
+    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, key.is_current)

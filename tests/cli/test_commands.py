@@ -84,7 +84,7 @@ def test_every_json_key_is_documented(tmp_path: Path) -> None:
     commands = [
         ("check", str(QUICKSTART), "--json"),
         ("check", str(wrong), "--json"),
-        ("explain", *claims),
+        ("explain", *claims, "--verbose"),
         ("can", *claims, "threads:read"),
         ("store-label", *claims),
         ("doctor", str(wrong), "--json"),

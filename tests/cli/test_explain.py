@@ -34,8 +34,17 @@ def test_explain_prints_json() -> None:
     described = json.loads(explained.output)
     assert (described["identity"], described["tenant"], described["graphs"]) == ("alice", "acme", None)
     assert "threads:write" in described["permissions"]
-    assert {"code": "token_use_not_allowed", "outcome": "passed", "detail": ""} in described["checks"]
-    assert {"code": "signature_invalid", "outcome": "not reached", "detail": ""} in described["checks"]
+    passed = {"code": "token_use_not_allowed", "name": "token use allowed", "outcome": "passed", "detail": ""}
+    assert passed in described["checks"]
+    assert "signature_invalid" not in [check["code"] for check in described["checks"]]
+    assert "not_run" not in described
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_verbose_explain_names_checks_not_run(*, as_json: bool) -> None:
+    options = ["--claims", "-", "--verbose", *(["--json"] if as_json else [])]
+    output = run("explain", str(QUICKSTART), *options, given=json.dumps(ALICE)).output
+    assert ("signature valid" in json.loads(output)["not_run"]) if as_json else "not run   one credential" in output
 
 
 @pytest.mark.parametrize("way", ["file", "stdin", "variable"])
@@ -48,8 +57,8 @@ def test_explain_verifies_token_without_printing_it(tmp_path: Path, issuer: Loca
         explained = run("explain", str(QUICKSTART), *options[way], given=token, env=environ)
     assert explained.exit_code == 0, explained.output
     assert "identity  alice" in explained.output
-    assert "signature_invalid" in explained.output
-    assert "not reached" not in explained.output
+    assert "signature valid" in explained.output
+    assert "not run" not in explained.output
     assert not any(part in explained.output for part in token.split("."))
 
 

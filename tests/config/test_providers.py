@@ -703,7 +703,7 @@ def test_unused_authorization_header_is_not_read() -> None:
     (token,) = presented(sample, issuer).values()
     oidc = configured(sample, issuer)
     refused = refusal(oidc, {"authorization": f"Bearer {token}"})
-    assert (refused.code, refused.expected) == (ErrorCode.TOKEN_MISSING, f"a header {IAP}")
+    assert (refused.code, refused.expected) == (ErrorCode.TOKEN_MISSING, f"a token in the header {IAP}")
     assert refused.found == "a header authorization, which is not read"
     assert authenticate_headers(oidc, {"authorization": "Basic YTpi", IAP: token}).permissions == READ
 

@@ -745,18 +745,6 @@ def test_allowance_for_unknown_kids_grows_each_fifteen_seconds() -> None:
     run_scenario(scenario)
 
 
-def test_unknown_kids_are_rejected_before_payload() -> None:
-    async def scenario(harness: AuthHarness) -> None:
-        await authenticate_fresh(harness)
-        for number in range(2):
-            await authenticate_fresh(harness, header={"kid": f"made-up-{number}"})
-        token = harness.issuer.token(header={"kid": "made-up-3"})
-        header, _, signature = token.split(".")
-        assert await harness.authenticate_async(f"{header}.!!!.{signature}") is ErrorCode.KEY_NOT_FOUND
-
-    run_scenario(scenario)
-
-
 def test_known_absent_kid_is_not_refetched() -> None:
     async def scenario(harness: AuthHarness) -> None:
         await authenticate_fresh(harness)

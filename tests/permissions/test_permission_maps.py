@@ -586,24 +586,24 @@ def test_mapper_runs_once_per_token() -> None:
 @pytest.mark.parametrize(
     ("permission_map", "claims", "note"),
     [
-        (ROLES, {"roles": ["Reader"]}, "'Reader': no match (the configuration has 'reader'"),
-        (ROLES, {"roles": ["/reader"]}, "'/reader': no match (the configuration has 'reader'"),
+        (ROLES, {"roles": ["Reader"]}, "'Reader': no match: the configuration has 'reader'"),
+        (ROLES, {"roles": ["/reader"]}, "'/reader': no match: the configuration has 'reader'"),
         ({"claim": "g", "values": {"/eng": ["*:read"]}}, {"g": "eng"}, "the configuration has '/eng'"),
         (SCOPES, {"scope": "Threads:Read"}, "the configuration has 'threads:read'"),
         (ROLES, {"roles": ["stranger"]}, "'stranger': no match"),
-        (ROLES, {"roles": ["reader"]}, "'reader': gives threads:read"),
-        (ROLES, {"roles": ["*"]}, "'*': ignored, wildcards are never taken from a token"),
-        (SCOPES, {"scope": "threads:*"}, "'threads:*': ignored, wildcards are never taken from a token"),
-        (SCOPES, {"scope": "assistants:create"}, "'assistants:create': a known permission, but not in accept"),
-        (SCOPES, {"scope": "assistants:write"}, "'assistants:write': a known permission, but not in accept"),
+        (ROLES, {"roles": ["reader"]}, "'reader': grants threads:read"),
+        (ROLES, {"roles": ["*"]}, "'*': ignored: wildcards in tokens never count"),
+        (SCOPES, {"scope": "threads:*"}, "'threads:*': ignored: wildcards in tokens never count"),
+        (SCOPES, {"scope": "assistants:create"}, "'assistants:create': a permission that is not in accept"),
+        (SCOPES, {"scope": "assistants:write"}, "'assistants:write': a permission that is not in accept"),
         (SCOPES, {"scope": "openid"}, "'openid': no match"),
         (ROLES, {}, "roles: no such claim"),
-        (ROLES, {"roles": ["reader", 5]}, "roles: 5 is no string: ignored"),
+        (ROLES, {"roles": ["reader", 5]}, "roles: 5 is not a string: ignored"),
         (ROLES, {"roles": 5}, "roles: 5 is neither a string nor a list: ignored"),
         (ROLES, {"roles": None}, "roles: none is neither a string nor a list: ignored"),
-        (ROLES, {"roles": {"reader": 1}}, "roles: an object: its keys grant only with object_keys = true"),
-        ({**ROLES, "object_keys": True}, {"roles": {"reader": 1}}, "'reader': gives threads:read"),
-        ({**ROLES, "when": {"azp": "spa"}}, {"roles": ["reader"]}, "roles: its condition (when) does not hold"),
+        (ROLES, {"roles": {"reader": 1}}, "roles: an object: its keys count only with object_keys = true"),
+        ({**ROLES, "object_keys": True}, {"roles": {"reader": 1}}, "'reader': grants threads:read"),
+        ({**ROLES, "when": {"azp": "spa"}}, {"roles": ["reader"]}, "roles: its condition (when) is not met"),
         ({**ROLES, "strip_prefix": "app:"}, {"roles": ["reader"]}, "no match: it does not start with 'app:'"),
         ({**ROLES, "strip_prefix": "app:"}, {"roles": ["app:READER"]}, "the configuration has 'reader'"),
         (
@@ -621,8 +621,8 @@ def test_explain_shows_effect_of_each_value(permission_map: dict[str, Any], clai
 @pytest.mark.parametrize(
     ("claims", "note"),
     [
-        ({"org": "acme"}, "'a': gives store:put, threads:read@tenant"),
-        ({}, "'a': gives store:put; threads:read@tenant vanish without a tenant"),
+        ({"org": "acme"}, "'a': grants store:put, threads:read@tenant"),
+        ({}, "'a': grants store:put; threads:read@tenant ignored: the token has no tenant"),
     ],
 )
 def test_explain_shows_rights_ignored_without_tenant(claims: dict[str, Any], note: str) -> None:
@@ -634,7 +634,7 @@ def test_explain_shows_rights_ignored_without_tenant(claims: dict[str, Any], not
 def test_explain_marks_values_with_no_effect() -> None:
     oidc = configured({"claim": "roles", "values": {"a": ["threads:read@tenant"]}}, tenant="org")
     why = oidc.explain({"sub": "alice", "roles": ["a"]})
-    assert why.notes == ("roles: 'a': threads:read@tenant vanish without a tenant",)
+    assert why.notes == ("roles: 'a': threads:read@tenant ignored: the token has no tenant",)
     assert why.refusal.startswith("no_permissions")
     assert not why.allows("threads:read")
 

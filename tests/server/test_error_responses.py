@@ -19,7 +19,7 @@ def test_missing_token_is_401_without_error(live_server: LiveServer) -> None:
     answer = live_server.server.request("POST", "/threads/search", None, {})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="langgraph"'
-    assert answer.json() == {"detail": "token_missing: no token was sent"}
+    assert answer.json() == {"detail": "token_missing: the request has no token"}
 
 
 def test_invalid_token_is_401_with_code(live_server: LiveServer) -> None:
@@ -47,7 +47,7 @@ def test_unmapped_token_is_403(live_server: LiveServer) -> None:
     answer = live_server.user("guest", "visitor")("POST", "/threads/search", {})
     assert (answer.status_code, answer.json()) == (
         403,
-        {"detail": "authenticated, but no permission maps from this token"},
+        {"detail": "the token grants no permissions on this server"},
     )
 
 

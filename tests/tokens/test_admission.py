@@ -69,17 +69,19 @@ def test_new_and_waiting_requests_are_both_admitted() -> None:
     asyncio.run(scenario())
 
 
-def test_waiting_requests_never_accumulate() -> None:
+@pytest.mark.parametrize(("distinct", "limit"), [(True, 8 * 100 + 132), (False, 20 * 132)])
+def test_waiting_requests_never_accumulate(limit: int, *, distinct: bool) -> None:
     async def scenario() -> None:
         harness = AuthHarness()
-        made_up = {"authorization": "Bearer x.y.z"}
         requests: list[asyncio.Task[object]] = []
         waiting = []
-        for _ in range(100):
-            requests += [asyncio.create_task(harness.authenticate_async(made_up)) for _ in range(132)]
-            await asyncio.sleep(0)
-            waiting.append(sum(not task.done() for task in requests))
-        assert waiting[-1] == waiting[-2] < 8 * 100 + 132
+        for number in range(13_200):
+            sent = f"x.y.z{number if distinct else ''}"
+            requests.append(asyncio.create_task(harness.authenticate_async(sent)))
+            if number % 132 == 131:
+                await asyncio.sleep(0)
+                waiting.append(sum(not task.done() for task in requests))
+        assert max(waiting[50:]) < limit
         assert set(await asyncio.gather(*requests)) == {ErrorCode.TOKEN_BASE64_INVALID}
 
     asyncio.run(scenario())
@@ -252,3 +254,85 @@ def test_other_thread_does_not_reset_batch() -> None:
         await asyncio.gather(other, *requests)
 
     asyncio.run(scenario())
+
+
+# One verification for concurrent requests with one token -----------------------------------------------------------
+
+
+def test_first_requests_verify_token_once() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        token = harness.issuer.token(scope="threads:read")
+        callers = await asyncio.gather(*(harness.admit(token) for _ in range(REQUESTS)))
+        assert sorted(harness.cached) == [False] + [True] * (REQUESTS - 1)
+        assert {caller.identity for caller in callers} == {"alice"}
+
+    asyncio.run(scenario())
+
+
+def test_failed_verification_refuses_nobody_else() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        token = harness.issuer.token(scope="threads:read")
+        requests = [asyncio.create_task(harness.admit(token)) for _ in range(100)]
+        await asyncio.sleep(0)
+        # The request that verifies the token for the others ends first.
+        requests[0].cancel()
+        ended = await asyncio.gather(*requests, return_exceptions=True)
+        assert isinstance(ended[0], asyncio.CancelledError)
+        assert not any(isinstance(each, BaseException) for each in ended[1:])
+
+    asyncio.run(scenario())
+
+
+def test_concurrent_invalid_token_is_refused_each_time() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        token = harness.issuer.token(audience="other")
+        answers = await asyncio.gather(*(harness.authenticate_async(token) for _ in range(REQUESTS)))
+        assert answers == [ErrorCode.AUDIENCE_MISMATCH] * REQUESTS
+
+    asyncio.run(scenario())
+
+
+def test_waiting_request_sees_later_time() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        token = harness.issuer.token(lifetime=100)
+        requests = [asyncio.create_task(harness.authenticate_async(token)) for _ in range(2)]
+        await asyncio.sleep(0)
+        harness.clock.advance(130)
+        assert await asyncio.gather(*requests) == [None, ErrorCode.TOKEN_EXPIRED]
+
+    asyncio.run(scenario())
+
+
+def test_pending_verifications_are_forgotten() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        tokens = [harness.issuer.token(), harness.issuer.token(audience="other")]
+        await asyncio.gather(*(harness.authenticate_async(token) for token in tokens * 40))
+        pending = vars(harness.oidc)["_pending"]
+        assert vars(pending)["_pending"] == {}
+
+    asyncio.run(scenario())
+
+
+def test_stopped_loop_does_not_block_its_token() -> None:
+    harness = AuthHarness()
+    token = harness.issuer.token()
+
+    async def come(loop: asyncio.AbstractEventLoop) -> asyncio.Task[object]:
+        request: asyncio.Task[object] = asyncio.create_task(harness.admit(token))
+        loop.call_soon(loop.stop)
+        return request
+
+    first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
+    came = first.create_task(come(first))
+    first.run_forever()
+    assert not came.result().done()
+    assert second.run_until_complete(asyncio.wait_for(harness.authenticate_async(token), 30)) is None
+    first.run_until_complete(asyncio.wait([came.result()], timeout=30))
+    assert came.result().exception() is None
+    for loop in (first, second):
+        loop.close()

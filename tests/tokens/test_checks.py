@@ -28,7 +28,7 @@ from kit.auth_harness import (
 )
 
 from oidc_auth import OIDCAuth
-from oidc_auth.errors import ErrorCode, TokenError
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
 from oidc_auth.tokens.checks import CHECKS
@@ -411,6 +411,18 @@ for no_type in (None, 1, True, ["at+jwt"], {"at+jwt": 1}):
     refused(ErrorCode.TYP_NOT_ALLOWED, f"typ {no_type!r}", with_header(typ=no_type))
 for kind in ("JWT", "jwt", "application/jwt", ""):
     refused(ErrorCode.TYP_NOT_ALLOWED, f"typ {kind!r}, strict", with_header(typ=kind), strict_rfc9068=True)
+for kind in ("JOSE", "application/okta-internal-at+jwt", "application/jose"):
+    refused(ErrorCode.TYP_NOT_ALLOWED, f"typ {kind}", with_header(typ=kind))
+refused(ErrorCode.TYP_NOT_ALLOWED, "typ JWT, not listed", with_header(typ="JWT"), accepted_typ=["JOSE"])
+refused(ErrorCode.TYP_NOT_ALLOWED, "no typ, not listed", without_header("typ"), accepted_typ=["JOSE"])
+for kind in ("logout+jwt", "dpop+jwt", "secevent+jwt"):
+    refused(ErrorCode.TYP_NOT_ALLOWED, f"typ {kind}, listed", with_header(typ=kind), accepted_typ=[kind, "JWT"])
+refused(
+    ErrorCode.TYP_NOT_ALLOWED,
+    "typ at+jwt, listed for ID tokens",
+    with_header(typ="at+jwt"),
+    **{**ID_TOKENS, "accepted_typ": ["at+jwt", "JWT"]},
+)
 refused(ErrorCode.TYP_NOT_ALLOWED, "no typ, strict", without_header("typ"), strict_rfc9068=True)
 refused(ErrorCode.TYP_NOT_ALLOWED, "an access token where ID tokens are wanted", lambda i: i.token(), **ID_TOKENS)
 for kind in ("at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+jwt"):
@@ -421,6 +433,16 @@ for kind in ("JWT", "jwt", "application/jwt", "application/JWT"):
     admitted(f"typ {kind}, an ID token", with_header(typ=kind), **ID_TOKENS)
 admitted("no typ", without_header("typ"))
 admitted("no typ, an ID token", without_header("typ"), **ID_TOKENS)
+
+for kind, listed in (
+    ("JOSE", ["JOSE"]),
+    ("jose", ["JOSE"]),
+    ("application/okta-internal-at+jwt", ["okta-internal-at+jwt"]),
+    ("okta-internal-at+jwt", ["application/okta-internal-at+jwt"]),
+):
+    admitted(f"typ {kind}, listed as {listed[0]}", with_header(typ=kind), accepted_typ=listed)
+admitted("no typ, listed", without_header("typ"), accepted_typ=["", "JOSE"])
+
 
 # The issuer and its key -----------------------------------------------------------------------------------------------
 
@@ -804,7 +826,8 @@ def test_violated_rule_returns_its_code(code: ErrorCode, case: Case) -> None:
         asyncio.run(harness.oidc.authenticate(bearer(sent) if isinstance(sent, str) else sent))
     assert refusal.value.code is code
     said = refusal.value.challenge()
-    assert (said.status, said.detail) == (401, f"{code}: {refusal.value.client_message}")
+    heard = ErrorCode.TOKEN_INVALID if code is ErrorCode.SIGNATURE_INVALID else code
+    assert (said.status, said.detail) == (401, f"{heard}: {ERROR_DETAILS[heard].client_message}")
     codes = "".join([said.detail, *said.headers().values(), str(refusal.value), repr(refusal.value)])
     assert all(part not in codes for part in str(sent).split(".") if len(part) > LONG_ENOUGH)
 
@@ -868,10 +891,10 @@ def test_key_address_in_token_is_not_fetched() -> None:
     }
 
 
-def test_signature_error_is_not_hidden() -> None:
+def test_signature_is_verified_before_claims() -> None:
     harness = AuthHarness()
     expired = harness.issuer.token(key=SigningKey.make("key-1", "ES256"), lifetime=-100)
-    assert harness.authenticate(expired) is ErrorCode.TOKEN_EXPIRED
+    assert harness.authenticate(expired) is ErrorCode.SIGNATURE_INVALID
     assert harness.cached == []
 
 

@@ -12,6 +12,7 @@ from kit.auth_harness import AuthHarness
 
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError
 from oidc_auth.testing.signing import SigningKey, encode_base64url
+from oidc_auth.tokens.diagnose import CASE_HINT, SCHEME_HINT, SLASH_HINT
 
 ENTRA = "https://login.microsoftonline.com/0f0f/v2.0"
 
@@ -23,7 +24,7 @@ def refusal(harness: AuthHarness, **token: Any) -> TokenError:
         asyncio.run(harness.admit(text))
     error = refused.value
     assert not any(part in error.report() for part in text.split("."))
-    assert error.challenge().detail == f"{error.code}: {ERROR_DETAILS[error.code].client_message}"
+    assert error.challenge().detail == f"{error.client_code}: {ERROR_DETAILS[error.client_code].client_message}"
     assert error.hint in error.report()
     return error
 
@@ -31,11 +32,11 @@ def refusal(harness: AuthHarness, **token: Any) -> TokenError:
 @pytest.mark.parametrize(
     ("configured", "said", "hint"),
     [
-        ("https://a.test", "https://a.test/", "differ only by a trailing '/': write 'https://a.test/'"),
-        ("https://a.test/", "https://a.test", "differ only by a trailing '/': write 'https://a.test'"),
+        ("https://a.test", "https://a.test/", "differ only by a trailing '/'. Set issuer = 'https://a.test/'"),
+        ("https://a.test/", "https://a.test", "differ only by a trailing '/'. Set issuer = 'https://a.test'"),
         (ENTRA, "https://sts.windows.net/0f0f/", "An Entra token of the other version"),
         ("https://sts.windows.net/0f0f/", ENTRA, "An Entra token of the other version"),
-        ("https://sso.test/realms/a", "http://keycloak:8080/realms/a", "The same path on another host"),
+        ("https://sso.test/realms/a", "http://keycloak:8080/realms/a", "The path is the same, but the host differs"),
         ("https://a.test/realms/Acme", "https://a.test/realms/acme", "differ only in upper and lower case"),
         (ENTRA, "https://login.microsoftonline.com/1e1e/v2.0", "Entra: another tenant"),
         ("https://login.microsoftonline.com/acme.com/v2.0", ENTRA, "never its domain, common or organizations"),
@@ -96,7 +97,7 @@ def test_audience_mismatch_has_provider_hint(token: dict[str, Any], hint: str) -
         (
             ErrorCode.AUDIENCE_MISMATCH,
             {"audience": "api://agents"},
-            "write that as audience. Is it another application's?",
+            "They differ only in the scheme. Set audience = 'api://agents'",
         ),
         (
             ErrorCode.AUDIENCE_MISMATCH,
@@ -158,13 +159,68 @@ CLERK = {"url": "https://clerk.acme.com", "audience": [], "require": {"plan": "p
     [
         (CLERK, {"azp": None}, "Clerk: the token has no azp, because the request for it had no Origin header"),
         (CLERK, {"azp": "https://evil.test"}, ERROR_DETAILS[ErrorCode.CLIENT_NOT_ALLOWED].hint),
-        ({**CLERK, "url": "https://id.acme.com"}, {"azp": None}, "The token has no claim azp: name the claim that"),
+        ({**CLERK, "url": "https://id.acme.com"}, {"azp": None}, "The token has no claim azp. Set client_claim to"),
     ],
 )
 def test_missing_client_claim_gets_its_own_hint(table: dict[str, Any], token: dict[str, Any], hint: str) -> None:
     harness = AuthHarness(**table, client_claim={"claim": "azp", "values": ["https://app.acme.com"]})
     error = refusal(harness, plan="pro", **token)
     assert error.code is ErrorCode.CLIENT_NOT_ALLOWED
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize(
+    ("configured", "named", "hint"),
+    [
+        ("https://api.test", "https://api.test/", SLASH_HINT),
+        ("https://api.test/", "https://api.test", SLASH_HINT),
+        ("Agents", "agents", CASE_HINT),
+        ("http://api.test", "https://api.test", SCHEME_HINT),
+        ("agents", "api://agents", SCHEME_HINT),
+        (["other", "agents"], ["x", "AGENTS"], CASE_HINT),
+    ],
+)
+def test_similar_audience_shows_correct_value(configured: Any, named: Any, hint: str) -> None:
+    error = refusal(AuthHarness(audience=configured), audience=named, realm_access={}, azp="web")
+    assert error.code is ErrorCode.AUDIENCE_MISMATCH
+    wanted = named if isinstance(named, str) else named[-1]
+    # A provider's own hint, such as Keycloak's mapper, is more probable than another scheme.
+    if hint != SCHEME_HINT:
+        assert error.hint == hint.replace("{setting}", "audience").replace("{value}", repr(wanted))
+    plain = refusal(AuthHarness(audience=configured), audience=named)
+    assert plain.hint == hint.replace("{setting}", "audience").replace("{value}", repr(wanted))
+
+
+def test_similar_audience_fills_no_placeholder() -> None:
+    error = refusal(AuthHarness(audience="{CLIENT}"), audience="{client}", azp="web")
+    assert "'{client}'" in error.hint
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        pytest.param(["x"] * 8 + ["AGENTS"], id="after eight others"),
+        pytest.param("agents" + "/" * 600, id="too long"),
+        pytest.param([5, None], id="no text"),
+    ],
+)
+def test_audience_comparison_is_bounded(named: Any) -> None:
+    assert refusal(AuthHarness(), audience=named).hint == ERROR_DETAILS[ErrorCode.AUDIENCE_MISMATCH].hint
+
+
+@pytest.mark.parametrize(
+    ("typ", "hint"),
+    [
+        ("JOSE", 'accepted_typ = ["", "at+jwt", "jwt", "JOSE"]'),
+        ("application/okta-internal-at+jwt", '"application/okta-internal-at+jwt"]'),
+        ("logout+jwt", ERROR_DETAILS[ErrorCode.TYP_NOT_ALLOWED].hint),
+        ("application/DPoP+jwt", ERROR_DETAILS[ErrorCode.TYP_NOT_ALLOWED].hint),
+        (5, ERROR_DETAILS[ErrorCode.TYP_NOT_ALLOWED].hint),
+    ],
+)
+def test_unknown_typ_names_setting(typ: object, hint: str) -> None:
+    error = refusal(AuthHarness(), header={"typ": typ})
+    assert error.code is ErrorCode.TYP_NOT_ALLOWED
     assert hint in error.hint
 
 
@@ -314,7 +370,7 @@ def test_only_likely_headers_are_named() -> None:
 def test_encrypted_token_is_named() -> None:
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().admit("a.b.c.d.e"))
-    assert "An encrypted token (JWE)" in refused.value.report()
+    assert "an encrypted token (JWE)" in refused.value.report()
 
 
 def test_long_claim_is_truncated_to_one_line() -> None:
@@ -335,7 +391,7 @@ def test_clock_error_seconds_are_shown() -> None:
             {"alg": "dir", "enc": "A256GCM", "iss": "https://t.auth0.com/"},
             "(JWE, enc='A256GCM', iss='https://t.auth0.com/')",
         ),
-        ({"alg": "dir"}, "An encrypted token (JWE), which"),
+        ({"alg": "dir"}, "an encrypted token (JWE), which"),
         (b"no json", "audience=<your API id>"),
     ],
 )
@@ -371,7 +427,10 @@ def test_unknown_kid_lists_known_kids_and_age() -> None:
     ("claims", "said"),
     [
         ({}, "read: scope (missing), scp (missing)"),
-        ({"scope": "openid"}, "read: scope (there, but no value among the permission names of accept), scp (missing)"),
+        (
+            {"scope": "openid"},
+            "read: scope (present, but no value among the permission names of accept), scp (missing)",
+        ),
         ({"permissions": ["threads:read"]}, "not read, but it holds permission names: 'permissions'"),
         ({"perms": "profile threads:read"}, "not read, but it holds permission names: 'perms'"),
         ({"hasgroups": True}, "left out for being too many"),
@@ -403,11 +462,11 @@ MANY = {f"role-{number}": ["threads:read"] for number in range(10)}
         ),
         ({"values": MANY}, {"roles": "x"}, "role-4 and 5 more)"),
         ({"values": dict([*MANY.items()][:5])}, {"roles": "x"}, "role-3, role-4)"),
-        ({"values": {"admin": ["*@tenant"]}}, {"roles": ["admin"]}, "read: roles (there, but without a tenant) ("),
+        ({"values": {"admin": ["*@tenant"]}}, {"roles": ["admin"]}, "read: roles (present, but without a tenant) ("),
         (
             {"values": {"admin": ["*"]}, "when": {"azp": "web"}},
             {"roles": ["admin"], "azp": "cli"},
-            "read: roles (there, but its condition (when) does not hold) (",
+            "read: roles (present, but its condition (when) is not met) (",
         ),
     ],
 )
@@ -427,4 +486,4 @@ def test_rights_removed_by_mapper_blame_no_claim(
         mapper=lambda claims, caller: replace(caller, rights={}),
     )
     assert asyncio.run(harness.admit(harness.issuer.token(roles=["admin"]))).rights == {}
-    assert "no permission maps: read: roles (there) (" in caplog.messages[-1]
+    assert "no permissions: read: roles (present) (" in caplog.messages[-1]

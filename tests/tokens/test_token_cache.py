@@ -18,10 +18,10 @@ from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
 from oidc_auth.tokens import verifier
 from oidc_auth.tokens.cache import TokenCache
+from oidc_auth.tokens.diagnose import Refusal
 from oidc_auth.tokens.extract import extract_token
 from oidc_auth.tokens.jws import split_token
 from oidc_auth.tokens.states import VerifiedToken
-from oidc_auth.tokens.verifier import AdmittedToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -128,6 +128,7 @@ def test_tokens_with_common_prefix_are_separate() -> None:
 
 def test_caches_are_separate_per_configuration() -> None:
     harness, other = AuthHarness(), AuthHarness(audience="others")
+    other.issuer.keys = harness.issuer.keys
     token = harness.issuer.token()
     assert harness.authenticate(token) is None
     assert other.authenticate(token) is ErrorCode.AUDIENCE_MISMATCH
@@ -297,20 +298,23 @@ def test_repr_shows_no_token_or_claims() -> None:
     assert "GET" in repr(presented)
 
 
+async def always(now: float) -> bool:
+    return now >= 0
+
+
 def test_verified_token_repr_shows_no_claims() -> None:
     token = VerifiedToken(
-        issuer="https://issuer.test", claims={"sub": "s3cr3t"}, expires_at=1, valid_until=1, key_generation=1
+        issuer="https://issuer.test", claims={"sub": "s3cr3t"}, expires_at=1, valid_until=1, is_current=always
     )
     assert "s3cr3t" not in repr(token)
     assert "https://issuer.test" in repr(token)
 
 
-def test_segments_repr_shows_no_token() -> None:
+def test_intermediate_reprs_show_no_token() -> None:
     token = LocalIssuer(algorithm="ES256").token(secret="s3cr3t")
     segments = split_token(token)
-    admitted = AdmittedToken(segments, {"alg": "ES256"}, "key-1")
-    assert not [part for part in token.split(".") if part in repr(segments) + repr(admitted)]
-    assert "key-1" in repr(admitted)
+    refusal = Refusal(token, {"alg": "ES256"}, {"secret": "s3cr3t"})
+    assert not [part for part in [*token.split("."), "s3cr3t"] if part in repr(segments) + repr(refusal)]
 
 
 SECRET = "s3cr3t-of-the-token"

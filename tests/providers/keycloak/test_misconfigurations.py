@@ -134,7 +134,7 @@ def test_unmapped_user_gets_403_with_log(guarded: Guarded, realm: Realm, caplog:
     token = realm.user("bob")
     realm.admin("POST", mappings, [role])
     assert guarded.create(token) == 403
-    (said,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("no permission maps")]
+    (said,) = [record.getMessage() for record in caplog.records if record.getMessage().startswith("no permissions:")]
     assert_in_guide(said, realm.issuer)
 
 
