@@ -165,8 +165,10 @@ def _print(answer: Answer, *, verbose: bool) -> None:
             print_text(screen, line, label=f"{label:<{LABEL_WIDTH}}")
     if why.refusal:
         print_text(screen, why.refusal, label=f"{'REFUSED':<{LABEL_WIDTH}}", style="bold red")
-    else:
-        print_matrix(screen, "Permissions", {"reach": why.rights})
+    if why.rights:
+        # The claims of an old token still show what a new one gives.
+        title = "Permissions without this refusal" if why.refusal else "Permissions"
+        print_matrix(screen, title, {"reach": why.rights})
     if answer.note:
         print_text(screen, answer.note)
 

@@ -178,9 +178,7 @@ class Keyed(LocalIssuer):
         return super().answer(path.removesuffix("?key=s3cr3t"))
 
 
-@pytest.mark.parametrize(
-    ("fault", "said"), [(Fault.REDIRECT, "redirects"), (None, "bytes of"), (Fault.ERROR, "500")]
-)
+@pytest.mark.parametrize(("fault", "said"), [(Fault.REDIRECT, "redirects"), (None, "bytes of"), (Fault.ERROR, "500")])
 def test_query_secret_is_hidden(tmp_path: Path, fault: Fault | None, said: str) -> None:
     issuer = Keyed(algorithm="ES256")
     issuer.fault = fault

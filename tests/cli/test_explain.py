@@ -208,3 +208,11 @@ def test_first_failed_check_is_the_refusal() -> None:
     given = json.dumps({"aud": "account", "roles": ["editor"]})
     described = json.loads(run("explain", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
     assert described["refusal"].startswith("audience_mismatch: ")
+
+
+def test_expired_claims_still_show_permissions() -> None:
+    given = json.dumps({**ALICE, "exp": 1})
+    explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
+    assert explained.exit_code == 1
+    assert "REFUSED   token_expired: " in explained.output
+    assert "Permissions without this refusal" in explained.output
