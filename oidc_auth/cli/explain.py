@@ -148,7 +148,8 @@ def _to_json(answer: Answer) -> dict[str, Any]:
         "checks": [{"code": c.code, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
         "notes": list(why.notes),
         "unmapped": list(why.unmapped),
-        "permissions": sorted(format_permission(name, reach) for name, reach in why.rights.items()),
+        # A script that ignores the refusal must not see permissions.
+        "permissions": [] if why.refusal else sorted(format_permission(*right) for right in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
         "refusal": why.refusal,
         "not_checked": list(answer.not_checked),

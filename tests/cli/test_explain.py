@@ -178,6 +178,7 @@ def test_present_claims_are_checked(monkeypatch: pytest.MonkeyPatch, claims: dic
     assert (answered.exit_code, json.loads(answered.output)["allowed"]) == (int(bool(code)), not code)
     assert json.loads(answered.output)["reason"].partition(":")[0] == code
     assert explained["refusal"].partition(":")[0] == code
+    assert bool(explained["permissions"]) == (not code)
     assert [check["code"] for check in explained["checks"] if check["outcome"] == "failed"] == ([code] if code else [])
     missing = [claim for claim in ("aud", "exp") if claim not in claims]
     assert explained["not_checked"] == ["signature", *missing]
