@@ -155,7 +155,9 @@ def test_documented_command_prints_documented_lines(tmp_path: Path) -> None:
     command = ["explain", str(tmp_path / "oidc-auth.toml"), "--claims", str(tmp_path / "claims.json")]
     explained = CliRunner().invoke(app, command)
     said = next(text for text in blocks("text") if text.startswith("identity"))
-    assert explained.exit_code == 0
+    assert explained.exit_code == 1
+    assert "REFUSED   token_expired: " in explained.output
+    assert "Permissions without this refusal" in explained.output
     assert [line for line in said.splitlines() if line not in explained.output.splitlines()] == []
 
 

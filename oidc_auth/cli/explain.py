@@ -148,7 +148,8 @@ def _to_json(answer: Answer) -> dict[str, Any]:
         "checks": [{"code": c.code, "name": c.name, "outcome": c.outcome, "detail": c.detail} for c in why.checks],
         "notes": list(why.notes),
         "unmapped": list(why.unmapped),
-        "permissions": sorted(format_permission(name, reach) for name, reach in why.rights.items()),
+        # A script that ignores the refusal must not see permissions.
+        "permissions": [] if why.refusal else sorted(format_permission(*right) for right in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
         "refusal": why.refusal,
         "not_checked": list(answer.not_checked),
@@ -167,8 +168,10 @@ def _print(answer: Answer, *, verbose: bool) -> None:
             print_text(screen, line, label=f"{label:<{LABEL_WIDTH}}")
     if why.refusal:
         print_text(screen, why.refusal, label=f"{'REFUSED':<{LABEL_WIDTH}}", style="bold red")
-    else:
-        print_matrix(screen, "Permissions", {"reach": why.rights})
+    if why.rights:
+        # The claims of an old token still show what a new one gives.
+        title = "Permissions without this refusal" if why.refusal else "Permissions"
+        print_matrix(screen, title, {"reach": why.rights})
     if answer.note:
         print_text(screen, answer.note)
 

@@ -187,6 +187,7 @@ def test_present_claims_are_checked(monkeypatch: pytest.MonkeyPatch, claims: dic
     assert (answered.exit_code, json.loads(answered.output)["allowed"]) == (int(bool(code)), not code)
     assert json.loads(answered.output)["reason"].partition(":")[0] == code
     assert explained["refusal"].partition(":")[0] == code
+    assert bool(explained["permissions"]) == (not code)
     assert [check["code"] for check in explained["checks"] if check["outcome"] == "failed"] == ([code] if code else [])
     missing = [claim for claim in ("aud", "exp") if claim not in claims]
     assert explained["not_checked"] == ["signature", *missing]
@@ -217,3 +218,11 @@ def test_first_failed_check_is_the_refusal() -> None:
     given = json.dumps({"aud": "account", "roles": ["editor"]})
     described = json.loads(run("explain", str(QUICKSTART), "--claims", "-", "--json", given=given).output)
     assert described["refusal"].startswith("audience_mismatch: ")
+
+
+def test_expired_claims_still_show_permissions() -> None:
+    given = json.dumps({**ALICE, "exp": 1})
+    explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
+    assert explained.exit_code == 1
+    assert "REFUSED   token_expired: " in explained.output
+    assert "Permissions without this refusal" in explained.output
