@@ -25,7 +25,7 @@ from .permissions.explain import Explanation, check_results, explain_claims, exp
 from .permissions.permission_maps import map_caller
 from .quoting import quote
 from .tokens.admission import PendingVerifications
-from .tokens.cache import TokenCache
+from .tokens.cache import TokenCache, cache_slot
 from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
 from .tokens.extract import check_header, extract_token, header_pairs
@@ -182,16 +182,21 @@ class OIDCAuth:
 
     async def _verify_once(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
         """Return the caller of an uncached token, and whether another request verified it."""
-        if (other := self._pending.find(presented.token)) is not None:
+        slot = cache_slot(presented.token)
+        if (other := self._pending.find(slot)) is not None:
             await other
             now = self._clock()
             if (entry := await self._find_cached(presented, now)) is not None:
                 return entry, True
-        with self._pending.start(presented.token):
+        pending, verified = self._pending.start(slot), False
+        try:
             token = await self._verifier.verify(presented, now)
             entry = _CachedCaller(token.for_cache(), self._caller(token))
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
-            return entry, False
+            verified = True
+        finally:
+            self._pending.finish(pending, succeeded=verified)
+        return entry, False
 
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]

@@ -5,23 +5,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..keys.refresh import BATCH_SIZE, wake
-from .cache import cache_slot
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
 
 
 class AdmissionLimiter(threading.local):
     """Limits how many uncached tokens are verified in one event-loop iteration.
 
     32 new requests go on without waiting, the others wait in a queue. Each later iteration admits 16 of the queue, or
-    an eighth of it if that is more. So many invalid tokens cannot block the event loop, and the queue cannot grow without
-    bound. A new valid token does not have to wait behind the queue.
+    an eighth of it if that is more. So many invalid tokens cannot block the event loop, and the queue has a bound. A
+    new valid token does not have to wait behind the queue.
 
     The limit holds per thread, because each event loop runs in one thread.
     """
@@ -69,50 +63,55 @@ class PendingVerifications(threading.local):
     """Lets concurrent requests with one token wait for one verification.
 
     A request waits at most once. If the verification fails, each request verifies the token itself, so that no request
-    is refused because of another one.
+    is refused because of another one. Tokens are told apart by ``cache_slot``. Two tokens with one slot only wait for
+    each other.
     """
 
     def __init__(self) -> None:
         self._pending: dict[int, _Pending] = {}
 
-    def find(self, token: str) -> asyncio.Future[None] | None:
-        """Return a future for the end of a verification of this token, or None."""
-        pending, loop = self._pending.get(cache_slot(token)), asyncio.get_running_loop()
+    def find(self, slot: int) -> asyncio.Future[None] | None:
+        """Return a future for the end of the verification of this token, or None."""
+        pending = self._pending.get(slot)
         # A verification in a loop that was stopped never ends.
-        if pending is None or pending.loop is not loop:
+        if pending is None or pending.loop is not asyncio.get_running_loop():
             return None
-        waiter: asyncio.Future[None] = loop.create_future()
+        waiter: asyncio.Future[None] = pending.loop.create_future()
+        pending.waiters = pending.waiters or deque()
         pending.waiters.append(waiter)
         return waiter
 
-    @contextmanager
-    def start(self, token: str) -> Generator[None]:
-        """Let later requests with this token wait until the block ends."""
-        slot, loop = cache_slot(token), asyncio.get_running_loop()
-        if (earlier := self._pending.get(slot)) is not None and earlier.loop is loop:
-            yield
+    def start(self, slot: int) -> _Pending | None:
+        """Let later requests with this token wait for ``finish``."""
+        loop, earlier = asyncio.get_running_loop(), self._pending.get(slot)
+        if earlier is not None and earlier.loop is loop:
+            return None
+        self._pending[slot] = pending = _Pending(slot, loop)
+        return pending
+
+    def finish(self, pending: _Pending | None, *, succeeded: bool) -> None:
+        """Let the requests go on that wait for a verification."""
+        if pending is None:
             return
-        self._pending[slot] = pending = _Pending(loop)
-        # After a failure, the admission limit is next for these requests, so they can all go on.
-        count = None
-        try:
-            yield
-            count = BATCH_SIZE
-        finally:
-            # Another loop may have replaced it after this loop was stopped.
-            if self._pending.get(slot) is pending:
-                del self._pending[slot]
-            pending.finish(count)
+        # Another loop may have replaced it after this loop was stopped.
+        if self._pending.get(pending.slot) is pending:
+            del self._pending[pending.slot]
+        if pending.waiters:
+            # After a failure, the admission limit is next for these requests, so they can all go on.
+            pending.wake_next(pending.waiters, BATCH_SIZE if succeeded else len(pending.waiters))
 
 
-@dataclass(slots=True)
 class _Pending:
-    loop: asyncio.AbstractEventLoop
-    waiters: deque[asyncio.Future[None]] = field(default_factory=deque[asyncio.Future[None]])
+    __slots__ = ("loop", "slot", "waiters")
 
-    def finish(self, batch: int | None) -> None:
-        count = len(self.waiters) if batch is None else max(batch, len(self.waiters) // 8)
-        if len(self.waiters) > count:
+    def __init__(self, slot: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.slot = slot
+        self.loop = loop
+        self.waiters: deque[asyncio.Future[None]] | None = None
+
+    def wake_next(self, waiters: deque[asyncio.Future[None]], batch: int) -> None:
+        count = max(batch, len(waiters) // 8)
+        if len(waiters) > count:
             # Scheduled first, as above.
-            self.loop.call_soon(self.finish, batch)
-        wake(self.waiters, count)
+            self.loop.call_soon(self.wake_next, waiters, batch)
+        wake(waiters, count)

@@ -42,7 +42,7 @@ class UnscannedMap(dict[str, Any]):
     def __iter__(self) -> NoReturn:
         raise AssertionError
 
-    keys = values = items = __iter__  # type: ignore[assignment]
+    keys = values = items = __iter__
 
 
 @cache
