@@ -39,7 +39,6 @@ class ErrorCode(StrEnum):
     TOKEN_ISSUED_IN_FUTURE = "token_issued_in_future"
     TOKEN_TOO_OLD = "token_too_old"
     CLAIM_MISSING = "claim_missing"
-    PARTY_NOT_ALLOWED = "party_not_allowed"
     BOUND_TOKEN_NOT_SUPPORTED = "bound_token_not_supported"
     REQUIREMENT_NOT_MET = "requirement_not_met"
     IDENTITY_INVALID = "identity_invalid"
@@ -150,12 +149,12 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.AZP_NOT_ALLOWED: ErrorDetails(
         401,
         "the ID token was issued to another client",
-        "Sign in with a client of the issuer's audience, or list the client of azp in authorized_parties.",
+        "Sign in with a client of the issuer's audience, or list the client of azp in allowed_clients.",
     ),
     ErrorCode.CLIENT_NOT_ALLOWED: ErrorDetails(
         401,
         "the token's client is not allowed",
-        "List the client in client_claim.values, if it is meant to call this API.",
+        "If the client is meant to call this API, list it in the issuer's allowed_clients, or in client_claim.values.",
     ),
     ErrorCode.TOKEN_EXPIRED: ErrorDetails(401, "the token has expired", "Get a fresh token; check this host's clock."),
     ErrorCode.TOKEN_NOT_YET_VALID: ErrorDetails(
@@ -168,10 +167,7 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         401, "the token is too old", "Get a fresh token, or raise max_token_age (seconds)."
     ),
     ErrorCode.CLAIM_MISSING: ErrorDetails(
-        401, "the token lacks a required claim", "Let the provider add it, or drop it from required_claims."
-    ),
-    ErrorCode.PARTY_NOT_ALLOWED: ErrorDetails(
-        401, "the token was issued to a client that is not allowed", "List the client in authorized_parties."
+        401, "the token lacks a required claim", "Let the provider add it, or remove it from the issuer's require."
     ),
     ErrorCode.BOUND_TOKEN_NOT_SUPPORTED: ErrorDetails(
         401,
@@ -192,7 +188,8 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.TENANT_INVALID: ErrorDetails(
         401,
         "the token's tenant cannot be used",
-        "The tenant claim must be a string, or with object_keys = true an object of one key.",
+        "The tenant claim must be a string, a whole number or a boolean. With object_keys = true, it can also be an "
+        "object of one key.",
     ),
     ErrorCode.SIGNATURE_INVALID: ErrorDetails(
         401,

@@ -116,6 +116,7 @@ def _remote(
             limits=bounds,
             observer=observer,
             bearer_file=table.bearer_file,
+            insecure_http_hosts=frozenset(table.insecure_http_hosts),
             fetch_budget=fetch_budget,
         )
 
@@ -160,8 +161,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         identities=tuple(_identity(table, source, prefixes) for source in table.identity),
         leeway=table.leeway,
         max_token_age=table.max_token_age,
-        required_claims=tuple(tuple(path) for path in table.required_claims),
-        authorized_parties=frozenset(table.authorized_parties),
+        allowed_clients=frozenset(table.allowed_clients),
         token_type=table.token_type,
         strict_rfc9068=table.strict_rfc9068,
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
@@ -211,10 +211,19 @@ def _requirements(conditions: Mapping[str, list[str]], hints: Mapping[str, str])
 def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> MappingRules:
     return MappingRules(
         policy=policy,
-        permission_maps=tuple(_permission_map(permission_map, roles) for permission_map in table.permission_map),
+        permission_maps=(
+            *(_permission_map(permission_map, roles) for permission_map in table.permission_map),
+            *_default_map(table.default_role, policy, roles),
+        ),
         display_name=None if table.display_name is None else tuple(table.display_name),
         claims={format_path(tuple(path)): tuple(path) for path in table.claims},
     )
+
+
+def _default_map(role: str | None, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> Iterator[PermissionMap]:
+    """Yield the map that gives ``default_role``: on ``iss``, which every valid token of the issuer has."""
+    if role is not None:
+        yield PermissionMap(path=("iss",), mapped={policy.issuer: tuple(_rights([role], roles))})
 
 
 def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -> PermissionMap:
@@ -225,6 +234,7 @@ def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -
         mapped={value: rights for value, rights in mapped.items() if not value.endswith("*")},
         mapped_prefixes={value[:-1]: rights for value, rights in mapped.items() if value.endswith("*")},
         object_keys=table.object_keys,
+        field=table.field,
         split=table.split,
         strip_prefix=table.strip_prefix,
         when=_requirements(table.when, {}),

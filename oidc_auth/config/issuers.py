@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..providers import PROVIDERS
 from ..providers.lookup import CLIENT_ID, GENERIC, PUBLIC_ISSUERS, TENANTS, recognize_issuer
-from ..tokens.policy import is_scope
+from ..tokens.policy import ANY_VALUE, is_scope
 from .expand_presets import preset_of
 from .raw_document import read_conditions, read_path, read_strings, read_table, read_tables
 
@@ -145,7 +145,7 @@ def _host(issuer: str) -> str:
 
 def client_audiences(table: Table) -> list[str]:
     """Return the audiences that are client ids. ID tokens have the same audience, and cannot be distinguished."""
-    clients = {*read_strings(table.get("authorized_parties"))}
+    clients = {*read_strings(table.get("allowed_clients"))}
     clients |= {*read_strings(read_table(table.get("client_claim")).get("values"))}
     issuers = [exact.issuer for exact in list_issuers(table)]
     forms = [form.pattern for form in _audience_forms() if form.is_client_id and _match(form, issuers, any)]
@@ -170,6 +170,15 @@ def foreign_audiences(table: Table) -> list[tuple[str, str]]:
     ]
 
 
+def shared_audiences(table: Table) -> list[tuple[str, str]]:
+    """Return the audiences that tokens for other APIs of the issuer have too, each with the reason."""
+    issuers = [exact.issuer for exact in list_issuers(table)]
+    shared = {
+        text: why for form in _audience_forms() if _match(form, issuers, any) for text, why in form.shared.items()
+    }
+    return [(text, shared[text]) for text in read_strings(table.get("audience")) if text in shared]
+
+
 def _audience_forms() -> list[AudienceForm]:
     return [each.tokens.audience for each in PROVIDERS.values() if each.tokens.audience is not None]
 
@@ -190,7 +199,12 @@ def _own_conditions(table: Table) -> list[Condition]:
     preset = preset_of(table)
     fixed = None if preset is None else preset.tokens.settings.get("require")
     theirs = set[tuple[str, ...]]() if fixed is None else {read_path(name) for name in fixed.value}
-    return [condition for condition in read_conditions(table.get("require")) if condition.path not in theirs]
+    return [
+        condition
+        for condition in read_conditions(table.get("require"))
+        # A claim with any value binds a token to nothing.
+        if condition.path not in theirs and condition.values != [ANY_VALUE]
+    ]
 
 
 def _scope_prefixes(table: Table) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from .raw_document import did_you_mean, read_path, read_strings, read_table, rea
 from .schema import IssuerTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..providers.record import RoleClaim
     from .raw_document import Table
@@ -37,6 +37,7 @@ def lint_permission_maps(table: Table, where: str, roles: Table) -> Iterator[Pro
         if ("accept" in permission_map) == ("values" in permission_map):
             found = "both accept and values" if "accept" in permission_map else "neither accept nor values"
             yield Problem(place, found, "accept: the claim carries permission names; values: its values are mapped")
+        yield from _lint_values(permission_map, place)
         yield from _lint_role_claim(permission_map, place, roles)
         if "accept" in permission_map and table.get("token_type") == "id":
             hint = "let the client send an access token, or map the claim's values"
@@ -54,6 +55,24 @@ def lint_permission_maps(table: Table, where: str, roles: Table) -> Iterator[Pro
                 yield from (Problem(f"{place}.values.{value}", *fault) for fault in pattern_faults(value))
             for name in read_strings(names):
                 yield from _lint_right(name, f"{place}.values.{value}", roles, has_tenant="tenant" in table)
+
+
+def lint_default_role(table: Table, where: str, roles: Table) -> Iterator[Problem]:
+    """Yield the problems of ``default_role``."""
+    role, place = table.get("default_role"), f"{where}.default_role"
+    if isinstance(role, str) and role and role not in roles:
+        hint = did_you_mean(role, roles) or f"add {role} = [...] to [roles]"
+        yield Problem(place, f"there is no role {role!r}", hint)
+    elif isinstance(role, str):
+        yield from _lint_role(role, place, roles, has_tenant="tenant" in table)
+
+
+def _lint_values(permission_map: Table, place: str) -> Iterator[Problem]:
+    """Yield the settings that read one claim in two ways."""
+    ways = [name for name in ("object_keys", "field", "split") if permission_map.get(name)]
+    if "field" in ways and len(ways) > 1:
+        found = " and ".join(ways)
+        yield Problem(place, f"{found} cannot be combined", "keep the one that fits the claim")
 
 
 def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterator[Problem]:
@@ -76,7 +95,8 @@ def _lint_tenant_reach(rule: RoleClaim, permission_map: Table, place: str, roles
 def pattern_faults(value: str) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a value that may end in a wildcard, and the hint."""
     if value == "*":
-        yield "'*' binds nothing: it matches every value", "name the values, or a prefix and *; required_claims: any"
+        hint = 'name the values, or a prefix and *; only require may have a single "*", for any value'
+        yield "'*' binds nothing: it matches every value", hint
     if "*" in value[:-1]:
         yield f"{value!r}: a * stands only at the end", "write the value out, or a prefix and *"
 
@@ -84,9 +104,7 @@ def pattern_faults(value: str) -> Iterator[tuple[str, str]]:
 def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
     """A right is a role, a permission, a group or a pattern; permissions may carry a reach."""
     if text in roles:
-        if not has_tenant and _names_tenant(text, roles):
-            hint = 'add tenant = "<claim>" to the issuer, or use another role for it'
-            yield Problem(where, f"{text!r} has @tenant rights, and this issuer has no tenant claim", hint)
+        yield from _lint_role(text, where, roles, has_tenant=has_tenant)
         return
     try:
         name, reach = split_reach(text)
@@ -102,6 +120,12 @@ def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Ite
         yield Problem(where, f"{text!r}: a store is one's own or everybody's", "write it without @tenant, or @all")
     elif reach is Reach.TENANT and not has_tenant:
         yield Problem(where, f"{text!r}: this issuer has no tenant claim", 'add tenant = "<claim>" to the issuer')
+
+
+def _lint_role(role: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
+    if not has_tenant and _names_tenant(role, roles):
+        hint = 'add tenant = "<claim>" to the issuer, or use another role for it'
+        yield Problem(where, f"{role!r} has @tenant rights, and this issuer has no tenant claim", hint)
 
 
 def _suggest_name(text: str, roles: Table) -> str:
@@ -132,8 +156,8 @@ def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
             yield from _lint_right(text, where, roles, has_tenant=has_tenant)
 
 
-def unused_roles(issuers: Iterable[Table], roles: Table) -> list[str]:
-    """Return the roles that no claim value gives, neither by their name nor through another role."""
+def unused_roles(issuers: Sequence[Table], roles: Table) -> list[str]:
+    """Return the roles that no claim value, ``default_role`` or other role gives."""
     permission_maps = [
         permission_map for table in issuers for _, permission_map in read_tables(table.get("permission_map"))
     ]
@@ -143,6 +167,7 @@ def unused_roles(issuers: Iterable[Table], roles: Table) -> list[str]:
         for names in read_table(permission_map.get("values")).values()
         for name in read_strings(names)
     }
+    given |= {role for table in issuers if isinstance(role := table.get("default_role"), str)}
     used = given.union(*(_collect_rights(name, roles) for name in given))
     return [name for name in roles if name not in used]
 

@@ -20,14 +20,14 @@ from ..errors import ConfigError, Problem
 from ..json_values import is_list, is_object
 from ..tokens.checks import format_value
 from .expand_presets import expanded
-from .lint import find_consequences, find_warnings, lint
+from .forms import describe_form, find_table
+from .lint import find_consequences, lint
+from .lint_warnings import find_warnings
 from .raw_document import did_you_mean, kind_of
-from .schema import Document, IssuerTable, LangGraphTable, LimitsTable, PermissionMapTable, RoleTable, normalize
+from .schema import Document, normalize_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from pydantic import BaseModel
 
 FILE_NAME = "oidc-auth.toml"
 CONFIG_VARIABLE = "OIDC_AUTH_CONFIG"
@@ -45,21 +45,7 @@ _EXPECTED: Mapping[str, str] = {
     "float_type": "should be a number",
     "int_type": "should be a whole number",
     "dict_type": "should be a table",
-    "model_type": "should be a table",
     "string_pattern_mismatch": "should be the name of a header, in lower case",
-}
-_LIST_FORMS: Mapping[str | int, str] = {
-    "issuer": "a table, or a list of tables",
-    "permission_map": "a table, or a list of tables",
-    "identity": "a string or a table, or a list of them",
-}
-"""What may stand where a list is meant; elsewhere it is a list of strings."""
-_TABLES: Mapping[str, type[BaseModel]] = {
-    "issuer": IssuerTable,
-    "permission_map": PermissionMapTable,
-    "roles": RoleTable,
-    "langgraph": LangGraphTable,
-    "limits": LimitsTable,
 }
 
 
@@ -154,11 +140,12 @@ def load_mapping(
         raise ConfigError([Problem("", "is not a table")], source=source)
     places: dict[str, int] = {}
     first: list[Problem] = []
-    plain = cast("dict[str, Any]", _to_plain(raw))
-    resolved = _resolve_references(normalize(plain), "", os.environ if environ is None else environ, first, places)
-    document = _expand_presets(cast("dict[str, Any]", resolved))
+    plain = normalize_document(cast("dict[str, Any]", _to_plain(raw)))
+    resolved = _resolve_references(plain, "", os.environ if environ is None else environ, first, places)
+    written = cast("dict[str, Any]", resolved)
+    document = _expand_presets(written)
     shaped, shape_problems = _validate_shape(document)
-    problems = _merge_problems(first, list(lint(document)), shape_problems, find_consequences(document), places)
+    problems = _merge_problems(first, [*lint(document, written)], shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
     digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
@@ -170,7 +157,7 @@ def _expand_presets(document: dict[str, Any]) -> dict[str, Any]:
     if not is_list(tables):
         return document
     filled = [expanded(table) if is_object(table) else table for table in tables]
-    return normalize({**document, "issuer": filled})
+    return normalize_document({**document, "issuer": filled})
 
 
 def load_environment(environ: Mapping[str, str], folder: Path) -> LoadedConfig:
@@ -257,7 +244,9 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
     location = cast("tuple[str | int, ...]", fault["loc"])
     where, kind = _where(location), str(fault["type"])
     if kind == "extra_forbidden":
-        return Problem(where, "unknown key", did_you_mean(location[-1], _known_keys(location)))
+        return Problem(
+            where, "unknown key", did_you_mean(location[-1], find_table(Document, location[:-1]).model_fields)
+        )
     if kind in _ABSENT:
         return Problem(where, _ABSENT[kind], _FIRST_ISSUER if where == "issuer" else "")
     if kind == "value_error":
@@ -270,21 +259,13 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
 def _expected(fault: Mapping[str, Any], location: tuple[str | int, ...]) -> str:
     """Return what should stand at a place, in the words of a configuration file and not in pydantic's."""
     kind = str(fault["type"])
-    if kind == "list_type":
-        return f"should be {_LIST_FORMS.get(location[-1], 'a string, or a list of strings')}"
-    if kind == "model_type" and location[-1] == "tenant":
-        return "should be a string, or a table"
+    if kind in ("list_type", "model_type"):
+        return f"should be {describe_form(Document, location)}"
     return _EXPECTED.get(kind) or str(fault["msg"]).replace("Input should be", "should be", 1)
 
 
 def _where(location: Iterable[str | int]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
-
-
-def _known_keys(location: tuple[str | int, ...]) -> Iterator[str]:
-    names = [part for part in location[:-1] if isinstance(part, str)]
-    table = next((_TABLES[name] for name in reversed(names) if name in _TABLES), Document)
-    yield from table.model_fields
 
 
 def _kind_of(document: object, location: Iterable[str | int]) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..providers import PROVIDERS
-from .key_descriptions import KEY_DESCRIPTIONS
 from .schema import Document
 
 if TYPE_CHECKING:
@@ -27,10 +26,6 @@ def json_schema() -> dict[str, Any]:
     What it cannot say is checked when a file is loaded: names of roles and permissions, claim paths, prefixes.
     """
     schema = cast("dict[str, Any]", _simplify(Document.model_json_schema()))
-    for table, keys in KEY_DESCRIPTIONS.items():
-        described = schema if table == "Document" else schema["$defs"][table]
-        for key, meaning in keys.items():
-            described["properties"][key]["description"] = meaning
     issuer = schema["$defs"]["IssuerTable"]
     # With a preset, the preset's own parameters say who the issuer is.
     issuer["required"].remove("issuer")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
-from ..json_values import is_list, is_object
+from ..json_values import is_list, is_object, scalar_text
 from ..tokens.checks import find_identity, find_tenant, meets_requirement
 from ..tokens.claim_path import MISSING, ClaimPath, find_claim
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from ..tokens.policy import Requirement, TenantClaim, TokenPolicy
     from ..tokens.states import VerifiedToken
+
+_ONLY_TEXT: frozenset[type] = frozenset({str})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class Right:
     name: str
     reach: Reach
     graphs: frozenset[str] | None = None
-    implied: Mapping[str, Reach] = field(init=False, compare=False, repr=False)
+    implied: Mapping[str, Reach] = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Work out what the right implies."""
@@ -50,7 +53,8 @@ class PermissionMap:
         mapped: claim values and the rights each gives.
         mapped_prefixes: the same for values that were configured with a trailing ``*``.
         object_keys: the claim is an object whose keys are the values.
-        split: what separates several values in one string, or None.
+        field: the claim is a list of objects, and this member of each is a value; or None.
+        split: what separates several values in one string, or None. Spaces and one pair of brackets are trimmed.
         strip_prefix: what a value must start with; it is taken off. Empty: nothing.
         when: conditions on other claims, all of which must hold.
         exact: what each value gives, as the token spells it; worked out once.
@@ -58,15 +62,16 @@ class PermissionMap:
     """
 
     path: ClaimPath
-    accepted: Mapping[str, Right] = field(default_factory=dict[str, Right])
-    mapped: Mapping[str, tuple[Right, ...]] = field(default_factory=dict[str, tuple[Right, ...]])
-    mapped_prefixes: Mapping[str, tuple[Right, ...]] = field(default_factory=dict[str, tuple[Right, ...]])
+    accepted: Mapping[str, Right] = dataclasses.field(default_factory=dict[str, Right])
+    mapped: Mapping[str, tuple[Right, ...]] = dataclasses.field(default_factory=dict[str, tuple[Right, ...]])
+    mapped_prefixes: Mapping[str, tuple[Right, ...]] = dataclasses.field(default_factory=dict[str, tuple[Right, ...]])
     object_keys: bool = False
+    field: str | None = None
     split: str | None = None
     strip_prefix: str = ""
     when: tuple[Requirement, ...] = ()
-    exact: Mapping[str, tuple[Right, ...]] = field(init=False, compare=False, repr=False)
-    prefixes: Mapping[str, tuple[Right, ...]] = field(init=False, compare=False, repr=False)
+    exact: Mapping[str, tuple[Right, ...]] = dataclasses.field(init=False, compare=False, repr=False)
+    prefixes: Mapping[str, tuple[Right, ...]] = dataclasses.field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Work out what tokens will say: they carry hundreds of values, of which few give anything."""
@@ -97,7 +102,7 @@ class MappingRules:
     policy: TokenPolicy
     permission_maps: tuple[PermissionMap, ...]
     display_name: ClaimPath | None = None
-    claims: Mapping[str, ClaimPath] = field(default_factory=dict[str, ClaimPath])
+    claims: Mapping[str, ClaimPath] = dataclasses.field(default_factory=dict[str, ClaimPath])
 
     def scopes_granting(self, event: str) -> str:
         """Return the provider's scope that would give ``event``, or "": narrowest first, never a permission name."""
@@ -164,22 +169,13 @@ def rights_from_claims(claims: Mapping[str, object], permission_maps: Iterable[P
 
 def _rights_given(claim: object, permission_map: PermissionMap) -> Iterator[Right]:
     """Yield what a claim's values give together, each right once for however many values."""
-    values = _unique_values(claim, permission_map)
+    values = frozenset(claim_values(claim, permission_map))
     for value, rights in permission_map.exact.items():
         if value in values:
             yield from rights
     for prefix, rights in permission_map.prefixes.items():
-        if any(isinstance(value, str) and value.startswith(prefix) and "*" not in value for value in values):
+        if any(value.startswith(prefix) and "*" not in value for value in values):
             yield from rights
-
-
-def _unique_values(claim: object, permission_map: PermissionMap) -> frozenset[object]:
-    """Return a claim's values; a list's others than strings match nothing, but some of them cannot stand in a set."""
-    values = claim if is_list(claim) else claim_values(claim, permission_map)
-    try:
-        return frozenset(values)
-    except TypeError:
-        return frozenset(claim_values(values, permission_map))
 
 
 def conditions_met(conditions: Iterable[Requirement], claims: Mapping[str, object]) -> bool:
@@ -188,14 +184,41 @@ def conditions_met(conditions: Iterable[Requirement], claims: Mapping[str, objec
 
 
 def claim_values(claim: object, permission_map: PermissionMap) -> list[str]:
-    """Return the claim's values: a string is one (or split), a list's non-strings are ignored."""
-    if isinstance(claim, str):
-        separator = permission_map.split or (" " if permission_map.reads_scopes else None)
-        return [text for text in claim.split(separator) if text] if separator else [claim]
+    """Return the texts of a claim's values.
+
+    A string is one value, unless the map splits it. Members of a list without a text are ignored.
+    """
     if is_list(claim):
-        return [text for text in claim if isinstance(text, str)]
-    # An object grants its keys only where the operator said so: its values may be anything.
-    return list(claim) if permission_map.object_keys and is_object(claim) else []
+        # A list of strings is the usual claim, and may have hundreds of them.
+        if permission_map.field is None and _ONLY_TEXT.issuperset(map(type, claim)):
+            return cast("list[str]", claim)
+        texts = (member_text(member, permission_map) for member in claim)
+        return [text for text in texts if text is not None]
+    # Users can often choose the keys of an object: they are read only where the configuration names them.
+    if is_object(claim):
+        return list(claim) if permission_map.object_keys else []
+    # With field, only a list of objects has values.
+    text = None if permission_map.field is not None else scalar_text(claim)
+    return [] if text is None else _split_text(text, permission_map)
+
+
+def member_text(member: object, permission_map: PermissionMap) -> str | None:
+    """Return the text of one member of a list, or None if the member is ignored."""
+    if permission_map.field is None:
+        return scalar_text(member)
+    return scalar_text(member.get(permission_map.field)) if is_object(member) else None
+
+
+def _split_text(text: str, permission_map: PermissionMap) -> list[str]:
+    if permission_map.split is None:
+        # Scopes are separated by one U+0020 (RFC 6749 §3.3).
+        return [each for each in text.split(" ") if each] if permission_map.reads_scopes else [text]
+    # Some providers write a list as text: "[admins, users]". Only U+0020 is trimmed, because a name may hold others.
+    trimmed = text.strip(" ")
+    if trimmed.startswith("[") and trimmed.endswith("]"):
+        trimmed = trimmed[1:-1]
+    parts = (part.strip(" ") for part in trimmed.split(permission_map.split))
+    return [part for part in parts if part]
 
 
 def rights_from_value(value: str, permission_map: PermissionMap) -> tuple[Right, ...]:

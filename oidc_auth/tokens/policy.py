@@ -16,6 +16,9 @@ MAX_IDENTITY = 255
 RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-user"})
 """Names that mean something to the servers: a wildcard of the store, their own objects, nobody, Studio."""
 
+ANY_VALUE = "*"
+"""The value of a requirement that only asks for the claim to be present."""
+
 SPACE_SEPARATED_CLAIMS = ("scope", "scp")
 """Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
 
@@ -38,17 +41,22 @@ class IdentityClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirement:
-    """A claim that must hold one of some values; a trailing ``*`` in a value matches any rest.
+    """A claim that must have one of some values.
 
     Attributes:
-        path: the claim.
-        values: one of these must be its value.
-        hint: what to do about a token without it; "": what its code's hint says.
+        path: The claim.
+        values: One of these must be its value, as text. A trailing ``*`` matches any rest.
+        hint: What to do about a token without it, or "" for the hint of the error code.
     """
 
     path: ClaimPath
     values: tuple[str, ...]
     hint: str = ""
+
+    @property
+    def accepts_any(self) -> bool:
+        """Whether the claim only has to be present, with any value but null."""
+        return self.values == (ANY_VALUE,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +79,7 @@ class TokenPolicy:
         algorithms: the header's ``alg`` must be one of these.
         leeway: how far clocks may differ.
         max_token_age: the longest time since ``iat``, or None.
-        required_claims: claims that must be present and not null.
-        authorized_parties: one of these must be ``azp`` or ``client_id``; empty: any.
+        allowed_clients: One of these must be ``azp``, or ``client_id`` in a token without ``azp``. Empty: any.
         token_type: whether this issuer sends access tokens or ID tokens.
         strict_rfc9068: only ``at+jwt`` is an access token (RFC 9068 §4).
         identities: the claims that may name the caller, in order; the first that is present counts.
@@ -89,8 +96,7 @@ class TokenPolicy:
     identities: tuple[IdentityClaim, ...]
     leeway: float = DEFAULT_LEEWAY
     max_token_age: float | None = None
-    required_claims: tuple[ClaimPath, ...] = ()
-    authorized_parties: frozenset[str] = frozenset()
+    allowed_clients: frozenset[str] = frozenset()
     token_type: Literal["access", "id"] = "access"
     strict_rfc9068: bool = False
     client: Requirement | None = None

@@ -338,8 +338,9 @@ def test_file_variables_use_given_environment(tmp_path: Path, monkeypatch: pytes
     [
         ({"audience": "agents"}, {"audience": ["agents"]}),
         ({"algorithms": "ES256"}, {"algorithms": ["ES256"]}),
-        ({"authorized_parties": "spa"}, {"authorized_parties": ["spa"]}),
-        ({"required_claims": "a.b"}, {"required_claims": [["a", "b"]]}),
+        ({"allowed_clients": "spa"}, {"allowed_clients": ["spa"]}),
+        ({"require": {"a.b": "*"}}, {"require": {"a.b": ["*"]}}),
+        ({"require": {"a": 7, "b": [True, 1.5]}}, {"require": {"a": ["7"], "b": ["true", "1.5"]}}),
         ({"claims": "a.b"}, {"claims": [["a", "b"]]}),
         ({"identity": "oid"}, {"identity": [{"claim": ["oid"], "prefix": ""}]}),
         ({"identity": {"claim": "oid"}}, {"identity": [{"claim": ["oid"]}]}),
@@ -491,7 +492,7 @@ def test_skipped_audience_is_warned(caplog: pytest.LogCaptureFixture) -> None:
     [
         {"audience": "1234-abc.apps.googleusercontent.com"},
         {"audience": ["agents", "0oabskvc6442nkvQO0h7"]},
-        {"audience": "spa", "authorized_parties": ["spa"]},
+        {"audience": "spa", "allowed_clients": ["spa"]},
         {"audience": "spa", "client_claim": {"claim": "azp", "values": ["spa"]}, "require": {"org": "acme"}},
         {"audience": "any", "issuer": "https://auth.acme.com/application/o/agents/"},
     ],
@@ -499,7 +500,7 @@ def test_skipped_audience_is_warned(caplog: pytest.LogCaptureFixture) -> None:
 def test_client_id_as_audience_is_warned(settings: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, **settings)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "is a client id: an ID token of that client has it too" in caplog.text
+    assert "is a client id: ID tokens of that client have it too" in caplog.text
     caplog.clear()
     configured(USERS, token_type="id", **settings)
     configured(USERS, strict_rfc9068=True, **settings)
@@ -513,7 +514,7 @@ def test_unused_role_is_warned(caplog: pytest.LogCaptureFixture) -> None:
         "roles.spare",
         "roles.helper",
     ]
-    assert "roles.spare: nobody has it: no permission map gives it" in caplog.text
+    assert "roles.spare: no caller can have it" in caplog.text
     caplog.clear()
     configured({"claim": "roles", "values": {"a": ["admin"], "b": ["spare"]}}, roles=roles)
     assert caplog.records == []
