@@ -119,7 +119,7 @@ class IssuerTable(_Table):
     jwks: dict[str, Any] | None = Field(default=None, description="The key set itself. Nothing is fetched.")
     insecure_http_hosts: Names = Field(
         default_factory=list[str],
-        description="Host names from which keys may be fetched over plain http, such as a service name of Docker Compose. "
+        description="Host names from which keys may be fetched over plain http, such as a service of Docker Compose. "
         "Logs a warning at each start.",
     )
     ca_file: Name | None = Field(default=None, description="PEM file with additional certificate authorities.")
