@@ -1,4 +1,4 @@
-"""Expansion of presets: an ``[[issuer]]`` table with the settings of its provider filled in."""
+"""Expansion of presets: the settings of the provider are added to an ``[[issuer]]`` table."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     filled = dict(table)
     known = {**_parameters(filled, form), **_defaults(filled, form)}
     names = (*form.replaced_keys, *form.defaults)
-    # An issuer that the operator wrote has none of the provider's other names, and inline keys have no address.
+    # If the operator wrote the issuer, the aliases of the preset do not fit. Keys in the file have no address.
     own = {"aliases"} if "issuer" in table else set[str]()
     own |= {"jwks_uri"} if "jwks" in table else set[str]()
     for name, fixed in tokens.settings.items():
@@ -84,7 +84,7 @@ def _tidy(name: str, value: str) -> str:
 
 
 def _fill(filled: dict[str, Any], name: str, value: object) -> None:
-    """Add a setting if it is not written. Conditions are merged, so that yours do not remove those of the preset."""
+    """Add a setting that is not written. Conditions are merged, so that those of the preset remain."""
     written = filled.get(name)
     if name == "require" and is_object(written) and is_object(value):
         # "*" asks for less than the value that the preset requires, so it does not replace it.

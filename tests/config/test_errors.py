@@ -71,8 +71,8 @@ ONE_MISTAKE = [
     (issuer(header="x: y"), "issuer[0].header", "should be the name of a header, in lower case; found a string", ""),
     (issuer(header=""), "issuer[0].header", "should be the name of a header, in lower case; found a string", ""),
     (issuer(tenants=[GUID]), "issuer[0].tenants", "names its tenant", "write {tenantid} in its place"),
-    (issuer(issuer=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
-    (issuer(aliases=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
+    (issuer(issuer=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer contains {tenantid}", "list the GUIDs"),
+    (issuer(aliases=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer contains {tenantid}", "list the GUIDs"),
     (
         issuer(issuer=f"{URL}/{{tenantid}}", tenants="acme.com"),
         "issuer[0].tenants[0]",
@@ -88,7 +88,7 @@ ONE_MISTAKE = [
     (
         issuer(issuer=f"{URL}/{{tenantid}}", tenants=[GUID, GUID.replace("0", "1")]),
         "issuer[0].tenant",
-        "two tenants may use the same names",
+        "two tenants can use the same names",
         'tenant = "tid"',
     ),
     (issuer(aliases=URL), "issuer[0].issuer", "configured twice", "each issuer once"),
@@ -188,19 +188,24 @@ ONE_MISTAKE = [
         "does not bind",
         "strip_prefix",
     ),
-    (issuer(issuer=GITHUB, require={'"repository"': "acme*"}), 'issuer[0].require."repository"', "a * here", "acme/*"),
-    (issuer(issuer=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
-    (issuer(issuer=GITHUB, require={}), "issuer[0].require", "tokens for anybody", "repository"),
-    (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anybody", "repository"),
-    (issuer(issuer="https://accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
-    (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
-    (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
-    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anybody", "namespace_id"),
+    (
+        issuer(issuer=GITHUB, require={'"repository"': "acme*"}),
+        'issuer[0].require."repository"',
+        "also matches other owners",
+        "acme/*",
+    ),
+    (issuer(issuer=GITHUB), "issuer[0].require", "tokens for anyone", "repository_owner_id"),
+    (issuer(issuer=GITHUB, require={}), "issuer[0].require", "tokens for anyone", "repository"),
+    (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anyone", "repository"),
+    (issuer(issuer="https://accounts.google.com"), "issuer[0].require", "tokens for anyone", "[issuer.require]"),
+    (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anyone", "[issuer.require]"),
+    (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anyone", "repository_owner_id"),
+    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anyone", "namespace_id"),
     *(
         (
             issuer(issuer=url, require={claim: value, "ref": "x"}),
             f"issuer[0].require.{claim}",
-            "a * here lets in",
+            "also matches other owners",
             '"acme/*"',
         )
         for url, claim, value in [
@@ -269,7 +274,7 @@ ONE_MISTAKE = [
     ),
     (granting(values={"*-eng": "*"}), "issuer[0].permission_map[0].values.*-eng", "only at the end", "a prefix and *"),
     # grants
-    (granting(), "issuer[0].permission_map[0]", "neither accept nor values", "its values are mapped"),
+    (granting(), "issuer[0].permission_map[0]", "neither accept nor values", "to map its values"),
     (
         granting(accept="*", values={"a": "*"}),
         "issuer[0].permission_map[0]",
@@ -290,7 +295,12 @@ ONE_MISTAKE = [
         "an ID token",
         "map",
     ),
-    (granting(accept="*@all"), "issuer[0].permission_map[0].accept", "a pattern covers own", "listed here literally"),
+    (
+        granting(accept="*@all"),
+        "issuer[0].permission_map[0].accept",
+        "a pattern covers own",
+        "each name with a reach literally",
+    ),
     (
         granting(claim="urn:zitadel:iam:org:project:roles", object_keys=True, values={"admin": "*:read@all"}),
         "issuer[0].permission_map[0].claim",
@@ -385,14 +395,14 @@ ONE_MISTAKE = [
     (
         issuer(tenant="org", permission_map={"claim": "r", "values": {"x": "store:read@tenant"}}),
         "issuer[0].permission_map[0].values.x",
-        "a store is one's own or everybody's",
-        "without @tenant",
+        "the store has no @tenant reach",
+        "without a reach",
     ),
     (
         granting(values={"x": "store:read@tenant"}),
         "issuer[0].permission_map[0].values.x",
-        "a store is",
-        "without @tenant",
+        "the store has",
+        "without a reach",
     ),
     (
         {**granting(values={"x": "amdin"}), "roles": {"admin": ["*"]}},
@@ -415,14 +425,14 @@ ONE_MISTAKE = [
     ),
     (with_roles(a=["threads:wirte"]), "roles.a", "unknown permission 'threads:wirte'", "did you mean 'threads:write'?"),
     (with_roles(a=["threads:read@tenant"]), "roles.a", "no tenant claim", 'tenant = "'),
-    (with_roles(a="a"), "roles.a", "includes itself", "break the circle"),
+    (with_roles(a="a"), "roles.a", "includes itself", "remove one"),
     (with_roles(audience="x"), "roles.audience", "looks like a key of [[issuer]]", "before the first [roles]"),
     (with_roles(leeway=5), "roles.leeway", "looks like a key of [[issuer]]", "before the first [roles]"),
-    (with_roles(**{"threads:read": "*"}), "roles.threads:read", "look like a permission", "plain word"),
-    (with_roles(**{"runs:create": "*"}), "roles.runs:create", "look like a permission", "plain word"),
-    (with_roles(**{"my:role": "*"}), "roles.my:role", "look like a permission", "plain word"),
-    (with_roles(**{"all*": "*"}), "roles.all*", "look like a permission", "plain word"),
-    (with_roles(**{"me@all": "*"}), "roles.me@all", "look like a permission", "plain word"),
+    (with_roles(**{"threads:read": "*"}), "roles.threads:read", "look like a permission", "use a name without"),
+    (with_roles(**{"runs:create": "*"}), "roles.runs:create", "look like a permission", "use a name without"),
+    (with_roles(**{"my:role": "*"}), "roles.my:role", "look like a permission", "use a name without"),
+    (with_roles(**{"all*": "*"}), "roles.all*", "look like a permission", "use a name without"),
+    (with_roles(**{"me@all": "*"}), "roles.me@all", "look like a permission", "use a name without"),
     # types and bounds: what kind of value it was, not the value
     (issuer(issuer=5, jwks=...), "issuer[0].issuer", "should be a string; found a number", ""),
     (issuer(audience=5), "issuer[0].audience", "should be a string, or a list of strings; found a number", ""),
@@ -479,9 +489,9 @@ ONE_MISTAKE = [
     ({**issuer(), "limits": {"json_depth": 257}}, "limits.json_depth", "less than or equal to 256", ""),
     ({**issuer(), "limits": []}, "limits", "found a list", ""),
     # what only a Python program can write
-    (granting(values={1: ["*:read"]}), "issuer[0].permission_map[0].values.1", "no string", "quote it"),
-    (with_roles(a=["*"]) | {"roles": {1: ["*"]}}, "roles.1", "no string", "quote it"),
-    (issuer() | {1: 2}, "1", "no string", "quote it"),
+    (granting(values={1: ["*:read"]}), "issuer[0].permission_map[0].values.1", "not a string", "quote it"),
+    (with_roles(a=["*"]) | {"roles": {1: ["*"]}}, "roles.1", "not a string", "quote it"),
+    (issuer() | {1: 2}, "1", "not a string", "quote it"),
 ]
 
 TYPING_ERRORS = [

@@ -113,11 +113,11 @@ def test_broken_file_is_one_named_problem(name: str, content: bytes, says: str, 
     [
         ("a.toml", codecs.BOM_UTF8, "save it as UTF-8 without one"),
         ("a.toml", codecs.BOM_UTF16_LE, "save it as UTF-8"),
-        ("langgraph.json", b'{"graphs": {}}', "give the file with [[issuer]], oidc-auth.toml"),
+        ("langgraph.json", b'{"graphs": {}}', "name the file with [[issuer]], such as oidc-auth.toml"),
         (
             "a.toml",
             b"",
-            "add an [[issuer]] table, which names a preset and an audience; 'oidc-auth init PROVIDER' writes",
+            "add an [[issuer]] table with a preset and an audience; 'oidc-auth init PROVIDER' writes",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_json_may_start_with_byte_order_mark(tmp_path: Path) -> None:
 def test_duplicate_json_key_is_reported_with_place(text: str, places: list[str], tmp_path: Path) -> None:
     error = refused(written(tmp_path, text, "auth.json"))
     assert [(problem.where, problem.message) for problem in error.problems] == [
-        (place, "stands twice") for place in places
+        (place, "is given twice") for place in places
     ]
     assert str(tmp_path) in str(error)
 
@@ -488,11 +488,17 @@ def test_skipped_audience_is_warned(caplog: pytest.LogCaptureFixture) -> None:
     assert authenticated(oidc, aud="anybody").identity == "alice"
 
 
+INSECURE: dict[str, dict[str, Any]] = {
+    "insecure_skip_audience": {"insecure_skip_audience": True},
+    "insecure_http_hosts": {"insecure_http_hosts": ["sso"], "jwks": ..., "jwks_uri": "http://sso/keys"},
+}
+
+
 @pytest.mark.parametrize("name", [name for name in IssuerTable.model_fields if name.startswith("insecure_")])
 def test_each_dangerous_setting_warns_at_each_start(name: str, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         caplog.clear()
-        OIDCAuth.from_dict({"issuer": table(**{name: True})})
+        OIDCAuth.from_dict({"issuer": table(**INSECURE[name])})
         assert [name in record.message for record in caplog.records] == [True]
 
 

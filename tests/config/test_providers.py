@@ -652,8 +652,8 @@ def test_own_conditions_add_to_preset_conditions() -> None:
 @pytest.mark.parametrize(
     ("table", "where", "message"),
     [
-        (presets.github_actions(audience="a", permission_map={"ref": READER}), "issuer[0].require", "for anybody"),
-        (presets.google(audience="a", permission_map={"hd": READER}), "issuer[0].require", "for anybody"),
+        (presets.github_actions(audience="a", permission_map={"ref": READER}), "issuer[0].require", "for anyone"),
+        (presets.google(audience="a", permission_map={"hd": READER}), "issuer[0].require", "for anyone"),
         (presets.okta("https://acme.okta.com", audience="a"), "issuer[0].url", "org authorization server"),
         (presets.entra("acme.com", audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
         (presets.entra(TENANT.upper(), audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
