@@ -95,9 +95,7 @@ def _binding_problem(where: str, issuer: str, named: Sequence[Condition], public
     """Return the problem of the conditions on a public issuer."""
     if named:
         hint = 'write the whole value, or the owner of a path and a slash: "acme/*"'
-        return Problem(
-            f"{where}.require.{named[0].written}", "this * also matches other owners with the same prefix", hint
-        )
+        return Problem(f"{where}.require.{named[0].written}", "this * also matches other owners", hint)
     hint = f"add [issuer.require] with one of {', '.join(public.owners)}"
     return Problem(f"{where}.require", f"is missing: {issuer} signs tokens for anyone", hint)
 

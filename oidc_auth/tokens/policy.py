@@ -14,24 +14,24 @@ MAX_LEEWAY = 60.0
 MAX_IDENTITY = 255
 """The longest identity, in characters (OpenID Connect Core §8 allows a subject 255)."""
 RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-user"})
-"""Names that mean something to the servers: a wildcard of the store, their own objects, nobody, Studio."""
+"""Names with a meaning for the servers: a wildcard of the store, system objects, no user, and Studio."""
 
 ANY_VALUE = "*"
 """The value of a requirement that only asks for the claim to be present."""
 
 SPACE_SEPARATED_CLAIMS = ("scope", "scp")
-"""Claims whose string holds several values, separated by U+0020 (RFC 6749 §3.3); every other string is one value."""
+"""Claims with several values in one string, separated by U+0020 (RFC 6749 §3.3). Any other string is one value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityClaim:
-    """One claim that may name the caller, and the prefix that keeps it apart from others.
+    """One claim that may name the caller, and its prefix.
 
     Attributes:
-        path: the claim.
-        prefix: stands before its value, in every identity.
-        reserved_prefixes: longer prefixes of other claims or issuers: an identity that begins with one would be
-            somebody else's.
+        path: The claim.
+        prefix: Put before its value in every identity.
+        reserved_prefixes: Longer prefixes of other claims or issuers. An identity that begins with one of them could
+            be another user's.
     """
 
     path: ClaimPath
@@ -61,7 +61,7 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantClaim:
-    """The claim that names the tenant; ``object_keys``: it may be an object whose one key is the tenant."""
+    """The claim that names the tenant. With ``object_keys`` it can be an object, and its one key is the tenant."""
 
     path: ClaimPath
     object_keys: bool = False
@@ -69,25 +69,25 @@ class TenantClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPolicy:
-    """What one issuer's tokens must look like. Times in seconds.
+    """The requirements for the tokens of one issuer. Times are in seconds.
 
     Attributes:
-        issuer: compared exactly with ``iss``.
-        preset: the preset of the configuration, for hints.
-        audiences: one of these must be in ``aud``; None only where the check was skipped by name, or where
-            ``client`` binds the token instead.
-        algorithms: the header's ``alg`` must be one of these.
-        leeway: how far clocks may differ.
-        max_token_age: the longest time since ``iat``, or None.
+        issuer: Compared exactly with ``iss``.
+        preset: The preset of the configuration, for hints.
+        audiences: One of these must be in ``aud``. None only with ``insecure_skip_audience``, or if ``client`` binds
+            the token instead.
+        algorithms: The header's ``alg`` must be one of these.
+        leeway: How far clocks may differ.
+        max_token_age: The longest time since ``iat``, or None.
         allowed_clients: One of these must be ``azp``, or ``client_id`` in a token without ``azp``. Empty: any.
-        token_type: whether this issuer sends access tokens or ID tokens.
-        strict_rfc9068: only ``at+jwt`` is an access token (RFC 9068 §4).
-        identities: the claims that may name the caller, in order; the first that is present counts.
-        client: the claim that binds a token to known clients, where the provider sends no ``aud``.
-        requirements: all of these must hold.
-        tenant: the claim that names the tenant, or None where the issuer knows no tenants.
-        header: the request header that carries its tokens, lower case.
-        allowed_origins: origins of web pages that may use its tokens. None: any.
+        token_type: Whether this issuer sends access tokens or ID tokens.
+        strict_rfc9068: Only ``at+jwt`` is an access token (RFC 9068 §4).
+        identities: The claims that may name the caller. The first one present counts.
+        client: The claim that binds a token to known clients, for providers without ``aud``.
+        requirements: All of these must hold.
+        tenant: The claim that names the tenant, or None if the issuer has no tenants.
+        header: The request header of its tokens, in lower case.
+        allowed_origins: Origins of web pages that may use its tokens. None: any.
     """
 
     issuer: str
@@ -108,16 +108,16 @@ class TokenPolicy:
 
 
 def has_control(text: str) -> bool:
-    """Tell whether a text holds a control character (C0, DEL or C1): no name of anybody does."""
-    # A printable text, nearly every one, is told in C.
+    """Tell whether a text contains a control character (C0, DEL or C1)."""
+    # Fast for printable text, which is nearly all.
     return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
 def is_scope(path: ClaimPath) -> bool:
-    """Tell whether a claim holds OAuth scopes."""
+    """Tell whether a claim contains OAuth scopes."""
     return len(path) == 1 and path[0] in SPACE_SEPARATED_CLAIMS
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Tell whether a configured value matches a claim's: exactly, or by the prefix before one trailing ``*``."""
+    """Tell whether a configured value matches a claim's value, exactly or up to a trailing ``*``."""
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern

@@ -299,7 +299,7 @@ ONE_MISTAKE = [
         granting(accept="*@all"),
         "issuer[0].permission_map[0].accept",
         "a pattern covers own",
-        "each name with a reach literally",
+        "each name with a reach",
     ),
     (
         granting(claim="urn:zitadel:iam:org:project:roles", object_keys=True, values={"admin": "*:read@all"}),
