@@ -31,7 +31,7 @@ audience = "api://agents"
 """,
         f"""
 There are {len(PROVIDERS)} presets. `oidc-auth init PRESET` writes a configuration and lists the steps in the provider's
-console. A value in your file replaces the value of the preset. Only `require` and `required_claims` are merged.
+console. A value in your file replaces the value of the preset. Only `require` is merged.
 
 [Keycloak](providers/keycloak.md) and [Auth0](providers/auth0.md) have complete guides. If your provider is not listed,
 see [other providers](recipes.md).

@@ -36,7 +36,6 @@ class ErrorCode(StrEnum):
     TOKEN_ISSUED_IN_FUTURE = "token_issued_in_future"
     TOKEN_TOO_OLD = "token_too_old"
     CLAIM_MISSING = "claim_missing"
-    PARTY_NOT_ALLOWED = "party_not_allowed"
     BOUND_TOKEN_NOT_SUPPORTED = "bound_token_not_supported"
     REQUIREMENT_NOT_MET = "requirement_not_met"
     IDENTITY_INVALID = "identity_invalid"
@@ -161,12 +160,12 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.AZP_NOT_ALLOWED: ErrorDetails(
         401,
         "the ID token was issued to another client",
-        "Sign in with a client of the issuer's audience, or add the client of azp to authorized_parties.",
+        "Sign in with a client of the issuer's audience, or list the client of azp in allowed_clients.",
     ),
     ErrorCode.CLIENT_NOT_ALLOWED: ErrorDetails(
         401,
         "the token's client is not allowed",
-        "If the client may call this API, add it to client_claim.values.",
+        "If the client may call this API, add it to the issuer's allowed_clients, or to client_claim.values.",
     ),
     ErrorCode.TOKEN_EXPIRED: ErrorDetails(
         401, "the token has expired", "Request a new token. Check the clock of this host."
@@ -185,12 +184,7 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.CLAIM_MISSING: ErrorDetails(
         401,
         "the token has no value for a required claim",
-        "Let the provider add the claim, or remove it from required_claims.",
-    ),
-    ErrorCode.PARTY_NOT_ALLOWED: ErrorDetails(
-        401,
-        "the token was issued to a client that is not allowed",
-        "If the client may call this API, add it to authorized_parties.",
+        "Let the provider add the claim, or remove it from the issuer's require table.",
     ),
     ErrorCode.BOUND_TOKEN_NOT_SUPPORTED: ErrorDetails(
         401,
@@ -211,7 +205,8 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.TENANT_INVALID: ErrorDetails(
         401,
         "the token's tenant cannot be used",
-        "Let the provider send the tenant claim as a string, or with object_keys = true as an object of one key.",
+        "Let the provider send the tenant claim as a string, a whole number or a boolean. With object_keys = true, it "
+        "can also be an object of one key.",
     ),
     ErrorCode.SIGNATURE_INVALID: ErrorDetails(
         401,

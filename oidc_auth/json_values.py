@@ -1,7 +1,8 @@
-"""What JSON may hold, told apart for the type checkers too: ``isinstance`` alone says nothing of the members."""
+"""Type guards and texts of JSON values."""
 
 from __future__ import annotations
 
+import json
 from typing import TypeGuard
 
 
@@ -13,3 +14,15 @@ def is_object(value: object) -> TypeGuard[dict[str, object]]:
 def is_list(value: object) -> TypeGuard[list[object]]:
     """Tell whether a value that JSON gave is a list."""
     return isinstance(value, list)
+
+
+def scalar_text(value: object) -> str | None:
+    """Return the text that a claim's value is compared by.
+
+    A string is compared as it is. A number or a boolean is compared by its JSON text: ``7``, ``7.0``, ``true``.
+    Objects, lists and null have no text and match nothing.
+    """
+    if isinstance(value, str):
+        return value
+    # JSON keeps true, 1 and 1.0 apart. Python compares them as equal, so the text decides.
+    return json.dumps(value) if isinstance(value, (bool, int, float)) else None

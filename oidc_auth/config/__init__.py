@@ -1,1 +1,1 @@
-"""What the operator wrote: its shape, its meaning, the providers' presets, and what is built from it."""
+"""The configuration: its schema, loading, checks, presets and the settings that are built from it."""

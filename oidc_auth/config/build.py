@@ -1,4 +1,4 @@
-"""A valid document to the settings of each room: the only place that knows both."""
+"""Building of the settings of each package from a valid configuration."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All that the road needs.
+    """Everything that authentication needs.
 
     Attributes:
-        issuers: the trusted issuers.
-        mapping: each issuer's mapping rules, by ``iss``.
-        default_issuer: the issuer of claims that name none, where there is no choice; else None.
-        enforcement: the ``[langgraph]`` table.
-        token_bytes: the longest token, in bytes.
-        json_depth: the deepest nesting of a token's JSON.
-        cache_entries: how many verified tokens are remembered.
-        cache_seconds: for how long at most.
-        fetchers: what brings the keys.
+        issuers: The trusted issuers.
+        mapping: The mapping rules of each issuer, by ``iss``.
+        default_issuer: The issuer of claims without ``iss``, or None if there are several issuers.
+        enforcement: The ``[langgraph]`` table.
+        token_bytes: The longest token, in bytes.
+        json_depth: The deepest nesting of a token's JSON.
+        cache_entries: The number of verified tokens in the cache.
+        cache_seconds: The longest time that a token stays in the cache.
+        fetchers: The fetchers of the key sets.
     """
 
     issuers: tuple[TrustedIssuer, ...]
@@ -66,9 +66,9 @@ class Settings:
 
 
 def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) -> Settings:
-    """Return the settings that a document stands for."""
+    """Return the settings of a valid document."""
     limits = document.limits
-    # Made only where keys are fetched at all.
+    # Made only if keys are fetched: importing httpx takes 0.2 s.
     shared = cache(lambda: HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout))
     fetchers: list[Fetcher] = []
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
@@ -88,7 +88,7 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
     return Settings(
         issuers=tuple(issuers),
         mapping=mapping,
-        # By whatever name: a provider's aliases are one choice, its tenants are several.
+        # The aliases of a provider are one choice, and its tenants are several.
         default_issuer=None if len(document.issuer) > 1 or len(document.issuer[0].tenants) > 1 else next(iter(mapping)),
         enforcement=EnforcementSettings(**document.langgraph.model_dump()),
         token_bytes=limits.token_bytes,
@@ -100,7 +100,7 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
 
 
 def _build_tls_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
-    """Return a fetcher for an issuer with TLS files of its own, which others must not be shown."""
+    """Return a fetcher for an issuer with its own TLS files, which other hosts must not see."""
     tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
     if tls == TlsFiles():
         return None
@@ -110,9 +110,9 @@ def _build_tls_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | Non
 def _remote(
     table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, observer: Observer
 ) -> list[KeySource]:
-    """Return the keys of each exact issuer: one set for all where its place is written down, else each its own."""
+    """Return the keys of each exact issuer. With ``jwks_uri``, they share one key set."""
     bounds = _bounds(limits)
-    # Made-up kids of a hundred tenants ask one provider: together they are allowed what one of them is.
+    # All tenants ask one provider. Made-up key ids of all of them share the budget of one.
     fetch_budget = FetchBudget(bounds.unknown_kid_fetches, bounds.unknown_kid_window)
 
     def remote(issuer: str) -> KeySource:
@@ -123,6 +123,7 @@ def _remote(
             limits=bounds,
             observer=observer,
             bearer_file=table.bearer_file,
+            insecure_http_hosts=frozenset(table.insecure_http_hosts),
             fetch_budget=fetch_budget,
         )
 
@@ -155,7 +156,7 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
 
 
 def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
-    # A tenant's issuer may only issue tokens for that tenant: the claim must repeat the id.
+    # The issuer of a tenant may only issue tokens for that tenant, so the claim must repeat its id.
     own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), hint=TENANTS.hint),) if exact.tenant else ()
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
@@ -167,8 +168,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         identities=tuple(_identity(table, source, prefixes) for source in table.identity),
         leeway=table.leeway,
         max_token_age=table.max_token_age,
-        required_claims=tuple(tuple(path) for path in table.required_claims),
-        authorized_parties=frozenset(table.authorized_parties),
+        allowed_clients=frozenset(table.allowed_clients),
         token_type=table.token_type,
         accepted_typ=_accepted_typ(table),
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
@@ -194,7 +194,7 @@ def _accepted_typ(table: IssuerTable) -> frozenset[str]:
 
 
 def _allowed_origins(table: IssuerTable) -> frozenset[str] | None:
-    # A page can add Authorization only with a token of its own; every other header is a proxy's.
+    # A web page can send Authorization only with its own token. A proxy adds every other header.
     if table.allowed_origins is None and table.header == AUTHORIZATION:
         return None
     return frozenset(table.allowed_origins or ())
@@ -208,7 +208,7 @@ def _add_eddsa_names(algorithms: Iterable[str]) -> frozenset[str]:
 
 
 def _preset_hints(table: IssuerTable) -> dict[str, str]:
-    """Return the conditions that a preset added, each with a hint. They are not in the operator's file."""
+    """Return a hint for each condition of the preset, because it is not in the operator's file."""
     preset = PROVIDERS.get(table.preset)
     fixed = preset.tokens.settings.get("require") if preset is not None else None
     conditions = {} if fixed is None else cast("dict[str, str]", fixed.value)
@@ -226,10 +226,19 @@ def _requirements(conditions: Mapping[str, list[str]], hints: Mapping[str, str])
 def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> MappingRules:
     return MappingRules(
         policy=policy,
-        permission_maps=tuple(_permission_map(permission_map, roles) for permission_map in table.permission_map),
+        permission_maps=(
+            *(_permission_map(permission_map, roles) for permission_map in table.permission_map),
+            *_default_map(table.default_role, policy, roles),
+        ),
         display_name=None if table.display_name is None else tuple(table.display_name),
         claims={format_path(tuple(path)): tuple(path) for path in table.claims},
     )
+
+
+def _default_map(role: str | None, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> Iterator[PermissionMap]:
+    """Yield the map that gives ``default_role``: on ``iss``, which every valid token of the issuer has."""
+    if role is not None:
+        yield PermissionMap(path=("iss",), mapped={policy.issuer: tuple(_rights([role], roles))})
 
 
 def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -> PermissionMap:
@@ -240,6 +249,7 @@ def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -
         mapped={value: rights for value, rights in mapped.items() if not value.endswith("*")},
         mapped_prefixes={value[:-1]: rights for value, rights in mapped.items() if value.endswith("*")},
         object_keys=table.object_keys,
+        field=table.field,
         split=table.split,
         strip_prefix=table.strip_prefix,
         when=_requirements(table.when, {}),
@@ -249,7 +259,7 @@ def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -
 def _rights(
     names: Iterable[str], roles: Mapping[str, RoleTable], graphs: frozenset[str] | None = None
 ) -> Iterator[Right]:
-    """Yield what names stand for; a role's graph limit narrows whatever comes through it."""
+    """Yield the rights of names. The graphs of a role limit every right that it gives."""
     for text in names:
         if text in roles:
             role = roles[text]
@@ -261,12 +271,12 @@ def _rights(
 
 
 def role_rights(document: Document) -> dict[str, tuple[Right, ...]]:
-    """Return what each role of a document gives, through the roles it includes."""
+    """Return the rights of each role, also through the roles that it includes."""
     return {name: tuple(_rights([name], document.roles)) for name in document.roles}
 
 
 def value_rights(document: Document) -> dict[str, tuple[Right, ...]]:
-    """Return what claim values give beside what roles give them, by ``<claim> = <value>``."""
+    """Return the rights that claim values give without a role, by ``<claim> = <value>``."""
     given: dict[str, tuple[Right, ...]] = {}
     for number, issuer in enumerate(document.issuer):
         where = f"issuer[{number}] " if len(document.issuer) > 1 else ""

@@ -1,11 +1,12 @@
-"""Expansion of presets: an ``[[issuer]]`` table with the settings of its provider filled in."""
+"""Expansion of presets: the settings of the provider are added to an ``[[issuer]]`` table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from ..json_values import is_list
+from ..json_values import is_list, is_object
 from ..providers import PROVIDERS
+from ..tokens.policy import ANY_VALUE
 from .raw_document import read_strings
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     filled = dict(table)
     known = {**_parameters(filled, form), **_defaults(filled, form)}
     names = (*form.replaced_keys, *form.defaults)
-    # An issuer that the operator wrote has none of the provider's other names, and inline keys have no address.
+    # If the operator wrote the issuer, the aliases of the preset do not fit. Keys in the file have no address.
     own = {"aliases"} if "issuer" in table else set[str]()
     own |= {"jwks_uri"} if "jwks" in table else set[str]()
     for name, fixed in tokens.settings.items():
@@ -83,12 +84,12 @@ def _tidy(name: str, value: str) -> str:
 
 
 def _fill(filled: dict[str, Any], name: str, value: object) -> None:
-    """Add a setting if it is not written. Conditions are merged, so that yours do not remove those of the preset."""
+    """Add a setting that is not written. Conditions are merged, so that those of the preset remain."""
     written = filled.get(name)
-    if name == "require" and isinstance(written, dict):
-        filled[name] = {**cast("dict[str, Any]", value), **cast("dict[str, Any]", written)}
-    elif name == "required_claims" and isinstance(written, list) and value is not None:
-        filled[name] = [*cast("list[Any]", value), *written]
+    if name == "require" and is_object(written) and is_object(value):
+        # "*" asks for less than the value that the preset requires, so it does not replace it.
+        kept = {path: values for path, values in written.items() if path not in value or values != [ANY_VALUE]}
+        filled[name] = {**value, **kept}
     elif value is not None:
         filled.setdefault(name, value)
 
@@ -98,6 +99,9 @@ def _with(value: object, known: Mapping[str, str], parameters: tuple[str, ...]) 
     if is_list(value):
         members = [_with(member, known, parameters) for member in value]
         return None if None in members else members
+    if is_object(value):
+        filled = {_with(key, known, parameters): _with(member, known, parameters) for key, member in value.items()}
+        return None if None in filled or None in filled.values() else filled
     if not isinstance(value, str):
         return value
     for name, text in known.items():

@@ -1,4 +1,4 @@
-"""Whose tokens: the exact issuers that one ``[[issuer]]`` stands for, and what binds their tokens to this API."""
+"""The exact issuers of an ``[[issuer]]`` table, and what binds their tokens to this API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..errors import Problem
 from ..providers import PROVIDERS
 from ..providers.lookup import CLIENT_ID, GENERIC, PUBLIC_ISSUERS, TENANTS, recognize_issuer
-from ..tokens.policy import is_scope
+from ..tokens.policy import ANY_VALUE, is_scope
 from .expand_presets import preset_of
 from .raw_document import read_conditions, read_path, read_strings, read_table, read_tables
 
@@ -24,14 +24,14 @@ TENANT_ID = re.compile(TENANTS.pattern)
 
 
 class ExactIssuer(NamedTuple):
-    """One value of ``iss`` that is trusted, and the tenant it was made for ("": none)."""
+    """One trusted value of ``iss``, and its tenant or ""."""
 
     issuer: str
     tenant: str
 
 
 def exact_issuers(issuer: str, aliases: Sequence[str], tenants: Sequence[str]) -> list[ExactIssuer]:
-    """Return every issuer that a table stands for: each tenant by name, never a pattern."""
+    """Return every trusted issuer of a table, with each tenant filled in."""
     return [
         ExactIssuer(text.replace(TENANT, tenant), tenant)
         for text in (issuer, *aliases)
@@ -47,25 +47,25 @@ def list_issuers(table: Table) -> list[ExactIssuer]:
 
 
 def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
-    """Yield what is wrong with the tenants of an issuer with a placeholder for them."""
+    """Yield the problems of ``tenants``."""
     texts = [table.get("issuer"), *read_strings(table.get("aliases"))]
     templates = any(isinstance(text, str) and TENANT in text for text in texts)
     if templates and not table.get("tenants"):
         hint = "list the GUIDs of the tenants that are trusted"
-        yield Problem(f"{where}.tenants", f"is missing: the issuer holds {TENANT}", hint)
+        yield Problem(f"{where}.tenants", f"is missing: the issuer contains {TENANT}", hint)
     elif "tenants" in table and not templates:
         hint = f"write {TENANT} in its place, or leave tenants out"
-        yield Problem(f"{where}.tenants", "stands beside an issuer that names its tenant", hint)
+        yield Problem(f"{where}.tenants", "cannot be combined with an issuer that names its tenant", hint)
     elif len(read_strings(table.get("tenants"))) > 1 and "tenant" not in table:
-        hint = f'add tenant = "{TENANT_CLAIM}", which keeps their people and objects apart'
-        yield Problem(f"{where}.tenant", "is missing: two tenants may use the same names", hint)
+        hint = f'add tenant = "{TENANT_CLAIM}", which separates their users and objects'
+        yield Problem(f"{where}.tenant", "is missing: two tenants can use the same names", hint)
     for number, tenant in enumerate(read_strings(table.get("tenants"))):
         if not TENANT_ID.fullmatch(tenant):
             yield Problem(f"{where}.tenants[{number}]", "is not a tenant's GUID", TENANTS.id_hint)
 
 
 def lint_binding(table: Table, where: str) -> Iterator[Problem]:
-    """An issuer signs for many: something must bind its tokens to this API."""
+    """Yield the problems of what binds the tokens of an issuer to this API."""
     required = _own_conditions(table)
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
         hint = f"write this API's name{_without_audience(table)}"
@@ -84,7 +84,7 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
 
 
 def _without_audience(table: Table) -> str:
-    """Return what to write for a provider with tokens without ``aud``; "" where the preset is of another one."""
+    """Return the advice for providers without ``aud``, or "" if the preset is of another provider."""
     preset = preset_of(table)
     known = preset is not None and preset.name != GENERIC
     titles = [each.title for each in ([preset] if known and preset else PROVIDERS.values()) if each.tokens.client_claim]
@@ -92,18 +92,18 @@ def _without_audience(table: Table) -> str:
 
 
 def _binding_problem(where: str, issuer: str, named: Sequence[Condition], public: PublicIssuer) -> Problem:
-    """Return what is wrong with the conditions on an issuer that signs for anybody."""
+    """Return the problem of the conditions on a public issuer."""
     if named:
-        hint = 'write it out, or for a path its owner and a slash: "acme/*"'
-        return Problem(f"{where}.require.{named[0].written}", "a * here lets in others whose name begins so", hint)
+        hint = 'write the whole value, or the owner of a path and a slash: "acme/*"'
+        return Problem(f"{where}.require.{named[0].written}", "this * also matches other owners", hint)
     hint = f"add [issuer.require] with one of {', '.join(public.owners)}"
-    return Problem(f"{where}.require", f"does not say whose token: {issuer} signs tokens for anybody", hint)
+    return Problem(f"{where}.require", f"is missing: {issuer} signs tokens for anyone", hint)
 
 
 def _names_one_owner(condition: Condition, public: PublicIssuer) -> bool:
     """Tell whether a condition names one customer.
 
-    A wildcard does that only in a path, after the owner and a slash: ids and names can share a prefix.
+    A wildcard is safe only in a path, after the owner and a slash. Ids and names can share a prefix.
     """
     patterns = [value for value in condition.values if value.endswith("*")]
     return all(condition.path[0] in public.paths and value.endswith("/*") for value in patterns)
@@ -145,7 +145,7 @@ def _host(issuer: str) -> str:
 
 def client_audiences(table: Table) -> list[str]:
     """Return the audiences that are client ids. ID tokens have the same audience, and cannot be distinguished."""
-    clients = {*read_strings(table.get("authorized_parties"))}
+    clients = {*read_strings(table.get("allowed_clients"))}
     clients |= {*read_strings(read_table(table.get("client_claim")).get("values"))}
     issuers = [exact.issuer for exact in list_issuers(table)]
     forms = [form.pattern for form in _audience_forms() if form.is_client_id and _match(form, issuers, any)]
@@ -170,6 +170,15 @@ def foreign_audiences(table: Table) -> list[tuple[str, str]]:
     ]
 
 
+def shared_audiences(table: Table) -> list[tuple[str, str]]:
+    """Return the audiences that tokens for other APIs of the issuer have too, each with the reason."""
+    issuers = [exact.issuer for exact in list_issuers(table)]
+    shared = {
+        text: why for form in _audience_forms() if _match(form, issuers, any) for text, why in form.shared.items()
+    }
+    return [(text, shared[text]) for text in read_strings(table.get("audience")) if text in shared]
+
+
 def _audience_forms() -> list[AudienceForm]:
     return [each.tokens.audience for each in PROVIDERS.values() if each.tokens.audience is not None]
 
@@ -179,7 +188,7 @@ def _match(form: AudienceForm, issuers: Sequence[str], how: Callable[[Iterable[b
 
 
 def binding_scopes(table: Table) -> dict[str, list[str]]:
-    """Return the scopes one of which must be there, by claim, where they and the client alone bind a token."""
+    """Return the scopes of which a token needs one, by claim, if only they and the client bind it."""
     bound = table.get("client_claim") is None or table.get("audience") or _own_conditions(table)
     prefixes = {} if bound else _scope_prefixes(table)
     return {claim: [f"{start}*" for start in starts] for claim, starts in prefixes.items()}
@@ -190,11 +199,16 @@ def _own_conditions(table: Table) -> list[Condition]:
     preset = preset_of(table)
     fixed = None if preset is None else preset.tokens.settings.get("require")
     theirs = set[tuple[str, ...]]() if fixed is None else {read_path(name) for name in fixed.value}
-    return [condition for condition in read_conditions(table.get("require")) if condition.path not in theirs]
+    return [
+        condition
+        for condition in read_conditions(table.get("require"))
+        # A claim with any value binds a token to nothing.
+        if condition.path not in theirs and condition.values != [ANY_VALUE]
+    ]
 
 
 def _scope_prefixes(table: Table) -> dict[str, list[str]]:
-    """Return what this API's scopes begin with, by claim; nothing where a permission map reads any scope."""
+    """Return the prefixes of this API's scopes, by claim. None if a permission map reads any scope."""
     found: dict[str, list[str]] = {}
     for _, permission_map in read_tables(table.get("permission_map")):
         path, prefix = read_path(permission_map.get("claim")), permission_map.get("strip_prefix")

@@ -1,63 +1,62 @@
-"""What a configuration means: every mistake at once, each with its key path and what to write instead.
+"""Checks of what a configuration means.
 
-Reads the raw document, whatever is in it: pydantic says nothing more about a table once one of its keys failed.
+All mistakes are reported at once, each with its key path and a hint. The checks read the raw document, because pydantic
+reports nothing more about a table if one of its keys is invalid.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
-from ..keys.discovery import WELL_KNOWN
-from ..keys.fetch import forbidden_url_reason
-from ..keys.jwk import ASYMMETRIC, UnusableKeyError
-from ..keys.key_set import read_key_set
-from ..providers import PROVIDERS
-from ..providers.lookup import resolve_name
 from ..tokens.claim_path import ClaimPathError, parse_path
+from ..tokens.policy import ANY_VALUE
 from .expand_presets import preset_of
-from .issuers import client_audiences, find_foreign_aliases, foreign_audiences, lint_binding, lint_tenants, list_issuers
-from .lint_permission_maps import lint_permission_maps, lint_roles, pattern_faults, unused_roles
+from .issuers import lint_binding, lint_tenants
+from .lint_identity import lint_identity, lint_several_issuers
+from .lint_keys import lint_keys
+from .lint_permission_maps import lint_default_role, lint_permission_maps, lint_roles, pattern_faults
+from .lint_preset import PARAMETERS, PARAMETERS_WITH_DEFAULT, find_issuer_key, lint_preset
 from .origins import lint_origins
-from .raw_document import did_you_mean, kind_of, read_conditions, read_path, read_strings, read_table, read_tables
+from .raw_document import read_strings, read_table, read_tables
 from .schema import IssuerTable, LimitsTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..providers.record import IssuerFault, IssuerForm
     from .raw_document import Table
 
-FILES = ("ca_file", "client_certificate", "client_key", "bearer_file")
-PARAMETERS = frozenset(name for each in PROVIDERS.values() for name in each.issuer.replaced_keys) - {"issuer"}
-PARAMETERS_WITH_DEFAULT = frozenset(name for each in PROVIDERS.values() for name in each.issuer.defaults)
 
+def lint(document: Table, written: Table) -> Iterator[Problem]:
+    """Yield the problems of a document.
 
-def lint(document: Table) -> Iterator[Problem]:
-    """Yield what is wrong with a document whose presets are expanded and whose values are normalised."""
+    Args:
+        document: The document, with its presets expanded and each value in its one form.
+        written: The same document before its presets were expanded, with the keys that the operator wrote.
+    """
     issuers = read_tables(document.get("issuer"))
+    own = dict(read_tables(written.get("issuer")))
     roles = read_table(document.get("roles"))
     for number, table in issuers:
-        where = f"issuer[{number}]"
-        yield from _lint_preset(table, where)
+        where, issuer_key = f"issuer[{number}]", find_issuer_key(own[number])
+        yield from lint_preset(table, where, issuer_key)
         yield from lint_binding(table, where)
         yield from lint_tenants(table, where)
-        yield from _lint_keys(table, where)
+        yield from lint_keys(table, where, issuer_key)
         yield from lint_origins(table, where)
-        yield from _lint_paths(table, where)
-        yield from _lint_identity(table, where)
+        yield from _lint_conditions(table, where)
+        yield from lint_identity(table, where)
         yield from lint_permission_maps(table, where, roles)
-    yield from _lint_multiple_issuers(issuers)
-    yield from _lint_duplicates(issuers)
+        yield from lint_default_role(table, where, roles)
+    yield from lint_several_issuers(issuers)
     yield from lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
     yield from _lint_limits(read_table(document.get("limits")))
 
 
 def find_consequences(document: Table) -> frozenset[str]:
-    """Return the key paths whose problems only follow from another that is reported: no issuer without its preset."""
-    # A key of [[issuer]] that slipped below [roles] is no role of the wrong type too.
+    """Return the key paths whose problems only follow from another one, such as a missing issuer without its preset."""
+    # A key of [[issuer]] that was written below [roles] is reported once.
     silent = {f"roles.{name}.permissions" for name in IssuerTable.model_fields}
     for number, table in read_tables(document.get("issuer")):
         where, preset = f"issuer[{number}]", preset_of(table)
@@ -76,150 +75,13 @@ def find_consequences(document: Table) -> frozenset[str]:
     return frozenset(silent)
 
 
-def find_warnings(document: Table) -> tuple[str, ...]:
-    """Return what is dangerous, or hardly meant, although it is allowed."""
-    issuers = read_tables(document.get("issuer"))
-    open_ones = [number for number, table in issuers if table.get("insecure_skip_audience") is True]
-    found = [f"issuer[{n}]: insecure_skip_audience: tokens are accepted, whichever API they are for" for n in open_ones]
-    found += [
-        f"issuer[{number}]: audience {text!r} is a client id: an ID token of that client has it too, and is accepted"
-        for number, table in issuers
-        if table.get("token_type") != "id" and table.get("strict_rfc9068") is not True
-        for text in client_audiences(table)
-    ]
-    found += [
-        f"issuer[{number}]: audience {text!r} {why}"
-        for number, table in issuers
-        for text, why in foreign_audiences(table)
-    ]
-    found += [
-        f"issuer[{number}]: {table.get('issuer')} and its alias {alias} can produce the same identity for two people. "
-        "If the alias is another provider or tenant, give it its own [[issuer]]"
-        for number, table in issuers
-        for alias in find_foreign_aliases(table)
-    ]
-    faults = {number: fault for number, table in issuers if (fault := _issuer_fault(table)) and not fault.certain}
-    found += [
-        f"issuer[{number}]: {table.get('issuer')} {faults[number].message} ({faults[number].hint})"
-        for number, table in issuers
-        if number in faults
-    ]
-    if len([table for _, table in issuers if "tenant" in table]) > 1:
-        found.append("several issuers name a tenant: the same name at two of them is one tenant")
-    unused = unused_roles([table for _, table in issuers], read_table(document.get("roles")))
-    found += [
-        f"roles.{name}: nobody has it: no permission map gives it, by its values or through another role"
-        for name in unused
-    ]
-    return tuple(found)
-
-
-def _lint_preset(table: Table, where: str) -> Iterator[Problem]:
-    name, preset = table.get("preset"), preset_of(table)
-    if "preset" in table and preset is None:
-        if not isinstance(name, str):
-            yield Problem(f"{where}.preset", "should be a string")
-            return
-        known, meant = ", ".join(sorted(PROVIDERS)), resolve_name(name)
-        hint = f"did you mean {meant!r}?" if meant in PROVIDERS else did_you_mean(name, PROVIDERS)
-        yield Problem(f"{where}.preset", f"unknown preset {name!r}; known: {known}", hint)
-        return
-    if not table.get("permission_map"):
-        hint = "add [[issuer.permission_map]]" if preset is not None else "add [[issuer.permission_map]], or a preset"
-        yield Problem(where, "no permission map: nobody would be allowed anything", hint)
-    if preset is not None:
-        yield from _lint_parameters(table, where, str(name), preset.issuer)
-    if (fault := _issuer_fault(table)) and fault.certain:
-        yield Problem(f"{where}.issuer", fault.message, fault.hint)
-
-
-def _lint_parameters(table: Table, where: str, name: str, preset: IssuerForm) -> Iterator[Problem]:
-    wanted = " and ".join(repr(key) for key in preset.keys)
-    for key in preset.keys if "issuer" not in table else ():
-        if key not in table:
-            yield Problem(f"{where}.{key}", "is missing", f"preset {name!r} wants {wanted}, or 'issuer'")
-    for other in sorted((PARAMETERS | PARAMETERS_WITH_DEFAULT) & set(table)):
-        if other in preset.defaults and table[other] in (None, ""):
-            yield Problem(f"{where}.{other}", f"is missing: {preset.defaults[other]} is not one value", "write it out")
-        elif other not in (*preset.replaced_keys, *preset.defaults):
-            hint = f"it takes {wanted}" if wanted else "it takes no address"
-            yield Problem(f"{where}.{other}", f"does not belong to preset {name!r}", hint)
-        elif "issuer" in table and other in preset.replaced_keys:
-            yield Problem(f"{where}.{other}", "stands beside issuer", "keep one of the two")
-        elif not isinstance(table[other], str):
-            yield Problem(f"{where}.{other}", f"should be a string; found {kind_of(table[other])}")
-
-
-def _issuer_fault(table: Table) -> IssuerFault | None:
-    """Return why an issuer does not fit its preset, such as one without its final slash, or None."""
-    preset, issuer = preset_of(table), table.get("issuer")
-    # A missing variable is reported as such, and not as a wrong issuer too.
-    if preset is None or not isinstance(issuer, str) or "${" in issuer:
-        return None
-    return preset.issuer.find_fault(issuer)
-
-
-def _lint_keys(table: Table, where: str) -> Iterator[Problem]:
-    static = "jwks" in table
-    if static and "jwks_uri" in table:
-        yield Problem(f"{where}.jwks_uri", "stands beside jwks", "keep one of the two")
-    if static:
-        try:
-            read_key_set(table["jwks"])
-        except UnusableKeyError as error:
-            yield Problem(f"{where}.jwks", str(error), 'paste the provider\'s whole key set, {"keys": [...]}')
-    addresses = [("issuer", table.get("issuer")), ("jwks_uri", table.get("jwks_uri"))]
-    addresses += [(f"aliases[{number}]", text) for number, text in enumerate(read_strings(table.get("aliases")))]
-    for name, url in addresses:
-        fetched = name == "jwks_uri" or not (static or "jwks_uri" in table)
-        # A variable that is missing is reported as such, and not as an odd address too.
-        if isinstance(url, str) and WELL_KNOWN in url:
-            yield Problem(f"{where}.{name}", "is the address of the discovery document", f"leave out {WELL_KNOWN}")
-        elif (
-            isinstance(url, str)
-            and url
-            and "${" not in url
-            and fetched
-            and (why := forbidden_url_reason(url)) is not None
-        ):
-            # Not the address itself: it may hold a password.
-            yield Problem(f"{where}.{name}", f"cannot be fetched: {why}")
-    yield from _lint_files(table, where)
-    for name in read_strings(table.get("algorithms")):
-        if name not in ASYMMETRIC:
-            symmetric = name == "none" or name.startswith("HS")
-            hint = "only asymmetric ones: whoever checks HS256 could also sign it"
-            hint = hint if symmetric else did_you_mean(name, ASYMMETRIC) or hint
-            yield Problem(f"{where}.algorithms", f"{name!r} is not accepted", hint)
-
-
-def _lint_files(table: Table, where: str) -> Iterator[Problem]:
-    for name in FILES:
-        path = table.get(name)
-        if path is not None and "jwks" in table:
-            yield Problem(f"{where}.{name}", "stands beside jwks, which needs no fetch", "keep one of the two")
-        elif name == "client_key" and path is not None and "client_certificate" not in table:
-            yield Problem(f"{where}.{name}", "stands without client_certificate", "write the certificate's file too")
-        elif isinstance(path, str) and not Path(path).is_file():
-            yield Problem(f"{where}.{name}", f"there is no file {path!r}", f"the working directory is {Path.cwd()}")
-
-
-def _lint_identity(table: Table, where: str) -> Iterator[Problem]:
-    required = read_conditions(table.get("require"))
-    verified = any(each.path == ("email_verified",) and each.values == ["true"] for each in required)
-    for number, source in read_tables(table.get("identity")):
-        if read_path(source.get("claim")) == ("email",) and not verified:
-            hint = "add [issuer.require] email_verified = true, or name people by a claim that never changes, sub"
-            yield Problem(f"{where}.identity[{number}]", "an e-mail address that nobody verified names anybody", hint)
-    prefixes = [source.get("prefix", "") for _, source in read_tables(table.get("identity"))]
-    if len(prefixes) != len({str(prefix) for prefix in prefixes}):
-        hint = 'give each a prefix of its own, such as "client:"; one of them may have none'
-        yield Problem(f"{where}.identity", "two claims share one space of names", hint)
-
-
-def _lint_paths(table: Table, where: str) -> Iterator[Problem]:
+def _lint_conditions(table: Table, where: str) -> Iterator[Problem]:
+    """Yield the problems of claim paths and values in ``require``, ``when`` and ``client_claim``."""
     client = read_table(table.get("client_claim")).get("values")
-    conditions = [(f"{where}.require", table.get("require")), (where, {"client_claim": client})]
+    required = read_table(table.get("require"))
+    # A single "*" asks for the claim with any value.
+    valued: Table = {path: [] if values == [ANY_VALUE] else values for path, values in required.items()}
+    conditions: list[tuple[str, object]] = [(f"{where}.require", valued), (where, {"client_claim": client})]
     conditions += [
         (f"{where}.permission_map[{n}].when", permission_map.get("when"))
         for n, permission_map in read_tables(table.get("permission_map"))
@@ -235,48 +97,8 @@ def _lint_paths(table: Table, where: str) -> Iterator[Problem]:
             )
 
 
-def _lint_multiple_issuers(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
-    if len(issuers) < 2:  # noqa: PLR2004 - one issuer is like no other
-        return
-    yield from _lint_prefixes(issuers)
-    hint = 'write one for each issuer, such as "ci:"; one of them may be ""'
-    empty = [number for number, table in issuers if table.get("identity_prefix") == ""]
-    for number, table in issuers:
-        where = f"issuer[{number}].identity_prefix"
-        if table.get("identity_prefix") is None:
-            yield Problem(where, "is missing: two issuers may use the same sub", hint)
-        elif number in empty[1:]:
-            yield Problem(where, "'' stands twice", hint)
-
-
-def _lint_duplicates(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
-    """One ``iss`` has one meaning; the same one again, by an alias or a tenant too, would be hidden by the first."""
-    seen: set[str] = set()
-    for number, table in issuers:
-        for issuer in (exact.issuer for exact in list_issuers(table)):
-            if issuer in seen:
-                yield Problem(f"issuer[{number}].issuer", f"{issuer!r} stands twice", "each issuer once")
-            seen.add(issuer)
-
-
-def _lint_prefixes(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
-    """Two people must not have one name: "a" + "bob" and "ab" + "ob" would be the same."""
-    full = [(number, prefix) for number, table in issuers for prefix in _full_prefixes(table)]
-    for number, prefix in full:
-        others = {other for n, other in full if n != number}
-        if prefix and any(other.startswith(prefix) for other in others):
-            hint = 'let none begin with another one, such as "ci:" and "sso:"'
-            yield Problem(f"issuer[{number}].identity_prefix", f"{prefix!r} begins another issuer's prefix", hint)
-
-
-def _full_prefixes(table: Table) -> list[str]:
-    own = table.get("identity_prefix")
-    sources = [source.get("prefix", "") for _, source in read_tables(table.get("identity"))] or [""]
-    return [f"{own}{source}" for source in sources] if isinstance(own, str) else []
-
-
 def _lint_limits(limits: Table) -> Iterator[Problem]:
-    """Keys are refreshed behind, then waited for, then given up: in this order, or a healthy provider is an outage."""
+    # In another order, a provider that works would look as if it were down.
     names = ("jwks_refresh_after", "jwks_max_age", "jwks_max_stale")
     ages = {name: limits.get(name, LimitsTable.model_fields[name].default) for name in names}
     for earlier, later in pairwise(names):

@@ -1,4 +1,4 @@
-"""What grants and roles give: unknown names, circles, wildcards, reaches without a tenant."""
+"""Checks of permission maps and roles: unknown names, cycles, wildcards, and reaches without a tenant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .raw_document import did_you_mean, read_path, read_strings, read_table, rea
 from .schema import IssuerTable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from ..providers.record import RoleClaim
     from .raw_document import Table
@@ -25,26 +25,27 @@ NOT_PERMISSIONS: Mapping[str, str] = {
     "assistants:list": "assistants:search",
     "store:list": "store:list_namespaces",
 }
-"""Names that people write for another one; the nearest spelling would be a different right."""
+"""Names that people write by mistake, and the right name. The nearest spelling would be a different right."""
 
 ROLE_CLAIMS = tuple(each.tokens.roles for each in PROVIDERS.values() if each.tokens.roles is not None)
 
 
 def lint_permission_maps(table: Table, where: str, roles: Table) -> Iterator[Problem]:
-    """Yield what is wrong with an issuer's permission maps."""
+    """Yield the problems of an issuer's permission maps."""
     for number, permission_map in read_tables(table.get("permission_map")):
         place = f"{where}.permission_map[{number}]"
         if ("accept" in permission_map) == ("values" in permission_map):
             found = "both accept and values" if "accept" in permission_map else "neither accept nor values"
-            yield Problem(place, found, "accept: the claim carries permission names; values: its values are mapped")
+            yield Problem(place, found, "write accept if the claim has permission names, or values to map its values")
+        yield from _lint_values(permission_map, place)
         yield from _lint_role_claim(permission_map, place, roles)
         if "accept" in permission_map and table.get("token_type") == "id":
             hint = "let the client send an access token, or map the claim's values"
-            yield Problem(f"{place}.accept", "an ID token says who somebody is, not what an API lets them do", hint)
+            yield Problem(f"{place}.accept", "an ID token does not carry permissions of an API", hint)
         for name in read_strings(permission_map.get("accept")):
             yield from _lint_right(name, f"{place}.accept", {}, has_tenant="tenant" in table)
             if "*" in name and "@" in name:
-                hint = "a token may widen its reach only by a name that is listed here literally"
+                hint = "list each name with a reach literally"
                 yield Problem(f"{place}.accept", f"{name!r}: a pattern covers own objects only", hint)
         for value, names in read_table(permission_map.get("values")).items():
             if value == "*" and not permission_map.get("when"):
@@ -54,6 +55,24 @@ def lint_permission_maps(table: Table, where: str, roles: Table) -> Iterator[Pro
                 yield from (Problem(f"{place}.values.{value}", *fault) for fault in pattern_faults(value))
             for name in read_strings(names):
                 yield from _lint_right(name, f"{place}.values.{value}", roles, has_tenant="tenant" in table)
+
+
+def lint_default_role(table: Table, where: str, roles: Table) -> Iterator[Problem]:
+    """Yield the problems of ``default_role``."""
+    role, place = table.get("default_role"), f"{where}.default_role"
+    if isinstance(role, str) and role and role not in roles:
+        hint = did_you_mean(role, roles) or f"add {role} = [...] to [roles]"
+        yield Problem(place, f"there is no role {role!r}", hint)
+    elif isinstance(role, str):
+        yield from _lint_role(role, place, roles, has_tenant="tenant" in table)
+
+
+def _lint_values(permission_map: Table, place: str) -> Iterator[Problem]:
+    """Yield the settings that read one claim in two ways."""
+    ways = [name for name in ("object_keys", "field", "split") if permission_map.get(name)]
+    if "field" in ways and len(ways) > 1:
+        found = " and ".join(ways)
+        yield Problem(place, f"{found} cannot be combined", "keep the one that fits the claim")
 
 
 def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterator[Problem]:
@@ -74,19 +93,18 @@ def _lint_tenant_reach(rule: RoleClaim, permission_map: Table, place: str, roles
 
 
 def pattern_faults(value: str) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with a value that may end in a wildcard, and the hint."""
+    """Yield the problems of a value that may end in a wildcard, with their hints."""
     if value == "*":
-        yield "'*' binds nothing: it matches every value", "name the values, or a prefix and *; required_claims: any"
+        hint = 'name the values, or a prefix and *; only require may have a single "*", for any value'
+        yield "'*' binds nothing: it matches every value", hint
     if "*" in value[:-1]:
-        yield f"{value!r}: a * stands only at the end", "write the value out, or a prefix and *"
+        yield f"{value!r}: a * is allowed only at the end", "write the whole value, or a prefix and *"
 
 
 def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
-    """A right is a role, a permission, a group or a pattern; permissions may carry a reach."""
+    """Yield the problems of a role, permission, group or pattern."""
     if text in roles:
-        if not has_tenant and _names_tenant(text, roles):
-            hint = 'add tenant = "<claim>" to the issuer, or use another role for it'
-            yield Problem(where, f"{text!r} has @tenant rights, and this issuer has no tenant claim", hint)
+        yield from _lint_role(text, where, roles, has_tenant=has_tenant)
         return
     try:
         name, reach = split_reach(text)
@@ -99,13 +117,19 @@ def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Ite
         yield Problem(where, f"unknown permission {text!r}", _suggest_name(text, roles))
         return
     if reach is Reach.TENANT and name.startswith("store:"):
-        yield Problem(where, f"{text!r}: a store is one's own or everybody's", "write it without @tenant, or @all")
+        yield Problem(where, f"{text!r}: the store has no @tenant reach", "write it without a reach, or with @all")
     elif reach is Reach.TENANT and not has_tenant:
         yield Problem(where, f"{text!r}: this issuer has no tenant claim", 'add tenant = "<claim>" to the issuer')
 
 
+def _lint_role(role: str, where: str, roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
+    if not has_tenant and _names_tenant(role, roles):
+        hint = 'add tenant = "<claim>" to the issuer, or use another role for it'
+        yield Problem(where, f"{role!r} has @tenant rights, and this issuer has no tenant claim", hint)
+
+
 def _suggest_name(text: str, roles: Table) -> str:
-    """Return the suggestion for an unknown right: never a pattern, which would give more than was asked for."""
+    """Return the suggestion for an unknown right. It is never a pattern, which would give more."""
     if text in NOT_PERMISSIONS:
         return f"did you mean {NOT_PERMISSIONS[text]!r}?"
     known = {*NAMES, *ALIASES, *roles}
@@ -113,7 +137,7 @@ def _suggest_name(text: str, roles: Table) -> str:
 
 
 def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
-    """Yield what is wrong with the ``[roles]`` table."""
+    """Yield the problems of the ``[roles]`` table."""
     for name, role in roles.items():
         where = f"roles.{name}"
         if name in IssuerTable.model_fields:
@@ -125,15 +149,15 @@ def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
             )
             continue
         if name in NAMES or name in ALIASES or ":" in name or "*" in name or "@" in name:
-            yield Problem(where, "a role must not look like a permission", "choose a plain word")
+            yield Problem(where, "a role must not look like a permission", "use a name without : * and @")
         if _is_cyclic(name, roles):
-            yield Problem(where, "the role includes itself", "break the circle")
+            yield Problem(where, "the role includes itself", "remove one of the references")
         for text in read_strings(read_table(role).get("permissions")):
             yield from _lint_right(text, where, roles, has_tenant=has_tenant)
 
 
-def unused_roles(issuers: Iterable[Table], roles: Table) -> list[str]:
-    """Return the roles that no claim value gives, neither by their name nor through another role."""
+def unused_roles(issuers: Sequence[Table], roles: Table) -> list[str]:
+    """Return the roles that no claim value, ``default_role`` or other role gives."""
     permission_maps = [
         permission_map for table in issuers for _, permission_map in read_tables(table.get("permission_map"))
     ]
@@ -143,6 +167,7 @@ def unused_roles(issuers: Iterable[Table], roles: Table) -> list[str]:
         for names in read_table(permission_map.get("values")).values()
         for name in read_strings(names)
     }
+    given |= {role for table in issuers if isinstance(role := table.get("default_role"), str)}
     used = given.union(*(_collect_rights(name, roles) for name in given))
     return [name for name in roles if name not in used]
 
@@ -156,7 +181,7 @@ def _names_tenant(start: str, roles: Table) -> bool:
 
 
 def _collect_rights(start: str, roles: Table) -> set[str]:
-    """Return all that a role allows, through the roles it includes."""
+    """Return the names that a role includes, also through other roles."""
     found: set[str] = set()
     waiting = [start]
     while waiting:

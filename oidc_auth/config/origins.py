@@ -1,4 +1,4 @@
-"""``allowed_origins``: each value must be exactly what browsers send as ``Origin``."""
+"""Checks of ``allowed_origins``. Each value must be exactly what browsers send as ``Origin``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LAST_PORT = 65_535
 
 
 def lint_origins(table: Table, where: str) -> Iterator[Problem]:
-    """Yield each value of ``allowed_origins`` that no browser sends: it would never match."""
+    """Yield each value of ``allowed_origins`` that no browser sends."""
     for number, text in enumerate(read_strings(table.get("allowed_origins"))):
         # A variable that is missing is reported as such.
         if "${" not in text and (fault := _origin_fault(text)) is not None:
@@ -51,13 +51,13 @@ def _is_origin(text: str) -> bool:
 
 
 def _secure(origin: str) -> str:
-    """Return the https origin: anyone on the network can change a page that was loaded over http."""
+    """Return the https origin, because others on the network can change a page over http."""
     insecure = origin.startswith("http:") and forbidden_url_reason(origin) is not None
     return origin.replace("http:", "https:", 1) if insecure else origin
 
 
 def _suggestion(text: str) -> str:
-    """Return the origin of a URL that was written in its place, or ""."""
+    """Return the origin of a URL that was written by mistake, or ""."""
     try:
         parts = urlsplit(text.strip())
         port = parts.port

@@ -1,4 +1,7 @@
-"""A raw document, read whatever is in it: pydantic says nothing more about a table once one of its keys failed."""
+"""Reading of a raw document that may be invalid.
+
+The checks need it, because pydantic reports nothing more about a table if one of its keys is invalid.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,19 @@ Table = dict[str, Any]
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """Return a suggestion, or ""."""
+    """Return a suggestion for a misspelt word, or ""."""
     close = get_close_matches(str(word), sorted(known), n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else ""
 
 
 def kind_of(value: object) -> str:
-    """Return what kind of value this is; not the value: it may be a secret."""
+    """Return the kind of a value. The value itself can be a secret."""
     names = {"str": "a string", "int": "a number", "float": "a number", "bool": "a boolean", "list": "a list"}
     return {**names, "dict": "a table", "NoneType": "nothing"}.get(type(value).__name__, type(value).__name__)
 
 
 def read_path(claim: object) -> tuple[str, ...]:
-    """Return the keys of a claim path, however it is written; none for what is no path."""
+    """Return the keys of a claim path in any form, or () if it is not a path."""
     if isinstance(claim, list):
         claim = read_strings(cast("object", claim))
     try:
@@ -37,7 +40,7 @@ def read_path(claim: object) -> tuple[str, ...]:
 
 
 def read_tables(value: object) -> list[tuple[int, Table]]:
-    """Return the tables of a list, each with its place in it."""
+    """Return the tables of a list, each with its index."""
     members = value if is_list(value) else []
     return [(number, cast("Table", table)) for number, table in enumerate(members) if isinstance(table, dict)]
 
@@ -48,7 +51,7 @@ def read_table(value: object) -> Table:
 
 
 class Condition(NamedTuple):
-    """One entry of ``require`` or ``when``: as it is written, which claim that is, and the values."""
+    """One entry of ``require`` or ``when``: its text, its claim path and its values."""
 
     written: str
     path: tuple[str, ...]
@@ -63,5 +66,5 @@ def read_conditions(value: object) -> list[Condition]:
 
 
 def read_strings(value: object) -> list[str]:
-    """Return the strings of a list; nothing for anything else."""
+    """Return the strings of a list, or [] for anything else."""
     return [text for text in value if isinstance(text, str)] if is_list(value) else []

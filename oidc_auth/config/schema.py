@@ -1,66 +1,44 @@
-"""The shape of a configuration: every key, its type, its default (pydantic; what it means is checked in ``lint``).
+"""The schema of a configuration: each key with its type, default and description.
 
-The keys and their defaults are the product's vocabulary. ``normalize`` first gives every value its one shape, since
-pydantic's unions would put the names of their branches into the path of an error.
+This is the only list of keys. The JSON Schema, the tables of the documentation and the error texts come from it. What
+a type cannot express is checked in ``lint``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from ..json_values import is_list
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pydantic import GetJsonSchemaHandler
-    from pydantic_core import CoreSchema
+from .forms import AlsoAccepts, as_table, as_text, normalize
 
 Seconds = Annotated[float, Field(ge=0)]
 
 
-def _keys(value: object) -> object:
+def _parse_keys(value: object) -> object:
     if not isinstance(value, (str, list)) or value == []:
         return value  # pyright: ignore[reportUnknownVariableType]
-    # A member that is no string is left for pydantic to name.
+    # Pydantic reports a member that is not a string.
     keys = cast("str | list[str]", value)
     return list(parse_path(keys)) if isinstance(keys, str) or all(isinstance(k, str) for k in keys) else keys  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
-class AlsoAccepts:
-    """How else a value may be written: ``normalize`` gives it its one shape, the JSON Schema shows the others.
-
-    Args:
-        *types: JSON types beside the model's own.
-        single: a member of the list may stand for a list of one.
-    """
-
-    def __init__(self, *types: str, single: bool = False) -> None:
-        self._types = types
-        self._single = single
-
-    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        """Return the alternatives."""
-        shape = handler(core)
-        single = [shape["items"]] if self._single else []
-        return {"anyOf": [*single, *({"type": name} for name in self._types), shape]}
-
-
 Name = Annotated[str, Field(min_length=1)]
 HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$")]
-"""A header's name, in lower case (RFC 9110 §5.1)."""
-ClaimName = Annotated[list[str], BeforeValidator(_keys), Field(min_length=1), AlsoAccepts("string")]
-"""A claim path, as text or as a list of keys; parsed to its keys."""
+"""The name of a header, in lower case (RFC 9110 §5.1)."""
+ClaimName = Annotated[list[str], BeforeValidator(_parse_keys), Field(min_length=1), AlsoAccepts("string")]
+"""A claim path, as text or as a list of keys. Validation parses it to its keys."""
 ClaimNames = Annotated[list[ClaimName], AlsoAccepts(single=True)]
 Strings = Annotated[list[str], AlsoAccepts(single=True)]
 Names = Annotated[list[Name], AlsoAccepts(single=True)]
-Conditions = dict[str, Annotated[list[str], AlsoAccepts("boolean", single=True)]]
-"""Claim path to the values one of which must be there."""
+Value = Annotated[str, AlsoAccepts("boolean", "number", convert=as_text)]
+Values = Annotated[list[Value], AlsoAccepts(single=True, convert=as_text)]
+"""Values of a claim. Numbers and booleans become their JSON text, as in the token."""
+Conditions = dict[str, Values]
+"""Claim path to values, one of which the claim must have."""
 
 
 class _Table(BaseModel):
@@ -70,189 +48,229 @@ class _Table(BaseModel):
 class IdentitySource(_Table):
     """One claim that may name the caller."""
 
-    claim: ClaimName
-    prefix: str = ""
-
-
-Identities = Annotated[list[Annotated[IdentitySource, AlsoAccepts("string")]], AlsoAccepts(single=True)]
+    claim: ClaimName = Field(description="The claim.")
+    prefix: str = Field(default="", description="Put before its value.")
 
 
 class TenantSource(_Table):
     """The claim that names the tenant."""
 
-    claim: ClaimName
-    object_keys: bool = False
+    claim: ClaimName = Field(description="The claim.")
+    object_keys: bool = Field(default=False, description="The claim is an object with one key, which is the tenant.")
 
 
 class ClientClaim(_Table):
     """The claim that binds a token to known clients, for providers that send no ``aud``."""
 
-    claim: ClaimName
-    values: Strings = Field(min_length=1)
+    claim: ClaimName = Field(description="The claim that names the client.")
+    values: Strings = Field(min_length=1, description="The clients that may call.")
 
 
 class PermissionMapTable(_Table):
-    """``[[issuer.permission_map]]``: how one claim gives rights."""
+    """``[[issuer.permission_map]]``: the rights that one claim gives."""
 
-    claim: ClaimName
-    accept: Strings | None = None
-    values: dict[str, Strings] | None = None
-    object_keys: bool = False
-    split: str | None = Field(default=None, min_length=1)
-    strip_prefix: str = ""
-    when: Conditions = Field(default_factory=dict)
+    claim: ClaimName = Field(description="The claim: a dotted path with quoted names, a URL, or a list of keys.")
+    accept: Strings | None = Field(
+        default=None,
+        description="Permission names that are taken from the claim unchanged. Patterns cover own objects only.",
+    )
+    values: dict[str, Strings] | None = Field(
+        default=None, description="Claim value to roles or permissions. A value may end in one `*`."
+    )
+    object_keys: bool = Field(default=False, description="The claim is an object, and its keys are the values.")
+    field: Name | None = Field(
+        default=None, description="The claim is a list of objects, and this field of each object is a value."
+    )
+    split: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The separator of several values in one string. Spaces around each value and one pair of square "
+        "brackets are removed. `scope` and `scp` are split at spaces without it.",
+    )
+    strip_prefix: str = Field(default="", description="A prefix that each value must have. It is removed.")
+    when: Conditions = Field(default_factory=dict, description="Conditions on other claims. All of them must hold.")
 
 
 class IssuerTable(_Table):
-    """``[[issuer]]``: one OpenID provider that is trusted."""
+    """``[[issuer]]``: one trusted OpenID provider."""
 
-    name: str = ""
-    preset: str = ""
-    issuer: str = Field(min_length=1)
-    aliases: Names = Field(default_factory=list[str])
-    tenants: Names = Field(default_factory=list[str])
-    audience: Names = Field(default_factory=list[str])
-    jwks_uri: str | None = None
-    jwks: dict[str, Any] | None = None
-    ca_file: Name | None = None
-    client_certificate: Name | None = None
-    client_key: Name | None = None
-    bearer_file: Name | None = None
-    algorithms: Strings = Field(default_factory=lambda: sorted(ASYMMETRIC), min_length=1)
-    leeway: float = Field(default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY)
-    max_token_age: float | None = Field(default=None, gt=0)
-    required_claims: ClaimNames = Field(default_factory=list[list[str]])
-    authorized_parties: Strings = Field(default_factory=list)
-    token_type: Literal["access", "id"] = "access"
-    accepted_typ: Strings = Field(default_factory=lambda: list(DEFAULT_TYPES), min_length=1)
-    strict_rfc9068: bool = False
-    header: HeaderName = "authorization"
-    allowed_origins: Strings | None = None
-    identity: Identities = Field(default_factory=lambda: [IdentitySource(claim=["sub"])], min_length=1)
-    identity_prefix: str | None = None
-    tenant: Annotated[TenantSource, AlsoAccepts("string", "array")] | None = None
-    display_name: ClaimName | None = None
-    claims: ClaimNames = Field(default_factory=list[list[str]])
-    client_claim: ClientClaim | None = None
-    require: Conditions = Field(default_factory=dict)
-    permission_map: Annotated[list[PermissionMapTable], AlsoAccepts(single=True)] = Field(
-        default_factory=list[PermissionMapTable]
+    name: str = Field(default="", description="A name for messages.")
+    preset: str = Field(default="", description="The provider, which sets other keys of this table.")
+    issuer: str = Field(
+        min_length=1, description="The issuer, exactly as in `iss` and in the provider's discovery document."
     )
-    insecure_skip_audience: bool = False
+    aliases: Names = Field(
+        default_factory=list[str], description="Other issuers of the same provider, exactly as in `iss`."
+    )
+    tenants: Names = Field(
+        default_factory=list[str],
+        description="GUIDs of the trusted tenants. Each replaces `{tenantid}` in `issuer` and `aliases`.",
+    )
+    audience: Names = Field(
+        default_factory=list[str],
+        description="The name of this API, or several names. One of them must be in `aud`. Required.",
+    )
+    insecure_skip_audience: bool = Field(
+        default=False, description="Accept tokens that were issued for any API. Logs a warning at each start."
+    )
+    jwks_uri: str | None = Field(
+        default=None, description="The address of the key set, if it is not the one in the discovery document."
+    )
+    jwks: dict[str, Any] | None = Field(default=None, description="The key set itself. Nothing is fetched.")
+    insecure_http_hosts: Names = Field(
+        default_factory=list[str],
+        description="Host names from which keys may be fetched over plain http, such as a service of Docker Compose. "
+        "Logs a warning at each start.",
+    )
+    ca_file: Name | None = Field(default=None, description="PEM file with additional certificate authorities.")
+    client_certificate: Name | None = Field(
+        default=None, description="PEM file with the client certificate for the provider (mutual TLS)."
+    )
+    client_key: Name | None = Field(default=None, description="PEM file with the key of the client certificate.")
+    bearer_file: Name | None = Field(
+        default=None, description="File with a bearer token for a key set that needs authentication."
+    )
+    algorithms: Strings = Field(
+        default_factory=lambda: sorted(ASYMMETRIC),
+        min_length=1,
+        description="The accepted `alg` values. Only asymmetric algorithms are possible.",
+    )
+    leeway: float = Field(
+        default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY, description="Seconds that clocks may differ, at most 60."
+    )
+    max_token_age: float | None = Field(default=None, gt=0, description="The longest time since `iat`, in seconds.")
+    allowed_clients: Strings = Field(
+        default_factory=list,
+        description="The clients that may call: `azp`, or `client_id` in a token without `azp`. Empty: all.",
+    )
+    token_type: Literal["access", "id"] = Field(
+        default="access", description="`access`, or `id` for providers that only issue ID tokens."
+    )
+    accepted_typ: Strings = Field(
+        default_factory=lambda: list(DEFAULT_TYPES),
+        min_length=1,
+        description='The allowed values of the header `typ`. `""` means a header without `typ`. The types of logout, '
+        "DPoP and security event tokens are never accepted.",
+    )
+    strict_rfc9068: bool = Field(default=False, description='Short for `accepted_typ = ["at+jwt"]` (RFC 9068 §4).')
+    header: HeaderName = Field(
+        default="authorization",
+        description="The request header with the token. Any header but `authorization` holds the token alone.",
+    )
+    allowed_origins: Strings | None = Field(
+        default=None,
+        description="Web origins whose pages may use a token that a proxy adds. Empty: only the server's own origin.",
+    )
+    identity: Annotated[
+        list[Annotated[IdentitySource, AlsoAccepts("string", convert=as_table("claim", str))]], AlsoAccepts(single=True)
+    ] = Field(
+        default_factory=lambda: [IdentitySource(claim=["sub"])],
+        min_length=1,
+        description="The claim that names the caller, or a list of `{ claim, prefix }`. The first one present counts.",
+    )
+    identity_prefix: str | None = Field(
+        default=None, description="Put before every identity. Required if there are several issuers."
+    )
+    tenant: Annotated[TenantSource, AlsoAccepts("string", "array", convert=as_table("claim", str, list))] | None = (
+        Field(
+            default=None,
+            description="The claim that names the tenant. `{ claim, object_keys = true }` reads an object of one key.",
+        )
+    )
+    display_name: ClaimName | None = Field(default=None, description="The claim with a name to show to people.")
+    claims: ClaimNames = Field(
+        default_factory=list[list[str]], description="Claims that handlers and graphs may read, in `user.claims`."
+    )
+    client_claim: ClientClaim | None = Field(
+        default=None,
+        description="For providers without `aud`: `{ claim, values }`. It also needs `require` or a scope prefix.",
+    )
+    require: Conditions = Field(
+        default_factory=dict,
+        description="Claims that a token must have, each with a value, a list of values, or `*` for any but null.",
+    )
+    permission_map: Annotated[list[PermissionMapTable], AlsoAccepts(single=True)] = Field(
+        default_factory=list[PermissionMapTable],
+        description="Maps from claims to rights. A map only adds rights.",
+    )
+    default_role: Name | None = Field(
+        default=None, description="The role that every valid token of this issuer has, besides the permission maps."
+    )
 
 
 class RoleTable(_Table):
-    """``[roles]``: a name for several rights, and the graphs it may start."""
+    """``[roles]``: a name for several rights, and the graphs that they may start."""
 
-    permissions: Strings
-    graphs: Strings | None = None
+    permissions: Strings = Field(
+        description="Permissions, groups, patterns or other roles. `@tenant` and `@all` widen the reach."
+    )
+    graphs: Strings | None = Field(
+        default=None, description="The graphs, or ids of assistants, that the role may start. None: all."
+    )
 
 
 class LangGraphTable(_Table):
-    """``[langgraph]``: the server's own settings."""
+    """``[langgraph]``: settings of the server."""
 
-    studio: Literal["deny", "own", "all"] = "deny"
-    crons: Literal["allow", "deny"] = "allow"
-    cron_max_age: float = Field(default=90 * 86_400, gt=0)
-    max_delay: Seconds = 3_600
-    webhooks: Literal["https", "any", "deny"] = "https"
+    studio: Literal["deny", "own", "all"] = Field(
+        default="deny", description="What LangGraph Studio may do, if the server lets it in."
+    )
+    crons: Literal["allow", "deny"] = Field(default="allow", description="Whether callers may schedule runs.")
+    cron_max_age: float = Field(
+        default=90 * 86_400, gt=0, description="Seconds that a cron runs if its owner does not renew it."
+    )
+    max_delay: Seconds = Field(
+        default=3_600, description="The largest `after_seconds` of a run, in seconds. 0 forbids delayed runs."
+    )
+    webhooks: Literal["https", "any", "deny"] = Field(
+        default="https", description="The addresses that a run may report to. Relative addresses are always refused."
+    )
 
 
 class LimitsTable(_Table):
-    """``[limits]``: every bound, with its unit. Bytes and entries are whole numbers, all else is seconds."""
+    """``[limits]``: sizes in bytes or entries, and times in seconds."""
 
-    token_bytes: int = Field(default=16_384, ge=1)
-    json_depth: int = Field(default=32, ge=1, le=256)
-    key_set_bytes: int = Field(default=524_288, ge=1)
-    fetch_timeout: float = Field(default=5, gt=0)
-    jwks_refresh_after: Seconds = 90
-    jwks_max_age: Seconds = 3_600
-    jwks_max_stale: Seconds = 86_400
-    retry_after_failure: Seconds = 10
-    unknown_kid_fetches: int = Field(default=2, ge=0)
-    unknown_kid_window: Seconds = 30
-    token_cache_entries: int = Field(default=4_096, ge=0)
-    token_cache_seconds: Seconds = 300
+    token_bytes: int = Field(default=16_384, ge=1, description="The longest token, in bytes.")
+    json_depth: int = Field(default=32, ge=1, le=256, description="The deepest nesting of JSON in a token.")
+    key_set_bytes: int = Field(
+        default=524_288, ge=1, description="The largest discovery document or key set, in bytes."
+    )
+    fetch_timeout: float = Field(
+        default=5, gt=0, description="Seconds to fetch the discovery document and the key set together."
+    )
+    jwks_refresh_after: Seconds = Field(
+        default=90, description="Age in seconds after which keys are refreshed in the background."
+    )
+    jwks_max_age: Seconds = Field(
+        default=3_600, description="Age in seconds after which requests wait for the refresh of the keys."
+    )
+    jwks_max_stale: Seconds = Field(
+        default=86_400, description="Age in seconds after which keys are not used, even if the provider is down."
+    )
+    retry_after_failure: Seconds = Field(
+        default=10, description="Seconds between two attempts while the provider is down."
+    )
+    unknown_kid_fetches: int = Field(
+        default=2, ge=0, description="Fetches that unknown key ids may cause in one window, at most."
+    )
+    unknown_kid_window: Seconds = Field(default=30, description="The length of that window, in seconds.")
+    token_cache_entries: int = Field(default=4_096, ge=0, description="The number of verified tokens in the cache.")
+    token_cache_seconds: Seconds = Field(default=300, description="Seconds that a token stays in the cache, at most.")
 
 
 class Document(_Table):
     """A whole configuration."""
 
-    issuer: Annotated[list[IssuerTable], AlsoAccepts(single=True)] = Field(min_length=1)
-    roles: dict[str, Annotated[RoleTable, AlsoAccepts("string", "array")]] = Field(default_factory=dict)
-    langgraph: LangGraphTable = Field(default_factory=LangGraphTable)
-    limits: LimitsTable = Field(default_factory=LimitsTable)
+    issuer: Annotated[list[IssuerTable], AlsoAccepts(single=True)] = Field(
+        min_length=1, description="The trusted OpenID providers. Each has its own keys, audience and algorithms."
+    )
+    roles: dict[str, Annotated[RoleTable, AlsoAccepts("string", "array", convert=as_table("permissions", object))]] = (
+        Field(default_factory=dict, description="Names for several rights: a list, or `{ permissions, graphs }`.")
+    )
+    langgraph: LangGraphTable = Field(default_factory=LangGraphTable, description="Settings of the server.")
+    limits: LimitsTable = Field(default_factory=LimitsTable, description="Sizes and times.")
 
 
-def normalize(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return the document with one shape for each value: a single table or string becomes a list of one."""
-    document = dict(raw)
-    if "issuer" in document:
-        tables = _listed(document["issuer"])
-        document["issuer"] = _each(_issuer, tables)
-    if isinstance(document.get("roles"), dict):
-        document["roles"] = {name: _role(role) for name, role in document["roles"].items()}
-    return document
-
-
-LISTS = (
-    *("aliases", "tenants", "audience", "algorithms", "required_claims", "authorized_parties", "claims"),
-    "allowed_origins",
-    *("identity", "permission_map"),
-)
-"""Keys of ``[[issuer]]`` where a lone value is a list of one."""
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, (str, dict)) else value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _issuer(raw: object) -> object:
-    if not isinstance(raw, dict):
-        return raw
-    table = dict(cast("dict[str, Any]", raw))
-    for name in LISTS:
-        if name in table:
-            table[name] = _listed(table[name])
-    if "identity" in table:
-        table["identity"] = _each(lambda s: {"claim": s} if isinstance(s, str) else s, table["identity"])
-    if isinstance(table.get("tenant"), (str, list)):
-        table["tenant"] = {"claim": table["tenant"]}
-    if "permission_map" in table:
-        table["permission_map"] = _each(
-            lambda g: _with_lists(g, "accept", tables=("values", "when")), table["permission_map"]
-        )
-    if "client_claim" in table:
-        table["client_claim"] = _with_lists(table["client_claim"], "values")
-    if isinstance(table.get("require"), dict):
-        table["require"] = {path: _conditions(values) for path, values in table["require"].items()}
-    return table
-
-
-def _conditions(values: object) -> object:
-    """Return the values of a condition; a boolean, as in ``email_verified = true``, as JSON spells it."""
-    listed = [values] if isinstance(values, (str, bool)) else values
-    return _each(lambda value: str(value).lower() if isinstance(value, bool) else value, listed)
-
-
-def _each(change: Callable[[object], object], values: object) -> object:
-    return [change(value) for value in values] if is_list(values) else values
-
-
-def _role(raw: object) -> object:
-    if isinstance(raw, dict):
-        return _with_lists(cast("object", raw), "permissions", "graphs")
-    return {"permissions": _listed(raw)}
-
-
-def _with_lists(raw: object, *names: str, tables: tuple[str, ...] = ()) -> object:
-    if not isinstance(raw, dict):
-        return raw
-    table = dict(cast("dict[str, Any]", raw))
-    for name in names:
-        if name in table:
-            table[name] = _listed(table[name])
-    for name in tables:
-        if isinstance(table.get(name), dict):
-            table[name] = {key: _conditions(value) for key, value in table[name].items()}
-    return table
+def normalize_document(raw: dict[str, Any]) -> dict[str, Any]:
+    """Return a document with each value in its one form: a single table or string becomes a list of one."""
+    return normalize(raw, Document)

@@ -1,7 +1,7 @@
-"""The JSON Schema of a configuration file, for editors: which keys there are, what each may hold, what it is for.
+"""The JSON Schema of a configuration file, for editors.
 
-``python -m oidc_auth.config.schema_document`` writes it to ``oidc-auth.schema.json`` in this folder, which the wheel
-carries; a TOML file names it in a comment, ``#:schema <path or address>``.
+``python -m oidc_auth.config.schema_document`` writes it to ``oidc-auth.schema.json`` in this folder. The wheel contains
+the file. A TOML file names it in a comment: ``#:schema <path or address>``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..providers import PROVIDERS
-from .key_descriptions import KEY_DESCRIPTIONS
 from .schema import Document
 
 if TYPE_CHECKING:
@@ -22,17 +21,13 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) that a TOML or JSON configuration must meet.
+    """Return the JSON Schema (2020-12) of a configuration.
 
-    What it cannot say is checked when a file is loaded: names of roles and permissions, claim paths, prefixes.
+    Names of roles and permissions, claim paths and prefixes are checked only when a file is loaded.
     """
     schema = cast("dict[str, Any]", _simplify(Document.model_json_schema()))
-    for table, keys in KEY_DESCRIPTIONS.items():
-        described = schema if table == "Document" else schema["$defs"][table]
-        for key, meaning in keys.items():
-            described["properties"][key]["description"] = meaning
     issuer = schema["$defs"]["IssuerTable"]
-    # With a preset, the preset's own parameters say who the issuer is.
+    # With a preset, its own parameters can replace the issuer.
     issuer["required"].remove("issuer")
     issuer["properties"]["preset"]["enum"] = sorted(PROVIDERS)
     for name, provider in PROVIDERS.items():
@@ -45,7 +40,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _simplify(schema: object) -> object:
-    """Return the schema without what only repeats a key's name, and without null, which TOML does not have."""
+    """Return the schema without titles that repeat a key, and without null, which TOML does not have."""
     if isinstance(schema, list):
         members = cast("list[object]", schema)
         return [_simplify(member) for member in members if member != {"type": "null"}]
@@ -65,7 +60,7 @@ def _is_noise(key: str, value: object) -> bool:
 
 
 def text() -> str:
-    """Return the JSON Schema as it stands in the file."""
+    """Return the text of the schema file."""
     return json.dumps(json_schema(), indent=1, ensure_ascii=False) + "\n"
 
 

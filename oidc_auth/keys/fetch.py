@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     import httpx
 
@@ -53,8 +53,20 @@ class Fetcher(Protocol):
         ...
 
 
-def forbidden_url_reason(url: str) -> str | None:
-    """Return why ``url`` must not be fetched, or None: https only, http for loopback, no link-local address."""
+HTTP_REASON = "http is allowed for loopback only: use https"
+LINK_LOCAL_REASON = "link-local addresses are never fetched"
+SETTING_HINT = ", or list the host in insecure_http_hosts"
+
+
+def forbidden_url_reason(url: str, insecure_http_hosts: Container[str] | None = None) -> str | None:
+    """Return why ``url`` must not be fetched, or None.
+
+    Only https is fetched, http from loopback and from the listed hosts, and nothing from a link-local address.
+
+    Args:
+        url: The address.
+        insecure_http_hosts: The issuer's setting of that name, or None where no such setting applies.
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
@@ -67,10 +79,18 @@ def forbidden_url_reason(url: str) -> str | None:
     if not host or parts.username or parts.password or parts.fragment:
         return "it must be a plain https URL: a host, no user name, no fragment"
     if parts.scheme == "https":
-        return "link-local addresses are never fetched" if _is_link_local(host) else None
+        return LINK_LOCAL_REASON if _is_link_local(host) else None
     if parts.scheme == "http":
-        return None if _is_loopback(host) else "http is allowed for loopback only: use https"
+        return None if _is_loopback(host) else _http_reason(host, insecure_http_hosts)
     return f"scheme '{parts.scheme}' is not https"
+
+
+def _http_reason(host: str, insecure_http_hosts: Container[str] | None) -> str | None:
+    if insecure_http_hosts is None:
+        return HTTP_REASON
+    if host not in insecure_http_hosts:
+        return HTTP_REASON + SETTING_HINT
+    return LINK_LOCAL_REASON if _is_link_local(host) else None
 
 
 def redact_url(url: str) -> str:
@@ -138,7 +158,8 @@ class HttpFetcher:
     """The fetcher used by default: httpx, one pooled client for each event loop, no redirects, bounded bodies.
 
     For https a proxy is taken from the environment (HTTPS_PROXY, NO_PROXY), as httpx does. Plain http, which is for
-    this machine only, is asked directly: a bearer token would otherwise travel to the proxy unencrypted.
+    this machine and for ``insecure_http_hosts`` only, is asked directly: a bearer token would otherwise travel to the
+    proxy unencrypted.
 
     Args:
         max_bytes: the largest body that is read, in bytes; a larger one is an error as soon as it is seen.

@@ -128,6 +128,7 @@ class RemoteKeys:
         limits: the bounds.
         observer: hears of each attempt.
         fetch_budget: for the fetches that unknown kids cause; several issuers of one provider share it.
+        insecure_http_hosts: Hosts that may be asked over plain http.
     """
 
     def __init__(
@@ -140,9 +141,11 @@ class RemoteKeys:
         observer: Observer,
         fetch_budget: FetchBudget,
         bearer_file: str | None = None,
+        insecure_http_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._issuer = issuer
         self._bearer_file = bearer_file
+        self._insecure_http_hosts = insecure_http_hosts
         self._configured_url = jwks_uri
         self._discovered_url: str | None = None
         self._discovered_at = 0.0
@@ -309,7 +312,7 @@ class RemoteKeys:
         return self._discovered_url
 
     async def _document(self, url: str) -> dict[str, object]:
-        if (why := forbidden_url_reason(url) or self._downgraded(url)) is not None:
+        if (why := forbidden_url_reason(url, self._insecure_http_hosts) or self._downgraded(url)) is not None:
             raise FetchError(f"{redact_url(url)} is not fetched: {why}")
         # A provider may want a key of its own in the query: it stands in no message.
         asked = f"GET {redact_url(url)}"

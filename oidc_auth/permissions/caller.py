@@ -1,4 +1,4 @@
-"""``Caller``: who it is and what they may do; and the user dict that servers store and hand to every handler."""
+"""The caller of a request, and the user dict that servers store and pass to every handler."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ABSENT: Final = object()
-"""What an attribute that is not there reads as; distinct from None."""
+"""The value of an attribute that does not exist. It is not None."""
 
 LABEL_LENGTH = 32
 """Characters of a store label: 128 bits of SHA-256, in lower-case hexadecimal digits."""
@@ -23,10 +23,10 @@ _NO_TENANT = b"\xff" * 8
 
 @dataclass(frozen=True, slots=True)
 class Tenancy:
-    """The caller's issuer knows tenants: objects carry one, and filters ask for it.
+    """The tenant of a caller. It exists if the issuer has tenants.
 
     Attributes:
-        tenant: the caller's tenant; None when the token has none, which is a tenant of its own and never "any".
+        tenant: The tenant, or None if the token has none. None is a separate tenant, and never means "any".
     """
 
     tenant: str | None
@@ -34,19 +34,18 @@ class Tenancy:
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who is calling and what they may do: all that a decision may depend on.
+    """The caller, with everything that a decision may depend on.
 
     Attributes:
-        identity: the name that owns objects, prefix included.
-        issuer: the ``iss`` that vouches for it.
-        display_name: a name for people.
-        expires_at: until when the token is accepted (``exp``, or earlier where ``max_token_age`` ends first; without
-            leeway),
-            in seconds since the epoch.
-        rights: each name the caller holds, and how far it reaches.
-        tenancy: the tenant rule, or None where the issuer knows no tenants.
-        graphs: the graphs, or assistant ids, the caller may start; None: any.
-        claims: the allow-listed claims; never in a repr.
+        identity: The identity that owns objects, with its prefix.
+        issuer: The ``iss`` of the token.
+        display_name: A name to show to people.
+        expires_at: The end of the token in seconds since the epoch, without leeway. It is ``exp``, or earlier if
+            ``max_token_age`` ends first.
+        rights: Each name that the caller has, and its reach.
+        tenancy: The tenant, or None if the issuer has no tenants.
+        graphs: The graphs, or assistant ids, that the caller may start. None: any.
+        claims: The configured claims. They are not in the repr.
     """
 
     identity: str
@@ -60,7 +59,7 @@ class Caller:
 
     @property
     def permissions(self) -> list[str]:
-        """Every name the caller holds; a wider one stands beside its plain name, so that plain checks find it."""
+        """Every name of the caller. A name with a reach is also listed without it, for simple checks."""
         return list(self._names)
 
     @cached_property
@@ -69,9 +68,9 @@ class Caller:
         return tuple(sorted({*self.rights, *wider}))
 
     def user(self) -> dict[str, Any]:
-        """Return a ``MinimalUserDict`` of JSON values, new each time: a handler may change what it gets.
+        """Return a new ``MinimalUserDict`` of JSON values, which a handler may change.
 
-        Servers store it in run records and post it to webhooks: it never holds the token.
+        Servers store it in run records and send it to webhooks, so it never contains the token.
         """
         return {
             "identity": self.identity,
@@ -87,11 +86,11 @@ class Caller:
 
     @classmethod
     def from_user(cls, user: object) -> Caller:
-        """Return the caller that a server's user object stands for; read by attribute, which all servers offer.
+        """Return the caller of a server's user object, whose attributes all servers provide.
 
-        What cannot be read grants nothing: unknown permission names are dropped, graphs that are no list mean none.
+        A malformed value gives nothing. Unknown permissions are dropped, and graphs that are not a list mean none.
         """
-        # Our hook always sets graphs: where they are absent the user is not ours, and may start none.
+        # The hook always sets graphs. A user without them comes from elsewhere and may start none.
         graphs = getattr(user, "graphs", ())
         return _caller(
             getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
@@ -105,7 +104,7 @@ class Caller:
 def _caller(
     identity: str, permissions: tuple[str, ...], tenancy: Tenancy | None, graphs: tuple[str, ...] | None
 ) -> Caller:
-    """Return a caller who cannot be changed; a request asks up to five handlers about the same one."""
+    """Return a cached caller, because one request calls up to five handlers."""
     return Caller(
         identity=identity,
         rights=_rights(permissions),
@@ -115,12 +114,12 @@ def _caller(
 
 
 def tenant_fields(tenancy: Tenancy | None) -> dict[str, Any]:
-    """Return the part of a user dict that says which tenant it is, and whether there are tenants at all."""
+    """Return the part of a user dict about the tenant."""
     return {"has_tenants": False} if tenancy is None else {"has_tenants": True, "tenant": tenancy.tenant}
 
 
 def _tenancy_of(tenant: object, has_tenants: object) -> Tenancy | None:
-    # Without a tenant rule a filter covers every tenant: only a user that says so itself may get one.
+    # Without tenancy, a filter covers every tenant. Only has_tenants = False may cause that.
     if tenant is ABSENT:
         return None if has_tenants is False else Tenancy(None)
     return Tenancy(tenant if isinstance(tenant, str) else None)
@@ -143,7 +142,7 @@ def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
 
 
 def _copy_json(value: object) -> object:
-    """Return a JSON value made of new containers."""
+    """Return a copy of a JSON value with new containers."""
     if is_object(value):
         return {key: _copy_json(member) for key, member in value.items()}
     if is_list(value):
@@ -153,11 +152,12 @@ def _copy_json(value: object) -> object:
 
 @lru_cache(maxsize=1024)
 def make_store_label(identity: str, tenancy: Tenancy | None) -> str:
-    """Return the store label of one identity in one tenant: the first part of every namespace they own.
+    """Return the store label of an identity in a tenant, the first part of its namespaces.
 
-    A digest: every length and alphabet of identities is safe in it (LIKE wildcards, dots, prefixes of each other).
-    The bytes never change, or memories would be lost: the first 32 lower-case hexadecimal characters of SHA-256 over,
-    for tenant and then identity, the length in 8 big-endian bytes and the UTF-8 bytes; no tenant: length 2^64-1.
+    The label is a digest, because an identity can contain LIKE wildcards or dots, or be a prefix of another one. It
+    never changes, so that stored data stay reachable. It is the first 32 lower-case hexadecimal characters of a
+    SHA-256. The input is the tenant and then the identity, each as its length in 8 big-endian bytes and its UTF-8
+    bytes. A missing tenant has the length 2^64-1 and no bytes.
     """
     tenant = None if tenancy is None else tenancy.tenant
     return hashlib.sha256(_length_prefixed(tenant) + _length_prefixed(identity)).hexdigest()[:LABEL_LENGTH]
@@ -171,16 +171,16 @@ def _length_prefixed(text: str | None) -> bytes:
 
 
 def store_label(user: object) -> str:
-    """Return a user's store label, for graph code that reads the store itself (it passes no handler).
+    """Return a user's store label, for graph code that reads the store without a handler.
 
     Args:
-        user: the server's user object (``config["configurable"]["langgraph_auth_user"]``), the user dict, or a Caller.
+        user: The server's user object (``config["configurable"]["langgraph_auth_user"]``), the user dict, or a Caller.
 
-    A user without a tenant has a label of its own. It is used only if the user says that there is no tenant: with
-    ``tenant: None``, or with ``has_tenants: False`` where the issuer has no ``tenant`` setting.
+    A user without a tenant has a separate label. It is used only with ``tenant: None``, or with
+    ``has_tenants: False`` if the issuer has no ``tenant`` setting.
 
     Raises:
-        TypeError: there is no identity, or neither ``tenant`` nor ``has_tenants: False``.
+        TypeError: There is no identity, or neither ``tenant`` nor ``has_tenants: False``.
 
     Example::
 
@@ -193,12 +193,13 @@ def store_label(user: object) -> str:
     if not isinstance(identity, str) or not identity:
         raise TypeError("store_label: expected a user with an identity")
     if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user, read("kind", None)):
-        # The label without a tenant is the same for everybody of that identity: it must not be a fallback.
+        # Users of several tenants with one identity would share the label without a tenant. It is never a fallback.
         raise TypeError("store_label: expected a user with tenant, or with has_tenants=False; found neither")
     return make_store_label(identity, Tenancy(tenant) if isinstance(tenant, str) else None)
 
 
 def _is_studio(user: object, kind: object) -> bool:
-    # LangGraph Studio's user has no token, so no tenant. By name: this package imports no SDK. A run record that was
+    # The user of LangGraph Studio has no token and no tenant. The name is compared, because this package imports no
+    # SDK.
     # stored in Postgres holds it as a dict (langgraph_api 0.16.7, auth/studio_user.py).
     return "StudioUser" in (type(user).__name__, kind)

@@ -20,6 +20,7 @@ from .permission_maps import (
     conditions_met,
     format_rights,
     is_effective,
+    member_text,
     merge_rights,
     read_identity,
     read_tenancy,
@@ -226,12 +227,19 @@ def _notes(claims: Mapping[str, object], permission_map: PermissionMap, tenancy:
 
 def _ignored_values(claim: object, permission_map: PermissionMap) -> Iterator[str]:
     if is_list(claim):
-        odd = [quote(member) for member in claim if not isinstance(member, str)]
-        yield from (f"{member} is not a string: ignored" for member in odd)
+        ignored = [quote(member) for member in claim if member_text(member, permission_map) is None]
+        wanted = "a string, a number or a boolean" if permission_map.field is None else _wanted_object(permission_map)
+        yield from (f"{member} is not {wanted}: ignored" for member in ignored)
+    elif permission_map.field is not None:
+        yield f"{quote(claim)} is not a list of objects: ignored"
     elif isinstance(claim, dict) and not permission_map.object_keys:
         yield "an object: its keys count only with object_keys = true"
-    elif not isinstance(claim, (str, dict)):
-        yield f"{quote(claim)} is neither a string nor a list: ignored"
+    elif claim is None:
+        yield "null: ignored"
+
+
+def _wanted_object(permission_map: PermissionMap) -> str:
+    return f"an object with a string, a number or a boolean in {permission_map.field!r}"
 
 
 def _note(value: str, permission_map: PermissionMap, tenancy: Tenancy | None) -> str:

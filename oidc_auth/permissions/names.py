@@ -1,8 +1,8 @@
-"""The words of authorization: 21 permissions, their groups, what each implies, and how far each reaches.
+"""Permissions, their groups, what each one implies, and its reach.
 
-A permission and the event it allows are one string, ``threads:create``. A group, ``threads:write``, stands for
-several. What a name implies is worked out once, here, so that handlers written as in the LangGraph documentation
-(``"threads:read" in ctx.permissions``) find every name they may ask for.
+A permission and the event that it allows are one string, such as ``threads:create``. A group, such as
+``threads:write``, includes several permissions. Implied names are added here. Handlers as in the LangGraph
+documentation (``"threads:read" in ctx.permissions``) then find every name.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     "crons": ("create", "read", "update", "delete", "search"),
     "store": ("put", "get", "search", "list_namespaces", "delete"),
 }
-"""Every resource the server has and every action it dispatches; anything else is refused."""
+"""Every resource and action of the server. Anything else is refused."""
 
 EVENTS: tuple[str, ...] = tuple(f"{resource}:{action}" for resource, actions in ACTIONS.items() for action in actions)
 
 IMPLIES: Mapping[str, tuple[str, ...]] = {
-    # Listing the runs of a thread is a read and a search: one without the other is half a right (measured).
+    # The server dispatches a read and a search to list the runs of a thread.
     "threads:read": ("threads:search",),
-    # A run's output is read from its thread after the answer has begun: a refusal there would be an empty 200.
+    # The server reads the output of a run from its thread after it sent the status. A refusal would be an empty 200.
     "threads:create_run": ("threads:read",),
     "threads:write": ("threads:create", "threads:update", "threads:delete", "threads:create_run"),
     "assistants:read": ("assistants:search",),
     "assistants:write": ("assistants:create", "assistants:update", "assistants:delete", "assistants:read"),
-    # Listing crons also asks for the threads they run on, and showing one for its assistant.
+    # The server also reads the threads of listed crons, and the assistant of a cron.
     "crons:read": ("crons:search", "threads:read", "assistants:read"),
     "crons:write": ("crons:create", "crons:update", "crons:delete", "crons:read"),
     "store:read": ("store:get", "store:search", "store:list_namespaces"),
@@ -40,14 +40,14 @@ IMPLIES: Mapping[str, tuple[str, ...]] = {
 
 GROUPS: tuple[str, ...] = tuple(name for name in IMPLIES if name not in EVENTS)
 NAMES: frozenset[str] = frozenset(EVENTS) | frozenset(GROUPS)
-"""Every name that a permission map may give: the 21 permissions and the groups."""
+"""Every name that a permission map may give."""
 
 ALIASES: Mapping[str, str] = {"runs:create": "threads:create_run"}
-"""Names people look for; understood in a configuration, never emitted: there is no resource ``runs``."""
+"""Other names that a configuration may use. The server has no resource ``runs``, so they are never emitted."""
 
 
 class Reach(IntEnum):
-    """How far a permission reaches; the wider of two counts."""
+    """The objects that a permission reaches. The wider of two reaches counts."""
 
     OWN = 0
     TENANT = 1
@@ -59,35 +59,33 @@ _REACH_SUFFIXES: Mapping[Reach, str] = {Reach.OWN: "", Reach.TENANT: "@tenant", 
 
 
 class UnknownPermissionError(ValueError):
-    """Not a permission, a group or a pattern over them."""
+    """The text is not a permission, a group or a pattern."""
 
 
 def format_permission(name: str, reach: Reach) -> str:
-    """Return a right as it is written: ``threads:read@tenant``."""
+    """Return a right as text, such as ``threads:read@tenant``."""
     return name + _REACH_SUFFIXES[reach]
 
 
 def split_reach(text: str) -> tuple[str, Reach]:
-    """Return the name and how far it reaches.
+    """Return the name and the reach of a right.
 
     Raises:
-        UnknownPermissionError: the part after ``@`` is none of ``tenant`` and ``all``.
+        UnknownPermissionError: The part after ``@`` is neither ``tenant`` nor ``all``.
     """
     name, at, suffix = text.partition("@")
     if suffix not in SUFFIXES or bool(at) != bool(suffix):
-        raise UnknownPermissionError(
-            f"unknown reach '@{suffix}': own is written without one, the others are @tenant and @all"
-        )
+        raise UnknownPermissionError(f"unknown reach '@{suffix}': write @tenant, @all, or nothing for own objects")
     return name, SUFFIXES[suffix]
 
 
 def expand(pattern: str) -> frozenset[str]:
-    """Return the names that a pattern of the configuration covers: permissions and group names.
+    """Return the permissions and groups that a pattern covers, without implied names.
 
-    ``*`` is all, ``threads:*`` all of a resource, ``*:read`` and ``*:write`` the groups of that name. No implied names.
+    ``*`` covers all names, ``threads:*`` those of a resource, and ``*:read`` and ``*:write`` the groups of that name.
 
     Raises:
-        UnknownPermissionError: it covers nothing.
+        UnknownPermissionError: The pattern covers nothing.
     """
     if pattern == "*":
         return NAMES
@@ -103,10 +101,10 @@ def expand(pattern: str) -> frozenset[str]:
 
 
 def closure(name: str, reach: Reach) -> dict[str, Reach]:
-    """Return every name a right implies, itself among them, and how far each reaches.
+    """Return a name and every name that it implies, with their reaches.
 
-    Within its resource a right keeps its reach; what it needs of another resource is given for own objects only:
-    ``crons:read@all`` must not open everybody's threads. The store knows own and all: no label names a tenant alone.
+    A name keeps its reach within its resource. Names of other resources reach own objects only, so that
+    ``crons:read@all`` does not give access to all threads. The store has no tenant reach.
     """
     implied: dict[str, Reach] = {}
     resource = name.partition(":")[0]
@@ -120,10 +118,10 @@ def closure(name: str, reach: Reach) -> dict[str, Reach]:
 
 
 def clamp_reach(name: str, reach: Reach) -> Reach:
-    """Return how far a right can reach: a store is one's own or everybody's."""
+    """Return the reach of a name. The store has no tenant reach, because a store label names one user."""
     return Reach.OWN if reach is Reach.TENANT and name.startswith("store:") else reach
 
 
 def names_including(event: str) -> tuple[str, ...]:
-    """Return the names that imply an event, for the message that it is missing: ``threads:write includes it``."""
+    """Return the other names that imply an event."""
     return tuple(name for name in IMPLIES if name != event and event in closure(name, Reach.OWN))

@@ -34,7 +34,10 @@ PROVIDER = Provider(
         suffix="/",
     ),
     tokens=TokenRules(
-        permission_maps=Sourced(({"claim": "permissions"}, {"claim": "scope"}), f"{DOCS}: scope; RBAC adds permissions")
+        user_claims=("user_metadata",),
+        permission_maps=Sourced(
+            ({"claim": "permissions"}, {"claim": "scope"}), f"{DOCS}: scope; RBAC adds permissions"
+        ),
     ),
     hints={
         ErrorCode.TOKEN_MALFORMED: "Auth0: the client did not send audience=<your API id>, or JSON Web Encryption is "

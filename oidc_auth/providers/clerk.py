@@ -46,6 +46,7 @@ PROVIDER = Provider(
         recognized=r"https://([^/]+\.clerk\.accounts\.dev|clerk\.[^/]+)/?$",
     ),
     tokens=TokenRules(
+        user_claims=("unsafe_metadata",),
         settings={
             "jwks_uri": Sourced(
                 "{issuer}/.well-known/jwks.json", "https://clerk.com/docs/backend-requests/manual-jwt: the public key"

@@ -60,7 +60,7 @@ PROVIDER = Provider(
     ),
     notes=(
         "An Android or iOS app has its own client id, which Google writes into `azp`. If the app requests tokens for",
-        "your web client (`audience`), list the app's client id in `authorized_parties`, and the web client's too if",
+        "your web client (`audience`), list the app's client id in `allowed_clients`, and the web client's too if",
         "the web client also calls this server.",
         "",
     ),

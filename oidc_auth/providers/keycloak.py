@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..error_codes import ErrorCode
 from .preset import build_table
 from .record import (
+    AudienceForm,
     IssuerForm,
     Mistake,
     Parameter,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 DOCS = "https://www.keycloak.org/securing-apps/oidc-layers"
 CAPTURED = "tokens of Keycloak 26.7, as captured"
+RECOGNIZED = r"https?://[^/]+(/auth)?/realms/[^/]+/?$"
 PREFIX_LENGTH = 6
 """Characters before the colon of a ``jti`` of Keycloak 26."""
 OTHER_TYPES = ("Refresh", "Offline", "Logout")
@@ -78,7 +80,7 @@ PROVIDER = Provider(
                 example="https://sso.acme.com/realms/acme",
             ),
         ),
-        recognized=r"https?://[^/]+(/auth)?/realms/[^/]+/?$",
+        recognized=RECOGNIZED,
         pattern=r"/realms/[^/]+$",
         mismatch="is not the issuer of a Keycloak realm",
         hint="the form is https://<host>/realms/<realm>",
@@ -86,6 +88,13 @@ PROVIDER = Provider(
     tokens=TokenRules(
         settings={"display_name": Sourced("preferred_username", CAPTURED)},
         permission_maps=Sourced(({"claim": "scope"},), CAPTURED),
+        audience=AudienceForm(
+            issuers=RECOGNIZED,
+            shared={
+                "account": "is Keycloak's own account console, which is in the tokens of most users for any client. "
+                "Use a client of this API, and add an Audience mapper for it"
+            },
+        ),
         kinds=(TokenKind("typ", "ID", "id"), *(TokenKind("typ", value, value.lower()) for value in OTHER_TYPES)),
     ),
     mistakes=(

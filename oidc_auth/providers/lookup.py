@@ -51,6 +51,14 @@ HINTED_CODES = frozenset(
 )
 """The refusals that a provider has a hint for."""
 
+PROFILE_CLAIMS = (
+    *("name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture"),
+    *("website", "email", "gender", "birthdate", "zoneinfo", "locale", "phone_number", "address"),
+)
+"""Standard claims that describe a person (OpenID Connect Core §5.1). At most providers, users can change them."""
+USER_WRITABLE_CLAIMS = frozenset(PROFILE_CLAIMS).union(*(each.tokens.user_claims for each in PROVIDERS.values()))
+"""Claims that users can write themselves."""
+
 
 def resolve_name(name: str) -> str:
     """Return the name of the provider that a name or alias means, or the name itself."""

@@ -163,12 +163,14 @@ class AudienceForm:
         pattern: A regular expression for their audiences.
         is_client_id: ID tokens have the same audience, because it is the id of a client that signs users in.
         mismatch: What an audience that does not match means, or "" where it is accepted.
+        shared: Audiences that tokens for any API have, each with what is wrong with it.
     """
 
     issuers: str
-    pattern: str
+    pattern: str = ".*"
     is_client_id: bool = False
     mismatch: str = ""
+    shared: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ class TokenRules:
         public: Set for a provider that signs for any customer.
         tenants: Set for a provider with issuers per tenant.
         roles: Set for a provider with a roles claim that has an unsafe spelling.
+        user_claims: Claims that users can write themselves, other than the standard profile claims.
     """
 
     settings: Mapping[str, Sourced] = field(default_factory=dict[str, Sourced])
@@ -215,6 +218,7 @@ class TokenRules:
     public: PublicIssuer | None = None
     tenants: TenantTemplate | None = None
     roles: RoleClaim | None = None
+    user_claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

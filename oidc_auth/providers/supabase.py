@@ -24,6 +24,7 @@ PROVIDER = Provider(
         recognized=r"https://[^/]+\.supabase\.co/",
     ),
     tokens=TokenRules(
+        user_claims=("user_metadata",),
         settings={
             "audience": Sourced("authenticated", f"{DOCS}: aud"),
             "jwks_uri": Sourced(
@@ -34,7 +35,7 @@ PROVIDER = Provider(
                 f"{DOCS}: role (anon and service_role are not users), is_anonymous",
             ),
             "display_name": Sourced("email", f"{DOCS}: email"),
-        }
+        },
     ),
     hints={
         ErrorCode.ALG_NOT_ALLOWED: "Supabase: move from the legacy JWT secret to signing keys (Project Settings > JWT "

@@ -46,8 +46,8 @@ PROVIDER = Provider(
     ),
     tokens=TokenRules(
         settings={
-            "required_claims": Sourced(
-                [PROJECT_ROLES, "jti"],
+            "require": Sourced(
+                {f'"{PROJECT_ROLES[0]}"': "*", "jti": "*"},
                 f"{SCOPES_DOCS}: any client may request any audience; {DOCS}: ID tokens have no jti",
             ),
             "tenant": Sourced("urn:zitadel:iam:user:resourceowner:id", f"{DOCS}: the user's organization"),

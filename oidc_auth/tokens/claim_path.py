@@ -21,6 +21,12 @@ MISSING: Final = object()
 _SEGMENT = re.compile(r'"(?P<quoted>[^"]+)"|(?P<bare>[^."\[\]* ]+)')
 
 
+_QUOTED = re.compile(r'"[^"]*"')
+_NO_WILDCARDS = (
+    "wildcards in claim paths are not supported: write one permission map for each name, for example for each client"
+)
+
+
 class ClaimPathError(ValueError):
     """The text is not a claim path. The message says where it is wrong and what to write."""
 
@@ -32,12 +38,21 @@ def parse_path(path: str | Sequence[str]) -> ClaimPath:
         ClaimPathError: The path is not valid.
     """
     if not isinstance(path, str):
-        return _from_keys(path)
+        return _reject_wildcards(path, _from_keys(path))
     if "://" in path:
         return (path,)
     if path.startswith(("/", "$")):
         raise ClaimPathError(f"{path!r} looks like a JSON pointer or JSONPath: {_suggest_path(path)}")
-    return _from_text(path)
+    if "*" in _QUOTED.sub("", path):
+        raise ClaimPathError(f"{path!r}: {_NO_WILDCARDS}")
+    return _reject_wildcards(path, _from_text(path))
+
+
+def _reject_wildcards(path: str | Sequence[str], keys: ClaimPath) -> ClaimPath:
+    # A quoted "*" would only match a claim of that name, which no provider has.
+    if "*" in keys:
+        raise ClaimPathError(f"{path!r}: {_NO_WILDCARDS}")
+    return keys
 
 
 def _from_keys(keys: Sequence[str]) -> ClaimPath:

@@ -208,7 +208,8 @@ def _appended(code: ErrorCode, causes: str) -> str:
 def _missing(code: ErrorCode, claims: Mapping[str, object], policy: TokenPolicy) -> str:
     """Return the path of a claim that is required and missing, or ""."""
     client = () if policy.client is None else (policy.client.path,)
-    paths = {ErrorCode.CLAIM_MISSING: policy.required_claims, ErrorCode.CLIENT_NOT_ALLOWED: client}.get(code, ())
+    present = tuple(each.path for each in policy.requirements if each.accepts_any)
+    paths = {ErrorCode.CLAIM_MISSING: present, ErrorCode.CLIENT_NOT_ALLOWED: client}.get(code, ())
     return next((format_path(path) for path in paths if find_claim(claims, path) in (MISSING, None)), "")
 
 

@@ -24,19 +24,22 @@ OTHER_TOKEN_TYPES = frozenset(
 )
 """Types of JWTs that are neither access nor ID tokens. They are never accepted (RFC 8725 §3.11)."""
 
+ANY_VALUE = "*"
+"""The value of a requirement that only asks for the claim to be present."""
+
 SPACE_SEPARATED_CLAIMS = ("scope", "scp")
-"""Claims with several values in one string, separated by spaces (RFC 6749 §3.3)."""
+"""Claims with several values in one string, separated by U+0020 (RFC 6749 §3.3). Any other string is one value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityClaim:
-    """One claim that may name the caller.
+    """One claim that may name the caller, and its prefix.
 
     Attributes:
         path: The claim.
-        prefix: The text before its value in every identity.
-        reserved_prefixes: Longer prefixes of other claims or issuers. An identity must not begin with one of them,
-            because it could be another user's.
+        prefix: Put before its value in every identity.
+        reserved_prefixes: Longer prefixes of other claims or issuers. An identity that begins with one of them could
+            be another user's.
     """
 
     path: ClaimPath
@@ -50,23 +53,23 @@ class Requirement:
 
     Attributes:
         path: The claim.
-        values: The allowed values. A trailing ``*`` matches any rest.
-        hint: What to do about a token without it, or "" for the hint of the code.
+        values: One of these must be its value, as text. A trailing ``*`` matches any rest.
+        hint: What to do about a token without it, or "" for the hint of the error code.
     """
 
     path: ClaimPath
     values: tuple[str, ...]
     hint: str = ""
 
+    @property
+    def accepts_any(self) -> bool:
+        """Whether the claim only has to be present, with any value but null."""
+        return self.values == (ANY_VALUE,)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantClaim:
-    """The claim that names the tenant.
-
-    Attributes:
-        path: The claim.
-        object_keys: The claim may be an object with the tenant as its only key.
-    """
+    """The claim that names the tenant. With ``object_keys`` it can be an object, and its one key is the tenant."""
 
     path: ClaimPath
     object_keys: bool = False
@@ -74,25 +77,25 @@ class TenantClaim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenPolicy:
-    """The rules for the tokens of one issuer. Times are in seconds.
+    """The requirements for the tokens of one issuer. Times are in seconds.
 
     Attributes:
-        issuer: The exact value of ``iss``.
+        issuer: Compared exactly with ``iss``.
         preset: The preset of the configuration, for hints.
-        audiences: One of these must be in ``aud``. None if the check is disabled, or if ``client`` replaces it.
-        algorithms: The allowed values of the header's ``alg``.
+        audiences: One of these must be in ``aud``. None only with ``insecure_skip_audience``, or if ``client`` binds
+            the token instead.
+        algorithms: The header's ``alg`` must be one of these.
         leeway: How far clocks may differ.
         max_token_age: The longest time since ``iat``, or None.
-        required_claims: Claims that must be present and not null.
-        authorized_parties: One of these must be ``azp`` or ``client_id``. Empty for any.
+        allowed_clients: One of these must be ``azp``, or ``client_id`` in a token without ``azp``. Empty: any.
         token_type: Whether this issuer sends access tokens or ID tokens.
-        accepted_typ: The allowed values of the header's ``typ``, as ``normalize_typ`` returns them.
-        identities: The claims that may name the caller. The first one that is present counts.
-        client: The claim that names the client, if the provider sends no ``aud``.
-        requirements: All of these must be met.
+        strict_rfc9068: Only ``at+jwt`` is an access token (RFC 9068 §4).
+        identities: The claims that may name the caller. The first one present counts.
+        client: The claim that binds a token to known clients, for providers without ``aud``.
+        requirements: All of these must hold.
         tenant: The claim that names the tenant, or None if the issuer has no tenants.
-        header: The request header that carries its tokens, in lower case.
-        allowed_origins: Origins of web pages that may use its tokens. None for any.
+        header: The request header of its tokens, in lower case.
+        allowed_origins: Origins of web pages that may use its tokens. None: any.
     """
 
     issuer: str
@@ -101,8 +104,7 @@ class TokenPolicy:
     identities: tuple[IdentityClaim, ...]
     leeway: float = DEFAULT_LEEWAY
     max_token_age: float | None = None
-    required_claims: tuple[ClaimPath, ...] = ()
-    authorized_parties: frozenset[str] = frozenset()
+    allowed_clients: frozenset[str] = frozenset()
     token_type: Literal["access", "id"] = "access"
     accepted_typ: frozenset[str] = frozenset({"jwt", "at+jwt", ""})
     client: Requirement | None = None
@@ -119,16 +121,16 @@ def normalize_typ(typ: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Tell whether a text has a control character (C0, DEL or C1)."""
-    # isprintable() is fast, and nearly every text is printable.
+    """Tell whether a text contains a control character (C0, DEL or C1)."""
+    # Fast for printable text, which is nearly all.
     return not text.isprintable() and any(c < " " or "\x7f" <= c <= "\x9f" for c in text)
 
 
 def is_scope(path: ClaimPath) -> bool:
-    """Tell whether a claim holds OAuth scopes."""
+    """Tell whether a claim contains OAuth scopes."""
     return len(path) == 1 and path[0] in SPACE_SEPARATED_CLAIMS
 
 
 def matches(pattern: str, value: str) -> bool:
-    """Tell whether a configured value matches a claim's value, exactly or by a prefix with a trailing ``*``."""
+    """Tell whether a configured value matches a claim's value, exactly or up to a trailing ``*``."""
     return value.startswith(pattern[:-1]) if pattern.endswith("*") else value == pattern

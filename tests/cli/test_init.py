@@ -107,7 +107,7 @@ def test_starter_configuration_is_valid(tmp_path: Path, provider: str) -> None:
     assert written.exit_code == 0, written.output
     checked = json.loads(run("check", str(tmp_path / "app" / "oidc-auth.toml"), "--json").output)
     assert (checked["valid"], len(checked["warnings"])) == (True, 1 if provider == "authentik" else 0)
-    assert all("is a client id: an ID token" in warning for warning in checked["warnings"])
+    assert all("is a client id: ID tokens" in warning for warning in checked["warnings"])
     assert checked["roles"] or checked["values"] or checked["accepted"]
 
 

@@ -71,8 +71,8 @@ ONE_MISTAKE = [
     (issuer(header="x: y"), "issuer[0].header", "should be the name of a header, in lower case; found a string", ""),
     (issuer(header=""), "issuer[0].header", "should be the name of a header, in lower case; found a string", ""),
     (issuer(tenants=[GUID]), "issuer[0].tenants", "names its tenant", "write {tenantid} in its place"),
-    (issuer(issuer=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
-    (issuer(aliases=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer holds {tenantid}", "list the GUIDs"),
+    (issuer(issuer=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer contains {tenantid}", "list the GUIDs"),
+    (issuer(aliases=f"{URL}/{{tenantid}}"), "issuer[0].tenants", "the issuer contains {tenantid}", "list the GUIDs"),
     (
         issuer(issuer=f"{URL}/{{tenantid}}", tenants="acme.com"),
         "issuer[0].tenants[0]",
@@ -88,27 +88,27 @@ ONE_MISTAKE = [
     (
         issuer(issuer=f"{URL}/{{tenantid}}", tenants=[GUID, GUID.replace("0", "1")]),
         "issuer[0].tenant",
-        "two tenants may use the same names",
+        "two tenants can use the same names",
         'tenant = "tid"',
     ),
-    (issuer(aliases=URL), "issuer[0].issuer", "stands twice", "each issuer once"),
+    (issuer(aliases=URL), "issuer[0].issuer", "configured twice", "each issuer once"),
     (
         issuer(issuer=f"{URL}/{{tenantid}}", tenants=[GUID, GUID], tenant="tid"),
         "issuer[0].issuer",
-        "stands twice",
+        "configured twice",
         "once",
     ),
     (issuer(jwks=..., aliases="b.test"), "issuer[0].aliases[0]", "https URL", ""),
     (issuer(jwks=..., aliases=f"{URL}/.well-known/openid-configuration"), "issuer[0].aliases[0]", "discovery", "leave"),
-    (issuer(ca_file="ca.pem"), "issuer[0].ca_file", "stands beside jwks", "one of the two"),
-    (issuer(client_certificate="c.pem"), "issuer[0].client_certificate", "stands beside jwks", "one of the two"),
-    (issuer(client_key="k.pem"), "issuer[0].client_key", "stands beside jwks", "one of the two"),
-    (issuer(bearer_file="t"), "issuer[0].bearer_file", "stands beside jwks", "one of the two"),
+    (issuer(ca_file="ca.pem"), "issuer[0].ca_file", "combined with jwks", "one of the two"),
+    (issuer(client_certificate="c.pem"), "issuer[0].client_certificate", "combined with jwks", "one of the two"),
+    (issuer(client_key="k.pem"), "issuer[0].client_key", "combined with jwks", "one of the two"),
+    (issuer(bearer_file="t"), "issuer[0].bearer_file", "combined with jwks", "one of the two"),
     # what is missing
     ({}, "issuer", "is missing", "add an [[issuer]] table"),
     ({"issuer": []}, "issuer", "is empty", "oidc-auth init PROVIDER"),
     (issuer(issuer=...), "issuer[0].issuer", "is missing", ""),
-    (issuer(issuer=..., preset="generic"), "issuer[0].issuer", "is missing", "preset 'generic' wants 'issuer'"),
+    (issuer(issuer=..., preset="generic"), "issuer[0].issuer", "is missing", "write the provider"),
     (issuer(audience=...), "issuer[0].audience", "is missing", "Cognito"),
     (issuer(audience=[]), "issuer[0].audience", "is missing", "client_claim"),
     (issuer(audience=..., insecure_skip_audience=False), "issuer[0].audience", "is missing", "scope prefix"),
@@ -134,7 +134,7 @@ ONE_MISTAKE = [
         "does not belong",
         "no address",
     ),
-    (issuer(preset="keycloak", url="https://x.test"), "issuer[0].url", "stands beside issuer", "one of the two"),
+    (issuer(preset="keycloak", url="https://x.test"), "issuer[0].url", "combined with issuer", "one of the two"),
     (issuer(preset=["keycloak"]), "issuer[0].preset", "string", ""),
     (issuer(issuer=..., preset="auth0", domain=5), "issuer[0].domain", "a number", ""),
     # addresses and keys
@@ -144,7 +144,7 @@ ONE_MISTAKE = [
     (issuer(issuer="", jwks=...), "issuer[0].issuer", "is empty", ""),
     (issuer(jwks=..., jwks_uri="http://sso.acme.com/keys"), "issuer[0].jwks_uri", "use https", ""),
     (issuer(jwks=..., jwks_uri="https://169.254.169.254/keys"), "issuer[0].jwks_uri", "link-local", ""),
-    (issuer(jwks_uri="https://sso.acme.com/keys"), "issuer[0].jwks_uri", "stands beside jwks", "one of the two"),
+    (issuer(jwks_uri="https://sso.acme.com/keys"), "issuer[0].jwks_uri", "combined with jwks", "one of the two"),
     (issuer(jwks={}), "issuer[0].jwks", "no array 'keys'", '{"keys": [...]}'),
     (issuer(jwks={"keys": []}), "issuer[0].jwks", "no usable key", "whole key set"),
     (issuer(jwks={"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}), "issuer[0].jwks", "no usable key", "whole key set"),
@@ -188,19 +188,24 @@ ONE_MISTAKE = [
         "does not bind",
         "strip_prefix",
     ),
-    (issuer(issuer=GITHUB, require={'"repository"': "acme*"}), 'issuer[0].require."repository"', "a * here", "acme/*"),
-    (issuer(issuer=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
-    (issuer(issuer=GITHUB, require={}), "issuer[0].require", "tokens for anybody", "repository"),
-    (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anybody", "repository"),
-    (issuer(issuer="https://accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
-    (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anybody", "[issuer.require]"),
-    (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anybody", "repository_owner_id"),
-    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anybody", "namespace_id"),
+    (
+        issuer(issuer=GITHUB, require={'"repository"': "acme*"}),
+        'issuer[0].require."repository"',
+        "also matches other owners",
+        "acme/*",
+    ),
+    (issuer(issuer=GITHUB), "issuer[0].require", "tokens for anyone", "repository_owner_id"),
+    (issuer(issuer=GITHUB, require={}), "issuer[0].require", "tokens for anyone", "repository"),
+    (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anyone", "repository"),
+    (issuer(issuer="https://accounts.google.com"), "issuer[0].require", "tokens for anyone", "[issuer.require]"),
+    (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anyone", "[issuer.require]"),
+    (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anyone", "repository_owner_id"),
+    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anyone", "namespace_id"),
     *(
         (
             issuer(issuer=url, require={claim: value, "ref": "x"}),
             f"issuer[0].require.{claim}",
-            "a * here lets in",
+            "also matches other owners",
             '"acme/*"',
         )
         for url, claim, value in [
@@ -218,7 +223,7 @@ ONE_MISTAKE = [
     (granting(accept="*", claim="a..b"), "issuer[0].permission_map[0].claim", "expected at position 3", ""),
     (granting(accept="*", claim="a b"), "issuer[0].permission_map[0].claim", "'.' is expected at position 2", ""),
     (granting(accept="*", claim="roles[0]"), "issuer[0].permission_map[0].claim", "expected at position 6", ""),
-    (granting(accept="*", claim="roles.*"), "issuer[0].permission_map[0].claim", "expected at position 7", ""),
+    (granting(accept="*", claim="roles.*"), "issuer[0].permission_map[0].claim", "wildcards in claim paths", ""),
     (granting(accept="*", claim='a."b'), "issuer[0].permission_map[0].claim", "expected at position 3", ""),
     (granting(accept="*", claim=""), "issuer[0].permission_map[0].claim", "expected at position 1", ""),
     (
@@ -236,27 +241,27 @@ ONE_MISTAKE = [
     (granting(accept="*", claim=[]), "issuer[0].permission_map[0].claim", "is empty", ""),
     (granting(accept="*", claim=["a", ""]), "issuer[0].permission_map[0].claim", "non-empty", ""),
     (granting(accept="*", claim=["a", 5]), "issuer[0].permission_map[0].claim[1]", "a number", ""),
-    (issuer(identity="email"), "issuer[0].identity[0]", "e-mail address that nobody verified", "email_verified = true"),
+    (issuer(identity="email"), "issuer[0].identity[0]", "unverified e-mail address", "email_verified = true"),
     (
         issuer(identity=[{"claim": "oid"}, {"claim": ["email"], "prefix": "m:"}], require={"email_verified": "yes"}),
         "issuer[0].identity[1]",
-        "e-mail address that nobody verified",
+        "unverified e-mail address",
         "sub",
     ),
-    (issuer(identity='"email"'), "issuer[0].identity[0]", "e-mail address that nobody verified", "sub"),
-    (issuer(identity=[{"claim": ["email"]}]), "issuer[0].identity[0]", "e-mail address that nobody verified", "sub"),
+    (issuer(identity='"email"'), "issuer[0].identity[0]", "unverified e-mail address", "sub"),
+    (issuer(identity=[{"claim": ["email"]}]), "issuer[0].identity[0]", "unverified e-mail address", "sub"),
     (
         issuer(identity=["uid", "cid"]),
         "issuer[0].identity",
-        "two claims share one space of names",
-        "a prefix of its own",
+        "two claims can produce the same identity",
+        "its own prefix",
     ),
     (issuer(identity="/sub"), "issuer[0].identity[0].claim", "write sub", ""),
     (issuer(identity=[]), "issuer[0].identity", "is empty", ""),
     (issuer(tenant="$.org"), "issuer[0].tenant.claim", "write org", ""),
     (issuer(display_name="a b"), "issuer[0].display_name", "expected at position 2", ""),
     (issuer(claims=["email", "a..b"]), "issuer[0].claims[1]", "expected at position 3", ""),
-    (issuer(required_claims="/jti"), "issuer[0].required_claims[0]", "write jti", ""),
+    (issuer(require={"/jti": "*"}), "issuer[0].require./jti", "write jti", ""),
     (issuer(client_claim={"claim": "/c", "values": "x"}, require={"a": "b"}), "issuer[0].client_claim.claim", "c", ""),
     (issuer(require={"/repository": "x"}), "issuer[0].require./repository", "write repository", ""),
     (issuer(require={"repository": "ac*me"}), "issuer[0].require.repository", "only at the end", "a prefix and *"),
@@ -269,7 +274,7 @@ ONE_MISTAKE = [
     ),
     (granting(values={"*-eng": "*"}), "issuer[0].permission_map[0].values.*-eng", "only at the end", "a prefix and *"),
     # grants
-    (granting(), "issuer[0].permission_map[0]", "neither accept nor values", "its values are mapped"),
+    (granting(), "issuer[0].permission_map[0]", "neither accept nor values", "to map its values"),
     (
         granting(accept="*", values={"a": "*"}),
         "issuer[0].permission_map[0]",
@@ -290,7 +295,12 @@ ONE_MISTAKE = [
         "an ID token",
         "map",
     ),
-    (granting(accept="*@all"), "issuer[0].permission_map[0].accept", "a pattern covers own", "listed here literally"),
+    (
+        granting(accept="*@all"),
+        "issuer[0].permission_map[0].accept",
+        "a pattern covers own",
+        "each name with a reach",
+    ),
     (
         granting(claim="urn:zitadel:iam:org:project:roles", object_keys=True, values={"admin": "*:read@all"}),
         "issuer[0].permission_map[0].claim",
@@ -385,14 +395,14 @@ ONE_MISTAKE = [
     (
         issuer(tenant="org", permission_map={"claim": "r", "values": {"x": "store:read@tenant"}}),
         "issuer[0].permission_map[0].values.x",
-        "a store is one's own or everybody's",
-        "without @tenant",
+        "the store has no @tenant reach",
+        "without a reach",
     ),
     (
         granting(values={"x": "store:read@tenant"}),
         "issuer[0].permission_map[0].values.x",
-        "a store is",
-        "without @tenant",
+        "the store has",
+        "without a reach",
     ),
     (
         {**granting(values={"x": "amdin"}), "roles": {"admin": ["*"]}},
@@ -415,14 +425,14 @@ ONE_MISTAKE = [
     ),
     (with_roles(a=["threads:wirte"]), "roles.a", "unknown permission 'threads:wirte'", "did you mean 'threads:write'?"),
     (with_roles(a=["threads:read@tenant"]), "roles.a", "no tenant claim", 'tenant = "'),
-    (with_roles(a="a"), "roles.a", "includes itself", "break the circle"),
+    (with_roles(a="a"), "roles.a", "includes itself", "remove one"),
     (with_roles(audience="x"), "roles.audience", "looks like a key of [[issuer]]", "before the first [roles]"),
     (with_roles(leeway=5), "roles.leeway", "looks like a key of [[issuer]]", "before the first [roles]"),
-    (with_roles(**{"threads:read": "*"}), "roles.threads:read", "look like a permission", "plain word"),
-    (with_roles(**{"runs:create": "*"}), "roles.runs:create", "look like a permission", "plain word"),
-    (with_roles(**{"my:role": "*"}), "roles.my:role", "look like a permission", "plain word"),
-    (with_roles(**{"all*": "*"}), "roles.all*", "look like a permission", "plain word"),
-    (with_roles(**{"me@all": "*"}), "roles.me@all", "look like a permission", "plain word"),
+    (with_roles(**{"threads:read": "*"}), "roles.threads:read", "look like a permission", "use a name without"),
+    (with_roles(**{"runs:create": "*"}), "roles.runs:create", "look like a permission", "use a name without"),
+    (with_roles(**{"my:role": "*"}), "roles.my:role", "look like a permission", "use a name without"),
+    (with_roles(**{"all*": "*"}), "roles.all*", "look like a permission", "use a name without"),
+    (with_roles(**{"me@all": "*"}), "roles.me@all", "look like a permission", "use a name without"),
     # types and bounds: what kind of value it was, not the value
     (issuer(issuer=5, jwks=...), "issuer[0].issuer", "should be a string; found a number", ""),
     (issuer(audience=5), "issuer[0].audience", "should be a string, or a list of strings; found a number", ""),
@@ -438,13 +448,13 @@ ONE_MISTAKE = [
     (issuer(token_type="refresh"), "issuer[0].token_type", "'access' or 'id'; found a string", ""),
     (issuer(strict_rfc9068=1), "issuer[0].strict_rfc9068", "should be true or false; found a number", ""),
     (issuer(require=["x"]), "issuer[0].require", "found a list", ""),
-    (issuer(require={"groups": 5}), "issuer[0].require.groups", "found a number", ""),
-    (issuer(tenant=5), "issuer[0].tenant", "should be a string, or a table; found a number", ""),
+    (issuer(require={"groups": {}}), "issuer[0].require.groups[0]", "found a table", ""),
+    (issuer(tenant=5), "issuer[0].tenant", "should be a string or a table; found a number", ""),
     (issuer(client_claim=5, require={"a": "b"}), "issuer[0].client_claim", "should be a table; found a number", ""),
     (
         issuer(permission_map=5),
         "issuer[0].permission_map",
-        "should be a table, or a list of tables; found a number",
+        "should be a table, or a list of them; found a number",
         "",
     ),
     (issuer(permission_map=["scope"]), "issuer[0].permission_map[0]", "found a string", ""),
@@ -452,7 +462,7 @@ ONE_MISTAKE = [
     (granting(values=["a"]), "issuer[0].permission_map[0].values", "found a list", ""),
     (granting(values={"a": 1.5}), "issuer[0].permission_map[0].values.a", "a list of strings; found a number", ""),
     (granting(accept="*", when=b"x"), "issuer[0].permission_map[0].when", "found bytes", ""),
-    ({"issuer": 5}, "issuer", "a list of tables; found a number", ""),
+    ({"issuer": 5}, "issuer", "a list of them; found a number", ""),
     ({"issuer": "https://sso.acme.com"}, "issuer[0]", "found a string", ""),
     ({**issuer(), "roles": 5}, "roles", "found a number", ""),
     (with_roles(a=5), "roles.a.permissions", "a list of strings; found a number", ""),
@@ -479,9 +489,9 @@ ONE_MISTAKE = [
     ({**issuer(), "limits": {"json_depth": 257}}, "limits.json_depth", "less than or equal to 256", ""),
     ({**issuer(), "limits": []}, "limits", "found a list", ""),
     # what only a Python program can write
-    (granting(values={1: ["*:read"]}), "issuer[0].permission_map[0].values.1", "no string", "quote it"),
-    (with_roles(a=["*"]) | {"roles": {1: ["*"]}}, "roles.1", "no string", "quote it"),
-    (issuer() | {1: 2}, "1", "no string", "quote it"),
+    (granting(values={1: ["*:read"]}), "issuer[0].permission_map[0].values.1", "not a string", "quote it"),
+    (with_roles(a=["*"]) | {"roles": {1: ["*"]}}, "roles.1", "not a string", "quote it"),
+    (issuer() | {1: 2}, "1", "not a string", "quote it"),
 ]
 
 TYPING_ERRORS = [
@@ -565,10 +575,10 @@ def test_one_of_two_issuers_may_lack_prefix() -> None:
 @pytest.mark.parametrize(
     ("first", "second", "found"),
     [
-        ("", "", {1: "'' stands twice"}),
-        ("a:", "a:", {0: "'a:' begins another issuer's prefix", 1: "'a:' begins another issuer's prefix"}),
-        ("a", "ab:", {0: "'a' begins another issuer's prefix"}),
-        ("ab:", "a", {1: "'a' begins another issuer's prefix"}),
+        ("", "", {1: "another issuer already has ''"}),
+        ("a:", "a:", {0: "another issuer's prefix begins with 'a:'", 1: "another issuer's prefix begins with 'a:'"}),
+        ("a", "ab:", {0: "another issuer's prefix begins with 'a'"}),
+        ("ab:", "a", {1: "another issuer's prefix begins with 'a'"}),
     ],
 )
 def test_ambiguous_identity_prefixes_are_rejected(first: str, second: str, found: dict[int, str]) -> None:
@@ -581,7 +591,7 @@ def test_ambiguous_identity_prefixes_are_rejected(first: str, second: str, found
 def test_claim_prefix_counts_like_issuer_prefix() -> None:
     client = [{"claim": "uid"}, {"claim": "cid", "prefix": "b:"}]
     document = {"issuer": [table(identity_prefix="a", identity=client), table(issuer=B, identity_prefix="ab:")]}
-    assert ("issuer[0].identity_prefix", "'ab:' begins another issuer's prefix") in [
+    assert ("issuer[0].identity_prefix", "another issuer's prefix begins with 'ab:'") in [
         (problem.where, problem.message) for problem in problems(document)
     ]
 

@@ -144,7 +144,7 @@ def test_missing_permissions_are_stated() -> None:
     [
         ({"repository_owner_id": "666"}, "requirement_not_met: expected repository_owner_id in 12345; found '666';"),
         ({}, "requirement_not_met: expected repository_owner_id in 12345; found none;"),
-        ({"repository_owner_id": 12345}, "requirement_not_met: expected repository_owner_id in 12345; found 12345;"),
+        ({"repository_owner_id": 12346}, "requirement_not_met: expected repository_owner_id in 12345; found 12346;"),
         ({"repository_owner_id": ["12345"], "sub": ""}, "identity_invalid: expected a string in sub; found an empty"),
     ],
 )
@@ -175,10 +175,10 @@ def test_unlisted_client_is_rejected() -> None:
             "token_use_not_allowed",
         ),
         ({}, {}, {"cnf": {"jkt": "x"}}, "bound_token_not_supported"),
-        ({"authorized_parties": ["web"]}, {"azp": "web"}, {"azp": "evil"}, "party_not_allowed"),
-        ({"authorized_parties": ["web"]}, {"client_id": "web"}, {}, "party_not_allowed"),
-        ({"required_claims": ["roles_of.agents"]}, {"roles_of": {"agents": {}}}, {}, "claim_missing"),
-        ({"tenant": "org"}, {"org": "acme"}, {"org": ["acme", 5]}, "tenant_invalid"),
+        ({"allowed_clients": ["web"]}, {"azp": "web"}, {"azp": "evil"}, "client_not_allowed"),
+        ({"allowed_clients": ["web"]}, {"client_id": "web"}, {}, "client_not_allowed"),
+        ({"require": {"roles_of.agents": "*"}}, {"roles_of": {"agents": {}}}, {}, "claim_missing"),
+        ({"tenant": "org"}, {"org": "acme"}, {"org": ["acme", None]}, "tenant_invalid"),
     ],
 )
 def test_always_rejected_claims_allow_nothing(

@@ -113,11 +113,11 @@ def test_broken_file_is_one_named_problem(name: str, content: bytes, says: str, 
     [
         ("a.toml", codecs.BOM_UTF8, "save it as UTF-8 without one"),
         ("a.toml", codecs.BOM_UTF16_LE, "save it as UTF-8"),
-        ("langgraph.json", b'{"graphs": {}}', "give the file with [[issuer]], oidc-auth.toml"),
+        ("langgraph.json", b'{"graphs": {}}', "name the file with [[issuer]], such as oidc-auth.toml"),
         (
             "a.toml",
             b"",
-            "add an [[issuer]] table, which names a preset and an audience; 'oidc-auth init PROVIDER' writes",
+            "add an [[issuer]] table with a preset and an audience; 'oidc-auth init PROVIDER' writes",
         ),
     ],
 )
@@ -143,7 +143,7 @@ def test_json_may_start_with_byte_order_mark(tmp_path: Path) -> None:
 def test_duplicate_json_key_is_reported_with_place(text: str, places: list[str], tmp_path: Path) -> None:
     error = refused(written(tmp_path, text, "auth.json"))
     assert [(problem.where, problem.message) for problem in error.problems] == [
-        (place, "stands twice") for place in places
+        (place, "is given twice") for place in places
     ]
     assert str(tmp_path) in str(error)
 
@@ -339,8 +339,9 @@ def test_file_variables_use_given_environment(tmp_path: Path, monkeypatch: pytes
     [
         ({"audience": "agents"}, {"audience": ["agents"]}),
         ({"algorithms": "ES256"}, {"algorithms": ["ES256"]}),
-        ({"authorized_parties": "spa"}, {"authorized_parties": ["spa"]}),
-        ({"required_claims": "a.b"}, {"required_claims": [["a", "b"]]}),
+        ({"allowed_clients": "spa"}, {"allowed_clients": ["spa"]}),
+        ({"require": {"a.b": "*"}}, {"require": {"a.b": ["*"]}}),
+        ({"require": {"a": 7, "b": [True, 1.5]}}, {"require": {"a": ["7"], "b": ["true", "1.5"]}}),
         ({"claims": "a.b"}, {"claims": [["a", "b"]]}),
         ({"identity": "oid"}, {"identity": [{"claim": ["oid"], "prefix": ""}]}),
         ({"identity": {"claim": "oid"}}, {"identity": [{"claim": ["oid"]}]}),
@@ -487,11 +488,17 @@ def test_skipped_audience_is_warned(caplog: pytest.LogCaptureFixture) -> None:
     assert authenticated(oidc, aud="anybody").identity == "alice"
 
 
+INSECURE: dict[str, dict[str, Any]] = {
+    "insecure_skip_audience": {"insecure_skip_audience": True},
+    "insecure_http_hosts": {"insecure_http_hosts": ["sso"], "jwks": ..., "jwks_uri": "http://sso/keys"},
+}
+
+
 @pytest.mark.parametrize("name", [name for name in IssuerTable.model_fields if name.startswith("insecure_")])
 def test_each_dangerous_setting_warns_at_each_start(name: str, caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(2):
         caplog.clear()
-        OIDCAuth.from_dict({"issuer": table(**{name: True})})
+        OIDCAuth.from_dict({"issuer": table(**INSECURE[name])})
         assert [name in record.message for record in caplog.records] == [True]
 
 
@@ -500,7 +507,7 @@ def test_each_dangerous_setting_warns_at_each_start(name: str, caplog: pytest.Lo
     [
         {"audience": "1234-abc.apps.googleusercontent.com"},
         {"audience": ["agents", "0oabskvc6442nkvQO0h7"]},
-        {"audience": "spa", "authorized_parties": ["spa"]},
+        {"audience": "spa", "allowed_clients": ["spa"]},
         {"audience": "spa", "client_claim": {"claim": "azp", "values": ["spa"]}, "require": {"org": "acme"}},
         {"audience": "any", "issuer": "https://auth.acme.com/application/o/agents/"},
     ],
@@ -508,7 +515,7 @@ def test_each_dangerous_setting_warns_at_each_start(name: str, caplog: pytest.Lo
 def test_client_id_as_audience_is_warned(settings: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     configured(USERS, **settings)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "is a client id: an ID token of that client has it too" in caplog.text
+    assert "is a client id: ID tokens of that client have it too" in caplog.text
     caplog.clear()
     configured(USERS, token_type="id", **settings)
     configured(USERS, strict_rfc9068=True, **settings)
@@ -522,7 +529,7 @@ def test_unused_role_is_warned(caplog: pytest.LogCaptureFixture) -> None:
         "roles.spare",
         "roles.helper",
     ]
-    assert "roles.spare: nobody has it: no permission map gives it" in caplog.text
+    assert "roles.spare: no caller can have it" in caplog.text
     caplog.clear()
     configured({"claim": "roles", "values": {"a": ["admin"], "b": ["spare"]}}, roles=roles)
     assert caplog.records == []

@@ -585,7 +585,7 @@ def zitadel_token(project: str, *roles: str, **more: object) -> dict[str, str]:
 ADMIN = {"claim": ROLES, "object_keys": True, "values": {"admin": ["threads:read@all"]}}
 
 
-@pytest.mark.parametrize("more", [{}, {"permission_map": ADMIN}, {"required_claims": ["jti"]}])
+@pytest.mark.parametrize("more", [{}, {"permission_map": ADMIN}, {"require": {"sub": "*"}}])
 def test_other_zitadel_project_client_is_rejected(more: dict[str, Any]) -> None:
     theirs = zitadel_token("100000000000000001", "admin", "threads:read")
     refused = refusal(at_zitadel(**more), theirs)
@@ -652,9 +652,9 @@ def test_own_conditions_add_to_preset_conditions() -> None:
 @pytest.mark.parametrize(
     ("table", "where", "message"),
     [
-        (presets.github_actions(audience="a", permission_map={"ref": READER}), "issuer[0].require", "for anybody"),
-        (presets.google(audience="a", permission_map={"hd": READER}), "issuer[0].require", "for anybody"),
-        (presets.okta("https://acme.okta.com", audience="a"), "issuer[0].issuer", "org authorization server"),
+        (presets.github_actions(audience="a", permission_map={"ref": READER}), "issuer[0].require", "for anyone"),
+        (presets.google(audience="a", permission_map={"hd": READER}), "issuer[0].require", "for anyone"),
+        (presets.okta("https://acme.okta.com", audience="a"), "issuer[0].url", "org authorization server"),
         (presets.entra("acme.com", audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
         (presets.entra(TENANT.upper(), audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
         (presets.entra([], audience="a"), "issuer[0].tenants", "is missing"),

@@ -59,12 +59,12 @@ def test_examples_name_and_match_schema(example: Path) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"audience": ["a", "b"], "algorithms": "RS256", "authorized_parties": "spa"},
+        {"audience": ["a", "b"], "algorithms": "RS256", "allowed_clients": "spa"},
         {"identity": "oid", "tenant": "org", "display_name": ["a", "b"], "claims": "email"},
         {"identity": [{"claim": "uid"}, {"claim": ["c", "id"], "prefix": "client:"}], "tenant": ["a", "b"]},
         {
             "tenant": {"claim": "organization", "object_keys": True},
-            "require": {"email_verified": True, "hd": ["a", "b"]},
+            "require": {"email_verified": True, "hd": ["a", "b"], "n": 5, "m": [1.5, False]},
         },
         {"permission_map": {"claim": "scope", "accept": "*"}, "client_claim": {"claim": "azp", "values": "x"}},
     ],
@@ -88,7 +88,7 @@ def test_schema_accepts_every_value_form(changes: dict[str, Any]) -> None:
         {"preset": "keycloack"},
         {"permission_map": [{"claim": "scope", "acept": "*"}]},
         {"permission_map": [{"accept": "*"}]},
-        {"require": {"hd": 5}},
+        {"require": {"hd": {}}},
         {"tenant": {"key": "org"}},
     ],
 )

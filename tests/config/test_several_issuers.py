@@ -95,7 +95,7 @@ def test_each_issuer_has_own_algorithms() -> None:
     assert pair.refusal(pair.a.token()) is ErrorCode.ALG_NOT_ALLOWED
 
 
-@pytest.mark.parametrize("setting", [{"require": {"org": "x"}}, {"max_token_age": 60}, {"authorized_parties": ["web"]}])
+@pytest.mark.parametrize("setting", [{"require": {"org": "x"}}, {"max_token_age": 60}, {"allowed_clients": ["web"]}])
 def test_requirement_applies_to_its_issuer_only(setting: dict[str, Any]) -> None:
     pair = Pair(setting)
     old: dict[str, Any] = {"iat": NOW - 200}
@@ -103,7 +103,7 @@ def test_requirement_applies_to_its_issuer_only(setting: dict[str, Any]) -> None
     assert pair.refusal(pair.a.token(**old)) in (
         ErrorCode.REQUIREMENT_NOT_MET,
         ErrorCode.TOKEN_TOO_OLD,
-        ErrorCode.PARTY_NOT_ALLOWED,
+        ErrorCode.CLIENT_NOT_ALLOWED,
     )
 
 

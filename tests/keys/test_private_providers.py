@@ -211,8 +211,8 @@ def test_missing_file_stops_startup(issuer: LocalIssuer) -> None:
         OIDCAuth.from_dict({"issuer": {**table, **files}})
     assert [(p.where, p.message[:13]) for p in caught.value.problems] == [
         ("issuer[0].ca_file", "there is no f"),
-        ("issuer[0].client_key", "stands withou"),
+        ("issuer[0].client_key", "needs client_"),
         ("issuer[0].bearer_file", "there is no f"),
     ]
-    with pytest.raises(ConfigError, match="stands beside jwks"):
+    with pytest.raises(ConfigError, match="combined with jwks"):
         OIDCAuth.from_dict({"issuer": {**table, "jwks": issuer.key_set(), "ca_file": __file__}})

@@ -46,10 +46,9 @@ OIDC = configured(
     tenant="org",
     display_name="name",
     claims=["email"],
-    required_claims=["jti"],
-    authorized_parties=["web"],
+    allowed_clients=["web"],
     client_claim={"claim": "client_id", "values": ["web"]},
-    require={"plan": ["pro", "team"]},
+    require={"plan": ["pro", "team"], "jti": "*"},
 )
 BASE = authenticated(OIDC, **RIGHT, **FORBIDDEN)
 
@@ -64,8 +63,8 @@ def outcome(claim: str, value: object) -> str:
     if caller.permissions != BASE.permissions:
         return "gives nothing"
     if caller.tenancy != BASE.tenancy:
-        assert caller.user()["tenant"] is None
-        return "no tenant"
+        tenant = caller.user()["tenant"]
+        return "no tenant" if tenant is None else f"tenant `{tenant}`"
     if caller.display_name != BASE.display_name:
         assert caller.display_name == caller.identity
         return "the identity is shown"

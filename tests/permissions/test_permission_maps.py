@@ -29,6 +29,14 @@ class Served:
         self.__dict__.update(user)
 
 
+FIELD = {"claim": "groups", "field": "name", "values": {"admins": ["threads:read"], "7": ["threads:create"]}}
+SPLIT = {"claim": "groups", "split": ",", "values": {"admins": ["threads:read"], "users": ["threads:create"]}}
+TEXTS = {
+    "claim": "v",
+    "values": {text: ["threads:read"] for text in ("true", "7", "1.5", "7.0", "0", "18446744073709551615")},
+}
+
+
 # --- values and accept -----------------------------------------------------------------------------------------------
 
 GIVES = [
@@ -68,7 +76,7 @@ GIVES = [
     ({**SCOPES, "strip_prefix": "a*/"}, {"scope": "a*/threads:read"}, []),
     ({"claim": "g", "strip_prefix": "app:", "values": {"eng-*": ["threads:read"]}}, {"g": ["app:eng-eu"]}, READ),
     ({"claim": "g", "strip_prefix": "app:", "values": {"eng-*": ["threads:read"]}}, {"g": ["eng-eu", "app:eng-*"]}, []),
-    ({"claim": "g", "values": {"5*": ["threads:read"], "T*": ["threads:read"]}}, {"g": [5, True]}, []),
+    ({"claim": "g", "values": {"6*": ["threads:read"], "T*": ["threads:read"]}}, {"g": [5, True]}, []),
     ({"claim": "g", "strip_prefix": "a*:", "values": {"eng-*": ["threads:read"]}}, {"g": ["a*:eng-eu"]}, []),
     ({"claim": "groups", "values": {"eng-*": ["threads:read"]}}, {"groups": ["eng-eu"]}, READ),
     ({"claim": "groups", "values": {"eng-*": ["threads:read"]}}, {"groups": ["eng-"]}, READ),
@@ -115,6 +123,48 @@ GIVES = [
     ({**ROLES, "when": {"azp": "spa", "amr": "mfa"}}, {"roles": ["reader"], "azp": "spa"}, []),
     ({"claim": "azp", "values": {"*": ["threads:read"]}, "when": {"gty": "cc"}}, {"azp": "any", "gty": "cc"}, READ),
     ({"claim": "roles", "values": {"n": ["*:write"]}}, {"roles": ["no"]}, []),
+    # Numbers and booleans match the text of the same JSON value.
+    *((TEXTS, {"v": value}, READ) for value in (True, 7, 1.5, 7.0, 0, 2**64 - 1, [True], [7, None], "7", ["true"])),
+    *((TEXTS, {"v": value}, []) for value in (1, False, 70, -7, 1.0, 0.0, None, [None], {"7": 1}, {}, "True", " 7")),
+    *((TEXTS, {"v": value}, []) for value in ([[7]], [{"7": 7}], [1], "TRUE", "7.", "1e0", "+7", "07")),
+    (SCOPES, {"scope": [True, 7]}, []),
+    ({**ROLES, "when": {"n": "7"}}, {"roles": ["reader"], "n": 7}, READ),
+    ({**ROLES, "when": {"n": 7}}, {"roles": ["reader"], "n": "7"}, READ),
+    ({**ROLES, "when": {"n": "1"}}, {"roles": ["reader"], "n": True}, []),
+    ({**ROLES, "when": {"n": True}}, {"roles": ["reader"], "n": 1}, []),
+    # One field of a list of objects.
+    (FIELD, {"groups": [{"id": 1, "name": "admins"}, {"name": "x"}]}, READ),
+    (FIELD, {"groups": [{"name": 7}]}, ["threads:create"]),
+    (FIELD, {"groups": [{"name": ["admins"]}, {"name": {"admins": 1}}, {"name": None}, {"id": "admins"}]}, []),
+    (FIELD, {"groups": ["admins", ["admins"], None, 7, [{"name": "admins"}]]}, []),
+    (FIELD, {"groups": {"name": "admins"}}, []),
+    (FIELD, {"groups": {"admins": {"name": "admins"}}}, []),
+    (FIELD, {"groups": "admins"}, []),
+    (FIELD, {"groups": '[{"name": "admins"}]'}, []),
+    (FIELD, {"groups": [{"name": "admins,x"}, {"Name": "admins"}, {"name": "*"}]}, []),
+    ({**FIELD, "field": "a.b"}, {"groups": [{"a.b": "admins"}]}, READ),
+    ({**FIELD, "field": "a.b"}, {"groups": [{"a": {"b": "admins"}}]}, []),
+    (
+        {"claim": "authorization.permissions", "field": "rsname", "values": {"x": ["threads:read"]}},
+        {"authorization": {"permissions": [{"rsid": "1", "rsname": "x", "scopes": ["view"]}]}},
+        READ,
+    ),
+    # split trims spaces and one pair of square brackets.
+    (SPLIT, {"groups": "[admins, users]"}, ["threads:create", *READ]),
+    (SPLIT, {"groups": " [ admins ,users ] "}, ["threads:create", *READ]),
+    (SPLIT, {"groups": "admins , users"}, ["threads:create", *READ]),
+    (SPLIT, {"groups": "[admins]"}, READ),
+    (SPLIT, {"groups": "[[admins]]"}, []),
+    (SPLIT, {"groups": "[admins"}, []),
+    (SPLIT, {"groups": "admins]"}, []),
+    (SPLIT, {"groups": "[admins],[x]"}, []),
+    (SPLIT, {"groups": '["admins","users"]'}, []),
+    (SPLIT, {"groups": "admins\u00a0,\tadmins,admins\n,ad mins"}, []),
+    (SPLIT, {"groups": "[, ,]"}, []),
+    (SPLIT, {"groups": "[]"}, []),
+    (SPLIT, {"groups": "["}, []),
+    (SPLIT, {"groups": ["admins,users", " admins", "[admins]"]}, []),
+    ({**SPLIT, "split": "|"}, {"groups": "admins| x"}, READ),
 ]
 
 
@@ -279,6 +329,11 @@ NESTED = ["ctx", "org"]
         (PLAIN, {"org": None}, None),
         (PLAIN, {"org": ""}, None),
         (PLAIN, {"org": "x" * 255}, "x" * 255),
+        (PLAIN, {"org": 5}, "5"),
+        (PLAIN, {"org": [0]}, "0"),
+        (PLAIN, {"org": True}, "true"),
+        (PLAIN, {"org": [1, "1"]}, None),
+        (PLAIN, {"org": 2**64 - 1}, "18446744073709551615"),
         (PLAIN, {"org": "Acme"}, "Acme"),
         (PLAIN, {"org": " acme "}, " acme "),
         (PLAIN, {"ORG": "acme"}, None),
@@ -307,9 +362,8 @@ def test_tenant_is_one_string_or_none(rule: Any, claims: dict[str, Any], tenant:
     [
         (PLAIN, {"org": {"acme": {}}}),
         (PLAIN, {"org": "   "}),
-        (PLAIN, {"org": 5}),
-        (PLAIN, {"org": True}),
-        (PLAIN, {"org": [5]}),
+        (PLAIN, {"org": 5.0}),
+        (PLAIN, {"org": [1e3]}),
         (PLAIN, {"org": [None]}),
         (PLAIN, {"org": [["acme"]]}),
         (PLAIN, {"org": "a\x00b"}),
@@ -319,7 +373,8 @@ def test_tenant_is_one_string_or_none(rule: Any, claims: dict[str, Any], tenant:
         (KEYED, {"organization": {"": {}}}),
         (KEYED, {"organization": [{"acme": {}}]}),
         (PLAIN, {"org": "a\x85b"}),
-        (PLAIN, {"org": ["acme", 5]}),
+        (PLAIN, {"org": ["acme", 5.5]}),
+        (PLAIN, {"org": ["acme", {}]}),
     ],
 )
 def test_ambiguous_tenant_is_rejected(rule: Any, claims: dict[str, Any]) -> None:
@@ -598,9 +653,12 @@ def test_mapper_runs_once_per_token() -> None:
         (SCOPES, {"scope": "assistants:write"}, "'assistants:write': a permission that is not in accept"),
         (SCOPES, {"scope": "openid"}, "'openid': no match"),
         (ROLES, {}, "roles: no such claim"),
-        (ROLES, {"roles": ["reader", 5]}, "roles: 5 is not a string: ignored"),
-        (ROLES, {"roles": 5}, "roles: 5 is neither a string nor a list: ignored"),
-        (ROLES, {"roles": None}, "roles: none is neither a string nor a list: ignored"),
+        (ROLES, {"roles": ["reader", 5]}, "roles: '5': no match"),
+        (ROLES, {"roles": ["reader", []]}, "roles: [] is not a string, a number or a boolean: ignored"),
+        (ROLES, {"roles": 5}, "roles: '5': no match"),
+        (ROLES, {"roles": None}, "roles: null: ignored"),
+        (FIELD, {"groups": ["admins"]}, "groups: 'admins' is not an object with a string, a number or a boolean in"),
+        (FIELD, {"groups": "admins"}, "groups: 'admins' is not a list of objects: ignored"),
         (ROLES, {"roles": {"reader": 1}}, "roles: an object: its keys count only with object_keys = true"),
         ({**ROLES, "object_keys": True}, {"roles": {"reader": 1}}, "'reader': grants threads:read"),
         ({**ROLES, "when": {"azp": "spa"}}, {"roles": ["reader"]}, "roles: its condition (when) is not met"),

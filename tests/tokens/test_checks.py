@@ -585,9 +585,9 @@ for aud in (SEVERAL, ["agents", "agents"], ["agents", "agents-2"]):
     both = {**ID_TOKENS, "audience": ["agents", "agents-2"]}
     refused(ErrorCode.AZP_NOT_ALLOWED, f"aud {aud}, no azp", as_id_token(aud=aud), **both)
 refused(ErrorCode.AZP_NOT_ALLOWED, "client_id for azp", as_id_token(aud=SEVERAL, client_id="agents"), **ID_TOKENS)
-APP: dict[str, Any] = {**ID_TOKENS, "authorized_parties": ["app"]}
+APP: dict[str, Any] = {**ID_TOKENS, "allowed_clients": ["app"]}
 refused(ErrorCode.AZP_NOT_ALLOWED, "azp of an unlisted app", as_id_token(aud=SEVERAL, azp="other"), **APP)
-refused(ErrorCode.PARTY_NOT_ALLOWED, "azp of the audience, app listed", as_id_token(azp="agents"), **APP)
+refused(ErrorCode.CLIENT_NOT_ALLOWED, "azp of the audience, app listed", as_id_token(azp="agents"), **APP)
 for aud in ("agents", SEVERAL):
     admitted(f"aud {aud}, azp of a listed app", as_id_token(aud=aud, azp="app"), **APP)
     admitted(f"aud {aud}, azp of the audience", as_id_token(aud=aud, azp="agents"), **ID_TOKENS)
@@ -671,7 +671,7 @@ admitted(
 )
 admitted("years later, without max_token_age", with_claims(exp=NOON + LONG), later=LONG)
 
-WANTED: dict[str, Any] = {"required_claims": ["org.id", '"a.b"', "https://acme.test/x"]}
+WANTED: dict[str, Any] = {"require": {"org.id": "*", '"a.b"': "*", "https://acme.test/x": ["*"]}}
 GIVEN: dict[str, Any] = {"org": {"id": "acme"}, "a.b": 0, "https://acme.test/x": ""}
 for missing in GIVEN:
     refused(ErrorCode.CLAIM_MISSING, f"{missing} is absent", without_claim(missing, **GIVEN), **WANTED)
@@ -683,20 +683,20 @@ refused(
 )
 admitted("every required claim, whatever it holds", with_claims(**GIVEN), **WANTED)
 
-PARTIES: dict[str, Any] = {"authorized_parties": ["web", "cli"]}
-for parties in (
+CLIENTS: dict[str, Any] = {"allowed_clients": ["web", "cli"]}
+for clients in (
     {},
     {"azp": "x"},
     {"client_id": "x"},
     {"azp": "x", "client_id": "web"},
     {"azp": None, "client_id": "web"},
 ):
-    refused(ErrorCode.PARTY_NOT_ALLOWED, f"{parties}", with_claims(**parties), **PARTIES)
-for party in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
-    refused(ErrorCode.PARTY_NOT_ALLOWED, f"azp {party!r}", with_claims(azp=party), **PARTIES)
-for parties in ({"azp": "web"}, {"client_id": "cli"}, {"azp": "web", "client_id": "x"}):
-    admitted(f"{parties}", with_claims(**parties), **PARTIES)
-admitted("any party, where none is listed", with_claims(azp="x"))
+    refused(ErrorCode.CLIENT_NOT_ALLOWED, f"{clients}", with_claims(**clients), **CLIENTS)
+for client in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
+    refused(ErrorCode.CLIENT_NOT_ALLOWED, f"azp {client!r}", with_claims(azp=client), **CLIENTS)
+for clients in ({"azp": "web"}, {"client_id": "cli"}, {"azp": "web", "client_id": "x"}):
+    admitted(f"{clients}", with_claims(**clients), **CLIENTS)
+admitted("any client, where none is listed", with_claims(azp="x"))
 
 for confirmation in ({"jkt": "x"}, {"x5t#S256": "x"}, {}, None, "x"):
     refused(ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, f"cnf {confirmation!r}", with_claims(cnf=confirmation))
@@ -711,6 +711,24 @@ for flag in (False, 1, "True", "TRUE", "yes", None):
 for set_flag in (True, "true", [True]):
     admitted(f"flag {set_flag!r}", with_claims(flag=set_flag), require={"flag": "true"})
 admitted("flag False", with_claims(flag=False), require={"flag": "false"})
+for number, wrong in ((7, [70, "70", 7.0, -7, True, "07"]), (1, [True, 1.0]), ("7.0", [7]), (True, [1, "True"])):
+    for other in wrong:
+        refused(ErrorCode.REQUIREMENT_NOT_MET, f"{number!r}: {other!r}", with_claims(n=other), require={"n": number})
+NUMBERS: dict[Any, list[object]] = {
+    7: [7, "7", [7], ["x", 7]],
+    0: [0],
+    -1: [-1],
+    "7.0": [7.0],
+    1.5: [1.5],
+    2**63: [2**63],
+}
+for number, same in NUMBERS.items():
+    for equal in same:
+        admitted(f"{number!r}: {equal!r}", with_claims(n=equal), require={"n": number})
+for anything in (False, 0, "", [], {}, "x", [None], 1.5):
+    admitted(f"any value, {anything!r}", with_claims(n=anything), require={"n": "*"})
+refused(ErrorCode.CLAIM_MISSING, "any value, but null", with_claims(n=None), require={"n": "*"})
+refused(ErrorCode.CLAIM_MISSING, "any value, absent", without_claim("n"), require={"n": "*"})
 refused(ErrorCode.REQUIREMENT_NOT_MET, "a dot is no wildcard", with_claims(org="axb"), require={"org": "a.b"})
 refused(
     ErrorCode.REQUIREMENT_NOT_MET, "a star in the token is no wildcard", with_claims(org="*"), require={"org": "acme"}
@@ -746,15 +764,15 @@ admitted("a reserved name in another case", with_claims(sub="System"))
 
 TENANT: dict[str, Any] = {"tenant": "org"}
 TENANT_KEYS: dict[str, Any] = {"tenant": {"claim": "org", "object_keys": True}}
-NO_TENANTS: tuple[Any, ...] = (1, True, 1.5, {"acme": {}}, {}, " ", "\t", "ac\nme", "a\x85", "x" * 256)
-NO_TENANTS += ([1], [None], [""], [["acme"]], ["a", 1])
+NO_TENANTS: tuple[Any, ...] = (1.5, 7.0, {"acme": {}}, {}, " ", "\t", "ac\nme", "a\x85", "x" * 256)
+NO_TENANTS += ([1.5], [None], [""], [["acme"]], ["a", 1.5], ["a", None])
 for tenant in NO_TENANTS:
     refused(ErrorCode.TENANT_INVALID, f"tenant {str(tenant)[:20]!r}", with_claims(org=tenant), **TENANT)
-for tenant_keys in (1, True, {" ": 1}, {"ac\nme": 1}, {"x" * 256: 1}, [{"acme": 1}]):
+for tenant_keys in (1.5, {" ": 1}, {"ac\nme": 1}, {"x" * 256: 1}, [{"acme": 1}]):
     refused(
         ErrorCode.TENANT_INVALID, f"tenant {str(tenant_keys)[:20]!r}, keys", with_claims(org=tenant_keys), **TENANT_KEYS
     )
-for usable in ("acme", "", None, ["acme"], [], ["acme", "other"], "x" * 255):
+for usable in ("acme", "", None, ["acme"], [], ["acme", "other"], "x" * 255, 7, True, [7], ["a", 1]):
     admitted(f"tenant {str(usable)[:20]!r}", with_claims(org=usable), **TENANT)
     admitted(f"tenant {str(usable)[:20]!r}, keys", with_claims(org=usable), **TENANT_KEYS)
 for memberships in ({"acme": 1}, {}, {"acme": 1, "other": 2}):

@@ -236,7 +236,7 @@ ROLES = "urn:zitadel:iam:org:project:1:roles"
     ],
 )
 def test_claim_that_preset_requires_gets_its_hint(token: dict[str, Any], hint: str) -> None:
-    harness = AuthHarness(url="https://acme.zitadel.cloud", required_claims=[[ROLES], "jti", "plan"])
+    harness = AuthHarness(url="https://acme.zitadel.cloud", require={f'"{ROLES}"': "*", "jti": "*", "plan": "*"})
     error = refusal(harness, **token)
     assert error.code is ErrorCode.CLAIM_MISSING
     assert hint in error.hint

@@ -30,12 +30,12 @@ CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"nbf": NOON + 60}, {}, LEEWAY, "60.0 s to nbf"),
     ({"iat": NOON + 60}, {}, LEEWAY, "iat 60.0 s in this host's future"),
     ({"iat": NOON - 100}, {"max_token_age": 60}, "an age of at most 60 s", "100.0 s"),
-    ({}, {"required_claims": ["org.id"]}, "a claim org.id", "none"),
-    ({"azp": "other"}, {"authorized_parties": ["web", "cli"]}, "cli, web", "'other'"),
+    ({}, {"require": {"org.id": "*"}}, "a claim org.id", "none"),
+    ({"azp": "other"}, {"allowed_clients": ["web", "cli"]}, "cli, web", "'other'"),
     ({"cnf": {"jkt": "x"}}, {}, "a token without cnf", ""),
     ({"sub": ""}, {}, "a string in sub", "an empty value"),
     ({"sub": 42}, {}, "a string in sub", "a int"),
-    ({"org": 1}, {"tenant": "org"}, "a string in org", "1"),
+    ({"org": 1.5}, {"tenant": "org"}, "a string, a whole number or a boolean in org", "1.5"),
     ({"org": "x"}, {"require": {"org": ["acme", ""]}}, "org in '', acme", "'x'"),
     ({}, {"require": {"org": "acme"}}, "org in acme", "none"),
     ({"org": None}, {"require": {"org": "acme"}}, "org in acme", "none"),
@@ -305,7 +305,7 @@ def test_earliest_time_is_in_past() -> None:
 
 
 def test_claim_is_shown_as_configured() -> None:
-    harness = AuthHarness(required_claims=['"a.b".Xc'])
+    harness = AuthHarness(require={'"a.b".Xc': "*"})
     assert codes(harness, harness.issuer.token())[0] == 'a claim "a.b".Xc'
 
 

@@ -73,7 +73,7 @@ def test_few_configured_values_are_listed(values: tuple[str, ...], text: str) ->
         (ErrorCode.TOKEN_USE_NOT_ALLOWED, {}, {"typ": "Refresh", "token_use": INJECTED}, {}),
         (ErrorCode.AUDIENCE_MISMATCH, {}, {"aud": INJECTED, "azp": INJECTED, "realm_access": {}}, {}),
         (ErrorCode.AUDIENCE_MISMATCH, {}, {"aud": [INJECTED, {INJECTED: INJECTED}]}, {}),
-        (ErrorCode.PARTY_NOT_ALLOWED, {}, {"azp": INJECTED}, {"authorized_parties": ["web"]}),
+        (ErrorCode.CLIENT_NOT_ALLOWED, {}, {"azp": INJECTED}, {"allowed_clients": ["web"]}),
         (ErrorCode.REQUIREMENT_NOT_MET, {}, {"plan": INJECTED}, {"require": {"plan": "pro"}}),
         (ErrorCode.IDENTITY_INVALID, {}, {"sub": INJECTED}, {}),
         (ErrorCode.TENANT_INVALID, {}, {"org": INJECTED}, {"tenant": "org"}),

@@ -13,9 +13,8 @@ from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
 
 SETTINGS: dict[str, Any] = {
-    "authorized_parties": ["web"],
-    "require": {"plan": "pro"},
-    "required_claims": ["org"],
+    "allowed_clients": ["web"],
+    "require": {"plan": "pro", "org": "*"},
     "tenant": "org",
     "max_token_age": 600,
 }
@@ -28,11 +27,11 @@ WRONG: list[tuple[ErrorCode, dict[str, Any]]] = [
     (ErrorCode.TOKEN_ISSUED_IN_FUTURE, {"iat": NOON + 60}),
     (ErrorCode.TOKEN_TOO_OLD, {"iat": NOON - 700}),
     (ErrorCode.CLAIM_MISSING, {"org": None}),
-    (ErrorCode.PARTY_NOT_ALLOWED, {"azp": "guess"}),
+    (ErrorCode.CLIENT_NOT_ALLOWED, {"azp": "guess"}),
     (ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, {"cnf": {"jkt": "x"}}),
     (ErrorCode.REQUIREMENT_NOT_MET, {"plan": "free"}),
     (ErrorCode.IDENTITY_INVALID, {"sub": ""}),
-    (ErrorCode.TENANT_INVALID, {"org": 5}),
+    (ErrorCode.TENANT_INVALID, {"org": 5.5}),
 ]
 SIGNATURES = {"another key": None, "no signature": b"\x00", "zeros": bytes(64), "short": b"guess"}
 

@@ -241,6 +241,7 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
         limits=KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes),
         observer=ignore_event,
         bearer_file=table.bearer_file,
+        insecure_http_hosts=frozenset(table.insecure_http_hosts),
         # No token is verified here, so no kid is unknown.
         fetch_budget=FetchBudget(0, 0),
     )
@@ -249,7 +250,8 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
     except UpstreamError as error:
         failure = error.found.removeprefix(f"{issuer}: ")
     url = metadata_url(issuer)
-    if table.jwks_uri is not None and not table.tenants and forbidden_url_reason(url) is None:
+    reachable = forbidden_url_reason(url, table.insecure_http_hosts) is None
+    if table.jwks_uri is not None and not table.tenants and reachable:
         await _fetch_discovery(recorder, url, limits.fetch_timeout)
     await recorder.fetcher.aclose()
     return replace(provider, failure=failure, exchanges=tuple(recorder.exchanges))
