@@ -221,8 +221,8 @@ class OIDCAuth:
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
 
-        The claims are checked like those of a token. Audience and time are shown, but not checked. There is no header,
-        key or signature to check, and nothing is fetched.
+        The claims are checked like those of a token. Audience and time are shown, but not checked. Header, key and
+        signature are not checked, and nothing is fetched.
 
         Args:
             claims: The claims of a decoded token. ``iss`` may be missing if there is one issuer.
