@@ -156,14 +156,16 @@ class OIDCAuth:
             # 2. Look the token up in the cache. A cached token counts only while its key is still published.
             entry, cached = await self._find_cached(presented, now), True
             if entry is None:
-                # 3. Verify it (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725), and
-                # 4. map its claims to the caller's permissions. Concurrent requests with one token do both once.
+                # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725).
+                # 4. Map its claims to the caller's permissions.
+                # Concurrent requests with one token do both once.
                 entry, cached = await self._verify_once(presented, now)
-            # 5. Check what depends on the request. These checks must stay after the cache, because the next request
-            #    with the same token can differ: the header that carried the token, and
+            # The next request with the same token can differ, so checks of the request stay after the cache. Proof of
+            # possession (RFC 9449) and revocation belong here too.
             issuer = entry.token.issuer
+            # 5. Check the header that carried the token: one is set by a proxy, the other by any client.
             check_header(presented, issuer, self._headers[issuer])
-            # 6. the origin of the page that sent the request (RFC 6454 §7, Fetch Metadata).
+            # 6. Check the origin of the page that sent the request (RFC 6454 §7, Fetch Metadata).
             check_origin(fields, issuer, self._origins[issuer])
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal)
@@ -222,8 +224,8 @@ class OIDCAuth:
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
 
-        The claims are checked like those of a token. Audience and time are shown, but not checked. There is no header,
-        key or signature to check, and nothing is fetched.
+        The claims are checked like those of a token. Audience and time are shown, but not checked. Header, key and
+        signature are not checked, and nothing is fetched.
 
         Args:
             claims: The claims of a decoded token. ``iss`` may be missing if there is one issuer.

@@ -288,7 +288,7 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         403, "a rule of this server denied the request", "See the function in also= that denied it."
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
-        403, "a rule of this server failed, so the request is denied", "See the traceback in the server's log."
+        403, "the authorization rule failed, so the request is denied", "See the traceback in the server's log."
     ),
     ErrorCode.KEYS_UNAVAILABLE: ErrorDetails(
         503,

@@ -40,7 +40,7 @@ def test_rejected_token_is_one_complete_line(caplog: pytest.LogCaptureFixture) -
         "user": hashed("sso:u:alice"),
         "expected": "leeway 30 s",
         "found": "61.0 s past exp",
-        "hint": "Get a fresh token; check this host's clock.",
+        "hint": "Request a new token. Check the clock of this host.",
     }
     assert (record.name, record.levelname) == ("oidc_auth", "WARNING")
     assert record.getMessage().startswith("refused: token_expired: the token has expired; ")

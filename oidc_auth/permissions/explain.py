@@ -111,7 +111,7 @@ class Explanation:
         For claims without a token, audience, time, header, key and signature are not checked.
 
         Raises:
-            ValueError: There is no such permission.
+            ValueError: The permission does not exist.
         """
         name, reach = split_reach(permission)
         if name not in NAMES:

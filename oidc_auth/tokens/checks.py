@@ -121,7 +121,7 @@ def check_token_use(claims: Mapping[str, object], policy: TokenPolicy, now: floa
     kinds = _marked_kinds(claims)
     is_id = ID in kinds or CODE_HASH in claims
     is_other = LOGOUT_EVENT in claims or not kinds <= _ID_ONLY
-    # An ID token needs no mark. A token with another mark, such as typ "Bearer", is no ID token.
+    # An ID token needs no mark. A token with another mark, such as typ "Bearer", is another kind.
     wanted = is_id or _is_unmarked(claims) if policy.token_type == "id" else not is_id
     if is_other or not wanted:
         marks = {name: claims.get(name) for name in TOKEN_KINDS}
@@ -313,7 +313,7 @@ def find_identity(claims: Mapping[str, object], policy: TokenPolicy) -> tuple[Id
 def identity_fault(claim: IdentityClaim, value: object) -> str | None:
     """Return why a value cannot be an identity, or None."""
     if value is MISSING:
-        return "no such claim"
+        return "no claim"
     if not isinstance(value, str) or not value.strip():
         return "an empty value" if isinstance(value, str) else f"a {type(value).__name__}"
     if has_control(value):

@@ -1,8 +1,8 @@
 """Claim paths: ``realm_access.roles``, ``resource_access."my.client".roles``, ``https://acme.com/roles``.
 
 The grammar is ``segment ("." segment)*``. A segment is bare (anything but ``. " [ ] *`` and space) or ``"quoted"``. A
-text that contains ``://`` is one name. A list of strings is a list of keys. There are no expressions, wildcards or
-fallbacks, so the meaning of a path never depends on the token.
+text that contains ``://`` is one name. A list of strings is a list of keys. Expressions, wildcards and
+fallbacks are not supported, so the meaning of a path never depends on the token.
 """
 
 from __future__ import annotations

@@ -343,10 +343,10 @@ def outcomes(why: Explanation) -> dict[str, set[str]]:
 
 def test_checks_are_shown_up_to_failure() -> None:
     why = explain_token(configured(USERS), token(roles=["user"], exp=NOW - 60))
-    road = outcomes(why)
-    assert road["failed"] == {"token_expired"}
-    assert {"token_malformed", "issuer_not_trusted", "key_not_found", "audience_mismatch"} <= road["passed"]
-    assert "signature_invalid" in road["passed"]
+    shown = outcomes(why)
+    assert shown["failed"] == {"token_expired"}
+    assert {"token_malformed", "issuer_not_trusted", "key_not_found", "audience_mismatch"} <= shown["passed"]
+    assert "signature_invalid" in shown["passed"]
     assert "identity valid" in why.not_run
 
 

@@ -70,7 +70,7 @@ def test_unstampable_object_is_not_created(live_server: LiveServer, event: str, 
     ctx = cast("Any", SimpleNamespace(user=user, resource=resource, action=action))
     with pytest.raises(HTTPException) as refusal:
         asyncio.run(cast("Any", handle)(ctx=ctx, value={"assistant_id": "agent", "graph_id": "agent", **value}))
-    said = "the authorization rule failed, so the answer is no"
+    said = "the authorization rule failed, so the request is denied"
     assert (refusal.value.status_code, refusal.value.detail) == (403, said)
 
 

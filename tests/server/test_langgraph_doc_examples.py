@@ -171,4 +171,4 @@ def test_unhandled_event_is_denied(server: Server, oidc: OIDCAuth, issuer: Local
     del auth._handlers["threads", "search"]
     server.install(auth)
     answer = server.request("POST", "/threads/search", issuer.token(scope="threads:write"), {})
-    assert (answer.status_code, answer.json()) == (403, {"detail": "this action is not known and so not allowed"})
+    assert (answer.status_code, answer.json()) == (403, {"detail": "this action is unknown and therefore not allowed"})

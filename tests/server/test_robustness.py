@@ -61,7 +61,7 @@ def test_denial_is_one_complete_log_line(live_server: LiveServer, caplog: pytest
         "oidc_event": "threads:create",
         "oidc_issuer": live_server.issuer.url,
         "oidc_user": hashlib.sha256(b"victor").hexdigest()[:12],
-        "oidc_hint": "Grant it by a role, scope or permission of the token.",
+        "oidc_hint": "Give the user a role, scope or permission that includes it. 'oidc-auth can' tests the result.",
     }
     assert record.getMessage().startswith("denied threads:create: permission_missing: missing permission")
     assert record.getMessage().endswith(f" (issuer {live_server.issuer.url}, user {facts['oidc_user']})")

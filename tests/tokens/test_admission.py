@@ -1,4 +1,4 @@
-"""A crowd is spread over turns of the event loop, 32 and an eighth in each, and nobody is forgotten."""
+"""Many new tokens are verified in batches, and no request waits forever."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ REQUESTS = 330
 
 
 def fresh(harness: AuthHarness, count: int = REQUESTS) -> list[str]:
-    """Return tokens that nobody has seen."""
+    """Return tokens that are not in the cache."""
     return [harness.issuer.token(jti=f"{number}", scope="threads:read") for number in range(count)]
 
 
 async def warm(harness: AuthHarness) -> None:
-    """Bring the keys, so that nobody in the crowd waits for those."""
+    """Load the keys, so that no request waits for them."""
     await harness.admit(harness.issuer.token())
     await run_event_loop()
     harness.events.clear()
@@ -38,7 +38,7 @@ def test_requests_are_admitted_in_batches() -> None:
             verified.append(len(harness.cached))
         each_turn = [after - before for before, after in pairwise(verified)]
         left = REQUESTS - 32
-        # In the second turn they are told, in the third the first of them go on.
+        # The second iteration wakes the first batch, and the third runs it.
         expected = [32, 0]
         while left:
             expected.append(min(left, max(16, left // 8)))
@@ -62,7 +62,7 @@ def test_new_and_waiting_requests_are_both_admitted() -> None:
             admitted_count.append([asyncio.create_task(harness.admit(tokens.pop())) for _ in range(32)])
             await asyncio.sleep(0)
             done.append((sum(task.done() for task in requests), sum(task.done() for task in admitted_count[-1])))
-        # In the first turn the crowd itself is what is new.
+        # In the first iteration, the waiting requests are new themselves.
         assert done == [(32, 0), (32, 32), (48, 32), (64, 32), (80, 32)]
         await asyncio.gather(*requests, *(task for each in admitted_count for task in each))
 
@@ -107,8 +107,8 @@ def test_valid_token_is_not_delayed_by_invalid_ones() -> None:
     async def scenario() -> None:
         harness = AuthHarness()
         await warm(harness)
-        stranger = SigningKey.make("key-1", "ES256")
-        made_up = [harness.issuer.token(key=stranger, jti=f"{number}") for number in range(REQUESTS)]
+        other = SigningKey.make("key-1", "ES256")
+        made_up = [harness.issuer.token(key=other, jti=f"{number}") for number in range(REQUESTS)]
         requests = [asyncio.create_task(harness.authenticate_async(token)) for token in made_up]
         await asyncio.sleep(0)
         genuine = asyncio.create_task(harness.admit(harness.issuer.token()))
@@ -125,7 +125,7 @@ def test_single_request_never_waits() -> None:
         harness = AuthHarness()
         await warm(harness)
         for token in fresh(harness):
-            # One step, in which it ends: with a turn to wait for, it would stop at a future.
+            # It ends in one step. A request that waits would stop at a future.
             with pytest.raises(StopIteration):
                 harness.admit(token).send(None)
             await asyncio.sleep(0)
@@ -152,7 +152,7 @@ def test_cached_tokens_need_no_admission() -> None:
     asyncio.run(scenario())
 
 
-def test_token_verified_meanwhile_is_reused() -> None:
+def test_token_of_waiting_requests_is_verified_once() -> None:
     async def scenario() -> None:
         harness = AuthHarness()
         await warm(harness)
@@ -182,13 +182,13 @@ def test_idle_limiter_schedules_nothing() -> None:
         await warm(harness)
         await asyncio.gather(*(harness.admit(token) for token in fresh(harness)))
         await run_event_loop()
-        # Or it would spin for ever.
+        # A scheduled call would keep the loop busy forever.
         assert not vars(asyncio.get_running_loop())["_ready"]
 
     asyncio.run(scenario())
 
 
-def test_cancelled_waiter_blocks_nobody() -> None:
+def test_cancelled_waiter_blocks_no_request() -> None:
     async def scenario() -> None:
         harness = AuthHarness()
         troubles: list[object] = []
@@ -216,7 +216,7 @@ def test_stopped_loop_does_not_block_next_loop() -> None:
         return requests
 
     def resumed(loop: asyncio.AbstractEventLoop) -> list[asyncio.Task[object]]:
-        """Let the loop run until a crowd has come, and stop it there."""
+        """Run the loop until many requests wait, and stop it."""
         came = loop.create_task(come(loop))
         loop.run_forever()
         return came.result()
@@ -224,7 +224,7 @@ def test_stopped_loop_does_not_block_next_loop() -> None:
     first, second = asyncio.new_event_loop(), asyncio.new_event_loop()
     left = resumed(first)
     assert 0 < sum(task.done() for task in left) < REQUESTS
-    # One alone, and a crowd.
+    # A single request, then many.
     assert second.run_until_complete(asyncio.wait_for(harness.authenticate_async(harness.issuer.token()), 30)) is None
     for loop, requests in ((second, resumed(second)), (first, left)):
         _, waiting = loop.run_until_complete(asyncio.wait(requests, timeout=30))
@@ -241,7 +241,7 @@ def test_other_thread_does_not_reset_batch() -> None:
         tokens = fresh(harness, 64)
 
         async def elsewhere() -> None:
-            # This loop stands still meanwhile.
+            # This loop is blocked until the other one ends.
             with ThreadPoolExecutor(1) as thread:
                 assert thread.submit(asyncio.run, harness.authenticate_async(harness.issuer.token())).result() is None
 
@@ -270,7 +270,7 @@ def test_first_requests_verify_token_once() -> None:
     asyncio.run(scenario())
 
 
-def test_failed_verification_refuses_nobody_else() -> None:
+def test_cancelled_verification_refuses_no_other_request() -> None:
     async def scenario() -> None:
         harness = AuthHarness()
         token = harness.issuer.token(scope="threads:read")

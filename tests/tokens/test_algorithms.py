@@ -76,9 +76,9 @@ def test_key_without_alg_accepts_its_type(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", [*RSA, *CURVES])
 def test_key_without_alg_rejects_other_types(algorithm: str) -> None:
     key, curve = key_for(algorithm), "ES512" if algorithm != "ES512" else "ES256"
-    strangers = [curve] if algorithm in RSA else ["RS256", "PS256", curve]
-    codes = [hears([without(key.jwk(), "alg")], key, alg=stranger) for stranger in strangers]
-    assert codes == [ErrorCode.KEY_ALG_MISMATCH] * len(strangers)
+    foreign = [curve] if algorithm in RSA else ["RS256", "PS256", curve]
+    codes = [hears([without(key.jwk(), "alg")], key, alg=other) for other in foreign]
+    assert codes == [ErrorCode.KEY_ALG_MISMATCH] * len(foreign)
 
 
 @pytest.mark.parametrize("published", RSA)

@@ -1,4 +1,4 @@
-"""The operator's log names the usual mistake; what decides, and what a client hears, stays the same."""
+"""The log names the usual mistake. The answer to the client stays the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENTRA = "https://login.microsoftonline.com/0f0f/v2.0"
 
 
 def refusal(harness: AuthHarness, **token: Any) -> TokenError:
-    """Return the refusal of a token; its message never shows the token, nor does the client hear the hint."""
+    """Return the refusal of a token. Its message has no part of the token, and the answer has no hint."""
     text = harness.issuer.token(**token)
     with pytest.raises(TokenError) as refused:
         asyncio.run(harness.admit(text))
@@ -330,8 +330,8 @@ def test_secret_signed_token_has_hint(algorithm: object, claims: dict[str, Any],
 @pytest.mark.parametrize(("length", "explained"), [(4_096, True), (4_097, False)])
 def test_secret_signed_payload_read_is_bounded(length: int, *, explained: bool) -> None:
     header = encode_base64url(b'{"alg":"HS256"}')
-    room = (length - len(header) - 1) * 3 // 4
-    payload = encode_base64url(b'{"typ":"Refresh"}'.ljust(room))
+    size = (length - len(header) - 1) * 3 // 4
+    payload = encode_base64url(b'{"typ":"Refresh"}'.ljust(size))
     assert len(f"{header}.{payload}") == length
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().admit(f"{header}.{payload}.c2ln"))

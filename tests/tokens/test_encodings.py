@@ -33,7 +33,7 @@ STYLES: dict[str, dict[str, Any]] = {
 }
 FINE: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
-    # Not every character: a text with one that is no character cannot be written.
+    # Surrogates cannot be encoded.
     | st.text(max_size=9) | st.sampled_from(['"', "\\", '":', "é", "\u2028", "\x7f", "{[", "\U0001f600"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=8,
@@ -80,7 +80,7 @@ BROKEN = {
     "a name twice": b'{"a":1,"a":1}',
     "a name twice, deep": b'{"a":[{"b":{"c":1,"c":2}}]}',
     "a name twice, spelled differently": b'{"a":1,"\\u0061":1}',
-    "a name twice, once beside a colon in a string": b'{"a":"\\":","a" :1}',
+    "a name twice, once after a colon in a string": b'{"a":"\\":","a" :1}',
     "NaN": b"NaN",
     "an infinity": b"-Infinity",
     "a number too large": b"1e999",
@@ -89,7 +89,7 @@ BROKEN = {
     "five thousand digits": b"1" * 5_000,
     "half a character": b'"\\ud800"',
     "half a character, as a name": b'{"\\udfff":1}',
-    "bytes that are no UTF-8": b'"\xff"',
+    "bytes that are not UTF-8": b'"\xff"',
     "a surrogate in UTF-8": b'"\xed\xa0\x80"',
     "a control character": b'"\x00"',
     "single quotes": b"'a'",

@@ -1,4 +1,4 @@
-"""What the operator reads of a refusal: what would have been right, and what was there."""
+"""The log shows what was expected and what was found."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"org": "x"}, {"require": {"org": ["acme", ""]}}, "org in '', acme", "'x'"),
     ({}, {"require": {"org": "acme"}}, "org in acme", "none"),
     ({"org": None}, {"require": {"org": "acme"}}, "org in acme", "none"),
-    # Scopes stand between single spaces (RFC 6749 §3.3), and only scope and scp hold them.
+    # Single spaces separate scopes (RFC 6749 §3.3), and only in scope and scp.
     ({"scope": "a\tagents"}, {"require": {"scope": "agents"}}, "scope in agents", "'a\\tagents'"),
     ({"scope": {"of": "a agents"}}, {"require": {"scope.of": "agents"}}, "scope.of in agents", "'a agents'"),
     (
@@ -166,7 +166,7 @@ ISSUERS: list[tuple[str, str, str]] = [
         "A token of Okta's org authorization server, which only Okta can check: use the custom server.",
     ),
     ("https://a.test/X", "https://b.test/X", OTHER_HOST_HINT),
-    # A letter more is another issuer, and so is Entra beside somebody else.
+    # One more letter is another issuer. So is Entra with another provider.
     ("https://a.test", "https://a.test/X", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
     ("https://a.test/X", "https://a.test", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
     ("https://a.test/X", "https://a.test/", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
@@ -261,7 +261,7 @@ def test_pointer_is_rewritten_as_claim_path(path: str, advice: str) -> None:
 @pytest.mark.parametrize(
     ("subject", "found"),
     [
-        (None, "no such claim"),
+        (None, "no claim"),
         ("a\x00", "control characters"),
         ("a\x1f", "control characters"),
         ("a\x7f", "control characters"),
@@ -310,7 +310,7 @@ def test_claim_is_shown_as_configured() -> None:
 
 
 def two_harnesses() -> tuple[OIDCAuth, LocalIssuer, LocalIssuer]:
-    """Return one server of two issuers: a client's tokens in Authorization, a proxy's in a header of its own."""
+    """Return a server with two issuers: tokens in Authorization, and tokens in a proxy's header."""
     client, proxy = (LocalIssuer(f"https://{name}.test", algorithm="ES256") for name in ("client", "proxy"))
     permission_map = {"claim": "scope", "accept": ["threads:read"]}
     tables = [

@@ -135,7 +135,7 @@ VARIED_HEADERS: dict[str, tuple[Any, ...]] = {
 
 
 def varied(members: dict[str, tuple[Any, ...]], most: int) -> st.SearchStrategy[dict[str, Any]]:
-    """Draw a few members that are unlike the right ones, and some that nobody knows."""
+    """Draw a few wrong members, and some unknown ones."""
     pairs = [(name, value) for name, values in members.items() for value in values]
     some = st.lists(st.sampled_from(pairs), max_size=most).map(dict)
     return st.builds(lambda known, more: {**more, **known}, some, st.dictionaries(st.just("extra"), JSON))

@@ -1,6 +1,6 @@
 """The examples of the RFCs, digit for digit: what is right verifies, and what this library does not do is refused.
 
-RFC 7515 appendix A, RFC 7520 section 4, RFC 8037 appendix A. RFC 9864 has no example of its own: it gives the algorithm
+RFC 7515 appendix A, RFC 7520 section 4, RFC 8037 appendix A. RFC 9864 has no example. It gives the algorithm
 of RFC 8037 its own name, so that example is read under both.
 """
 
@@ -243,7 +243,7 @@ SIGNED = {
     ),
 }
 JWTS = {name: SIGNED[name] for name in ("RFC 7515 A.2", "RFC 7515 A.3")}
-"""Those whose payload is a claim set."""
+"""The examples with a claim set as payload."""
 COOKBOOK = {name: SIGNED[name] for name in ("RFC 7520 4.1", "RFC 7520 4.2", "RFC 7520 4.3")}
 UNPROTECTED = {
     "RFC 7520 4.8, RSA": Example(
@@ -251,7 +251,7 @@ UNPROTECTED = {
     ),
     "RFC 7520 4.8, EC": Example("ES512", RFC7520_31_KEY, "", FRODO_SEGMENT, RFC7520_48_EC_SIGNATURE, FRODO),
 }
-"""Those whose header is not signed, or only a part of it."""
+"""The examples with an unsigned or partly signed header."""
 MACS = {
     "RFC 7515 A.1": Example("HS256", RFC7515_A1_KEY, RFC7515_A1_HEADER, JOE_SEGMENT, RFC7515_A1_SIGNATURE, JOE),
     "RFC 7520 4.4": Example("HS256", RFC7520_35_KEY, RFC7520_44_HEADER, FRODO_SEGMENT, RFC7520_44_SIGNATURE, FRODO),
@@ -294,7 +294,7 @@ FORMS["RFC 7520 4.5, flattened"] = {"protected": RFC7520_44_HEADER, "signature":
 def joe_harness(seconds: float = -1) -> AuthHarness:
     """Return a door that trusts RFC 7515's issuer "joe", this long after the end of the one token it ever issued.
 
-    That token names neither an audience nor a subject: the one is not asked for, and the issuer stands for the other.
+    That token has no audience and no subject. The audience is not checked, and the issuer is the identity claim.
     """
     return AuthHarness(
         url="joe",

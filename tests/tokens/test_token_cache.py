@@ -1,4 +1,4 @@
-"""A token is verified once while nothing changes, and its text is kept nowhere."""
+"""A token is verified once while its keys stay, and its text is never kept."""
 
 from __future__ import annotations
 
@@ -271,13 +271,13 @@ def test_cached_objects_hold_no_token_text() -> None:
 @pytest.mark.parametrize(("length", "for_cache"), [(384, True), (385, False)])
 def test_header_is_cached_up_to_512_characters(length: int, *, for_cache: bool) -> None:
     harness = AuthHarness()
-    # 36 bytes stand around the x.
+    # The rest of the header has 36 bytes.
     header = {"alg": "ES256", "kid": "key-1", "x": "x" * (length - 36)}
     token = compact(header, json_text(claims_of(harness.issuer)), harness.issuer.keys[0])
     assert harness.authenticate(token) is None
     segment = token.split(".")[0]
     assert (len(segment) <= 512) is for_cache
-    # A stranger chooses their headers: what lives on after a request is bounded in number and in length.
+    # The sender chooses the header, so the cached ones are bounded in number and length.
     assert bool(holders(vars(verifier), segment)) is for_cache
 
 

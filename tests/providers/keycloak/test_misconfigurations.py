@@ -77,7 +77,7 @@ def test_secret_signed_token_names_client_and_setting(refusal: Refusal, realm: R
 def test_id_token_is_rejected_by_name(refusal: Refusal, realm: Realm) -> None:
     for tokens in (realm.direct("alice"), realm.login("alice")):
         said = refusal(tokens["id_token"])
-        assert said.startswith("refused: token_use_not_allowed: this is not an access token")
+        assert said.startswith("refused: token_use_not_allowed: this kind of token is not allowed")
         assert "found typ='ID'" in said
 
 
@@ -120,7 +120,7 @@ def test_logout_token_is_rejected_by_name(
     realm.user("bob", "agents-ending")
     realm.admin("POST", f"{realm.person('bob')}/logout")
     said = refusal(came.get(timeout=10))
-    assert said.startswith("refused: typ_not_allowed: the token's typ is not that of an access token")
+    assert said.startswith("refused: typ_not_allowed: the token's typ is not allowed")
     assert "found 'logout+jwt'" in said
 
 
