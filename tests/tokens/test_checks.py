@@ -692,9 +692,8 @@ for clients in (
     {"azp": None, "client_id": "web"},
 ):
     refused(ErrorCode.CLIENT_NOT_ALLOWED, f"{clients}", with_claims(**clients), **CLIENTS)
-client: object
-for client in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
-    refused(ErrorCode.CLIENT_NOT_ALLOWED, f"azp {client!r}", with_claims(azp=client), **CLIENTS)
+for party in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
+    refused(ErrorCode.CLIENT_NOT_ALLOWED, f"azp {party!r}", with_claims(azp=party), **CLIENTS)
 for clients in ({"azp": "web"}, {"client_id": "cli"}, {"azp": "web", "client_id": "x"}):
     admitted(f"{clients}", with_claims(**clients), **CLIENTS)
 admitted("any client, where none is listed", with_claims(azp="x"))
