@@ -1,6 +1,6 @@
 """Checks of what a configuration means.
 
-All mistakes are reported at once, each with its key path and a hint. The checks read the raw document, because pydantic
+All mistakes are reported together, each with its key path and a hint. The checks read the raw document, because pydantic
 reports nothing more about a table if one of its keys is invalid.
 """
 
@@ -32,7 +32,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
     """Yield the problems of a document.
 
     Args:
-        document: The document, with its presets expanded and each value in its one form.
+        document: The document, with presets expanded and each value in one form.
         written: The same document before its presets were expanded, with the keys that the operator wrote.
     """
     issuers = read_tables(document.get("issuer"))
@@ -55,7 +55,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
 
 
 def find_consequences(document: Table) -> frozenset[str]:
-    """Return the key paths whose problems only follow from another one, such as a missing issuer without its preset."""
+    """Return the key paths of problems that follow from another one, such as an unknown preset."""
     # A key of [[issuer]] that was written below [roles] is reported once.
     silent = {f"roles.{name}.permissions" for name in IssuerTable.model_fields}
     for number, table in read_tables(document.get("issuer")):

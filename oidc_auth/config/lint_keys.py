@@ -87,4 +87,4 @@ def _lint_files(table: Table, where: str) -> Iterator[Problem]:
         elif name == "client_key" and path is not None and "client_certificate" not in table:
             yield Problem(f"{where}.{name}", "needs client_certificate", "write the file of the certificate too")
         elif isinstance(path, str) and not Path(path).is_file():
-            yield Problem(f"{where}.{name}", f"there is no file {path!r}", f"the working directory is {Path.cwd()}")
+            yield Problem(f"{where}.{name}", f"file {path!r} does not exist", f"the working directory is {Path.cwd()}")

@@ -62,7 +62,7 @@ def lint_default_role(table: Table, where: str, roles: Table) -> Iterator[Proble
     role, place = table.get("default_role"), f"{where}.default_role"
     if isinstance(role, str) and role and role not in roles:
         hint = did_you_mean(role, roles) or f"add {role} = [...] to [roles]"
-        yield Problem(place, f"there is no role {role!r}", hint)
+        yield Problem(place, f"role {role!r} does not exist", hint)
     elif isinstance(role, str):
         yield from _lint_role(role, place, roles, has_tenant="tenant" in table)
 

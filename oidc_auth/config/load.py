@@ -53,7 +53,7 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     """Read a TOML file, or a JSON file with the same keys.
 
     Raises:
-        ConfigError: There is no such file, it cannot be parsed, or it is not valid.
+        ConfigError: The file does not exist, cannot be parsed, or is not valid.
     """
     source = str(path)
     parsed = parse_file(source)

@@ -20,7 +20,7 @@ def parse_file(source: str) -> object:
     """Return the content of a file. A name that ends in ``.json`` is JSON, any other is TOML.
 
     Raises:
-        ConfigError: There is no such file, it cannot be parsed, or it has a key twice.
+        ConfigError: The file does not exist, cannot be parsed, or has a key twice.
     """
     raw = b""
     try:

@@ -194,7 +194,8 @@ class IssuerTable(_Table):
         description="Maps from claims to rights. A map only adds rights.",
     )
     default_role: Name | None = Field(
-        default=None, description="The role that every valid token of this issuer has, besides the permission maps."
+        default=None,
+        description="The role that every valid token of this issuer has, in addition to the permission maps.",
     )
 
 

@@ -48,7 +48,7 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
         return Problem(where, ABSENT[kind], FIRST_ISSUER if where == "issuer" else "")
     if kind == "value_error":
         return Problem(where, str(fault["ctx"]["error"]))
-    # A number that is out of bounds is no secret. Of any other value, only its kind is shown.
+    # A number out of bounds can be shown. Any other value can be a secret, so only its kind is shown.
     found = quote(fault["input"]) if kind in BOUNDS else _kind_at(document, location)
     return Problem(where, f"{_describe_expected(fault, location)}; found {found}")
 

@@ -199,7 +199,6 @@ def store_label(user: object) -> str:
 
 
 def _is_studio(user: object, kind: object) -> bool:
-    # The user of LangGraph Studio has no token and no tenant. The name is compared, because this package imports no
-    # SDK.
-    # stored in Postgres holds it as a dict (langgraph_api 0.16.7, auth/studio_user.py).
+    # The user of LangGraph Studio has no token and no tenant. Compare the name: this package imports no SDK.
+    # A run record in Postgres contains the user as a dict (langgraph_api 0.16.7, auth/studio_user.py).
     return "StudioUser" in (type(user).__name__, kind)

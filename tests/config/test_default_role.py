@@ -44,9 +44,9 @@ def test_default_role_counts_for_aliases() -> None:
 @pytest.mark.parametrize(
     ("role", "message"),
     [
-        ("viewr", "there is no role 'viewr'"),
-        ("threads:read", "there is no role 'threads:read'"),
-        ("*@all", "there is no role '*@all'"),
+        ("viewr", "'viewr' does not exist"),
+        ("threads:read", "'threads:read' does not exist"),
+        ("*@all", "'*@all' does not exist"),
         ("member", "no tenant claim"),
         ("", "is empty"),
         (["viewer"], "should be a string"),

@@ -692,8 +692,8 @@ for clients in (
     {"azp": None, "client_id": "web"},
 ):
     refused(ErrorCode.CLIENT_NOT_ALLOWED, f"{clients}", with_claims(**clients), **CLIENTS)
-for party in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
-    refused(ErrorCode.CLIENT_NOT_ALLOWED, f"azp {party!r}", with_claims(azp=party), **CLIENTS)
+for other in ("", "we", "web2", 1, True, ["web"], {"web": 1}):
+    refused(ErrorCode.CLIENT_NOT_ALLOWED, f"azp {other!r}", with_claims(azp=other), **CLIENTS)
 for clients in ({"azp": "web"}, {"client_id": "cli"}, {"azp": "web", "client_id": "x"}):
     admitted(f"{clients}", with_claims(**clients), **CLIENTS)
 admitted("any client, where none is listed", with_claims(azp="x"))
@@ -711,9 +711,17 @@ for flag in (False, 1, "True", "TRUE", "yes", None):
 for set_flag in (True, "true", [True]):
     admitted(f"flag {set_flag!r}", with_claims(flag=set_flag), require={"flag": "true"})
 admitted("flag False", with_claims(flag=False), require={"flag": "false"})
-for number, wrong in ((7, [70, "70", 7.0, -7, True, "07"]), (1, [True, 1.0]), ("7.0", [7]), (True, [1, "True"])):
-    for other in wrong:
-        refused(ErrorCode.REQUIREMENT_NOT_MET, f"{number!r}: {other!r}", with_claims(n=other), require={"n": number})
+WRONG: tuple[tuple[Any, list[Any]], ...] = (
+    (7, [70, "70", 7.0, -7, True, "07"]),
+    (1, [True, 1.0]),
+    ("7.0", [7]),
+    (True, [1, "True"]),
+)
+for number, wrong in WRONG:
+    for unequal in wrong:
+        refused(
+            ErrorCode.REQUIREMENT_NOT_MET, f"{number!r}: {unequal!r}", with_claims(n=unequal), require={"n": number}
+        )
 NUMBERS: dict[Any, list[object]] = {
     7: [7, "7", [7], ["x", 7]],
     0: [0],
@@ -725,8 +733,8 @@ NUMBERS: dict[Any, list[object]] = {
 for number, same in NUMBERS.items():
     for equal in same:
         admitted(f"{number!r}: {equal!r}", with_claims(n=equal), require={"n": number})
-anything: object
-for anything in (False, 0, "", [], {}, "x", [None], 1.5):
+PRESENT: tuple[Any, ...] = (False, 0, "", [], {}, "x", [None], 1.5)
+for anything in PRESENT:
     admitted(f"any value, {anything!r}", with_claims(n=anything), require={"n": "*"})
 refused(ErrorCode.CLAIM_MISSING, "any value, but null", with_claims(n=None), require={"n": "*"})
 refused(ErrorCode.CLAIM_MISSING, "any value, absent", without_claim("n"), require={"n": "*"})
