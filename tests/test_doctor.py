@@ -229,7 +229,7 @@ class Keyed(LocalIssuer):
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"), [(Fault.REDIRECT, "redirects"), (None, "bytes of"), (Fault.ERROR, "-> 500")]
+    ("fault", "said"), [(Fault.REDIRECT, "redirects"), (None, "bytes of"), (Fault.ERROR, "status 500")]
 )
 def test_query_secret_is_hidden(tmp_path: Path, fault: Fault | None, said: str) -> None:
     issuer = Keyed(algorithm="ES256")
@@ -319,7 +319,7 @@ WEAK = SigningKey.make("weak", "RS256", bits=1024).jwk()
         ((NAMELESS,), "ok", ""),
         ((WEAK,), "warning", "1024 bits"),
         (({"kty": "oct", "k": "c2VjcmV0", "kid": "hs"},), "warning", "key 0 (hs)"),
-        (({**RSA, "d": "AQAB"},), "error", "anybody could sign with it"),
+        (({**RSA, "d": "AQAB"},), "error", "anyone could sign with it"),
         (
             (NAMELESS, {**SigningKey.make("", "RS256").jwk(), "kid": None}),
             "warning",

@@ -14,8 +14,8 @@ from keys.test_key_sets import rsa_jwk
 from kit.auth_harness import AuthHarness, claims_of, json_text
 
 from oidc_auth.errors import ErrorCode
-from oidc_auth.keys.edwards import refused_point
 from oidc_auth.keys.jwk import UnusableKeyError, read_key
+from oidc_auth.keys.strength import edwards_weakness
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 
 PRIMES = {"Ed25519": 2**255 - 19, "Ed448": 2**448 - 2**224 - 1}
@@ -95,14 +95,14 @@ def test_forged_signature_admits_nobody(curve: str, point: bytes) -> None:
 @pytest.mark.parametrize("curve", TYPES)
 @pytest.mark.parametrize("y", range(2, 19))
 def test_point_with_two_encodings_has_one(curve: str, y: int) -> None:
-    assert refused_point(encoded(curve, y, 0)) is None
-    assert refused_point(encoded(curve, PRIMES[curve] + y, 0)) == "its point is not in canonical form"
+    assert edwards_weakness(encoded(curve, y, 0)) is None
+    assert edwards_weakness(encoded(curve, PRIMES[curve] + y, 0)) == "its point is not in canonical form"
 
 
 def test_ordinary_points_are_keys() -> None:
     for _ in range(100):
-        assert refused_point(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) is None
-        assert refused_point(Ed448PrivateKey.generate().public_key().public_bytes_raw()) is None
+        assert edwards_weakness(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) is None
+        assert edwards_weakness(Ed448PrivateKey.generate().public_key().public_bytes_raw()) is None
 
 
 def test_even_modulus_is_refused_although_cryptography_accepts_it() -> None:
