@@ -110,7 +110,10 @@ def test_rejected_header_shows_expected_value(header: dict[str, Any], expected: 
 
 def test_unpublished_kid_shows_known_kids_and_refetch() -> None:
     harness = AuthHarness()
-    waits = (f"a published key id: 'key-1' (fetched 0 s ago, the next fetch for an unknown key id in {s} s)" for s in (0, 0, 14))
+    waits = (
+        f"a published key id: 'key-1' (fetched 0 s ago, the next fetch for an unknown key id in {s} s)"
+        for s in (0, 0, 14)
+    )
     for number, expected in enumerate([*waits, "a key id of a configured issuer"]):
         token = compact(
             header_of(harness.issuer, kid=f"gone-{number}"), claims_of(harness.issuer), harness.issuer.keys[0]
