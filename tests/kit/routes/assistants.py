@@ -1,4 +1,4 @@
-"""Assistants and their versions."""
+"""Routes of assistants."""
 
 from __future__ import annotations
 

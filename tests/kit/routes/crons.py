@@ -1,4 +1,4 @@
-"""Crons: those of a thread and those without."""
+"""Routes of crons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What speaks JSON-RPC: MCP and A2A."""
+"""Routes of the JSON-RPC protocols MCP and A2A."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: on a thread, without one, and what is done with them afterwards."""
+"""Routes of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads: their metadata, their state, their streams."""
+"""Routes of threads."""
 
 from __future__ import annotations
 
