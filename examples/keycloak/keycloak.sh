@@ -6,7 +6,7 @@
 #   ./keycloak.sh check     succeed if it is prepared
 #
 # Variables: KEYCLOAK_PORT is the port (8080). OIDC_AUTH_CACHE is the folder of the files (~/.cache/oidc_auth).
-# KEYCLOAK_DATA is the folder of the database. Use this for tests only: the passwords are public and nothing is encrypted.
+# KEYCLOAK_DATA is the folder of the database. For tests only: the passwords are public, nothing is encrypted.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -21,7 +21,7 @@ seed=$folder/realm-${realm:0:12}.mv.db
 data=${KEYCLOAK_DATA:-$folder/data-${realm:0:12}}
 
 export KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=admin
-# One JIT compiler and the serial collector start faster (11 instead of 23 s) and use less memory (320 instead of 440 MiB).
+# One JIT compiler and the serial collector start faster (11 instead of 23 s) and use less memory (320, not 440 MiB).
 export JAVA_OPTS="-Xms64m -Xmx384m -XX:MaxMetaspaceSize=256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError -Dfile.encoding=UTF-8"
 database() { printf -- '--db-url=jdbc:h2:file:%s/keycloakdb;NON_KEYWORDS=VALUE' "$1"; }
 say() { printf 'keycloak.sh: %s\n' "$1" >&2; }

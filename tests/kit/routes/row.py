@@ -16,30 +16,30 @@ class Sees(StrEnum):
     """The result of a request."""
 
     OWNER = "what the owner sees"
-    NOTHING = "200, and nothing"
-    THEIRS = "200, among their own"
+    NOTHING = "200, no results"
+    THEIRS = "200, own objects"
     BAD_REQUEST = "400"
     FORBIDDEN = "403"
     NOT_FOUND = "404"
     CONFLICT = "409"
-    FAILED = "500, the server's own"
-    UNFINISHED = "201, an empty thread of one's own"
+    FAILED = "500"
+    UNFINISHED = "201, an empty thread"
     STREAM_ERROR = "200, an error in the stream"
     EMPTY_STREAM = "200, an empty stream"
     ENVELOPE = "200, an error in the envelope"
     RPC_ERROR = "200, a JSON-RPC error"
-    SOCKET_ERROR = "an error, and the socket closes"
+    SOCKET_ERROR = "an error, then the socket closes"
 
 
 class Filter(StrEnum):
     """The objects that an allowed request can access."""
 
-    OWN = "own, or as far as the reach"
-    BUILT_IN = "own or built-in, or as far as the reach"
-    ALWAYS_OWN = "own, whatever the reach"
-    NAMESPACE = "one's own namespace; with `@all` any that is named"
-    CREATES = "stamps the caller as owner"
-    NONE = "none: nothing of anybody's"
+    OWN = "own objects, or more with a reach"
+    BUILT_IN = "own or built-in objects, or more with a reach"
+    ALWAYS_OWN = "only own objects"
+    NAMESPACE = "own namespace, or any with `@all`"
+    CREATES = "a new object of the caller"
+    NONE = "no objects of users"
 
 
 @dataclass(frozen=True, kw_only=True)
