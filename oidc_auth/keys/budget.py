@@ -25,8 +25,10 @@ class FetchBudget:
 
     def __init__(self, size: int, window: float) -> None:
         self._size = size
+        # A size of 0 is valid and allows no fetch.
         self._pause = window / max(1, size)
         self._window = window
+        # When all fetches are available again. One number is the whole state, so no timer is needed.
         self._full_at = -math.inf
 
     def is_available(self, now: float) -> bool:
@@ -64,17 +66,19 @@ class UnknownKids:
         pause: seconds before the same missing key id may cause another fetch.
 
     Attributes:
-        waiting: the key ids whose requests wait for the running fetch.
+        waiting: the key ids of requests that wait for the running fetch.
     """
 
     def __init__(self, budget: FetchBudget, pause: float) -> None:
         self.waiting: set[str] = set()
         self._budget = budget
         self._pause = pause
+        # Bounded, because clients choose the key ids of their tokens.
         self._missing: LRUCache[str, float] = LRUCache(MAX_MISSING_KIDS)
 
     def can_fetch(self, kid: str, now: float) -> bool:
         """Tell whether a key id may cause a fetch now."""
+        # Reading the budget takes nothing from it. The fetch itself calls take_fetch().
         return self._budget.is_available(now) and not self.is_missing(kid, now)
 
     def can_wait(self, kid: str) -> bool:
@@ -84,6 +88,7 @@ class UnknownKids:
     def is_missing(self, kid: str, now: float) -> bool:
         """Tell whether a recent fetch did not bring the key id."""
         fetched_at = self._missing.get(kid)
+        # A negative age means that the clock was set back.
         return fetched_at is not None and 0 <= now - fetched_at < self._pause
 
     def add_missing(self, kid: str, now: float) -> None:

@@ -107,6 +107,7 @@ class KeySetClient:
         """
         if self._configured_url is not None:
             return self._configured_url
+        # A negative age means that the clock was set back. Then the metadata is read again.
         if self._discovered_url is None or not 0 <= now - self._discovered_at < max_age:
             url = key_set_url(self._issuer, await self._download(metadata_url(self._issuer)))
             self._discovered_url, self._discovered_at = url, now
@@ -117,8 +118,9 @@ class KeySetClient:
 
         Raises:
             WithdrawnKeysError: the key set has no usable key.
-            FetchError: there is no key set at this address.
+            FetchError: the address does not have a key set.
         """
+        # An empty set is an answer of the provider, a login page is not. Only the former withdraws the known keys.
         document = await self._download(url)
         try:
             return read_key_set(document)
@@ -128,6 +130,7 @@ class KeySetClient:
             raise FetchError(f"GET {redact_url(url)}: {error}", hint=DOCUMENT_HINT) from error
 
     async def _download(self, url: str) -> dict[str, object]:
+        # The metadata chooses the address of the keys, so it could make this server send requests to internal hosts.
         if (why := forbidden_url_reason(url) or self._downgrade_reason(url)) is not None:
             raise FetchError(f"{redact_url(url)} is not fetched: {why}", hint=ADDRESS_HINT)
         request = f"GET {redact_url(url)}"

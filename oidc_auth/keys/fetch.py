@@ -135,6 +135,7 @@ def _parse_legacy_ipv4(host: str) -> ipaddress.IPv4Address | None:
 
 
 def _is_loopback(host: str) -> bool:
+    # RFC 6761 §6.3: the name localhost always means loopback.
     address = _parse_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 
@@ -216,6 +217,7 @@ class HttpFetcher:
         if loop not in self._clients:
             # Creating the TLS context reads certificates from disk, which would block the event loop.
             client = await asyncio.to_thread(self._build_client)
+            # Another request of this event loop may have created a client in the meantime.
             if loop in self._clients:
                 await client.aclose()
             else:
@@ -231,8 +233,10 @@ class HttpFetcher:
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.AsyncClient(
             timeout=self._timeout,
+            # A redirect could lead to an address that forbidden_url_reason() rejects.
             follow_redirects=False,
             verify=self._tls_context() or True,
+            # No proxy for plain http, see the class.
             mounts={"http://": None},
             cookies=no_cookies,
         )
@@ -254,6 +258,7 @@ class HttpFetcher:
         # Reject an announced size without reading. The HTTP client has checked that it is a number.
         self._check_size(int(response.headers.get("content-length", 0)))
         body = bytearray()
+        # A chunked body announces no size, so each chunk is counted.
         async for chunk in response.aiter_raw():
             body += chunk
             self._check_size(len(body))

@@ -96,6 +96,7 @@ def exposed_thumbprint(jwk: object) -> str | None:
     """Return the thumbprint of a published private key, or None."""
     if not is_object(jwk) or not _PRIVATE_MEMBERS.intersection(jwk):
         return None
+    # The public members alone give the same thumbprint as a public entry for the key.
     try:
         return read_key({name: jwk[name] for name in _VALUE_MEMBERS if name in jwk}).thumbprint
     except UnusableKeyError:
@@ -130,6 +131,7 @@ def _check_purpose(jwk: Mapping[str, object]) -> None:
 
 
 def _key_id(jwk: Mapping[str, object]) -> str | None:
+    # RFC 7517 §4.5: kid is optional, and it is a string.
     kid = jwk.get("kid")
     if kid is not None and not isinstance(kid, str):
         raise UnusableKeyError("kid is not a string")
@@ -141,7 +143,7 @@ def _public_key(jwk: Mapping[str, object], algorithms: frozenset[str]) -> Public
     try:
         public: PublicKeyTypes = jwt.PyJWK(dict(jwk), algorithm=algorithm).key
     except Exception as error:
-        # One malformed key must not make the other keys of the set unusable, whatever the parser raises.
+        # One malformed key must not make the other keys of the set unusable. The parser may raise any exception.
         raise UnusableKeyError(f"it cannot be read ({type(error).__name__})") from error
     return public
 

@@ -32,7 +32,7 @@ class KeySet:
         keys: the usable keys. A key that is published under two key ids is in it twice.
         skipped: why each other member of the set is not used.
         by_kid: the keys of each key id.
-        distinct: each key once, whatever its key ids. These are the candidates for a token without ``kid``.
+        distinct: each key once, also if it has several key ids. A token without ``kid`` can use these keys.
     """
 
     keys: tuple[Key, ...]
@@ -87,6 +87,7 @@ def _read_members(members: Sequence[object]) -> tuple[tuple[Key, ...], tuple[str
     read: list[tuple[int, Key]] = []
     skipped: list[str] = []
     exposed: set[str | None] = set()
+    # The provider controls the number of keys, and reading them blocks the event loop.
     for position, member in enumerate(members[:MAX_KEYS]):
         try:
             read.append((position, read_key(member)))
@@ -136,6 +137,7 @@ def find_keys(key_set: KeySet, kid: str | None) -> tuple[Key, ...]:
     Raises:
         TokenError: ``key_not_found``.
     """
+    # kid is optional (RFC 7515 §4.1.4). Without it, the algorithm must leave a single key.
     known = key_set.distinct if kid is None else key_set.by_kid.get(kid)
     if not known:
         expected = f"a published key id: {key_set.describe_kids()}"

@@ -33,8 +33,8 @@ class RefreshAges:
         blocking_refresh_after: an older value is refreshed before it is used. So an idle process does not use
             yesterday's value.
         max_stale: an older value is never used, even if it cannot be refreshed.
-        retry_after_failure: the pause after a failed load, if there is a value.
-        retry_when_empty: the pause after a failed load, if there is no value.
+        retry_after_failure: the pause after a failed load, with a value.
+        retry_when_empty: the pause after a failed load, without a value.
     """
 
     refresh_after: float = 90
@@ -135,13 +135,14 @@ class RefreshingValue(Generic[T]):
         age = now - self.loaded_at
         if self.failed_at is not None:
             return self._action_after_failure(now, age)
+        # After a long pause without requests, a withdrawn key must not be accepted once more.
         if age > self._ages.blocking_refresh_after:
             return RefreshAction.WAIT
         # A negative age means that the clock was set back. A refresh corrects the time of the load.
         return RefreshAction.USE if 0 <= age <= self._ages.refresh_after else RefreshAction.USE_AND_REFRESH
 
     def _action_after_failure(self, now: float, age: float) -> RefreshAction:
-        # One request makes the next attempt. The others use the known value meanwhile.
+        # One request makes the next attempt. The others use the known value.
         starts = self._may_attempt(now) and not self.is_refreshing()
         if age > self._ages.max_stale:
             return RefreshAction.WAIT if starts or self.is_refreshing() else RefreshAction.REFUSE
@@ -153,6 +154,7 @@ class RefreshingValue(Generic[T]):
         return self.seconds_until_retry(now) <= 0
 
     def _usable_value(self, now: float) -> T:
+        # Checked again after waiting, because the load may have failed or withdrawn the value.
         if self.value is None or self.loaded_at is None or now - self.loaded_at > self._ages.max_stale:
             raise LookupError(self.failure)
         return self.value
@@ -189,6 +191,7 @@ class RefreshingValue(Generic[T]):
             self.load_count += 1
             self.failed_at, self.failure = None, NOT_LOADED
         finally:
+            # Another event loop may have started its own load.
             self._current_refresh = None if self._current_refresh is refresh else self._current_refresh
             await _wake_all(refresh.waiters)
 
@@ -196,6 +199,7 @@ class RefreshingValue(Generic[T]):
 async def _wake_all(waiters: deque[asyncio.Future[None]]) -> None:
     while waiters:
         wake(waiters, BATCH_SIZE)
+        # Other requests run between two batches.
         await asyncio.sleep(0)
 
 

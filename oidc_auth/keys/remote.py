@@ -105,6 +105,7 @@ class RemoteKeys:
 
     def may_contain_kid(self, kid: str, now: float) -> bool:
         """Tell whether a key id is known or may still be found."""
+        # Without fresh keys, the answer needs a fetch, which only find() starts.
         key_set = self._keys.fresh_value(now)
         if key_set is None or key_set.has_kid(kid):
             return True
@@ -114,12 +115,13 @@ class RemoteKeys:
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the key for a token's header. An unknown key id may cause a fetch."""
+        # A known key never waits, not even for a running fetch.
         key_set = self._keys.fresh_value(now)
         if key_set is not None and kid is not None and key_set.has_kid(kid):
             return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
         load_count = self._keys.load_count
         key_set = await self._key_set(self._keys.get, now)
-        # A load that ended meanwhile is as new as another fetch would be.
+        # If a load ended while this request waited, another fetch would bring the same keys.
         if kid is not None and not key_set.has_kid(kid) and self._keys.load_count == load_count:
             key_set = await self._fetch_unknown_kid(key_set, kid, now)
         try:
@@ -140,6 +142,7 @@ class RemoteKeys:
         waits = self._keys.is_refreshing()
         if not waits and self._unknown_kids.is_missing(kid, now):
             return key_set
+        # Without a fetch, the key id counts as not found. The limits bound the load on the provider.
         if not (self._unknown_kids.can_wait(kid) if waits else self._unknown_kids.take_fetch(now)):
             return self._require_reachable(key_set, now)
         self._unknown_kids.waiting.add(kid)
@@ -173,6 +176,7 @@ class RemoteKeys:
         )
 
     def _warn(self, now: float) -> None:
+        # During an outage, every request would log the same warning.
         if self._warned_at is None or not 0 <= now - self._warned_at < WARNING_INTERVAL:
             self._warned_at = now
             logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._failure())
@@ -186,12 +190,14 @@ class RemoteKeys:
 
         Raises:
             WithdrawnKeysError: the provider has no usable key. The old keys must not be used any more.
-            FetchError: there is no key set. The old keys may still be used.
+            FetchError: the fetch failed. The old keys may still be used.
         """
         try:
+            # Also for fetchers of the user, which may have no timeout.
             async with asyncio.timeout(self._limits.fetch_timeout):
                 key_set = await self._fetch(now)
         except Exception as error:
+            # The keys may have moved.
             self._client.forget_address()
             notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
             failure = error if isinstance(error, FetchError) else _failure_of(error, self._limits.fetch_timeout)

@@ -43,7 +43,7 @@ class KeySource(Protocol):
         verified again.
 
         Raises:
-            UpstreamError: there are no keys that may be used.
+            UpstreamError: no keys may be used.
         """
         ...
 
@@ -59,7 +59,7 @@ class KeySource(Protocol):
 
         Raises:
             TokenError: no key matches, or several do.
-            UpstreamError: there are no keys that may be used.
+            UpstreamError: no keys may be used.
         """
         ...
 
@@ -67,6 +67,8 @@ class KeySource(Protocol):
 @dataclass(frozen=True, slots=True)
 class StaticKeys:
     """The keys of the configuration, which never change."""
+
+    # A change of the configuration needs a restart, so there is only one generation.
 
     key_set: KeySet
 
@@ -93,4 +95,5 @@ class StaticKeys:
 
 def unknown_kid_error(kid: str) -> TokenError:
     """Return the error for a key id that no issuer has."""
+    # The key ids of all issuers could be long, and the token has not named its issuer yet.
     return TokenError(ErrorCode.KEY_NOT_FOUND, expected="a key id of a configured issuer", found=quote_text(kid))

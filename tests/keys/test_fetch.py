@@ -1,4 +1,4 @@
-"""The one network client over loopback, and which addresses it may ask."""
+"""The HTTP client over loopback, and the addresses that it may fetch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIMIT = 1_000
 
 
 class Site:
-    """A web site on loopback: path to answer; it notes what it was asked."""
+    """A web site on loopback with a response per path. It records requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Response] = {}
@@ -54,7 +54,7 @@ def serving(site: Site) -> Generator[str]:
             self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            """Keep quiet."""
+            """Write nothing to the test's output."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)

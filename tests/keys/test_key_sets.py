@@ -1,4 +1,4 @@
-"""Which keys of a published set count; one that does not count never hurts its neighbours."""
+"""Usable and unusable keys of a key set."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_unusable_keys_hide_no_usable_key() -> None:
 
 
 def test_huge_key_set_is_read_partly() -> None:
-    """Half a megabyte of small keys once stopped the loop for eight seconds."""
+    """Half a megabyte of small keys would block the event loop for eight seconds."""
     point = GOOD.jwk()
     members = [{**point, "kid": str(number)} for number in range(5_000)]
     key_set = read_key_set({"keys": members})
@@ -314,12 +314,12 @@ def test_key_with_two_ids_is_found_by_each() -> None:
 @pytest.mark.parametrize(
     ("entries", "allowed"),
     [
-        # An entry without alg does not undo what another one names, in any order and under any id.
+        # An entry without alg does not undo the alg of another entry, in any order and under any key id.
         ([RSA_256, RSA_ANY], {"key-1": {"RS256"}, None: {"RS256"}}),
         ([RSA_ANY, RSA_256], {"key-1": {"RS256"}, None: {"RS256"}}),
         ([RSA_256, OTHER_ID], {"key-1": {"RS256"}, "key-2": {"RS256"}, None: {"RS256"}}),
         ([OTHER_ID, RSA_256], {"key-1": {"RS256"}, "key-2": {"RS256"}, None: {"RS256"}}),
-        # What is named twice is named on purpose; an id keeps to its own.
+        # A key may name two algorithms in two entries. A key id keeps the algorithms of its own entries.
         ([RSA_256, {**RSA_ANY, "alg": "PS256"}], {"key-1": {"RS256", "PS256"}, None: {"RS256", "PS256"}}),
         (
             [RSA_256, RSA_ANY, {**OTHER_ID, "alg": "PS256"}],

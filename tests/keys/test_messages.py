@@ -1,4 +1,4 @@
-"""What the operator reads about keys that do not count, and about providers that stay away."""
+"""Messages about unusable keys and failed fetches."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_unusable_set_has_reason(document: object, why: str) -> None:
 
 
 def test_exponent_at_limit_is_usable() -> None:
-    # 2**32 itself is even, which is no key.
+    # An exponent of 2**32 is even, which is invalid.
     assert read_key_set({"keys": [rsa_jwk(exponent=2**32 - 1)]}).skipped == ()
 
 
@@ -78,7 +78,7 @@ def run_scenario(scenario: Callable[[AuthHarness], Awaitable[None]], **settings:
 
 
 async def refusal(harness: AuthHarness, kid: str) -> TokenError:
-    """Return the refusal of a right token under a kid that was never published."""
+    """Return the error for a valid token with an unpublished key id."""
     with pytest.raises(TokenError) as refused:
         await harness.admit(
             compact(header_of(harness.issuer, kid=kid), claims_of(harness.issuer), harness.issuer.keys[0])
@@ -111,7 +111,7 @@ def test_age_of_keys_is_told() -> None:
         for issuer in (one, two):
             await oidc.authenticate(bearer(issuer.token()))
         clock.advance(60)
-        # The key id is the other issuer's, so that only the lookup at its own one refuses it.
+        # The other issuer has this key id, so only the lookup in the keys of the own issuer fails.
         with pytest.raises(TokenError) as refused:
             await oidc.authenticate(bearer(two.token(header={"kid": "key-2"})))
         return refused.value
@@ -248,7 +248,7 @@ FORGED = "key\nWARNING:oidc_auth:forged\u2028\x1b[2K\u202e"
 
 
 def outage_of(*documents: object, **settings: Any) -> UpstreamError:
-    """Return the outage that a provider with these documents causes, first its metadata, then its key set."""
+    """Return the error that a provider with this metadata and key set causes."""
     issuer, answers = LocalIssuer(algorithm="ES256"), iter(documents)
 
     async def fetch(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
