@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..json_values import is_object, quote_text
+from ..json_values import is_object
+from ..quoting import quote
 from .fetch import FetchError, body_too_large, forbidden_url_reason, redact_url
 from .jwk import UnusableKeyError
 from .key_set import NoUsableKeyError, read_key_set
@@ -51,7 +52,7 @@ def key_set_url(issuer: str, metadata: Mapping[str, object]) -> str:
     if named != issuer:
         difference = " (they differ only by a trailing '/')" if _differ_by_slash(named, issuer) else ""
         raise FetchError(
-            f"the metadata at {metadata_url(issuer)} has issuer {quote_text(named, MAX_ISSUER_LENGTH)}, "
+            f"the metadata at {metadata_url(issuer)} has issuer {quote(named, MAX_ISSUER_LENGTH)}, "
             f"but {issuer!r} is configured{difference}",
             hint="Write the issuer exactly as in the metadata, or set jwks_uri.",
         )
@@ -177,7 +178,7 @@ def _read_json_object(response: Response, max_bytes: int) -> dict[str, object]:
     status, headers, body = response
     if status != 200:  # noqa: PLR2004 - OK
         kind = headers.get("content-type")
-        content = f", content-type {quote_text(kind)}" if kind else ""
+        content = f", content-type {quote(kind)}" if kind else ""
         raise FetchError(f"status {status}{content}", hint=STATUS_HINT)
     # Also for fetchers of the user, which may not bound the body.
     if len(body) > max_bytes:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
-from ..json_values import quote_text
+from ..quoting import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +108,7 @@ def redact_url(url: str) -> str:
         return "an invalid URL"
     plain = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     shown = f"{plain}?..." if parts.query else plain
-    return shown if shown.isascii() and shown.isprintable() else quote_text(shown, MAX_URL_LENGTH)
+    return shown if shown.isascii() and shown.isprintable() else quote(shown, MAX_URL_LENGTH)
 
 
 def _parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

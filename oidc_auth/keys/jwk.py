@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import get_default_algorithms
 
 from ..errors import ErrorCode, TokenError
-from ..json_values import is_list, is_object, quote_text
+from ..json_values import is_list, is_object
+from ..quoting import quote
 from .strength import find_weakness
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def check_signature(key: Key, algorithm: str, signing_input: bytes, signature: b
         TokenError: ``signature_invalid``.
     """
     if not key.verifies(algorithm, signing_input, signature):
-        raise TokenError(ErrorCode.SIGNATURE_INVALID, expected=f"a signature of key {quote_text(key.kid)}")
+        raise TokenError(ErrorCode.SIGNATURE_INVALID, expected=f"a signature of key {quote(key.kid)}")
 
 
 def read_key(jwk: object) -> Key:
@@ -107,13 +108,13 @@ def _algorithms(jwk: Mapping[str, object]) -> frozenset[str]:
     key_type, curve = jwk.get("kty"), jwk.get("crv")
     possible = _RSA if key_type == "RSA" else _BY_CURVE.get(f"{key_type} {curve}")
     if not possible:
-        raise UnusableKeyError(f"kty {quote_text(key_type)} with crv {quote_text(curve)} is not supported")
+        raise UnusableKeyError(f"kty {quote(key_type)} with crv {quote(curve)} is not supported")
     named = jwk.get("alg")
     if named is None:
         return possible
     # The algorithm comes from the key, not only from the token's header (RFC 8725 §3.1, RFC 7517 §4.4).
     if not isinstance(named, str) or named not in possible:
-        raise UnusableKeyError(f"alg {quote_text(named)} does not fit kty {quote_text(key_type)}")
+        raise UnusableKeyError(f"alg {quote(named)} does not fit kty {quote(key_type)}")
     # EdDSA and the name of RFC 9864 mean the same algorithm for a given curve, so the key verifies both.
     return possible if key_type == "OKP" else frozenset({named})
 
@@ -125,7 +126,7 @@ def _check_purpose(jwk: Mapping[str, object]) -> None:
     # RFC 7517 §4.2 and §4.3: a key for encryption, or for another protocol, must not verify tokens.
     use, operations = jwk.get("use"), jwk.get("key_ops")
     if use not in (None, "sig"):
-        raise UnusableKeyError(f"use is {quote_text(use)}, not 'sig'")
+        raise UnusableKeyError(f"use is {quote(use)}, not 'sig'")
     if operations is not None and not (is_list(operations) and "verify" in operations):
         raise UnusableKeyError("key_ops does not list 'verify'")
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode, TokenError
-from ..json_values import is_list, is_object, quote_text
+from ..json_values import is_list, is_object
+from ..quoting import quote
 from .jwk import Key, UnusableKeyError, exposed_thumbprint, read_key
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class KeySet:
 
     def describe_kids(self) -> str:
         """Return the known key ids for a message, on one bounded line."""
-        text = ", ".join(quote_text(kid) for kid in self.by_kid if kid is not None)
+        text = ", ".join(quote(kid) for kid in self.by_kid if kid is not None)
         known = text if len(text) <= MAX_KIDS_LENGTH else f"{text[:MAX_KIDS_LENGTH]} ..."
         unnamed = len(self.by_kid.get(None, ()))
         more = [f"{unnamed} {'key' if unnamed == 1 else 'keys'} without kid"] if unnamed else []
@@ -141,7 +142,7 @@ def find_keys(key_set: KeySet, kid: str | None) -> tuple[Key, ...]:
     known = key_set.distinct if kid is None else key_set.by_kid.get(kid)
     if not known:
         expected = f"a published key id: {key_set.describe_kids()}"
-        raise TokenError(ErrorCode.KEY_NOT_FOUND, expected=expected, found=quote_text(kid))
+        raise TokenError(ErrorCode.KEY_NOT_FOUND, expected=expected, found=quote(kid))
     return known
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode, TokenError, UpstreamError
-from ..json_values import escape_text
 from ..observability import KeysFetched, Observer, logger, notify_observer
 from .budget import UnknownKids
-from .discovery import KeySetClient
+from .discovery import KeySetClient, WithdrawnKeysError
 from .fetch import FetchError
 from .key_set import select_key
 from .refresh import RefreshAges, RefreshingValue
@@ -183,7 +182,7 @@ class RemoteKeys:
 
     def _failure(self) -> str:
         # The provider or a user's fetcher chose parts of it. A line break could forge a line of the log.
-        return escape_text(self._keys.failure, MAX_FAILURE_LENGTH)
+        return "".join(map(_escape, self._keys.failure[:MAX_FAILURE_LENGTH]))
 
     async def _load(self, now: float) -> KeySet:
         """Fetch a new key set.
@@ -192,10 +191,13 @@ class RemoteKeys:
             WithdrawnKeysError: the provider has no usable key. The old keys must not be used any more.
             FetchError: the fetch failed. The old keys may still be used.
         """
+        # Also for fetchers of the user, which may have no timeout.
+        deadline = asyncio.get_running_loop().time() + self._limits.fetch_timeout
         try:
-            # Also for fetchers of the user, which may have no timeout.
-            async with asyncio.timeout(self._limits.fetch_timeout):
-                key_set = await self._fetch(now)
+            async with asyncio.timeout_at(deadline):
+                url = await self._client.address(now, self._limits.ages.blocking_refresh_after)
+                key_set = await self._client.key_set(url)
+            key_set = await self._follow_move(key_set, url, now, deadline)
         except Exception as error:
             # The keys may have moved.
             self._client.forget_address()
@@ -212,15 +214,25 @@ class RemoteKeys:
         notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
         return key_set
 
-    async def _fetch(self, now: float) -> KeySet:
-        """Fetch the key set. If it lacks a key id that requests wait for, read the metadata again."""
-        url = await self._client.address(now, self._limits.ages.blocking_refresh_after)
-        key_set = await self._client.key_set(url)
+    async def _follow_move(self, key_set: KeySet, url: str, now: float, deadline: float) -> KeySet:
+        """Return the key set of a new address, if ``key_set`` lacks a key id that requests wait for.
+
+        Raises:
+            WithdrawnKeysError: the new address has a key set without a usable key.
+        """
         if all(map(key_set.has_kid, self._unknown_kids.waiting)):
             return key_set
         # The old address may answer for long after a move, with keys that were withdrawn at the new one.
-        new_url = await self._client.address(now, self._limits.unknown_kid_pause)
-        return key_set if new_url == url else await self._client.key_set(new_url)
+        try:
+            async with asyncio.timeout_at(deadline):
+                new_url = await self._client.address(now, self._limits.unknown_kid_pause)
+                return key_set if new_url == url else await self._client.key_set(new_url)
+        except WithdrawnKeysError:
+            raise
+        except Exception:  # noqa: BLE001 - the user's fetcher may raise anything
+            # Anyone can cause this step with an invented key id. Its failure must not discard the new key set.
+            # Otherwise a withdrawn key would be accepted for as long as the metadata cannot be read.
+            return key_set
 
 
 def _failure_of(error: Exception, timeout: float) -> FetchError:
@@ -228,3 +240,7 @@ def _failure_of(error: Exception, timeout: float) -> FetchError:
         return FetchError(f"no answer within {timeout:g} s")
     # The user's fetcher may raise anything. The text of its exception may hold a secret.
     return FetchError(f"the fetcher failed with {type(error).__name__}")
+
+
+def _escape(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import ErrorCode, TokenError
-from ..json_values import quote_text
+from ..quoting import quote
 from .key_set import KeySet, select_key
 
 if TYPE_CHECKING:
@@ -96,4 +96,4 @@ class StaticKeys:
 def unknown_kid_error(kid: str) -> TokenError:
     """Return the error for a key id that no issuer has."""
     # The key ids of all issuers could be long, and the token has not named its issuer yet.
-    return TokenError(ErrorCode.KEY_NOT_FOUND, expected="a key id of a configured issuer", found=quote_text(kid))
+    return TokenError(ErrorCode.KEY_NOT_FOUND, expected="a key id of a configured issuer", found=quote(kid))

@@ -86,7 +86,7 @@ class _RegistrationClosed:
 def _registration_error() -> ConfigError:
     message = "protect() has registered every handler: another one beside them would bypass it, or never run"
     return ConfigError(
-        [Problem("auth.on", message, "give it to protect(custom_rules={'threads:create_run': rule}) or replace=")]
+        [Problem("auth.on", message, "give it to protect(also={'threads:create_run': rule}) or replace=")]
     )
 
 
@@ -139,7 +139,7 @@ def _suggest_event(event: str) -> str:
 def _check_overlap(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
     return [
         Problem(
-            f"custom_rules[{event!r}]",
+            f"also[{event!r}]",
             "ours is replaced for this event, so nothing runs before it",
             "keep one of the two",
         )

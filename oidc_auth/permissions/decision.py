@@ -163,7 +163,10 @@ def _filter_for(caller: Caller, request: AccessRequest) -> Filter | None:
     allowed = filter_for_reach(
         caller, reach, include_built_in=request.event in ("assistants:read", "assistants:search")
     )
-    return allowed if caller.graphs is None or not request.changes_state else _of_graphs(allowed, caller.graphs)
+    # A client that could rewrite graph_id could make a thread of another graph pass for one of an allowed graph. The
+    # Postgres runtime would still run the graph of the thread's latest run (langgraph_api 0.16.7, grpc/ops/threads.py).
+    needs_graph = request.changes_state or (request.event == "threads:update" and bool(request.metadata_graphs))
+    return _of_graphs(allowed, caller.graphs) if caller.graphs is not None and needs_graph else allowed
 
 
 def _of_graphs(allowed: Filter, graphs: frozenset[str]) -> Restriction:

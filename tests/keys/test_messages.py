@@ -12,7 +12,6 @@ from kit.auth_harness import AuthHarness, Clock, IssuerRouter, bearer, claims_of
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError, UpstreamError
-from oidc_auth.json_values import quote_text
 from oidc_auth.keys.discovery import ADDRESS_HINT, DOCUMENT_HINT, STATUS_HINT, WITHDRAWN_HINT, key_set_url
 from oidc_auth.keys.fetch import FetchError, Response, forbidden_url_reason
 from oidc_auth.keys.jwk import UnusableKeyError
@@ -28,10 +27,10 @@ UNUSABLE: list[tuple[Any, str]] = [
     ("key", "it is not an object"),
     (rsa_key(bits=1024).jwk(), "RSA with 1024 bits; 2048 to 16384 are accepted"),
     (rsa_jwk(exponent=2**32 + 1), "RSA with a public exponent over 4294967296"),
-    ({"kty": "oct", "k": "AA"}, "kty 'oct' with crv null is not supported"),
+    ({"kty": "oct", "k": "AA"}, "kty 'oct' with crv none is not supported"),
     (curve_jwk(crv="secp256k1"), "kty 'EC' with crv 'secp256k1' is not supported"),
     (curve_jwk(kty="OKP"), "kty 'OKP' with crv 'P-256' is not supported"),
-    (curve_jwk(crv=["P-256"]), "kty 'EC' with crv an array is not supported"),
+    (curve_jwk(crv=["P-256"]), "kty 'EC' with crv ['P-256'] is not supported"),
     (curve_jwk(kty="EC P-256", crv=""), "kty 'EC P-256' with crv '' is not supported"),
     ({**rsa_jwk(), "alg": "HS256"}, "alg 'HS256' does not fit kty 'RSA'"),
     (private_jwk(), "it has private members (d, dp, dq, p, q, qi): anyone could sign with it"),
@@ -306,28 +305,6 @@ def test_long_text_of_provider_is_bounded() -> None:
     assert len(outage_of(FetchError("x" * 10_000)).found) < 1_100
     assert len(outage_of({"issuer": "x" * 10_000}).found) < 600
     assert len(outage_of({**METADATA, "jwks_uri": "http://issuer.test/\u00e9" + "x" * 10_000}).found) < 600
-
-
-@pytest.mark.parametrize(
-    ("value", "quoted"),
-    [
-        ("a", "'a'"),
-        ("a' and 'b", r"'a\' and \'b'"),
-        ("a\\n", r"'a\\n'"),
-        ("a\n", r"'a\n'"),
-        ("\u202e\ud800", r"'\u202e\ud800'"),
-        ("x" * 80, f"'{'x' * 80}'"),
-        ("x" * 81, f"'{'x' * 77}...'"),
-        ("\n" * 80, "'" + r"\n" * 38 + "\\...'"),
-        (None, "null"),
-        (True, "true"),
-        (1.5, "1.5"),
-        ([1], "an array"),
-        ({"a": 1}, "an object"),
-    ],
-)
-def test_quoted_value_is_bounded_and_printable(value: object, quoted: str) -> None:
-    assert quote_text(value) == quoted
 
 
 # The hint follows the cause -------------------------------------------------------------------------------------------

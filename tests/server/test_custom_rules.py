@@ -210,8 +210,8 @@ def test_rule_for_unknown_event_stops_startup(issuer: LocalIssuer) -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'threads:create_run'") as caught:
         protect(oidc, also={"threads:create_runs": nothing, "runs:create": nothing})
     assert [problem.where for problem in caught.value.problems] == [
-        "custom_rules['threads:create_runs']",
-        "custom_rules['runs:create']",
+        "also['threads:create_runs']",
+        "also['runs:create']",
     ]
 
 
@@ -250,7 +250,7 @@ def test_additional_handler_registration_is_rejected(issuer: LocalIssuer) -> Non
         lambda: auth.on.threads.read,
         lambda: auth.on.store,
     ):
-        with pytest.raises(ConfigError, match=r"custom_rules=.*replace="):
+        with pytest.raises(ConfigError, match=r"also=.*replace="):
             register()
     with pytest.raises(ValueError, match="already set"):
         auth.authenticate(cast("Any", nothing))

@@ -72,7 +72,7 @@ def test_socket_starts_no_run_with_expired_token(
     clock.advance(seconds)
     answer = start(socket)
     assert answer["type"] == kind
-    assert kind == "success" or answer["message"].startswith("401: expired")
+    assert kind == "success" or answer["message"].startswith("401: token_expired")
 
 
 def test_every_event_of_expired_socket_is_refused(
