@@ -79,16 +79,25 @@ class KeySetClient:
         fetcher: sends the requests.
         max_bytes: the largest document, in bytes.
         bearer_file: a file with a token for the provider. It is read before each request, because it may change.
+        insecure_http_hosts: hosts that may be fetched over plain http.
     """
 
     def __init__(
-        self, issuer: str, *, jwks_uri: str | None, fetcher: Fetcher, max_bytes: int, bearer_file: str | None
+        self,
+        issuer: str,
+        *,
+        jwks_uri: str | None,
+        fetcher: Fetcher,
+        max_bytes: int,
+        bearer_file: str | None,
+        insecure_http_hosts: frozenset[str],
     ) -> None:
         self._issuer = issuer
         self._configured_url = jwks_uri
         self._fetcher = fetcher
         self._max_bytes = max_bytes
         self._bearer_file = bearer_file
+        self._insecure_http_hosts = insecure_http_hosts
         self._discovered_url: str | None = None
         self._discovered_at = 0.0
 
@@ -132,7 +141,7 @@ class KeySetClient:
 
     async def _download(self, url: str) -> dict[str, object]:
         # The metadata chooses the address of the keys, so it could make this server send requests to internal hosts.
-        if (why := forbidden_url_reason(url) or self._downgrade_reason(url)) is not None:
+        if (why := forbidden_url_reason(url, self._insecure_http_hosts) or self._downgrade_reason(url)) is not None:
             raise FetchError(f"{redact_url(url)} is not fetched: {why}", hint=ADDRESS_HINT)
         request = f"GET {redact_url(url)}"
         headers = {"accept": "application/json", **await self._authorization(url)}

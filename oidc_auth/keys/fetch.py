@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from ..quoting import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     import httpx
 
@@ -29,6 +29,10 @@ USER_AGENT = "langgraph-oidc-auth"
 
 LAZY_MODULES = ("httpcore", "anyio._backends._asyncio")
 """Modules that httpx imports at its first request. That import would block the event loop."""
+
+HTTP_REASON = "http is allowed for loopback only: use https"
+LINK_LOCAL_REASON = "link-local addresses are not allowed"
+SETTING_HINT = ", or list the host in insecure_http_hosts"
 
 MAX_URL_LENGTH = 300
 """Characters of a URL in a message, if it has unusual characters."""
@@ -73,10 +77,14 @@ class Fetcher(Protocol):
         ...
 
 
-def forbidden_url_reason(url: str) -> str | None:
+def forbidden_url_reason(url: str, insecure_http_hosts: Container[str] | None = None) -> str | None:
     """Return why a URL must not be fetched, or None.
 
-    Allowed are https, and http on loopback. Link-local addresses are never allowed.
+    Allowed are https, and http on loopback and on the listed hosts. Link-local addresses are never allowed.
+
+    Args:
+        url: the URL.
+        insecure_http_hosts: the issuer's setting of that name. None: the setting does not apply to this URL.
     """
     try:
         parts = urlsplit(url)
@@ -90,11 +98,19 @@ def forbidden_url_reason(url: str) -> str | None:
     if not host or parts.username or parts.password or parts.fragment:
         return "it must be a plain https URL: a host, no user name, no fragment"
     if parts.scheme == "https":
-        return "link-local addresses are not allowed" if _is_link_local(host) else None
+        return LINK_LOCAL_REASON if _is_link_local(host) else None
     if parts.scheme == "http":
         # RFC 8414 §2 requires https. Loopback traffic does not leave this host.
-        return None if _is_loopback(host) else "http is allowed for loopback only: use https"
+        return None if _is_loopback(host) else _http_reason(host, insecure_http_hosts)
     return f"scheme '{parts.scheme}' is not https"
+
+
+def _http_reason(host: str, insecure_http_hosts: Container[str] | None) -> str | None:
+    if insecure_http_hosts is None:
+        return HTTP_REASON
+    if host not in insecure_http_hosts:
+        return HTTP_REASON + SETTING_HINT
+    return LINK_LOCAL_REASON if _is_link_local(host) else None
 
 
 def redact_url(url: str) -> str:

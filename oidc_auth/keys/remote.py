@@ -66,6 +66,7 @@ class RemoteKeys:
         limits: the limits.
         observer: receives an event for each attempt.
         fetch_budget: limits the fetches for unknown key ids. Several issuers of one provider share it.
+        insecure_http_hosts: hosts that may be fetched over plain http.
     """
 
     def __init__(
@@ -78,12 +79,18 @@ class RemoteKeys:
         observer: Observer,
         fetch_budget: FetchBudget,
         bearer_file: str | None = None,
+        insecure_http_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._issuer = issuer
         self._limits = limits
         self._observer = observer
         self._client = KeySetClient(
-            issuer, jwks_uri=jwks_uri, fetcher=fetcher, max_bytes=limits.key_set_bytes, bearer_file=bearer_file
+            issuer,
+            jwks_uri=jwks_uri,
+            fetcher=fetcher,
+            max_bytes=limits.key_set_bytes,
+            bearer_file=bearer_file,
+            insecure_http_hosts=insecure_http_hosts,
         )
         self._unknown_kids = UnknownKids(fetch_budget, limits.unknown_kid_pause)
         self._keys: RefreshingValue[KeySet] = RefreshingValue(self._load, limits.ages)

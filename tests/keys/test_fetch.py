@@ -14,7 +14,16 @@ import pytest
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import UpstreamError
-from oidc_auth.keys.fetch import USER_AGENT, FetchError, HttpFetcher, Response, forbidden_url_reason
+from oidc_auth.keys.fetch import (
+    HTTP_REASON,
+    LINK_LOCAL_REASON,
+    SETTING_HINT,
+    USER_AGENT,
+    FetchError,
+    HttpFetcher,
+    Response,
+    forbidden_url_reason,
+)
 from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
@@ -437,3 +446,16 @@ def test_forbidden_address_is_rejected_with_reason(url: str, why: str) -> None:
 )
 def test_encoded_link_local_address_is_rejected(host: str) -> None:
     assert forbidden_url_reason(f"https://{host}/") is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "why"),
+    [
+        ("http://keycloak:8080/keys", {"keycloak"}, None),
+        ("http://keycloak:8080/keys", {"other"}, HTTP_REASON + SETTING_HINT),
+        ("http://keycloak:8080/keys", None, HTTP_REASON),
+        ("http://169.254.169.254/", {"169.254.169.254"}, LINK_LOCAL_REASON),
+    ],
+)
+def test_http_is_allowed_for_listed_hosts(url: str, hosts: set[str] | None, why: str | None) -> None:
+    assert forbidden_url_reason(url, hosts) == why
