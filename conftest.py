@@ -1,6 +1,6 @@
-"""What every test shares: a local issuer, and the real server, started once. And the documentation, which runs.
+"""Shared fixtures, and tests of the documentation.
 
-Every code block of a Markdown page is a test: Python is executed, TOML loaded as a configuration, JSON parsed.
+Every code block of a Markdown page is a test. Python runs, TOML is loaded as a configuration, and JSON is parsed.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ if TYPE_CHECKING:
 
     from sybil import Example
 
-# The examples' placeholders; nothing is fetched when a configuration is loaded.
+# A placeholder of the examples. Loading a configuration sends no request.
 os.environ.setdefault("OIDC_ISSUER", "https://issuer.test")
 
 
 LOOPBACK = ("127.", "::1", "localhost")
 
 
-def only_loopback(event: str, arguments: tuple[object, ...]) -> None:
-    """Refuse every connection that leaves this machine: a test that needs one is no test of ours."""
+def block_remote_connections(event: str, arguments: tuple[object, ...]) -> None:
+    """Reject connections to other machines, because tests must not need the network."""
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         host = str(arguments[1][0])
         if not host.startswith(LOOPBACK):
-            raise RuntimeError(f"a test wanted to connect to {host}")
+            raise RuntimeError(f"a test tried to connect to {host}")
 
 
-sys.addaudithook(only_loopback)
+sys.addaudithook(block_remote_connections)
 
 
 @pytest.fixture
 def issuer() -> LocalIssuer:
-    """Return a provider with keys of its own."""
+    """Return a local provider with new keys."""
     return LocalIssuer()
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return the real langgraph-api, running in this process."""
+    """Return a real langgraph-api server, which all tests share."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
         yield running
 
@@ -67,14 +67,14 @@ def parse_json(example: Example) -> None:
 
 
 def enter_repository(namespace: dict[str, object]) -> None:
-    """Read a page as its reader does: from the repository, wherever the server under test has its folder."""
-    namespace["came_from"] = Path.cwd()
+    """Change to the repository, because the pages use relative paths."""
+    namespace["previous_folder"] = Path.cwd()
     os.chdir(Path(__file__).parent)
 
 
 def leave_repository(namespace: dict[str, object]) -> None:
-    """Go back to where the other tests are."""
-    os.chdir(str(namespace["came_from"]))
+    """Change back to the previous folder."""
+    os.chdir(str(namespace["previous_folder"]))
 
 
 pytest_collect_file = Sybil(

@@ -1,7 +1,7 @@
-"""What a configuration costs: mapping the claims of a verified token to a caller, and loading a file.
+"""Measure the time to map claims to permissions and to load a configuration.
 
-``python benchmarks/configuration.py``. Processor time, which other processes disturb less than the clock on the wall:
-the median of rounds, and the best of them beside it. Never run by the tests: a timing decides nothing there.
+Run ``python benchmarks/configuration.py``. It measures processor time, because other processes disturb wall time more.
+The table has the median and the best of all rounds. No test runs this script.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROUNDS = 15
 ISSUER = "https://sso.acme.com/realms/acme"
 GROUPS = 200
 SERVER = "import pydantic, langgraph_sdk.auth, jwt.algorithms, httpx, cachetools"
-"""What the process of a LangGraph server, and its HTTP client, have loaded anyway."""
+"""Modules that a LangGraph server and its HTTP client import in any case."""
 
 TOML = """
 [[issuer]]
@@ -65,11 +65,11 @@ CLAIMS: dict[str, Any] = {
     "resource_access": {"langgraph-api": {"roles": ["threads:read"]}, "account": {"roles": ["view-profile"]}},
     "groups": [f"/department-{number}/team" for number in range(GROUPS)],
 }
-"""What Keycloak says of somebody in 200 groups, of which 112 match the map."""
+"""Claims of a Keycloak user in 200 groups. 112 of them match the permission map."""
 
 
 def microseconds(call: Callable[[], object], times: int) -> tuple[float, float]:
-    """Return the median and the best of the rounds, for one call."""
+    """Return the median and the best time of one call, in microseconds."""
     rounds: list[float] = []
     for _ in range(ROUNDS):
         start = time.process_time()
@@ -79,8 +79,8 @@ def microseconds(call: Callable[[], object], times: int) -> tuple[float, float]:
     return statistics.median(rounds), min(rounds)
 
 
-def mapped() -> Callable[[], object]:
-    """Return what maps the token."""
+def mapping_call() -> Callable[[], object]:
+    """Return a function that maps the claims of one token."""
     loaded = load_mapping(_document())
     rules = build(loaded.document, fetcher=None, observer=ignore_event).mapping[ISSUER]
     token = VerifiedToken(issuer=ISSUER, claims=CLAIMS, expires_at=1, valid_until=1, is_current=_always)
@@ -93,24 +93,28 @@ async def _always(now: float) -> bool:
 
 
 def _document() -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - beside the one use
+    import tomllib  # noqa: PLC0415 - only used here
 
     return tomllib.loads(TOML)
 
 
-def fresh_process(brought: str) -> tuple[float, float]:
-    """Return how long a new interpreter takes to import the loader and load the file, less what it brings itself."""
+def fresh_process(imports: str) -> tuple[float, float]:
+    """Return the median and the best time to load a file in a new process, in microseconds.
+
+    Args:
+        imports: code that runs first. Its time is subtracted.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "oidc-auth.toml"
         file.write_text(TOML, encoding="utf-8")
-        code = f"{brought}; from oidc_auth.config.load import load_file; load_file({str(file)!r})"
-        took = {text: [_run(text) for _ in range(7)] for text in (brought, code)}
-    return statistics.median(took[code]) - statistics.median(took[brought]), min(took[code]) - min(took[brought])
+        code = f"{imports}; from oidc_auth.config.load import load_file; load_file({str(file)!r})"
+        times = {text: [_run(text) for _ in range(7)] for text in (imports, code)}
+    return statistics.median(times[code]) - statistics.median(times[imports]), min(times[code]) - min(times[imports])
 
 
 def _run(code: str) -> float:
     timed = f"import time; {code}; print(time.process_time())"
-    return float(run([sys.executable, "-c", timed], check=True, capture_output=True).stdout) * 1e6  # noqa: S603 - ours
+    return float(run([sys.executable, "-c", timed], check=True, capture_output=True).stdout) * 1e6  # noqa: S603 - our own code
 
 
 def main() -> None:
@@ -121,10 +125,10 @@ def main() -> None:
         file = Path(folder) / "oidc-auth.toml"
         file.write_text(TOML, encoding="utf-8")
         rows = {
-            f"mapping a token with {GROUPS} groups": microseconds(mapped(), 2_000),
-            "loading a file, the package at hand": microseconds(lambda: load_file(file), 20),
-            "the same in a new process of a LangGraph server": fresh_process(SERVER),
-            "the same in a bare new process": fresh_process("pass"),
+            f"mapping a token with {GROUPS} groups": microseconds(mapping_call(), 2_000),
+            "loading a file, package already imported": microseconds(lambda: load_file(file), 20),
+            "loading a file in a new LangGraph server process": fresh_process(SERVER),
+            "loading a file in a new, empty process": fresh_process("pass"),
         }
     print(f"{'':52}{'median us':>12}{'best us':>12}")
     for name, (median, best) in rows.items():

@@ -1,7 +1,6 @@
-"""What an event costs: our handlers beside the one that the LangGraph documentation shows, in one interleaved run.
+"""Measure the time of our authorization handlers and of the handler in the LangGraph documentation.
 
-``python benchmarks/decide.py``. Medians; ratios are taken inside a round. Never run by the tests: a timing decides
-nothing there.
+Run ``python benchmarks/decide.py``. The table has medians, and ratios within a round. No test runs this script.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 15
 CALLS = 2_000
-"""Of each handler in each round."""
+"""Calls of each handler in each round."""
 
 VALUES: dict[str, dict[str, Any]] = {
     "threads:read": {"thread_id": "t"},
@@ -40,35 +39,35 @@ VALUES: dict[str, dict[str, Any]] = {
 SCOPES = "threads:write assistants:read crons:write store:write"
 
 
-async def documented(ctx: Any, value: dict[str, Any]) -> dict[str, str]:  # noqa: ANN401 - as the documentation has it
-    """Check a permission, stamp, filter: the documentation's handler."""
+async def documented(ctx: Any, value: dict[str, Any]) -> dict[str, str]:  # noqa: ANN401 - as in the documentation
+    """Check a permission, set the owner and return a filter."""
     if "threads:read" not in ctx.user.permissions:
         raise Auth.exceptions.HTTPException(status_code=403, detail="Unauthorized")
     value.setdefault("metadata", {})["owner"] = ctx.user.identity
     return {"owner": ctx.user.identity}
 
 
-def fresh(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a value of its own for one call: handlers write into it."""
+def copy_value(value: dict[str, Any]) -> dict[str, Any]:
+    """Copy a value, because handlers change it."""
     return {key: dict(member) if isinstance(member, dict) else member for key, member in value.items()}
 
 
-async def of_handler(rule: Callable[..., Awaitable[object]], user: object, value: dict[str, Any]) -> float:
-    """Return microseconds for one call of a handler."""
+async def time_handler(rule: Callable[..., Awaitable[object]], user: object, value: dict[str, Any]) -> float:
+    """Return the time of one handler call, in microseconds."""
     ctx = SimpleNamespace(user=user)
-    values = [fresh(value) for _ in range(CALLS)]
+    values = [copy_value(value) for _ in range(CALLS)]
     start = time.perf_counter()
     for each in values:
         await rule(ctx=ctx, value=each)
     return (time.perf_counter() - start) / CALLS * 1e6
 
 
-def of_decision(caller: Caller, event: str, value: dict[str, Any]) -> float:
-    """Return microseconds for the decision alone."""
-    ask = read_access_request(event, value)
+def time_decision(caller: Caller, event: str, value: dict[str, Any]) -> float:
+    """Return the time of the decision alone, in microseconds."""
+    request = read_access_request(event, value)
     start = time.perf_counter()
     for _ in range(CALLS):
-        decide(caller, ask)
+        decide(caller, request)
     return (time.perf_counter() - start) / CALLS * 1e6
 
 
@@ -87,9 +86,9 @@ async def main() -> None:
     rounds = [
         {
             event: (
-                of_decision(caller, event, value),
-                await of_handler(rules[event], user, value),
-                await of_handler(documented, user, value),
+                time_decision(caller, event, value),
+                await time_handler(rules[event], user, value),
+                await time_handler(documented, user, value),
             )
             for event, value in VALUES.items()
         }

@@ -1,6 +1,6 @@
-"""The libraries that ``keys.py`` compares, each behind one function, in a process of its own.
+"""Run one library for ``keys.py``, in a separate process.
 
-Every one is used as its documentation shows, with its defaults. Each is imported after the clocks were replaced.
+Each library is used as its documentation shows, with its defaults. It is imported after the clocks are replaced.
 """
 
 from __future__ import annotations
@@ -17,51 +17,51 @@ from importlib import import_module
 from typing import Any, cast
 
 Hook = Callable[[str], Awaitable[object]]
-"""Takes a token and returns something true; None, or an exception, refuses it."""
+"""Returns a true value for a valid token. A false value or an exception rejects the token."""
 
 AUDIENCE = "agents"
 ALGORITHM = "RS256"
 PAUSE = 0.005
-"""Seconds between two valid requests beside a crowd."""
+"""Seconds between two valid requests during a burst."""
 
 
-class Moved:
-    """The clocks of this process, which can be set forward: lifetimes pass without anybody waiting."""
+class ShiftedClocks:
+    """The clocks of this process, which the benchmark moves forward."""
 
     seconds = 0.0
 
     @classmethod
     def install(cls) -> None:
-        """Replace the clocks, before a library takes hold of one."""
+        """Replace the clocks before a library is imported."""
         for name in ("time", "monotonic"):
-            setattr(time, name, cls._moved(getattr(time, name)))
+            setattr(time, name, cls._shift(getattr(time, name)))
 
     @classmethod
-    def _moved(cls, clock: Callable[[], float]) -> Callable[[], float]:
+    def _shift(cls, clock: Callable[[], float]) -> Callable[[], float]:
         return lambda: clock() + cls.seconds
 
 
 def ours(issuer: str, keys: str) -> Hook:
-    """Return our authenticator: it also reads the request's headers, maps claims to permissions and remembers."""
-    grant = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
-    named = {
+    """Return our verification, which also reads headers, maps claims and caches tokens."""
+    permission_map = {"claim": "realm_access.roles", "values": {"agent-user": ["threads:write", "store:write"]}}
+    table = {
         "issuer": issuer,
         "audience": AUDIENCE,
         "algorithms": [ALGORITHM],
         "jwks_uri": keys,
-        "permission_map": grant,
+        "permission_map": permission_map,
     }
-    oidc = import_module("oidc_auth").OIDCAuth.from_dict({"issuer": named})
+    oidc = import_module("oidc_auth").OIDCAuth.from_dict({"issuer": table})
 
     async def verify(token: str) -> object:
-        # What a server does with a request; reading it is a part of ours, and none of the others'.
+        # The other libraries take the token, ours reads it from the headers.
         return await oidc.authenticate([(b"authorization", b"Bearer " + token.encode())])
 
     return verify
 
 
 def pyjwt(issuer: str, keys: str) -> Hook:
-    """Return PyJWT's client, called on the event loop."""
+    """Return PyJWT's client, which blocks the event loop."""
     check = _pyjwt(issuer, keys)
 
     async def verify(token: str) -> object:
@@ -71,7 +71,7 @@ def pyjwt(issuer: str, keys: str) -> Hook:
 
 
 def pyjwt_in_a_thread(issuer: str, keys: str) -> Hook:
-    """Return PyJWT's client, called in a thread."""
+    """Return PyJWT's client in a thread."""
     check = _pyjwt(issuer, keys)
     return lambda token: asyncio.to_thread(check, token)
 
@@ -125,38 +125,39 @@ HOOKS: dict[str, Callable[[str, str], Hook]] = {
     "PyJWT in a thread": pyjwt_in_a_thread,
 }
 MODULES = {"ryjwt": "ryjwt", "fastmcp": "fastmcp", "jwks-client": "jwks_client", "auth-jwks": "auth_jwks"}
-"""What must be installed for a hook; PyJWT is, with us."""
+"""The module that a hook needs. PyJWT is a dependency of this library."""
 
 
 class Host:
-    """Asks one library, and watches the event loop meanwhile."""
+    """Runs one library and measures how long it blocks the event loop."""
 
     def __init__(self, hook: Hook) -> None:
         self._hook = hook
 
     async def accepts(self, token: str) -> bool:
-        """Tell whether the library accepts a token; whatever it raises refuses."""
+        """Tell whether the library accepts a token."""
         try:
             return bool(await self._hook(token))
-        except Exception:  # noqa: BLE001 - each library has errors of its own
+        except Exception:  # noqa: BLE001 - each library has its own errors
             return False
 
-    async def concurrent(self, tokens: list[str], beside: list[str]) -> dict[str, Any]:
-        """Let ``tokens`` come at once, and ``beside`` one after another; milliseconds."""
+    async def run_burst(self, tokens: list[str], valid: list[str]) -> dict[str, Any]:
+        """Verify ``tokens`` concurrently and ``valid`` one after another. Times are in milliseconds."""
+        # A garbage collection during the burst would change the result by chance.
         gc.collect()
-        waits = asyncio.ensure_future(self._one_by_one(beside))
+        sequence = asyncio.ensure_future(self._one_by_one(valid))
         start = time.perf_counter()
-        everybody = asyncio.gather(*(self.accepts(token) for token in tokens))
-        block = await _longest_block(everybody)
+        burst = asyncio.gather(*(self.accepts(token) for token in tokens))
+        block = await _longest_block(burst)
         answered = (time.perf_counter() - start) * 1e3
-        accepted, slowest = await waits
+        accepted, slowest = await sequence
         return {
-            "accepted": sum(await everybody), "answered": answered, "block": block,
-            "beside": accepted, "slowest": slowest,
+            "accepted": sum(await burst), "answered": answered, "block": block,
+            "valid": accepted, "slowest": slowest,
         }  # fmt: skip
 
     async def _one_by_one(self, tokens: list[str]) -> tuple[int, float]:
-        # A request's wait counts from when it was due, whatever held the loop up.
+        # A request's time counts from its due time, so a blocked event loop counts too.
         start, accepted, slowest = time.perf_counter(), 0, 0.0
         for number, token in enumerate(tokens, 1):
             due = start + PAUSE * number
@@ -175,25 +176,25 @@ async def _longest_block(work: asyncio.Future[Any]) -> float:
 
 
 async def serve(host: Host) -> None:
-    """Answer the driver's lines: a crowd, or that time has passed."""
+    """Read one burst per line of stdin, and write its result to stdout."""
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
-        asked = json.loads(line)
-        Moved.seconds += asked["later"]
-        answer = await host.concurrent(asked["tokens"], asked["beside"])
+        burst = json.loads(line)
+        ShiftedClocks.seconds += burst["later"]
+        answer = await host.run_burst(burst["tokens"], burst["valid"])
         print(json.dumps(answer), flush=True)
 
 
 def main() -> None:
-    """Host one library: ``python key_hooks.py NAME ISSUER KEYS_URL``."""
+    """Run ``python key_hooks.py NAME ISSUER KEYS_URL``."""
     logging.disable(logging.CRITICAL)
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("name", choices=HOOKS, help="the library")
     parser.add_argument("issuer", help="the issuer of the tokens")
     parser.add_argument("keys", metavar="KEYS_URL", help="the address of the key set")
-    given = parser.parse_args()
-    Moved.install()
-    asyncio.run(serve(Host(HOOKS[given.name](given.issuer, given.keys))))
+    arguments = parser.parse_args()
+    ShiftedClocks.install()
+    asyncio.run(serve(Host(HOOKS[arguments.name](arguments.issuer, arguments.keys))))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""How a process grows over a million distinct tokens: what is remembered of them is bounded.
+"""Measure the memory of a process that verifies a million different tokens.
 
-``python benchmarks/memory.py [TOKENS]``; about four minutes for a million. The resident set is read from /proc (Linux).
+Run ``python benchmarks/memory.py [TOKENS]``. A million tokens take about four minutes. The script reads the resident
+set from /proc, so it needs Linux.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from oidc_auth.testing import LocalIssuer
 
 TOKENS = 1_000_000
 WARM_UP = 2_000
-"""Tokens after which the imports, the key set and the loop are paid for."""
+"""Tokens before the first measurement. By then all modules and keys are loaded."""
 REPORTS = 10
 
 
 def resident() -> float:
-    """Return the resident set in MB."""
+    """Return the resident set size in MB."""
     gc.collect()
     return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize() / 1e6
 
 
 async def main() -> None:
-    """Print the growth after each tenth."""
+    """Print the growth after each tenth of the tokens."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("tokens", nargs="?", type=int, default=TOKENS, help="number of tokens (default: %(default)s)")
     step = parser.parse_args().tokens // REPORTS

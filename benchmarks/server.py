@@ -1,9 +1,9 @@
-"""What authentication adds to a request: real servers, each with another hook, asked in turns.
+"""Measure the time that authentication adds to a request of a real server.
 
-``python benchmarks/server.py [ROUNDS]``. Each server is a ``langgraph dev`` of its own; where there are several CPUs,
-all servers share one and the client has another. A round asks each of them 40 times over one connection, in a random
-order: first all rounds for a thread, then all for a search. The first server's hook returns a constant, and so does the
-second's: what they differ by is noise.
+Run ``python benchmarks/server.py [ROUNDS]``. Each variant is a separate ``langgraph dev`` process. With several CPUs,
+all servers share one, and the client uses another one. A round sends 40 requests to each server over one connection.
+The order of the servers is random. First all rounds get a thread, then all rounds search threads. The first two servers
+both have a hook that returns a constant, so their difference is noise.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CPUS = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 
 ROUNDS = 150
 REQUESTS = 40
 RESAMPLED = 200
-"""How often the differences are drawn again, with repetition, for the range in which 95 % of their medians lie."""
+"""Bootstrap samples for the 95 % confidence interval of the median difference."""
 
 CONSTANT = """
 from langgraph_sdk import Auth
@@ -76,7 +76,7 @@ VARIANTS = {
 
 
 class Client:
-    """One connection to one server, with one token."""
+    """A connection to one server, with one token."""
 
     def __init__(self, url: str, token: str) -> None:
         self._connection = HTTPConnection(urlsplit(url).netloc)
@@ -84,12 +84,12 @@ class Client:
         self.thread = json.loads(self.request("POST", "/threads", "{}"))["thread_id"]
 
     def request(self, method: str, path: str, body: str | None = None) -> bytes:
-        """Return the body of an answer that must be 200."""
+        """Return the body of a response with status 200."""
         self._connection.request(method, path, body, self._headers)
-        answer = self._connection.getresponse()
-        text = answer.read()
-        if answer.status != 200:  # noqa: PLR2004 - OK
-            raise AssertionError(answer.status, text)
+        response = self._connection.getresponse()
+        text = response.read()
+        if response.status != 200:  # noqa: PLR2004 - OK
+            raise AssertionError(response.status, text)
         return text
 
     def get(self) -> None:
@@ -101,20 +101,20 @@ class Client:
         self.request("POST", "/threads/search", '{"limit": 10}')
 
     def median(self, kind: str) -> float:
-        """Return the median of some requests in microseconds, without the first fifth, which warms all caches again."""
+        """Return the median time of the requests in microseconds, without the first fifth."""
         call: Callable[[], None] = getattr(self, kind)
-        seen: list[float] = []
-        # The server closes a connection that was idle for some seconds; the next request opens another.
+        times: list[float] = []
+        # The server closes idle connections, so open a new one. The first fifth of the requests fills the caches.
         self._connection.close()
         for _ in range(REQUESTS):
             start = time.perf_counter()
             call()
-            seen.append(time.perf_counter() - start)
-        return statistics.median(seen[REQUESTS // 5 :]) * 1e6
+            times.append(time.perf_counter() - start)
+        return statistics.median(times[REQUESTS // 5 :]) * 1e6
 
 
 def application(folder: Path, hook: str) -> Path:
-    """Write the application of a server: the demo's graph behind another hook."""
+    """Write an application with the quickstart's graph and another hook."""
     folder.mkdir()
     (folder / "auth.py").write_text(hook, "utf-8")
     (folder / "graph.py").write_text((quickstart_folder() / "graph.py").read_text("utf-8"), "utf-8")
@@ -124,55 +124,57 @@ def application(folder: Path, hook: str) -> Path:
     return folder
 
 
-def to_cpu(place: int) -> None:
-    """Keep this process, and those it starts from now on, to the first or last of several CPUs."""
+def set_cpu(index: int) -> None:
+    """Run this process and its new child processes on one CPU."""
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {CPUS[place]})
+        os.sched_setaffinity(0, {CPUS[index]})
 
 
-def asked(clients: Mapping[str, Client], rounds: int, kind: str) -> dict[str, list[float]]:
-    """Return the medians of each server's turns, in microseconds."""
-    seen: dict[str, list[float]] = {name: [] for name in clients}
+def measure(clients: Mapping[str, Client], rounds: int, kind: str) -> dict[str, list[float]]:
+    """Return the median times of each server, in microseconds."""
+    times: dict[str, list[float]] = {name: [] for name in clients}
     for _ in range(rounds):
         for name in random.sample(list(clients), len(clients)):
-            seen[name].append(clients[name].median(kind))
-    return seen
+            times[name].append(clients[name].median(kind))
+    return times
 
 
-def show(kind: str, seen: Mapping[str, Sequence[float]]) -> None:
-    """Print what each server's request takes longer than the first's, round by round."""
-    constant = seen[next(iter(VARIANTS))]
-    for name, turns in seen.items():
-        more = [turn - base for turn, base in zip(turns, constant, strict=True)]
-        drawn = sorted(statistics.median(random.choices(more, k=len(more))) for _ in range(RESAMPLED))  # noqa: S311
-        low, high = drawn[RESAMPLED // 40], drawn[-RESAMPLED // 40 - 1]
-        usual = statistics.median(turns)
+def show(kind: str, times: Mapping[str, Sequence[float]]) -> None:
+    """Print how much longer each server takes than the first one."""
+    constant = times[next(iter(VARIANTS))]
+    for name, medians in times.items():
+        more = [median - base for median, base in zip(medians, constant, strict=True)]
+        resampled = sorted(statistics.median(random.choices(more, k=len(more))) for _ in range(RESAMPLED))  # noqa: S311
+        low, high = resampled[RESAMPLED // 40], resampled[-RESAMPLED // 40 - 1]
+        usual = statistics.median(medians)
         print(f"{kind:8}{name:26}{usual:8.0f}{statistics.median(more):+8.0f} ({low:+.0f} to {high:+.0f})")
 
 
 def main() -> None:
-    """Start a provider and the servers, ask them, and print."""
+    """Start a provider and the servers, and print the times."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=ROUNDS, help="number of rounds (default: %(default)s)")
     rounds = parser.parse_args().rounds
     issuer = LocalIssuer()
-    to_cpu(-1)
-    with ExitStack() as open_, issuer.served():
+    set_cpu(-1)
+    with ExitStack() as stack, issuer.served():
         known = {"table": table(issuer), "keys": f"{issuer.url}/keys", "audience": AUDIENCE, "issuer": issuer.url}
         token = issuer.token(lifetime=86_400, **CLAIMS)
-        folder = Path(open_.enter_context(TemporaryDirectory()))
+        folder = Path(stack.enter_context(TemporaryDirectory()))
         clients: dict[str, Client] = {}
         for number, (name, hook) in enumerate(VARIANTS.items()):
-            print(f"starting a server: {name}", file=sys.stderr)
-            place = folder / str(number)
-            running = running_dev_server(application(place, hook), place / "run", {"BENCHMARK": json.dumps(known)})
-            clients[name] = Client(open_.enter_context(running).url, token)
-        to_cpu(0)
+            print(f"starting the server: {name}", file=sys.stderr)
+            workspace = folder / str(number)
+            running = running_dev_server(
+                application(workspace, hook), workspace / "run", {"BENCHMARK": json.dumps(known)}
+            )
+            clients[name] = Client(stack.enter_context(running).url, token)
+        set_cpu(0)
         print(f"{rounds} rounds of {REQUESTS} requests to each server; medians, in microseconds\n")
         print(f"{'':8}{'':26}{'request':>8}{'more':>8} (95 %)")
         for kind in ("get", "search"):
-            asked(clients, 2, kind)
-            show(kind, asked(clients, rounds, kind))
+            measure(clients, 2, kind)
+            show(kind, measure(clients, rounds, kind))
 
 
 if __name__ == "__main__":

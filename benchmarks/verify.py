@@ -1,7 +1,7 @@
-"""What a token costs: ours beside the bare signature and beside ``jwt.decode``, in one interleaved run.
+"""Measure the time to verify a token, compared with ``jwt.decode`` and with the signature check alone.
 
-``python benchmarks/verify.py``. Every figure is a median over rounds; ratios are taken inside a round, so that they
-hold when the machine's speed drifts. Never run by the tests: a timing decides nothing there.
+Run ``python benchmarks/verify.py``. Each figure is a median of all rounds. Ratios are computed within a round, so a
+change of the machine's speed does not affect them. No test runs this script.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 ROUNDS = 15
 TOKENS = 200
-"""Fresh tokens in each round."""
+"""New tokens in each round."""
 BATCH = 16
-"""Calls in one turn of the loop."""
+"""Calls per event-loop iteration."""
 AUDIENCE = "agents"
 
 CLAIMS: dict[str, Any] = {
@@ -46,7 +46,7 @@ CLAIMS: dict[str, Any] = {
     "resource_access": {f"client-{n}": {"roles": ["view-profile", "manage-account", "reader"]} for n in range(10)},
     "groups": [f"/department-{n}/team" for n in range(12)],
 }
-"""A token the size that Keycloak issues: about 2.2 kB."""
+"""Claims of a token of the usual Keycloak size, about 2.2 kB."""
 
 
 def table(issuer: LocalIssuer) -> dict[str, Any]:
@@ -56,22 +56,22 @@ def table(issuer: LocalIssuer) -> dict[str, Any]:
 
 
 def headers(token: str) -> list[tuple[bytes, bytes]]:
-    """Return headers as a server has them."""
+    """Return request headers as a server passes them to the hook."""
     return [(b"host", b"agents.example"), (b"accept", b"*/*"), (b"authorization", f"Bearer {token}".encode())]
 
 
 def segment(header: dict[str, Any]) -> str:
-    """Return a header as tokens carry it."""
+    """Return an encoded token header."""
     return encode_base64url(json.dumps(header, separators=(",", ":")).encode())
 
 
-def unknown(number: int) -> str:
-    """Return the header of a token whose key no set holds."""
+def unknown_kid_header(number: int) -> str:
+    """Return an encoded token header with an unknown key id."""
     return segment({"alg": "RS256", "kid": f"unknown-{number}"})
 
 
-async def refused(oidc: OIDCAuth, sent: list[tuple[bytes, bytes]]) -> None:
-    """Authenticate, and be refused."""
+async def authenticate_refused(oidc: OIDCAuth, sent: list[tuple[bytes, bytes]]) -> None:
+    """Authenticate with a token that must be rejected."""
     try:
         await oidc.authenticate(sent)
     except TokenError:
@@ -79,8 +79,9 @@ async def refused(oidc: OIDCAuth, sent: list[tuple[bytes, bytes]]) -> None:
     raise AssertionError
 
 
-async def timed(call: Callable[[Any], Awaitable[object]], inputs: list[Any]) -> float:
-    """Return microseconds for one call; the loop turns after every 16, as a server's does, which is nobody's cost."""
+async def time_calls(call: Callable[[Any], Awaitable[object]], inputs: list[Any]) -> float:
+    """Return the time of one call, in microseconds."""
+    # After each batch, the event loop runs other tasks, as in a server. That time does not count.
     spent = 0.0
     for first in range(0, len(inputs), BATCH):
         start = time.perf_counter()
@@ -92,7 +93,7 @@ async def timed(call: Callable[[Any], Awaitable[object]], inputs: list[Any]) -> 
 
 
 class Bench:
-    """The things that are measured, each over the same fresh tokens."""
+    """The measured operations."""
 
     def __init__(self) -> None:
         self.issuer = LocalIssuer()
@@ -102,30 +103,30 @@ class Bench:
         self._number = 0
 
     def fresh(self) -> list[str]:
-        """Return tokens that nobody has seen."""
+        """Return new tokens."""
         self._number += TOKENS
         return [self.issuer.token(jti=f"jti-{self._number + n:08d}-4c2e-9d1b", **CLAIMS) for n in range(TOKENS)]
 
-    async def bare(self, token: str) -> None:
-        """Verify the signature and nothing else; splitting and decoding are part of every way to do it."""
+    async def check_signature(self, token: str) -> None:
+        """Split and decode the token, and verify only the signature."""
         signed, _, signature = token.rpartition(".")
         self.key.key.verify(urlsafe_b64decode(signature + "=="), signed.encode(), PKCS1v15(), SHA256())
 
     async def pyjwt(self, token: str) -> None:
-        """Verify with PyJWT and the key at hand."""
+        """Verify with PyJWT and a given key."""
         jwt.decode(token, self.key, algorithms=["RS256"], audience=AUDIENCE, issuer=self.issuer.url)
 
     async def verification(self, presented: PresentedToken) -> None:
         """Verify one token: what comes between its text and its claims, in our library."""
         await self.oidc._verifier.verify(presented, time.time())  # noqa: SLF001 - a part of the public call, by itself
 
-    async def memory(self, presented: PresentedToken) -> None:
+    async def cached(self, presented: PresentedToken) -> None:
         """Find a token among those seen before, its keys unchanged."""
         await self.oidc._find_cached(presented, time.time())  # noqa: SLF001 - as above
 
     async def refusal(self, sent: list[tuple[bytes, bytes]]) -> None:
-        """Authenticate, and be refused."""
-        await refused(self.oidc, sent)
+        """Authenticate with a token that must be rejected."""
+        await authenticate_refused(self.oidc, sent)
 
     async def round(self) -> dict[str, float]:
         """Measure everything once."""
@@ -133,21 +134,21 @@ class Bench:
         presented = [PresentedToken(scheme="bearer", token=token) for token in tokens]
         _, payload, signature = tokens[0].split(".")
         for n in range(3):
-            # Afterwards no fetch is allowed for unknown kids.
-            await self.refusal(headers(f"{unknown(n)}.{payload}.{signature}"))
+            # Use up the fetches for unknown key ids.
+            await self.refusal(headers(f"{unknown_kid_header(n)}.{payload}.{signature}"))
         return {
-            "bare signature": await timed(self.bare, tokens),
-            "jwt.decode, key at hand": await timed(self.pyjwt, tokens),
-            "fresh token: verification alone": await timed(self.verification, presented),
-            "fresh token: authenticate": await timed(self.oidc.authenticate, [headers(t) for t in tokens]),
-            "repeated token: memory alone": await timed(self.memory, [presented[-1]] * 2000),
-            "repeated token: authenticate": await timed(self.oidc.authenticate, [self.repeated] * 2000),
-            "refusing 200 kB": await timed(self.refusal, [headers("A" * 200_000)] * 200),
-            "refusing a bad alg at 16 kB": await timed(
+            "signature check": await time_calls(self.check_signature, tokens),
+            "jwt.decode with a given key": await time_calls(self.pyjwt, tokens),
+            "new token: verification alone": await time_calls(self.verification, presented),
+            "new token: authenticate": await time_calls(self.oidc.authenticate, [headers(t) for t in tokens]),
+            "cached token: cache alone": await time_calls(self.cached, [presented[-1]] * 2000),
+            "cached token: authenticate": await time_calls(self.oidc.authenticate, [self.repeated] * 2000),
+            "rejecting 200 kB": await time_calls(self.refusal, [headers("A" * 200_000)] * 200),
+            "rejecting alg HS256, 16 kB": await time_calls(
                 self.refusal, [headers(f"{segment({'alg': 'HS256'})}.{'A' * 16_000}.AAAA")] * 200
             ),
-            "refusing an unknown kid at 16 kB": await timed(
-                self.refusal, [headers(f"{unknown(0)}.{'A' * 16_000}.AAAA")] * 200
+            "rejecting an unknown kid, 16 kB": await time_calls(
+                self.refusal, [headers(f"{unknown_kid_header(0)}.{'A' * 16_000}.AAAA")] * 200
             ),
         }
 
@@ -160,11 +161,11 @@ async def main() -> None:
     await bench.oidc.authenticate(bench.repeated)
     rounds = [await bench.round() for _ in range(ROUNDS)]
     print(f"token of {len(bench.repeated[-1][1])} bytes, {ROUNDS} rounds, medians\n")
-    print(f"{'':36}{'us':>8}{'x bare':>9}{'x PyJWT':>9}")
+    print(f"{'':36}{'us':>8}{'x sign.':>9}{'x PyJWT':>9}")
     for name in rounds[0]:
         us = statistics.median(r[name] for r in rounds)
-        bare = statistics.median(r[name] / r["bare signature"] for r in rounds)
-        pyjwt = statistics.median(r[name] / r["jwt.decode, key at hand"] for r in rounds)
+        bare = statistics.median(r[name] / r["signature check"] for r in rounds)
+        pyjwt = statistics.median(r[name] / r["jwt.decode with a given key"] for r in rounds)
         print(f"{name:36}{us:8.1f}{bare:9.2f}{pyjwt:9.2f}")
 
 

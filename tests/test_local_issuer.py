@@ -46,11 +46,11 @@ def test_local_issuer_warns_and_uses_loopback(issuer: LocalIssuer, caplog: pytes
     ("fault", "said"),
     [
         (Fault.DOWN, "RemoteProtocolError"),
-        (Fault.ERROR, "-> 500"),
-        (Fault.REDIRECT, "-> 302"),
+        (Fault.ERROR, "status 500"),
+        (Fault.REDIRECT, "status 302"),
         (Fault.HTML, "not JSON"),
         (Fault.OVERSIZED, "larger than"),
-        (Fault.OTHER_ISSUER, "configured is"),
+        (Fault.OTHER_ISSUER, "is configured"),
     ],
 )
 def test_faults_reach_http_client(issuer: LocalIssuer, fault: Fault, said: str) -> None:

@@ -91,7 +91,7 @@ def test_failing_table_hides_library_frames(tmp_path: Path) -> None:
 def test_unknown_invalid_token_lists_known_ones(tmp_path: Path) -> None:
     code, said = pytest_run(tmp_path, 'def test_mine(oidc_token):\n    oidc_token(invalid="wrongkey")\n')
     assert code == 1
-    assert "unknown invalid token 'wrongkey'; known are wrong_key, tampered, alg_none" in said
+    assert "unknown invalid token 'wrongkey'. Use one of wrong_key, tampered, alg_none" in said
     assert "enum.py" not in said
     assert "oidc_auth/testing" not in said
 
@@ -284,7 +284,7 @@ def test_failure_explains_permission_source() -> None:
     with pytest.raises(AssertionError) as failure:
         assert_matrix(ROLES, "reader guest\nthreads:* - own", {**USERS, "guest": {"groups": ["x"]}})
     said = str(failure.value)
-    assert "8 permissions of mapping are not as the table has them" in said
+    assert "8 permissions of mapping differ from the table" in said
     assert "reader:\n  roles: 'r': grants threads:read" in said
     assert "guest:\n  no_permissions" in said
     assert "groups: ['x']: no permission map reads it" in said
@@ -294,12 +294,12 @@ def test_failure_explains_permission_source() -> None:
     ("table", "said"),
     [
         ("", "the table is empty"),
-        ("reder\nthreads:read own", "no claims of reder in people (did you mean 'reader'?)"),
+        ("reder\nthreads:read own", "no claims for reder in users (did you mean 'reader'?)"),
         ("reader\nthreads:raed own", "unknown permission 'threads:raed' (did you mean 'threads:read'?)"),
         ("reader\nthreads:write own", "unknown permission 'threads:write'"),
-        ("reader\nthreads:read yes", "unknown mark 'yes'; known are -, own, tenant, all"),
-        ("reader admin\nthreads:read own", "threads:read: 1 marks for 2 people"),
-        ("reader\nthreads:read own\nthreads:read -", "threads:read stands twice"),
+        ("reader\nthreads:read yes", "unknown mark 'yes'. Use one of -, own, tenant, all"),
+        ("reader admin\nthreads:read own", "threads:read: 1 marks for 2 users"),
+        ("reader\nthreads:read own\nthreads:read -", "threads:read has two lines"),
     ],
 )
 def test_invalid_table_is_error(table: str, said: str) -> None:

@@ -1,14 +1,12 @@
 #!/usr/bin/env bash
-# A real Keycloak with the realm of this folder, on 127.0.0.1 and without Docker. Needs Java 17 or newer, and Maven for
-# the download.
+# Run Keycloak with the realm of this folder on 127.0.0.1, without Docker. It needs Java 17 or newer, and Maven.
 #
-#   ./keycloak.sh prepare   download, build and import the realm: about a minute, once
-#   ./keycloak.sh           the same if need be, then serve until Ctrl-C; what you change in the console is kept
+#   ./keycloak.sh prepare   download, build and import the realm once (about a minute)
+#   ./keycloak.sh           prepare if necessary, then serve until Ctrl-C. Changes in the console are kept
 #   ./keycloak.sh check     succeed if it is prepared
 #
-# KEYCLOAK_PORT is the port (8080), OIDC_AUTH_CACHE the folder where all of it is kept (~/.cache/oidc_auth), and
-# KEYCLOAK_DATA the folder of the database, if you want one of your own. For trying out only: the passwords are in the
-# files, and nothing is encrypted.
+# Variables: KEYCLOAK_PORT is the port (8080). OIDC_AUTH_CACHE is the folder of the files (~/.cache/oidc_auth).
+# KEYCLOAK_DATA is the folder of the database. For tests only: the passwords are public, nothing is encrypted.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -23,12 +21,12 @@ seed=$folder/realm-${realm:0:12}.mv.db
 data=${KEYCLOAK_DATA:-$folder/data-${realm:0:12}}
 
 export KC_BOOTSTRAP_ADMIN_USERNAME=admin KC_BOOTSTRAP_ADMIN_PASSWORD=admin
-# One compiler and the serial collector: half the time of a start and a third less memory (23 to 11 s, 440 to 320 MiB).
+# One JIT compiler and the serial collector start faster (11 instead of 23 s) and use less memory (320, not 440 MiB).
 export JAVA_OPTS="-Xms64m -Xmx384m -XX:MaxMetaspaceSize=256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError -Dfile.encoding=UTF-8"
 database() { printf -- '--db-url=jdbc:h2:file:%s/keycloakdb;NON_KEYWORDS=VALUE' "$1"; }
 say() { printf 'keycloak.sh: %s\n' "$1" >&2; }
 
-# Everything is made beside its place and moved there when it is whole: what is interrupted is made again.
+# Create everything in a temporary folder and move it when it is complete. An interrupted run then starts again.
 make_distribution() {
   say "downloading Keycloak $version (176 MB)"
   mvn -B -q dependency:copy -Dartifact="org.keycloak:keycloak-quarkus-dist:$version:tar.gz" \
@@ -57,7 +55,7 @@ prepare() {
   mkdir -p "$folder"
   local work
   work=$(mktemp -d "$folder/unfinished.XXXXXX")
-  # shellcheck disable=SC2064  # the folder of now
+  # shellcheck disable=SC2064  # expand the variable now
   trap "rm -rf '$work'" EXIT
   [ -e "$folder/dist" ] || make_distribution "$work"
   make_seed "$work"
@@ -73,6 +71,6 @@ esac
 mkdir -p "$data"
 [ -e "$data/keycloakdb.mv.db" ] || { cp "$seed" "$data/seed" && mv "$data/seed" "$data/keycloakdb.mv.db"; }
 say "starting $PWD/realm.json at http://127.0.0.1:$port/realms/acme; the console is at /admin (admin, admin)"
-# Without --cache=local it would look for others to form a cluster with, on every address of the machine.
+# Without --cache=local, Keycloak would search for other nodes on all addresses of the machine.
 exec "$folder/dist/bin/kc.sh" start --optimized --cache=local "$(database "$data")" --log-level=WARN,io.quarkus:INFO \
   --http-enabled=true --http-host=127.0.0.1 --http-port="$port" --hostname="http://127.0.0.1:$port"

@@ -1,4 +1,4 @@
-"""A graph that needs no model and no key: it says who is asking, and remembers it in their own part of the store."""
+"""A graph without a model. It answers with the user's name and stores the last message per user."""
 
 import asyncio
 from typing import Any
@@ -7,17 +7,17 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_store
 from langgraph.graph import END, START, StateGraph
 
-# Not typing.TypedDict: on Python 3.11 the server cannot make a tool's schema of that one.
+# On Python 3.11 the server cannot create a tool schema from typing.TypedDict.
 from typing_extensions import TypedDict
 
 from oidc_auth import store_label
 
 LONGEST_WAIT = 5.0
-"""Seconds; a request may ask the node to take its time, so that a second run can meet it."""
+"""Limit for `wait`, in seconds. A request can set `wait` to let two runs overlap."""
 
 
 class State(TypedDict, total=False):
-    """What goes in and what comes out."""
+    """Input and output of the graph."""
 
     text: str
     wait: float
@@ -25,11 +25,12 @@ class State(TypedDict, total=False):
 
 
 async def respond(state: State, config: RunnableConfig) -> dict[str, Any]:
-    """Answer in the caller's name; the server put the authenticated user into the run's configuration."""
+    """Answer with the identity of the user."""
+    # The server puts the authenticated user into the run's configuration.
     user = config["configurable"]["langgraph_auth_user"]
     await asyncio.sleep(min(state.get("wait", 0.0), LONGEST_WAIT))
     text = state.get("text", "nothing")
-    # The store knows no user in a node: the label is what keeps memories apart.
+    # No handler checks store access in a node. The label in the namespace separates the users.
     await get_store().aput((store_label(user), "said"), "last", {"text": text})
     return {"answer": f"{user.identity} said {text}"}
 

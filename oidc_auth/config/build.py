@@ -10,7 +10,8 @@ from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.key_set import read_key_set
 from ..keys.refresh import RefreshAges
-from ..keys.source import KeyLimits, RemoteKeys, StaticKeys
+from ..keys.remote import KeyLimits, RemoteKeys
+from ..keys.source import StaticKeys
 from ..permissions.names import expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
 from ..permissions.settings import EnforcementSettings
@@ -201,10 +202,12 @@ def _allowed_origins(table: IssuerTable) -> frozenset[str] | None:
 
 
 def _add_eddsa_names(algorithms: Iterable[str]) -> frozenset[str]:
-    # EdDSA (RFC 8037) and Ed25519 (RFC 9864) are two names of one algorithm.
-    edwards = {"EdDSA", "Ed25519"}
+    # EdDSA (RFC 8037) is the older name of Ed25519 and of Ed448 (RFC 9864).
     names = frozenset(algorithms)
-    return names | edwards if names & edwards else names
+    newer = {"Ed25519", "Ed448"}
+    if "EdDSA" in names:
+        return names | newer
+    return names | {"EdDSA"} if names & newer else names
 
 
 def _preset_hints(table: IssuerTable) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Checks of what a configuration means.
 
-All mistakes are reported together, each with its key path and a hint. The checks read the raw document, because pydantic
-reports nothing more about a table if one of its keys is invalid.
+All mistakes are reported together, each with its key path and a hint. The checks read the raw document, because
+pydantic reports nothing more about a table if one of its keys is invalid.
 """
 
 from __future__ import annotations

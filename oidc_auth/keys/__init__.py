@@ -1,1 +1,1 @@
-"""Whose signature counts? Keys: fetched, discovered, checked for strength, selected and kept fresh."""
+"""Signature keys of issuers: discovery, download, strength checks, selection and refresh."""

@@ -1,4 +1,4 @@
-"""The only network seam: bounded in size and redirects; the deadline is set by its caller, for any fetcher."""
+"""Send HTTP requests to providers, with limits on addresses, sizes and redirects."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import urlsplit, urlunsplit
 from weakref import WeakKeyDictionary
 
+from ..quoting import quote
+
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
@@ -21,17 +23,29 @@ if TYPE_CHECKING:
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 METADATA_IPV6 = ipaddress.ip_address("fd00:ec2::254")
-"""The metadata service of AWS, which over IPv6 has no link-local address."""
+"""The AWS metadata service over IPv6. This address is not link-local."""
 USER_AGENT = "langgraph-oidc-auth"
-"""Some firewalls in front of providers refuse requests without a User-Agent."""
-
+"""Some firewalls in front of providers reject requests without a User-Agent."""
 
 LAZY_MODULES = ("httpcore", "anyio._backends._asyncio")
-"""What httpx loads at its first request, which would hold the event loop up meanwhile; a name it has not is no harm."""
+"""Modules that httpx imports at its first request. That import would block the event loop."""
+
+HTTP_REASON = "http is allowed for loopback only: use https"
+LINK_LOCAL_REASON = "link-local addresses are not allowed"
+SETTING_HINT = ", or list the host in insecure_http_hosts"
+
+MAX_URL_LENGTH = 300
+"""Characters of a URL in a message, if it has unusual characters."""
 
 
 class Response(NamedTuple):
-    """An HTTP answer: status, headers (lower-case names), body."""
+    """An HTTP response.
+
+    Attributes:
+        status: the status code.
+        headers: the header fields, with lower-case names.
+        body: the body.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -39,33 +53,38 @@ class Response(NamedTuple):
 
 
 class FetchError(Exception):
-    """The fetch did not bring an answer: no connection, too much of it, or not what was asked for."""
+    """A request brought no usable response.
+
+    Args:
+        message: what failed, on one line, without secrets.
+        hint: what the operator can do. Without it, the message asks whether this host reaches the provider.
+    """
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Fetcher(Protocol):
-    """Brings one HTTP answer. Deadline and size are enforced by the caller as well, whatever the fetcher does.
+    """Send an HTTP request and return the response.
 
-    An implementation must not follow redirects. It may raise anything: every failure counts as "no answer".
+    The caller also enforces the deadline and the size. An implementation must not follow redirects. It may raise any
+    exception, and each one counts as "no response".
     """
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
-        """Send one request and return its answer."""
+        """Send one request and return its response."""
         ...
 
 
-HTTP_REASON = "http is allowed for loopback only: use https"
-LINK_LOCAL_REASON = "link-local addresses are never fetched"
-SETTING_HINT = ", or list the host in insecure_http_hosts"
-
-
 def forbidden_url_reason(url: str, insecure_http_hosts: Container[str] | None = None) -> str | None:
-    """Return why ``url`` must not be fetched, or None.
+    """Return why a URL must not be fetched, or None.
 
-    Only https is fetched, http from loopback and from the listed hosts, and nothing from a link-local address.
+    Allowed are https, and http on loopback and on the listed hosts. Link-local addresses are never allowed.
 
     Args:
-        url: The address.
-        insecure_http_hosts: The issuer's setting of that name, or None where no such setting applies.
+        url: the URL.
+        insecure_http_hosts: the issuer's setting of that name. None: the setting does not apply to this URL.
     """
     try:
         parts = urlsplit(url)
@@ -74,13 +93,14 @@ def forbidden_url_reason(url: str, insecure_http_hosts: Container[str] | None = 
     except ValueError:
         return "it is not a URL"
     if not host.isascii() or "%" in host or host.endswith("."):
-        # A client reads dots of other scripts as dots, and %2e too: what looks like a name may be an address.
-        return "its host must be written plainly: in ASCII (xn--...), without % and without a dot at its end"
+        # HTTP clients convert dots of other scripts and %2e to dots. A host that looks like a name may be an address.
+        return "its host must be ASCII (xn--...), without % and without a final dot"
     if not host or parts.username or parts.password or parts.fragment:
         return "it must be a plain https URL: a host, no user name, no fragment"
     if parts.scheme == "https":
         return LINK_LOCAL_REASON if _is_link_local(host) else None
     if parts.scheme == "http":
+        # RFC 8414 §2 requires https. Loopback traffic does not leave this host.
         return None if _is_loopback(host) else _http_reason(host, insecure_http_hosts)
     return f"scheme '{parts.scheme}' is not https"
 
@@ -94,13 +114,17 @@ def _http_reason(host: str, insecure_http_hosts: Container[str] | None) -> str |
 
 
 def redact_url(url: str) -> str:
-    """Return a URL as messages name it: without user name, query and fragment, which may hold a secret."""
+    """Return a URL for messages, without user name, query and fragment.
+
+    These parts may hold a secret. The provider may have chosen the URL, so unusual characters are escaped.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
-        return "an address that is no URL"
+        return "an invalid URL"
     plain = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-    return f"{plain}?..." if parts.query else plain
+    shown = f"{plain}?..." if parts.query else plain
+    return shown if shown.isascii() and shown.isprintable() else quote(shown, MAX_URL_LENGTH)
 
 
 def _parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -119,7 +143,7 @@ def _embedded_ipv4(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | ip
 
 
 def _parse_legacy_ipv4(host: str) -> ipaddress.IPv4Address | None:
-    # 2852039166, 0xa9fea9fe and 169.254.43518 are all 169.254.169.254 to a resolver.
+    # A resolver reads 2852039166, 0xa9fea9fe and 169.254.43518 as 169.254.169.254.
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host))
     except OSError:
@@ -127,12 +151,13 @@ def _parse_legacy_ipv4(host: str) -> ipaddress.IPv4Address | None:
 
 
 def _is_loopback(host: str) -> bool:
+    # RFC 6761 §6.3: the name localhost always means loopback.
     address = _parse_address(host)
     return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def _is_link_local(host: str) -> bool:
-    # 169.254.169.254 is the cloud metadata service: a discovery document must not be able to point there.
+    # 169.254.169.254 is the metadata service of cloud machines. A provider's metadata must not lead there.
     address = _parse_address(host)
     if address is None:
         return False
@@ -141,12 +166,12 @@ def _is_link_local(host: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TlsFiles:
-    """PEM files for a provider that is not the public internet's.
+    """PEM files for a private provider.
 
     Attributes:
-        ca_file: authorities that are trusted beside the usual ones.
-        client_certificate: the certificate this client shows.
-        client_key: its private key, where the certificate's file does not hold it.
+        ca_file: certificate authorities to trust in addition to the usual ones.
+        client_certificate: the client certificate.
+        client_key: its private key, if the certificate's file does not hold it.
     """
 
     ca_file: str | None = None
@@ -155,49 +180,50 @@ class TlsFiles:
 
 
 class HttpFetcher:
-    """The fetcher used by default: httpx, one pooled client for each event loop, no redirects, bounded bodies.
+    """The default fetcher, based on httpx.
 
-    For https a proxy is taken from the environment (HTTPS_PROXY, NO_PROXY), as httpx does. Plain http, which is for
-    this machine and for ``insecure_http_hosts`` only, is asked directly: a bearer token would otherwise travel to the
-    proxy unencrypted.
+    It has one connection pool per event loop, follows no redirects and bounds the body. For https it uses the proxy of
+    the environment (HTTPS_PROXY, NO_PROXY), as httpx does. It never uses a proxy for plain http, because a bearer token
+    would travel to the proxy unencrypted.
 
     Args:
-        max_bytes: the largest body that is read, in bytes; a larger one is an error as soon as it is seen.
-        timeout: seconds for each step of one request; the caller's deadline bounds the whole.
+        max_bytes: the largest body, in bytes. A larger one is an error as soon as it is detected.
+        timeout: seconds for each step of one request. The caller bounds the whole.
         tls: files for a private provider.
     """
 
     def __init__(self, *, max_bytes: int, timeout: float, tls: TlsFiles = TlsFiles()) -> None:
-        import httpx  # noqa: PLC0415 - 0.2 s for who makes one, at the start: not for `import oidc_auth` or a request
+        import httpx  # noqa: PLC0415 - takes 0.2 s, which `import oidc_auth` and a request must not pay
 
         for name in LAZY_MODULES:
+            # Another version of httpx may not have a module. Then there is nothing to import early.
             with suppress(ImportError):
                 import_module(name)
         self._max_bytes = max_bytes
         self._timeout = httpx.Timeout(timeout)
         self._tls = tls
-        # A client belongs to the loop it was first used in: its connections cannot be shared with another one.
+        # A client's connections belong to the event loop in which they were opened.
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
-        """Send one request and return its answer.
+        """Send one request and return its response.
 
         Raises:
-            FetchError: no connection, a compressed or an oversized body.
+            FetchError: no connection, or a compressed or oversized body.
         """
         client = await self._client()
         import httpx  # noqa: PLC0415 - see __init__
 
-        # A compressed body could unfold to any size: none is asked for, and none is read.
-        asked = {"accept-encoding": "identity", "user-agent": USER_AGENT, **headers}
+        # A compressed body could expand to any size.
+        sent = {"accept-encoding": "identity", "user-agent": USER_AGENT, **headers}
         try:
-            async with client.stream(method, url, headers=asked, content=body) as answer:
-                return Response(answer.status_code, dict(answer.headers), await self._read(answer))
+            async with client.stream(method, url, headers=sent, content=body) as response:
+                return Response(response.status_code, dict(response.headers), await self._read_body(response))
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise FetchError(f"{type(error).__name__}: {error}") from error
 
     async def aclose(self) -> None:
-        """Close the running loop's client."""
+        """Close the running event loop's client."""
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()
@@ -205,30 +231,33 @@ class HttpFetcher:
     async def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
-            # The TLS context reads the trust store from disk: not on the event loop.
-            client = await asyncio.to_thread(self._build)
+            # Creating the TLS context reads certificates from disk, which would block the event loop.
+            client = await asyncio.to_thread(self._build_client)
+            # Another request of this event loop may have created a client in the meantime.
             if loop in self._clients:
                 await client.aclose()
             else:
                 self._clients[loop] = client
         return self._clients[loop]
 
-    def _build(self) -> httpx.AsyncClient:
+    def _build_client(self) -> httpx.AsyncClient:
         from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - see __init__
 
         import httpx  # noqa: PLC0415 - see __init__
 
-        # A provider's cookie could tie all later requests to one node of it, which may lag behind with its keys.
+        # A cookie could tie all later requests to one node of the provider, which may have older keys.
         no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
         return httpx.AsyncClient(
             timeout=self._timeout,
+            # A redirect could lead to an address that forbidden_url_reason() rejects.
             follow_redirects=False,
-            verify=self._context() or True,
+            verify=self._tls_context() or True,
+            # No proxy for plain http, see the class.
             mounts={"http://": None},
             cookies=no_cookies,
         )
 
-    def _context(self) -> ssl.SSLContext | None:
+    def _tls_context(self) -> ssl.SSLContext | None:
         if self._tls == TlsFiles():
             return None
         context = ssl.create_default_context()
@@ -238,17 +267,27 @@ class HttpFetcher:
             context.load_cert_chain(self._tls.client_certificate, self._tls.client_key)
         return context
 
-    async def _read(self, answer: httpx.Response) -> bytes:
-        if answer.headers.get("content-encoding", "identity") != "identity":
-            raise FetchError("the body is compressed although none was asked for")
-        # What is announced need not be read to be refused. That it is a number, the HTTP client has checked.
-        self._check_size(int(answer.headers.get("content-length", 0)))
+    async def _read_body(self, response: httpx.Response) -> bytes:
+        # Names of content codings are case-insensitive (RFC 9110 §8.4.1).
+        if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise FetchError("the body is compressed, although the request allows no compression")
+        # Reject an announced size without reading. The HTTP client has checked that it is a number.
+        self._check_size(int(response.headers.get("content-length", 0)))
         body = bytearray()
-        async for chunk in answer.aiter_raw():
+        # A chunked body announces no size, so each chunk is counted.
+        async for chunk in response.aiter_raw():
             body += chunk
             self._check_size(len(body))
         return bytes(body)
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
-            raise FetchError(f"the body is larger than {self._max_bytes} bytes")
+            raise body_too_large(self._max_bytes)
+
+
+def body_too_large(max_bytes: int) -> FetchError:
+    """Return the error for a body over the limit."""
+    return FetchError(
+        f"the body is larger than {max_bytes} bytes",
+        hint="Check that the address serves a key set, or raise limits.key_set_bytes.",
+    )

@@ -1,7 +1,7 @@
-"""One value kept fresh: used while young, renewed behind, waited for when old, kept through an outage.
+"""Keep one value fresh in the background, and keep it through an outage.
 
-Knows nothing of OpenID: a value, the function that loads it, and five ages in seconds. It reads no clock either; who
-asks says what time it is, so that one request sees one time.
+The module does not depend on OpenID Connect. It reads no clock: the caller passes the time in seconds since the epoch,
+so one request uses one time.
 """
 
 from __future__ import annotations
@@ -18,24 +18,23 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCH_SIZE = 32
-"""How many waiters go on in one turn of the loop: a thousand signatures in a row would stop it for 50 ms."""
-
+"""Waiting requests that continue per event-loop iteration. A thousand signatures in a row would block it for 50 ms."""
 
 NOT_LOADED = "nothing was loaded"
-"""The failure of a value that nobody has tried to load to the end: the server was stopped meanwhile."""
+"""The failure before the first load has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshAges:
-    """When a value is young, old and too old. All in seconds.
+    """The ages at which a value is refreshed, in seconds.
 
     Attributes:
-        jwks_refresh_after: younger is used as it is; older is renewed behind the request's back.
-        blocking_refresh_after: older is renewed first, so that an idle process does not use yesterday's value in the
-            morning.
-        jwks_max_stale: older is never used, even when it cannot be renewed.
-        retry_after_failure: how long a failed attempt is not repeated, while a value is known.
-        retry_when_empty: the same while none is known.
+        refresh_after: an older value is used, and refreshed in the background.
+        blocking_refresh_after: an older value is refreshed before it is used. So an idle process does not use
+            yesterday's value.
+        max_stale: an older value is never used, even if it cannot be refreshed.
+        retry_after_failure: the pause after a failed load, with a value.
+        retry_when_empty: the pause after a failed load, without a value.
     """
 
     refresh_after: float = 90
@@ -46,11 +45,11 @@ class RefreshAges:
 
 
 class WithdrawnError(Exception):
-    """The source answered that there is no value any more: the one that is known must not be used again."""
+    """The source has withdrawn the value. The known value must not be used again."""
 
 
 class RefreshAction(Enum):
-    """What a request does about the value."""
+    """How a request uses the value."""
 
     USE = auto()
     USE_AND_REFRESH = auto()
@@ -66,12 +65,19 @@ class _Refresh:
 
 
 class RefreshingValue(Generic[T]):
-    """One value kept fresh: one load at a time, however many ask.
+    """A value that is loaded at most once at a time.
 
     Args:
-        load: brings a new value, given the time; what it raises counts as a failed attempt, and ``WithdrawnError``
-            also drops the known value. It must end by itself.
-        ages: when the value is young, old and too old.
+        load: returns a new value for a given time. It must have a timeout. An exception is a failed attempt, and
+            ``WithdrawnError`` also drops the known value.
+        ages: when the value is refreshed.
+
+    Attributes:
+        value: the last loaded value, or None.
+        loaded_at: when it was loaded, or None.
+        failed_at: when the last load failed. None if it succeeded.
+        failure: the message of the last failed load.
+        load_count: the number of successful loads.
     """
 
     def __init__(self, load: Callable[[float], Awaitable[T]], ages: RefreshAges) -> None:
@@ -81,22 +87,22 @@ class RefreshingValue(Generic[T]):
         self.value: T | None = None
         self.loaded_at: float | None = None
         self.failed_at: float | None = None
-        # What the last failed attempt said, not the exception: raised again and again, it would keep the frames of
-        # every request that it refused, with their tokens.
+        # The message, not the exception. An exception that is raised repeatedly keeps the frames of all these requests
+        # alive, with their tokens.
         self.failure = NOT_LOADED
         self.load_count = 0
 
     def fresh_value(self, now: float) -> T | None:
-        """Return the value if it may be used without another thought, else None."""
+        """Return the value if it needs no refresh, else None."""
         if self.loaded_at is None or self.failed_at is not None:
             return None
         return self.value if 0 <= now - self.loaded_at <= self._ages.refresh_after else None
 
     async def get(self, now: float) -> T:
-        """Return the value, as fresh as its ages demand.
+        """Refresh the value if necessary and return it.
 
         Raises:
-            LookupError: what the last load said, when no value may be used.
+            LookupError: no value may be used. The message is that of the last failed load.
         """
         action = self._next_action(now)
         if action is RefreshAction.USE_AND_REFRESH:
@@ -106,21 +112,21 @@ class RefreshingValue(Generic[T]):
         return self._usable_value(now)
 
     async def refresh(self, now: float) -> T:
-        """Load again, or join the load under way, and return the value.
+        """Load the value, or wait for the running load, and return it.
 
         Raises:
-            LookupError: what the load said, when no value may be used.
+            LookupError: no value may be used. The message is that of the last failed load.
         """
         await self._wait(now)
         return self._usable_value(now)
 
     def seconds_until_retry(self, now: float) -> float:
-        """Return the seconds until the next attempt is allowed after a failed one."""
+        """Return the seconds until the next load is allowed."""
         if self.failed_at is None:
             return 0
         pause = self._ages.retry_when_empty if self.value is None else self._ages.retry_after_failure
         waited = now - self.failed_at
-        # A failure in the future means that the clock was set back: it must not hold up attempts for an hour.
+        # A failure in the future means that the clock was set back. It must not prevent loads.
         return pause - waited if 0 <= waited < pause else 0
 
     def _next_action(self, now: float) -> RefreshAction:
@@ -129,17 +135,18 @@ class RefreshingValue(Generic[T]):
         age = now - self.loaded_at
         if self.failed_at is not None:
             return self._action_after_failure(now, age)
+        # After a long pause without requests, a withdrawn key must not be accepted once more.
         if age > self._ages.blocking_refresh_after:
             return RefreshAction.WAIT
-        # A negative age means that the clock was set back: renewing sets that right.
+        # A negative age means that the clock was set back. A refresh corrects the time of the load.
         return RefreshAction.USE if 0 <= age <= self._ages.refresh_after else RefreshAction.USE_AND_REFRESH
 
     def _action_after_failure(self, now: float, age: float) -> RefreshAction:
-        """One request makes the next attempt; all others are served at once from what is known."""
-        attempts = self._may_attempt(now) and not self.is_refreshing()
+        # One request makes the next attempt. The others use the known value.
+        starts = self._may_attempt(now) and not self.is_refreshing()
         if age > self._ages.max_stale:
-            return RefreshAction.WAIT if attempts or self.is_refreshing() else RefreshAction.REFUSE
-        if not attempts:
+            return RefreshAction.WAIT if starts or self.is_refreshing() else RefreshAction.REFUSE
+        if not starts:
             return RefreshAction.USE
         return RefreshAction.WAIT if age > self._ages.blocking_refresh_after else RefreshAction.USE_AND_REFRESH
 
@@ -147,13 +154,14 @@ class RefreshingValue(Generic[T]):
         return self.seconds_until_retry(now) <= 0
 
     def _usable_value(self, now: float) -> T:
+        # Checked again after waiting, because the load may have failed or withdrawn the value.
         if self.value is None or self.loaded_at is None or now - self.loaded_at > self._ages.max_stale:
             raise LookupError(self.failure)
         return self.value
 
     def is_refreshing(self) -> bool:
-        """Tell whether a load is under way in this loop."""
-        # A flight that belongs to another loop (one that has ended, in tests) will never land here.
+        """Tell whether a load is running in this event loop."""
+        # A load of another event loop, which may have ended, would never wake the requests of this one.
         return self._current_refresh is not None and self._current_refresh.loop is asyncio.get_running_loop()
 
     def _start_refresh(self, now: float) -> _Refresh:
@@ -166,7 +174,7 @@ class RefreshingValue(Generic[T]):
 
     async def _wait(self, now: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        # A cancelled request leaves its future behind; the flight, which others wait for, goes on.
+        # If this request is cancelled, the load continues for the others.
         self._start_refresh(now).waiters.append(waiter)
         await waiter
 
@@ -176,13 +184,14 @@ class RefreshingValue(Generic[T]):
         except WithdrawnError as failure:
             self.value, self.loaded_at = None, None
             self.failed_at, self.failure = now, str(failure)
-        except Exception as failure:  # noqa: BLE001 - what it said is raised to whoever has no value to use
+        except Exception as failure:  # noqa: BLE001 - its message is raised to requests that have no value
             self.failed_at, self.failure = now, str(failure)
         else:
             self.value, self.loaded_at = value, now
             self.load_count += 1
             self.failed_at, self.failure = None, NOT_LOADED
         finally:
+            # Another event loop may have started its own load.
             self._current_refresh = None if self._current_refresh is refresh else self._current_refresh
             await _wake_all(refresh.waiters)
 
@@ -190,12 +199,14 @@ class RefreshingValue(Generic[T]):
 async def _wake_all(waiters: deque[asyncio.Future[None]]) -> None:
     while waiters:
         wake(waiters, BATCH_SIZE)
+        # Other requests run between two batches.
         await asyncio.sleep(0)
 
 
 def wake(waiters: deque[asyncio.Future[None]], count: int) -> None:
-    """Let the first ``count`` of those who wait go on; a cancelled request has left its future behind."""
+    """Wake the first ``count`` waiting requests."""
     for _ in range(min(count, len(waiters))):
         waiter = waiters.popleft()
+        # The future of a cancelled request is already done.
         if not waiter.done():
             waiter.set_result(None)

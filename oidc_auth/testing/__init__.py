@@ -1,6 +1,6 @@
-"""Tools for tests, never for production: an OpenID provider in the test's own process, and permission tables.
+"""Tools for tests: a local OpenID provider, invalid tokens and permission tables.
 
-With pytest, the fixtures of ``plugin`` are there as soon as the package is installed.
+Never use them in production. pytest loads the fixtures of ``plugin`` automatically.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..providers import shapes
-    from .clock import Clock
     from .invalid_tokens import InvalidToken
-    from .issuer import Fault, LocalIssuer
+    from .issuer import Clock, Fault, LocalIssuer
     from .matrix import assert_matrix
 
 __all__ = ["Clock", "Fault", "InvalidToken", "LocalIssuer", "assert_matrix", "shapes"]
 
 _MODULES = {
-    "Clock": "clock",
+    "Clock": "issuer",
     "Fault": "issuer",
     "InvalidToken": "invalid_tokens",
     "LocalIssuer": "issuer",
@@ -27,7 +26,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    # On first use: every pytest run of an environment with this package imports the plugin, and should not pay for it.
+    # Imported on first use, because every pytest run in this environment imports the plugin.
     if name == "shapes":
         return import_module("..providers.shapes", __name__)
     if name not in _MODULES:

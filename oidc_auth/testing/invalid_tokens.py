@@ -1,4 +1,4 @@
-"""Tokens that must never be accepted, each as an attacker or a mistake would make it, and the code that refuses it."""
+"""Create tokens that must be rejected, with the error code that each must cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class InvalidToken(StrEnum):
-    """What is wrong with a token; ``code`` is the refusal it must get."""
+    """What is wrong with a token."""
 
     WRONG_KEY = "wrong_key"
     TAMPERED = "tampered"
@@ -32,27 +32,27 @@ class InvalidToken(StrEnum):
 
     @property
     def code(self) -> ErrorCode:
-        """The code of its refusal."""
+        """The error code that the token must cause."""
         return CODES[self]
 
     def token(
         self, issuer: LocalIssuer, subject: str = "alice", *, audience: str | Sequence[str] = "agents", **claims: object
     ) -> str:
-        """Return such a token; without the one thing that is wrong it would be good.
+        """Return a token that is invalid for this reason only.
 
         Args:
-            issuer: whose token it pretends to be.
-            subject: ``sub``.
-            audience: ``aud``.
-            **claims: as for ``LocalIssuer.token``.
+            issuer: the issuer that a server under test trusts.
+            subject: the claim ``sub``.
+            audience: the claim ``aud``.
+            **claims: other claims, as for ``LocalIssuer.token``.
         """
-        return _MAKERS[self](_TokenRequest(issuer, subject, audience, claims))
+        return _FACTORIES[self](_TokenRequest(issuer, subject, audience, claims))
 
 
 CODES: Mapping[InvalidToken, ErrorCode] = {
     InvalidToken.WRONG_KEY: ErrorCode.SIGNATURE_INVALID,
     InvalidToken.TAMPERED: ErrorCode.SIGNATURE_INVALID,
-    # Its signature is empty, which is seen before its algorithm is.
+    # The empty signature is rejected before the algorithm.
     InvalidToken.ALG_NONE: ErrorCode.TOKEN_MALFORMED,
     InvalidToken.KEY_AS_SECRET: ErrorCode.ALG_NOT_ALLOWED,
     InvalidToken.EXPIRED: ErrorCode.TOKEN_EXPIRED,
@@ -63,7 +63,7 @@ CODES: Mapping[InvalidToken, ErrorCode] = {
 
 
 class _TokenRequest(NamedTuple):
-    """The good token that a hostile one is nearly."""
+    """The valid token from which an invalid one is made."""
 
     issuer: LocalIssuer
     subject: str
@@ -71,43 +71,43 @@ class _TokenRequest(NamedTuple):
     claims: Mapping[str, Any]
 
     def token(self, *, lifetime: float = DEFAULT_LIFETIME, key: SigningKey | None = None, **changed: Any) -> str:  # noqa: ANN401 - any claim
-        """Return it, but for what is changed."""
+        """Return the token with some changes."""
         claims: dict[str, Any] = {"audience": self.audience, "subject": self.subject, **self.claims, **changed}
         return self.issuer.token(lifetime=lifetime, key=key, **claims)
 
     def payload(self) -> str:
-        """Return the good token's payload, encoded."""
+        """Return the encoded payload of the valid token."""
         return self.token().split(".")[1]
 
     def header(self, algorithm: str) -> str:
-        """Return the good token's header with another algorithm, encoded."""
+        """Return the encoded header with another algorithm."""
         header = {"alg": algorithm, "kid": self.issuer.keys[0].kid, "typ": "at+jwt"}
         return encode_base64url(json.dumps(header).encode())
 
 
 BEYOND_LEEWAY = 3600.0
-"""Seconds; more than any leeway."""
+"""More than any leeway, in seconds."""
 
 
 def _sign_with_other_key(request: _TokenRequest) -> str:
-    """Sign with a stranger's key under the published key's id."""
+    """Sign with another key, under the key id of the published key."""
     known = request.issuer.keys[0]
     return request.token(key=SigningKey.make(known.kid, known.algorithm))
 
 
 def _tamper_payload(request: _TokenRequest) -> str:
-    """Put another subject under a good signature."""
+    """Replace the payload of a signed token."""
     header, _, signature = request.token().split(".")
     return f"{header}.{request.token(subject=f'{request.subject}x').split('.')[1]}.{signature}"
 
 
 def _remove_signature(request: _TokenRequest) -> str:
-    """RFC 8725 §2.1: the token says itself that it needs no signature."""
+    """Remove the signature and set ``alg: none`` (RFC 8725 §2.1)."""
     return f"{request.header('none')}.{request.payload()}."
 
 
 def _sign_with_public_key(request: _TokenRequest) -> str:
-    """RFC 8725 §2.1: an HMAC whose secret is what everybody can fetch, the public key."""
+    """Sign with HS256, with the public key as the secret (RFC 8725 §2.1)."""
     signing_input = f"{request.header('HS256')}.{request.payload()}"
     secret = json.dumps(request.issuer.keys[0].jwk()).encode()
     return f"{signing_input}.{encode_base64url(hmac.new(secret, signing_input.encode(), hashlib.sha256).digest())}"
@@ -121,7 +121,7 @@ def _change_issuer(request: _TokenRequest) -> str:
     return request.token(iss=f"{request.issuer.url.rstrip('/')}/another")
 
 
-_MAKERS: Mapping[InvalidToken, Callable[[_TokenRequest], str]] = {
+_FACTORIES: Mapping[InvalidToken, Callable[[_TokenRequest], str]] = {
     InvalidToken.WRONG_KEY: _sign_with_other_key,
     InvalidToken.TAMPERED: _tamper_payload,
     InvalidToken.ALG_NONE: _remove_signature,

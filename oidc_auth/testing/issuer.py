@@ -1,4 +1,4 @@
-"""``LocalIssuer``: an OpenID provider in the test's own process, which can rotate its keys, lie, stall and die."""
+"""Run an OpenID provider in the test process."""
 
 from __future__ import annotations
 
@@ -29,8 +29,32 @@ KEYS_PATH = "/keys"
 DEFAULT_LIFETIME = 300.0
 
 
+class Clock:
+    """A clock that moves only with ``advance``.
+
+    Use the same clock for ``OIDCAuth`` and ``LocalIssuer``.
+
+    Args:
+        now: the start in seconds since the epoch. None: the current time.
+
+    Attributes:
+        now: the time in seconds since the epoch.
+    """
+
+    def __init__(self, now: float | None = None) -> None:
+        self.now = float(int(time.time() if now is None else now))
+
+    def __call__(self) -> float:
+        """Return the time in seconds since the epoch."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward."""
+        self.now += seconds
+
+
 class Fault(StrEnum):
-    """What goes wrong at the provider."""
+    """A fault of the provider."""
 
     DOWN = "down"
     ERROR = "error"
@@ -44,23 +68,24 @@ class Fault(StrEnum):
 
 
 class LocalIssuer:
-    """An OpenID provider for tests: discovery, key set, tokens.
+    """An OpenID provider for tests, with metadata, key set and tokens.
 
-    It is a ``Fetcher``, so that no socket is needed: ``OIDCAuth.from_dict(..., fetcher=issuer)``. ``served()`` offers
-    the same over HTTP on 127.0.0.1, never on another address.
+    It is a ``Fetcher``, so tests need no network: ``OIDCAuth.from_dict(..., fetcher=issuer)``. ``served()`` serves the
+    same documents over HTTP on 127.0.0.1.
 
     Args:
         url: the issuer.
-        algorithm: what its first key signs with.
-        clock: wall time in seconds since the epoch.
-        key: what it signs with at first; None makes one of ``algorithm``.
+        algorithm: the algorithm of the first key.
+        clock: returns the time in seconds since the epoch.
+        key: the first signing key. None: create one.
 
     Attributes:
-        url: the issuer; it may be changed to that of the provider whose place it takes.
-        clock: the same; tokens and the ``Date`` field of answers over HTTP follow it.
-        fault: what goes wrong, or None.
-        fetched: the URLs that were fetched, in order.
-        release: set it to let go of fetches that ``Fault.STALL`` holds; over HTTP the end of ``served`` does.
+        url: the issuer. Set it to your provider's issuer to test your own configuration.
+        clock: returns the time of tokens and of the ``Date`` field of HTTP responses.
+        keys: the published keys. The first one signs.
+        fault: the current fault, or None.
+        fetched: the URLs of all requests, in order.
+        release: set this event to end the requests that ``Fault.STALL`` holds. The end of ``served()`` also ends them.
     """
 
     def __init__(
@@ -85,7 +110,13 @@ class LocalIssuer:
             self.keys = [key]
 
     def rotate(self, algorithm: str = "RS256", *, keep_old: bool = True, bits: int = 2048) -> SigningKey:
-        """Sign with a new key from now on; publish the old ones beside it, or withdraw them."""
+        """Sign with a new key from now on.
+
+        Args:
+            algorithm: the algorithm of the new key.
+            keep_old: whether the old keys stay published. False withdraws them.
+            bits: the size of an RSA key.
+        """
         key = SigningKey.make(f"key-{next(self._numbers)}", algorithm, bits=bits)
         self.keys = [key, *self.keys] if keep_old else [key]
         return key
@@ -103,27 +134,27 @@ class LocalIssuer:
         """Return a signed access token.
 
         Args:
-            subject: ``sub``; None leaves it out.
-            audience: ``aud``; None leaves it out.
-            lifetime: seconds from now to ``exp``.
-            header: header members beside or instead of ``alg``, ``kid`` and ``typ``; None as a value leaves one out.
-            key: signs instead of the current key.
-            **claims: claims beside or instead of the standard ones; None as a value leaves one out.
+            subject: the claim ``sub``. None omits it.
+            audience: the claim ``aud``. None omits it.
+            lifetime: seconds until ``exp``.
+            header: header members that add to or replace ``alg``, ``kid`` and ``typ``. A value of None omits a member.
+            key: the signing key, if not the current one.
+            **claims: claims that add to or replace the standard ones. A value of None omits a claim.
         """
-        signs, now = key or self.keys[0], int(self.clock())
+        signing_key, now = key or self.keys[0], int(self.clock())
         standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
-        full_header = {"alg": signs.algorithm, "kid": signs.kid, "typ": "at+jwt", **(header or {})}
-        return compact(_present(full_header), _present({**standard, **claims}), signs)
+        full_header = {"alg": signing_key.algorithm, "kid": signing_key.kid, "typ": "at+jwt", **(header or {})}
+        return compact(_omit_none(full_header), _omit_none({**standard, **claims}), signing_key)
 
     def key_set(self) -> dict[str, Any]:
         """Return the published key set."""
         return {"keys": [key.jwk() for key in self.keys]}
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
-        """Answer a fetch, as the Protocol ``Fetcher`` has it."""
+        """Answer a request, as a ``Fetcher``."""
         del method, headers, body
         self.fetched.append(url)
-        # A turn of the loop, as the network would take: single flight means nothing without it.
+        # The network would also let other tasks run. Without that, a test could not show that requests share a fetch.
         await asyncio.sleep(0)
         if self.fault is Fault.STALL:
             await self.release.wait()
@@ -132,16 +163,16 @@ class LocalIssuer:
         return self.answer(urlsplit(url).path)
 
     def answer(self, path: str) -> Response:
-        """Return what the provider says at a path of its host."""
+        """Return the response for a path of the provider."""
         path = path.removeprefix(urlsplit(self.url).path.rstrip("/"))
         if path == WELL_KNOWN:
             named = f"{self.url}/other" if self.fault is Fault.OTHER_ISSUER else self.url
             return _json({"issuer": named, "jwks_uri": self.url.rstrip("/") + KEYS_PATH})
         if path != KEYS_PATH:
             return Response(404, {}, b"")
-        return self._broken() or _json(self.key_set())
+        return self._faulty_key_set() or _json(self.key_set())
 
-    def _broken(self) -> Response | None:
+    def _faulty_key_set(self) -> Response | None:
         if self.fault is Fault.ERROR:
             return Response(500, {}, b"")
         if self.fault is Fault.REDIRECT:
@@ -158,16 +189,18 @@ class LocalIssuer:
 
     @contextmanager
     def served(self, port: int = 0, *, path: str = "") -> Generator[str]:
-        """Serve discovery and keys over HTTP on 127.0.0.1 while the context lasts; ``url`` becomes that address.
+        """Serve metadata and key set over HTTP on 127.0.0.1.
+
+        The attribute ``url`` becomes the address, which the context manager also returns.
 
         Args:
-            port: the port; 0 chooses a free one.
-            path: what follows the port in the issuer: ``/realms/acme``, or ``/``.
+            port: the port. 0 chooses a free one.
+            path: the path of the issuer, such as ``/realms/acme`` or ``/``.
         """
         stalled = Event()
         server = ThreadingHTTPServer((LOOPBACK, port), _handler(self, stalled))
         self.url = f"http://{LOOPBACK}:{server.server_port}{path}"
-        logger.warning("LocalIssuer serves %s: it signs whatever it is asked to, use it for tests only", self.url)
+        logger.warning("LocalIssuer serves %s. It signs any token, use it for tests only", self.url)
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
@@ -181,13 +214,13 @@ class LocalIssuer:
 
 @cache
 def _warn_outside_tests() -> None:
-    """Say so once when no test runs: whoever trusts this provider trusts anybody."""
-    # pytest sets PYTEST_VERSION for itself and what it starts (since 8.2).
+    """Log a warning if no test runs. A server that trusts this provider accepts any token."""
+    # pytest sets PYTEST_VERSION for itself and its child processes (since 8.2).
     if "PYTEST_VERSION" not in os.environ and "unittest" not in sys.modules:
-        logger.warning("a LocalIssuer outside of tests: it signs whatever it is asked to, never trust it in production")
+        logger.warning("LocalIssuer is used outside of tests. It signs any token, never trust it in production")
 
 
-def _present(members: Mapping[str, Any]) -> dict[str, Any]:
+def _omit_none(members: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
@@ -216,6 +249,6 @@ def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler
             return super().date_time_string(issuer.clock() if timestamp is None else timestamp)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            """Keep quiet: a test's output is its own."""
+            """Write nothing to the test's output."""
 
     return Handler

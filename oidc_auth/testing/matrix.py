@@ -1,4 +1,4 @@
-"""``assert_matrix``: a table of who may do what, in the user's own tests, compared with what a configuration gives."""
+"""Compare a table of permissions with a configuration."""
 
 from __future__ import annotations
 
@@ -21,41 +21,44 @@ _REACH_MARKS = {reach: mark for mark, reach in MARKS.items()}
 
 
 class Difference(NamedTuple):
-    """One cell that is not as the table has it."""
+    """One cell of the table that differs from the configuration."""
 
     permission: str
-    person: str
+    user: str
     expected: str
-    got: str
+    found: str
 
 
 def assert_matrix(
     config: str | os.PathLike[str] | Mapping[str, Any] | OIDCAuth,
     table: str,
-    people: Mapping[str, Mapping[str, object]],
+    users: Mapping[str, Mapping[str, object]],
 ) -> None:
-    """Assert that people may do exactly what a table says.
+    """Assert that users have exactly the permissions of a table.
 
-    The first line of the table names people, each further one a permission and how far it reaches for each of them:
-    ``own``, ``tenant``, ``all``, or ``-`` for not at all. ``threads:*`` stands for every permission of the resource
-    that has no line of its own. What has no line at all must not be allowed to anybody.
+    The first line of the table has the names of users. Each other line has a permission, and its reach for each user:
+    ``own``, ``tenant``, ``all``, or ``-`` for none. ``threads:*`` means each permission of the resource without its own
+    line. A permission without a line must not be given to any user.
+
+    Signature, audience and time are not checked, because claims alone do not show them.
 
     Args:
         config: a file, a mapping with the same keys, or an ``OIDCAuth``.
-        table: the table; empty lines and what follows a ``#`` are left out.
-        people: the claims of each person; ``sub`` is the person's name where the claims have none. Judged is all that
-            claims show by themselves (``Explanation.allows``), not signature, audience or time.
+        table: the table. Empty lines are ignored, and so is the rest of a line after ``#``.
+        users: the claims of each user. If they have no ``sub``, it is the user's name.
 
     Raises:
-        AssertionError: it is otherwise; the message names each difference, and why.
-        ValueError: the table or the configuration is wrong.
+        AssertionError: the configuration differs. The message has each difference and the reason.
+        ValueError: the table is invalid.
+        ConfigError: the configuration is invalid. It is also a ``ValueError``.
     """
-    __tracebackhide__ = True  # pytest shows the user's line and the message, and none of this function
+    # pytest shows the line of the test, not this function.
+    __tracebackhide__ = True
     oidc = _load_auth(config)
-    names, expected = _read(table)
-    if unknown := [name for name in names if name not in people]:
-        raise ValueError(f"no claims of {', '.join(unknown)} in people{_suggestion(unknown[0], people)}")
-    given = {name: oidc.explain({"sub": name, **people[name]}) for name in names}
+    names, expected = _parse_table(table)
+    if unknown := [name for name in names if name not in users]:
+        raise ValueError(f"no claims for {', '.join(unknown)} in users{_suggestion(unknown[0], users)}")
+    given = {name: oidc.explain({"sub": name, **users[name]}) for name in names}
     if differences := list(_differences(names, expected, given)):
         raise AssertionError(_report(oidc.source, differences, given))
 
@@ -66,31 +69,31 @@ def _load_auth(config: str | os.PathLike[str] | Mapping[str, Any] | OIDCAuth) ->
     return OIDCAuth.from_dict(config) if isinstance(config, Mapping) else OIDCAuth.from_file(config)
 
 
-def _read(table: str) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the people of a table, and the marks of each event in their order."""
+def _parse_table(table: str) -> tuple[list[str], dict[str, list[str]]]:
+    """Return the users of a table, and the marks of each event in the same order."""
     lines = [line.partition("#")[0].split() for line in table.splitlines()]
     rows = [words for words in lines if words]
     if not rows:
         raise ValueError("the table is empty")
-    people, marks = rows[0], dict[str, list[str]]()
+    users, marks = rows[0], dict[str, list[str]]()
     for name, *cells in rows[1:]:
-        if len(cells) != len(people):
-            raise ValueError(f"{name}: {len(cells)} marks for {len(people)} people ({', '.join(people)})")
+        if len(cells) != len(users):
+            raise ValueError(f"{name}: {len(cells)} marks for {len(users)} users ({', '.join(users)})")
         if wrong := [cell for cell in cells if cell not in MARKS]:
-            raise ValueError(f"{name}: unknown mark {wrong[0]!r}; known are {', '.join(MARKS)}")
+            raise ValueError(f"{name}: unknown mark {wrong[0]!r}. Use one of {', '.join(MARKS)}")
         if name in marks:
-            raise ValueError(f"{name} stands twice")
+            raise ValueError(f"{name} has two lines")
         marks[name] = cells
-    return people, _expanded(marks, len(people))
+    return users, _expand_wildcards(marks, len(users))
 
 
-def _expanded(marks: Mapping[str, list[str]], people: int) -> dict[str, list[str]]:
-    wide = {f"{resource}:*": resource for resource in ACTIONS}
+def _expand_wildcards(marks: Mapping[str, list[str]], users: int) -> dict[str, list[str]]:
+    wildcards = {f"{resource}:*": resource for resource in ACTIONS}
     for name in marks:
-        if name not in EVENTS and name not in wide:
-            raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*EVENTS, *wide])}")
-    nobody = [NONE] * people
-    return {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", nobody) for event in EVENTS}
+        if name not in EVENTS and name not in wildcards:
+            raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*EVENTS, *wildcards])}")
+    none = [NONE] * users
+    return {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", none) for event in EVENTS}
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -99,28 +102,28 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
 
 
 def _differences(
-    people: list[str], expected: Mapping[str, list[str]], given: Mapping[str, Explanation]
+    users: list[str], expected: Mapping[str, list[str]], given: Mapping[str, Explanation]
 ) -> Iterator[Difference]:
     for event, marks in expected.items():
-        for person, mark in zip(people, marks, strict=True):
-            why = given[person]
-            got = _REACH_MARKS[None if why.refusal else why.rights.get(event)]
-            if got != mark:
-                yield Difference(event, person, mark, got)
+        for user, mark in zip(users, marks, strict=True):
+            why = given[user]
+            found = _REACH_MARKS[None if why.refusal else why.rights.get(event)]
+            if found != mark:
+                yield Difference(event, user, mark, found)
 
 
 def _report(source: str, differences: list[Difference], given: Mapping[str, Explanation]) -> str:
-    heading = Difference("permission", "person", "expected", "got")
+    heading = Difference("permission", "user", "expected", "found")
     widths = [max(len(row[column]) for row in (heading, *differences)) for column in range(len(heading))]
     rows = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (heading, *differences)
     ]
     lines = [
-        f"{len(differences)} permissions of {source} are not as the table has them:",
+        f"{len(differences)} permissions of {source} differ from the table:",
         *(f"  {row}" for row in rows),
     ]
-    for person in dict.fromkeys(difference.person for difference in differences):
-        why = given[person]
+    for user in dict.fromkeys(difference.user for difference in differences):
+        why = given[user]
         reasons = [why.refusal] if why.refusal else [*why.notes]
-        lines += [f"{person}:", *(f"  {reason}" for reason in (*reasons, *why.unmapped))]
+        lines += [f"{user}:", *(f"  {reason}" for reason in (*reasons, *why.unmapped))]
     return "\n".join(line.rstrip() for line in lines)

@@ -1,6 +1,6 @@
-"""The pytest plugin: a provider, its tokens and a clock as fixtures.
+"""pytest fixtures: a local OpenID provider, its tokens and a clock.
 
-Every pytest run of an environment loads it: what the fixtures need is imported on first use.
+Every pytest run in this environment loads the plugin, so the fixtures import what they need on first use.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from .clock import Clock
     from .invalid_tokens import InvalidToken
-    from .issuer import LocalIssuer
+    from .issuer import Clock, LocalIssuer
     from .signing import SigningKey
 
 
 class TokenFactory(Protocol):
-    """Makes tokens of ``local_issuer``: ``oidc_token("alice", roles=["editor"])``."""
+    """Create tokens of ``local_issuer``, such as ``oidc_token("alice", roles=["editor"])``."""
 
     def __call__(
         self,
@@ -27,68 +26,73 @@ class TokenFactory(Protocol):
         audience: str = "agents",
         **claims: Any,  # noqa: ANN401 - any claim
     ) -> str:
-        """Return a token.
+        """Return a signed token.
 
         Args:
-            subject: ``sub``.
-            invalid: what is wrong with it: a ``InvalidToken`` or its name.
-            audience: ``aud``.
-            **claims: as for ``LocalIssuer.token``: claims, and ``lifetime`` (seconds) for a token that is not invalid.
+            subject: the claim ``sub``.
+            invalid: what is wrong with the token, as an ``InvalidToken`` or its name. None: it is valid.
+            audience: the claim ``aud``.
+            **claims: other arguments of ``LocalIssuer.token``: claims, and ``lifetime`` in seconds for a valid token.
 
         Raises:
-            ValueError: there is no such invalid token.
+            ValueError: ``invalid`` is not a name of an ``InvalidToken``.
         """
         ...
 
 
 @pytest.fixture
 def oidc_clock() -> Clock:
-    """Return a clock that stands still until the test moves it: ``oidc_clock.move(3600)``."""
-    from .clock import Clock  # noqa: PLC0415 - see above
+    """Return a clock that moves only with ``oidc_clock.advance(seconds)``."""
+    from .issuer import Clock  # noqa: PLC0415 - see the module
 
     return Clock()
 
 
 @pytest.fixture(scope="session")
 def oidc_signing_key() -> SigningKey:
-    """Return the RSA key that ``local_issuer`` signs with at first: making one takes longer than most tests."""
-    from .signing import SigningKey  # noqa: PLC0415 - see above
+    """Return the first signing key of ``local_issuer``, an RSA key."""
+    # Shared by all tests, because creating an RSA key takes longer than most tests.
+    from .signing import SigningKey  # noqa: PLC0415 - see the module
 
     return SigningKey.make("local-1", "RS256")
 
 
 @pytest.fixture
 def local_issuer(oidc_clock: Clock, oidc_signing_key: SigningKey) -> LocalIssuer:
-    """Return a provider in this process: ``OIDCAuth.from_file(..., fetcher=local_issuer, clock=oidc_clock)``."""
-    from .issuer import LocalIssuer  # noqa: PLC0415 - see above
+    """Return a local OpenID provider.
+
+    Use it with ``OIDCAuth.from_file(..., fetcher=local_issuer, clock=oidc_clock)``.
+    """
+    from .issuer import LocalIssuer  # noqa: PLC0415 - see the module
 
     return LocalIssuer(clock=oidc_clock, key=oidc_signing_key)
 
 
 @pytest.fixture
 def oidc_token(local_issuer: LocalIssuer) -> TokenFactory:
-    """Return what makes tokens of ``local_issuer``."""
+    """Return a function that creates tokens of ``local_issuer``."""
 
-    def make(
+    def create_token(
         subject: str = "alice",
         *,
         invalid: InvalidToken | str | None = None,
         audience: str = "agents",
         **claims: Any,  # noqa: ANN401 - any claim
     ) -> str:
-        __tracebackhide__ = True  # an unknown name is the test's mistake
+        # pytest shows the line of the test, not this function.
+        __tracebackhide__ = True
         if invalid is None:
             return local_issuer.token(subject, audience=audience, **claims)
         return _invalid_token(invalid).token(local_issuer, subject, audience=audience, **claims)
 
-    return make
+    return create_token
 
 
 def _invalid_token(name: str) -> InvalidToken:
-    from .invalid_tokens import InvalidToken  # noqa: PLC0415 - see above
+    from .invalid_tokens import InvalidToken  # noqa: PLC0415 - see the module
 
     __tracebackhide__ = True
     try:
         return InvalidToken(name)
     except ValueError:
-        raise ValueError(f"unknown invalid token {name!r}; known are {', '.join(InvalidToken)}") from None
+        raise ValueError(f"unknown invalid token {name!r}. Use one of {', '.join(InvalidToken)}") from None

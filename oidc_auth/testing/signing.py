@@ -1,4 +1,4 @@
-"""Signing for tests: keys, and tokens as right or as wrong as a test wants them."""
+"""Create signing keys and sign tokens for tests."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CURVES: Mapping[str, type[ec.EllipticCurve]] = {"ES256": ec.SECP256R1, "ES384":
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A private key that signs for a local issuer.
+    """A private key of a local issuer.
 
     Attributes:
-        kid: its id.
-        algorithm: what it signs with.
+        kid: the key id.
+        algorithm: the signature algorithm, such as ``RS256``.
     """
 
     kid: str
@@ -31,7 +31,13 @@ class SigningKey:
 
     @classmethod
     def make(cls, kid: str, algorithm: str, *, bits: int = 2048) -> SigningKey:
-        """Return a new key; ``bits`` is the size of an RSA key."""
+        """Create a key.
+
+        Args:
+            kid: the key id.
+            algorithm: RS256 to RS512, PS256 to PS512, ES256 to ES512, or EdDSA (with Ed25519).
+            bits: the size of an RSA key.
+        """
         return cls(kid, algorithm, _generate(algorithm, bits))
 
     def jwk(self) -> dict[str, Any]:
@@ -41,7 +47,7 @@ class SigningKey:
         return {**public, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
     def sign(self, signing_input: bytes) -> bytes:
-        """Return the signature."""
+        """Return the signature of a signing input (RFC 7515 §5.1)."""
         return get_default_algorithms()[self.algorithm].sign(signing_input, self._private)
 
 
@@ -54,16 +60,22 @@ def _generate(algorithm: str, bits: int) -> object:
 
 
 def compact(header: Mapping[str, Any] | bytes, payload: Mapping[str, Any] | bytes, key: SigningKey) -> str:
-    """Return a compact JWS over exactly this header and payload; bytes are taken as they are."""
+    """Return a compact JWS (RFC 7515 §7.1).
+
+    Args:
+        header: the header. Bytes are used without JSON encoding, so a test can sign malformed JSON.
+        payload: the payload, in the same way.
+        key: the signing key.
+    """
     signing_input = f"{_segment(header)}.{_segment(payload)}"
     return f"{signing_input}.{encode_base64url(key.sign(signing_input.encode()))}"
 
 
 def _segment(part: Mapping[str, Any] | bytes) -> str:
-    # Without spaces, as providers write it.
+    # Without spaces, as providers encode it.
     return encode_base64url(part if isinstance(part, bytes) else json.dumps(part, separators=(",", ":")).encode())
 
 
 def encode_base64url(raw: bytes) -> str:
-    """Return unpadded base64url."""
+    """Return base64url without padding (RFC 7515 §2)."""
     return urlsafe_b64encode(raw).rstrip(b"=").decode()

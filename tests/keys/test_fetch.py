@@ -1,4 +1,4 @@
-"""The one network client over loopback, and which addresses it may ask."""
+"""The HTTP client over loopback, and the addresses that it may fetch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ import pytest
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import UpstreamError
-from oidc_auth.keys.fetch import USER_AGENT, FetchError, HttpFetcher, Response, forbidden_url_reason
+from oidc_auth.keys.fetch import (
+    HTTP_REASON,
+    LINK_LOCAL_REASON,
+    SETTING_HINT,
+    USER_AGENT,
+    FetchError,
+    HttpFetcher,
+    Response,
+    forbidden_url_reason,
+)
 from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
@@ -24,7 +33,7 @@ LIMIT = 1_000
 
 
 class Site:
-    """A web site on loopback: path to answer; it notes what it was asked."""
+    """A web site on loopback with a response per path. It records requests."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Response] = {}
@@ -54,7 +63,7 @@ def serving(site: Site) -> Generator[str]:
             self.do_GET()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            """Keep quiet."""
+            """Write nothing to the test's output."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -256,12 +265,13 @@ def test_invalid_content_length_is_error(site: Site, length: str) -> None:
 
 def test_small_compressed_body_is_error(site: Site) -> None:
     site.answers["/x"] = Response(200, {"content-encoding": "gzip"}, gzip.compress(b"0" * 1_000_000)[:900])
-    with pytest.raises(FetchError, match=r"^the body is compressed although none was asked for$"):
+    with pytest.raises(FetchError, match=r"^the body is compressed, although the request allows no compression$"):
         fetch(f"{site.url}/x")
 
 
-def test_identity_encoded_body_is_read(site: Site) -> None:
-    site.answers["/x"] = Response(200, {"content-encoding": "identity"}, b"{}")
+@pytest.mark.parametrize("coding", ["identity", "Identity", "IDENTITY"])
+def test_identity_encoded_body_is_read(site: Site, coding: str) -> None:
+    site.answers["/x"] = Response(200, {"content-encoding": coding}, b"{}")
     assert fetch(f"{site.url}/x").body == b"{}"
 
 
@@ -400,7 +410,7 @@ FORBIDDEN = {
     "https://169.254.169.254/": "link-local",
     "https://169.254.0.1:8443/": "link-local",
     "https://[fe80::1]/": "link-local",
-    "https://[fe80::1%25eth0]/": "written plainly",
+    "https://[fe80::1%25eth0]/": "must be ASCII",
     "https://0.0.0.0/": "link-local",
     "https://[::]/": "link-local",
     "https://224.0.0.1/": "link-local",
@@ -436,3 +446,16 @@ def test_forbidden_address_is_rejected_with_reason(url: str, why: str) -> None:
 )
 def test_encoded_link_local_address_is_rejected(host: str) -> None:
     assert forbidden_url_reason(f"https://{host}/") is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "why"),
+    [
+        ("http://keycloak:8080/keys", {"keycloak"}, None),
+        ("http://keycloak:8080/keys", {"other"}, HTTP_REASON + SETTING_HINT),
+        ("http://keycloak:8080/keys", None, HTTP_REASON),
+        ("http://169.254.169.254/", {"169.254.169.254"}, LINK_LOCAL_REASON),
+    ],
+)
+def test_http_is_allowed_for_listed_hosts(url: str, hosts: set[str] | None, why: str | None) -> None:
+    assert forbidden_url_reason(url, hosts) == why

@@ -1,4 +1,4 @@
-"""Keys at every age and through every fault, with a clock that is moved by hand and an issuer that lies and dies."""
+"""Refresh of keys at all ages and with all faults, with a manual clock."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KEYS = "https://issuer.test/keys"
 
 
 def run_scenario(scenario: Callable[[AuthHarness], Awaitable[None]], **settings: Any) -> None:
-    """Run a story at a door."""
+    """Run a scenario with a new harness."""
     asyncio.run(_run(scenario, AuthHarness(**settings)))
 
 
@@ -38,16 +38,16 @@ async def _run(scenario: Callable[[AuthHarness], Awaitable[None]], harness: Auth
 
 
 async def authenticate_fresh(harness: AuthHarness, **token: Any) -> ErrorCode | None:
-    """Return what a fresh, right token hears; no token is ever remembered, so that the keys are what is asked."""
+    """Authenticate with a new valid token, which is not in the cache."""
     return await harness.authenticate_async(harness.issuer.token(jti=str(len(harness.events)), **token))
 
 
 def fetched(harness: AuthHarness) -> int:
-    """Return how many times the key set was asked for."""
+    """Return the number of key set fetches."""
     return harness.issuer.fetched.count(KEYS)
 
 
-# One fetch for everybody ----------------------------------------------------------------------------------------------
+# One fetch for all requests -------------------------------------------------------------------------------------------
 
 
 def test_concurrent_first_requests_cost_one_fetch() -> None:
@@ -89,7 +89,7 @@ def test_old_key_set_is_refreshed_in_background(age: float, *, renewed: bool) ->
     async def scenario(harness: AuthHarness) -> None:
         await authenticate_fresh(harness)
         harness.clock.advance(age)
-        # A provider that answers nobody shows that nobody waits for it.
+        # The provider does not answer, so a request that waits would hang.
         harness.issuer.fault = Fault.STALL
         assert await authenticate_fresh(harness) is None
         await run_event_loop()
@@ -252,7 +252,7 @@ def test_no_request_waits_during_outage() -> None:
 
 
 async def fail_after_age(harness: AuthHarness, age: float) -> None:
-    """Bring the keys, let them become so old, with an attempt that failed just before; the next one stalls."""
+    """Load keys and let them reach an age. A refresh has just failed, and the next one stalls."""
     await authenticate_fresh(harness)
     harness.issuer.fault = Fault.DOWN
     harness.clock.advance(age - 10)
@@ -362,7 +362,7 @@ def test_provider_text_in_log_is_bounded(caplog: pytest.LogCaptureFixture) -> No
 
     table = {"preset": "generic", "issuer": "https://issuer.test", "audience": "agents"}
     oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=lying)
-    with pytest.raises(UpstreamError, match="is of issuer 'xxx"):
+    with pytest.raises(UpstreamError, match="has issuer 'xxx"):
         asyncio.run(oidc.authenticate(bearer(LocalIssuer().token())))
     assert max(len(record.getMessage()) for record in caplog.records) < 2_000
 
@@ -400,7 +400,7 @@ def test_no_error_is_its_own_cause() -> None:
 
 
 def test_refusal_keeps_no_earlier_refusals() -> None:
-    """One exception raised again and again would hold the frames of each request, and the token in them."""
+    """An exception that is raised repeatedly keeps the frames of all requests, with their tokens."""
 
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.fault = Fault.DOWN
@@ -409,7 +409,7 @@ def test_refusal_keeps_no_earlier_refusals() -> None:
             with pytest.raises(UpstreamError) as outage:
                 await harness.admit(harness.issuer.token())
             frames.append(sum(1 for error in chain_of(outage.value) for _ in traceback.walk_tb(error.__traceback__)))
-        # The first waits for the attempt; all others are refused at once.
+        # The first request waits for the fetch. The others are rejected immediately.
         assert len(set(frames[1:])) == 1
 
     run_scenario(scenario)
@@ -425,7 +425,7 @@ def chain_of(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def deadline(fault: Fault) -> dict[str, Any]:
-    """Return a deadline short enough to wait for where that is the fault; else one that no busy machine exceeds."""
+    """Return a short timeout if the fault is a timeout, else a long one for busy machines."""
     return {"limits": {"fetch_timeout": 0.5 if fault is Fault.STALL else 5}}
 
 
@@ -436,7 +436,7 @@ def test_fault_never_replaces_good_keys(fault: Fault) -> None:
         harness.issuer.fault = Fault.DOWN
         harness.clock.advance(2 * HOUR)
         assert await authenticate_fresh(harness) is None
-        # The failure made the address of the keys unknown again: now discovery can lie as well.
+        # After the failure, the metadata is read again, so it can be wrong too.
         harness.issuer.fault = fault
         harness.clock.advance(10)
         assert await authenticate_fresh(harness) is None
@@ -472,7 +472,7 @@ def test_redirect_is_not_followed() -> None:
 
 
 class FaultyFetcher:
-    """A fetcher that answers what it is told, or raises it."""
+    """A fetcher that returns given responses or raises given exceptions."""
 
     def __init__(self, answers: Mapping[str, Response | BaseException]) -> None:
         self.answers = answers
@@ -488,7 +488,7 @@ class FaultyFetcher:
 
 
 def outage_from(fetcher: FaultyFetcher, issuer: str = "https://issuer.test") -> UpstreamError:
-    """Return the outage that a fetcher's answers are."""
+    """Return the error that the responses of a fetcher cause."""
     table = {"preset": "generic", "issuer": issuer, "audience": "agents"}
     oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=fetcher)
     with pytest.raises(UpstreamError) as outage:
@@ -499,18 +499,18 @@ def outage_from(fetcher: FaultyFetcher, issuer: str = "https://issuer.test") -> 
 @pytest.mark.parametrize(
     ("document", "why"),
     [
-        (b'{"issuer": "https://issuer.test"}', "names no jwks_uri"),
-        (b'{"issuer": "https://issuer.test", "jwks_uri": 1}', "names no jwks_uri"),
+        (b'{"issuer": "https://issuer.test"}', "has no jwks_uri"),
+        (b'{"issuer": "https://issuer.test", "jwks_uri": 1}', "has no jwks_uri"),
         (
             b'{"issuer": "https://issuer.test/", "jwks_uri": "https://issuer.test/keys"}',
             "differ only by a trailing '/'",
         ),
         (
             b'{"issuer": "https://evil.test", "jwks_uri": "https://issuer.test/keys"}',
-            "is of issuer 'https://evil.test'",
+            "has issuer 'https://evil.test'",
         ),
-        (b'{"issuer": ["https://issuer.test"], "jwks_uri": "https://issuer.test/keys"}', "is of issuer ["),
-        (b'{"jwks_uri": "https://issuer.test/keys"}', "is of issuer None"),
+        (b'{"issuer": ["https://issuer.test"], "jwks_uri": "https://issuer.test/keys"}', "has issuer ["),
+        (b'{"jwks_uri": "https://issuer.test/keys"}', "has issuer none"),
         (b"[]", "the body is not a JSON object"),
         (b"null", "the body is not a JSON object"),
         (b"", "the body is not JSON"),
@@ -554,9 +554,9 @@ def test_keys_at_forbidden_address_are_not_fetched(url: str) -> None:
         (RuntimeError("s3cr3t"), "the fetcher failed with RuntimeError"),
         (KeyError("s3cr3t"), "the fetcher failed with KeyError"),
         (OSError(5, "s3cr3t"), "the fetcher failed with OSError"),
-        (Response(404, {"content-type": "text/html"}, b"x"), f"GET {DISCOVERY} -> 404 text/html"),
-        (Response(500, {}, b""), f"GET {DISCOVERY} -> 500"),
-        (Response(204, {}, b""), f"GET {DISCOVERY} -> 204"),
+        (Response(404, {"content-type": "text/html"}, b"x"), f"GET {DISCOVERY}: status 404, content-type 'text/html'"),
+        (Response(500, {}, b""), f"GET {DISCOVERY}: status 500"),
+        (Response(204, {}, b""), f"GET {DISCOVERY}: status 204"),
     ],
 )
 def test_fetcher_failure_is_outage_in_own_words(answer: Response | BaseException, why: str) -> None:
@@ -605,7 +605,7 @@ def test_unfetched_address_is_shown_redacted(url: str) -> None:
 def test_unusable_key_set_is_outage_with_reason(keys: bytes, why: str) -> None:
     document = f'{{"issuer": "https://issuer.test", "jwks_uri": "{KEYS}"}}'.encode()
     outage = outage_from(FaultyFetcher({DISCOVERY: Response(200, {}, document), KEYS: Response(200, {}, keys)}))
-    assert "the key set cannot be used" in outage.found
+    assert f"GET {KEYS}: " in outage.found
     assert why in outage.found
 
 
@@ -646,7 +646,7 @@ def test_known_key_verifies_during_stalled_refresh() -> None:
         harness.issuer.fault = Fault.STALL
         assert await authenticate_fresh(harness) is None
         await run_event_loop()
-        # The refresh hangs; so does the fetch for an unknown kid. Known keys go on.
+        # The refresh and the fetch for an unknown key id hang. Known keys still work.
         unknown = asyncio.create_task(authenticate_fresh(harness, header={"kid": "unknown"}))
         await run_event_loop()
         assert await asyncio.gather(*(authenticate_fresh(harness) for _ in range(9))) == [None] * 9
@@ -707,12 +707,12 @@ def test_made_up_kids_cost_four_fetches_minute(fault: Fault | None) -> None:
             kids = [f"made-up-{second}-{number}" for number in range(20)]
             codes = {await harness.authenticate_async(harness.issuer.token(header={"kid": kid})) for kid in kids}
             assert codes <= {ErrorCode.KEY_NOT_FOUND, ErrorCode.KEYS_UNAVAILABLE}
-            # A known key is served throughout.
+            # A known key works all the time.
             assert await authenticate_fresh(harness) is None
             await run_event_loop()
             harness.clock.advance(1)
-        # Two at once, then one each 15 seconds; each looks once more where the keys lie. In an outage the attempts of
-        # known keys, one each 10 seconds, are added.
+        # Two fetches, then one each 15 seconds. Each reads the metadata again. In an outage, regular refreshes add one
+        # fetch each 10 seconds.
         retries = 30 if fault else 0
         assert 20 <= fetched(harness) <= 2 + 300 / 15 + retries
         assert harness.issuer.fetched.count(DISCOVERY) <= 2 + 300 / 15 + retries
@@ -817,7 +817,7 @@ def test_unknown_kid_outage_ignores_spent_budget() -> None:
         await authenticate_fresh(harness)
         harness.issuer.rotate("ES256")
         harness.issuer.fault = Fault.DOWN
-        # A 401 would send everybody with a token of the new key to log in again.
+        # With a 401, all users with a token of the new key would log in again.
         assert [await authenticate_fresh(harness) for _ in range(4)] == [ErrorCode.KEYS_UNAVAILABLE] * 4
 
     run_scenario(scenario)
@@ -1006,7 +1006,7 @@ def test_clock_set_back_forgets_absent_kids() -> None:
 
 
 class Loader:
-    """Loads 1, 2, 3 ... each when it is let go."""
+    """Loads 1, 2, 3 and so on. The test ends each load."""
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
@@ -1111,7 +1111,7 @@ def test_refresh_in_other_loop_does_not_block() -> None:
     try:
         assert stopped.run_until_complete(authenticate_fresh(harness)) is None
         stopped.run_until_complete(run_event_loop())
-        # That loop turns no more, and its refresh with it.
+        # That event loop has ended, so its refresh does not continue.
         harness.issuer.fault = None
         harness.issuer.rotate("ES256", keep_old=False)
         harness.clock.advance(2 * HOUR)
@@ -1149,7 +1149,7 @@ def test_late_refresh_keeps_current_refresh() -> None:
     try:
         late, first = one.run_until_complete(ask()), two.run_until_complete(ask())
         assert one.run_until_complete(land(late, 0)) == 0
-        # The keys are known by now; a renewal joins the flight that this loop still has under way.
+        # The keys are known. A refresh waits for the load that still runs in this event loop.
         renewal = two.create_task(value.refresh(0))
         two.run_until_complete(run_event_loop(3))
         assert two.run_until_complete(land(first, 1)) == 1

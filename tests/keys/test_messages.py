@@ -1,4 +1,4 @@
-"""What the operator reads about keys that do not count, and about providers that stay away."""
+"""Messages about unusable keys and failed fetches."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from keys.test_key_sets import curve_jwk, private_jwk, rsa_jwk
 from kit.auth_harness import AuthHarness, Clock, IssuerRouter, bearer, claims_of, header_of, rsa_key, run_event_loop
 
 from oidc_auth import OIDCAuth
-from oidc_auth.errors import ErrorCode, TokenError, UpstreamError
-from oidc_auth.keys.discovery import key_set_url
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError, UpstreamError
+from oidc_auth.keys.discovery import ADDRESS_HINT, DOCUMENT_HINT, STATUS_HINT, WITHDRAWN_HINT, key_set_url
 from oidc_auth.keys.fetch import FetchError, Response, forbidden_url_reason
 from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.key_set import read_key_set
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 UNUSABLE: list[tuple[Any, str]] = [
     ("key", "it is not an object"),
     (rsa_key(bits=1024).jwk(), "RSA with 1024 bits; 2048 to 16384 are accepted"),
-    (rsa_jwk(exponent=2**32 + 1), "RSA with an unusual public exponent"),
-    ({"kty": "oct", "k": "AA"}, "kty 'oct' with crv None is not for signatures we verify"),
-    (curve_jwk(crv="secp256k1"), "kty 'EC' with crv 'secp256k1' is not for signatures we verify"),
-    (curve_jwk(kty="OKP"), "kty 'OKP' with crv 'P-256' is not for signatures we verify"),
-    (curve_jwk(crv=["P-256"]), "kty 'EC' with crv ['P-256'] is not for signatures we verify"),
-    (curve_jwk(kty="EC P-256", crv=""), "kty 'EC P-256' with crv '' is not for signatures we verify"),
+    (rsa_jwk(exponent=2**32 + 1), "RSA with a public exponent over 4294967296"),
+    ({"kty": "oct", "k": "AA"}, "kty 'oct' with crv none is not supported"),
+    (curve_jwk(crv="secp256k1"), "kty 'EC' with crv 'secp256k1' is not supported"),
+    (curve_jwk(kty="OKP"), "kty 'OKP' with crv 'P-256' is not supported"),
+    (curve_jwk(crv=["P-256"]), "kty 'EC' with crv ['P-256'] is not supported"),
+    (curve_jwk(kty="EC P-256", crv=""), "kty 'EC P-256' with crv '' is not supported"),
     ({**rsa_jwk(), "alg": "HS256"}, "alg 'HS256' does not fit kty 'RSA'"),
-    (private_jwk(), "it carries private members (d, dp, dq, p, q, qi): anybody could sign with it"),
+    (private_jwk(), "it has private members (d, dp, dq, p, q, qi): anyone could sign with it"),
     ({**rsa_jwk(), "use": "enc"}, "use is 'enc', not 'sig'"),
     ({**rsa_jwk(), "key_ops": ["sign"]}, "key_ops does not list 'verify'"),
     (curve_jwk(kid=7), "kid is not a string"),
@@ -51,10 +51,10 @@ def test_unusable_key_has_reason(member: Any, why: str) -> None:
     [
         (["keys"], "it is not a JWK Set: no array 'keys'"),
         ({"keys": {}}, "it is not a JWK Set: no array 'keys'"),
-        ({"keys": []}, "it holds no usable key (it is empty)"),
+        ({"keys": []}, "the key set has no usable key (it is empty)"),
         (
             {"keys": [5, curve_jwk(kid=7)]},
-            "it holds no usable key (key 0: it is not an object; key 1: kid is not a string)",
+            "the key set has no usable key (key 0: it is not an object; key 1: kid is not a string)",
         ),
     ],
 )
@@ -65,7 +65,7 @@ def test_unusable_set_has_reason(document: object, why: str) -> None:
 
 
 def test_exponent_at_limit_is_usable() -> None:
-    # 2**32 itself is even, which is no key.
+    # An exponent of 2**32 is even, which is invalid.
     assert read_key_set({"keys": [rsa_jwk(exponent=2**32 - 1)]}).skipped == ()
 
 
@@ -77,7 +77,7 @@ def run_scenario(scenario: Callable[[AuthHarness], Awaitable[None]], **settings:
 
 
 async def refusal(harness: AuthHarness, kid: str) -> TokenError:
-    """Return the refusal of a right token under a kid that was never published."""
+    """Return the error for a valid token with an unpublished key id."""
     with pytest.raises(TokenError) as refused:
         await harness.admit(
             compact(header_of(harness.issuer, kid=kid), claims_of(harness.issuer), harness.issuer.keys[0])
@@ -88,7 +88,9 @@ async def refusal(harness: AuthHarness, kid: str) -> TokenError:
 def test_unknown_kid_lists_published_kids() -> None:
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.rotate("ES256")
-        assert (await refusal(harness, "gone")).expected.startswith("a kid among key-2, key-1 (fetched 0 s ago, ")
+        assert (await refusal(harness, "gone")).expected.startswith(
+            "a published key id: 'key-2', 'key-1' (fetched 0 s ago, "
+        )
 
     run_scenario(scenario)
 
@@ -108,14 +110,16 @@ def test_age_of_keys_is_told() -> None:
         for issuer in (one, two):
             await oidc.authenticate(bearer(issuer.token()))
         clock.advance(60)
-        # The key id is the other issuer's, so that only the lookup at its own one refuses it.
+        # The other issuer has this key id, so only the lookup in the keys of the own issuer fails.
         with pytest.raises(TokenError) as refused:
             await oidc.authenticate(bearer(two.token(header={"kid": "key-2"})))
         return refused.value
 
     error = asyncio.run(scenario())
     assert error.code is ErrorCode.KEY_NOT_FOUND
-    assert error.expected == "a kid among key-1 (fetched 60 s ago, the next fetch for an unknown kid in 30 s)"
+    assert (
+        error.expected == "a published key id: 'key-1' (fetched 60 s ago, the next fetch for an unknown key id in 30 s)"
+    )
 
 
 def test_kid_after_running_fetch_is_not_absent() -> None:
@@ -182,8 +186,7 @@ def test_discovery_of_other_issuer_is_named(configured: str, named: str, differe
         key_set_url(configured, {"issuer": named, "jwks_uri": "https://issuer.test/keys"})
     address = f"{configured.removesuffix('/')}/.well-known/openid-configuration"
     assert str(refused.value) == (
-        f"the document at {address} is of issuer {named!r}, configured is {configured!r}{difference}: "
-        "configure the issuer exactly as the document spells it, or give jwks_uri"
+        f"the metadata at {address} has issuer {named!r}, but {configured!r} is configured{difference}"
     )
 
 
@@ -226,13 +229,126 @@ def test_keys_are_requested_as_bounded_json(tmp_path: Path) -> None:
         ("https://[", "it is not a URL"),
         (
             "https://issuer.test./keys",
-            "its host must be written plainly: in ASCII (xn--...), without % and without a dot at its end",
+            "its host must be ASCII (xn--...), without % and without a final dot",
         ),
         ("https://a:b@issuer.test", "it must be a plain https URL: a host, no user name, no fragment"),
-        ("https://169.254.169.254/keys", "link-local addresses are never fetched"),
+        ("https://169.254.169.254/keys", "link-local addresses are not allowed"),
         ("http://issuer.test/keys", "http is allowed for loopback only: use https"),
         ("ftp://issuer.test/keys", "scheme 'ftp' is not https"),
     ],
 )
 def test_unfetched_address_has_reason(url: str, why: str | None) -> None:
     assert forbidden_url_reason(url) == why
+
+
+# Texts of the provider ------------------------------------------------------------------------------------------------
+
+FORGED = "key\nWARNING:oidc_auth:forged\u2028\x1b[2K\u202e"
+
+
+def outage_of(*documents: object, **settings: Any) -> UpstreamError:
+    """Return the error that a provider with this metadata and key set causes."""
+    issuer, answers = LocalIssuer(algorithm="ES256"), iter(documents)
+
+    async def fetch(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Response:
+        document = next(answers)
+        if isinstance(document, Exception):
+            raise document
+        if isinstance(document, Response):
+            return document
+        return Response(200, {}, json.dumps(document).encode())
+
+    table = {"preset": "generic", "issuer": issuer.url, "audience": "agents", **settings}
+    oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=fetch)
+    with pytest.raises(UpstreamError) as outage:
+        asyncio.run(oidc.authenticate(bearer(issuer.token())))
+    return outage.value
+
+
+METADATA = {"issuer": "https://issuer.test", "jwks_uri": "https://issuer.test/keys"}
+
+
+def test_published_kid_cannot_forge_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(harness: AuthHarness) -> None:
+        harness.issuer.published = [SigningKey.make(FORGED, "ES256").jwk()]
+        assert (await refusal(harness, "gone")).code is ErrorCode.KEY_NOT_FOUND
+        token = harness.issuer.token(key=SigningKey.make(FORGED, "ES256"))
+        assert await harness.authenticate_async(token) is ErrorCode.SIGNATURE_INVALID
+
+    run_scenario(scenario)
+    messages = [record.getMessage() for record in caplog.records]
+    assert [text.isprintable() for text in messages] == [True] * 2, messages
+    assert all("forged" in text for text in messages)
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        [FetchError(FORGED)],
+        [Response(500, {"content-type": FORGED}, b"")],
+        [{"issuer": FORGED}],
+        [{**METADATA, "jwks_uri": f"https://{FORGED}"}],
+        [{**METADATA, "jwks_uri": f"{FORGED}://issuer.test"}],
+        [{**METADATA, "jwks_uri": f"https://issuer.test/{FORGED}"}, FetchError("down")],
+        *([METADATA, {"keys": [{**rsa_jwk(), name: FORGED}]}] for name in ("use", "alg", "kty")),
+        [METADATA, {"keys": [curve_jwk(crv=FORGED)]}],
+    ],
+)
+def test_provider_cannot_forge_log_line(documents: list[object], caplog: pytest.LogCaptureFixture) -> None:
+    outage = outage_of(*documents)
+    messages = [outage.found, *(record.getMessage() for record in caplog.records)]
+    assert [text.isprintable() for text in messages] == [True] * len(messages), messages
+    assert len(messages) > 1
+
+
+def test_long_text_of_provider_is_bounded() -> None:
+    assert len(outage_of(FetchError("x" * 10_000)).found) < 1_100
+    assert len(outage_of({"issuer": "x" * 10_000}).found) < 600
+    assert len(outage_of({**METADATA, "jwks_uri": "http://issuer.test/\u00e9" + "x" * 10_000}).found) < 600
+
+
+# The hint follows the cause -------------------------------------------------------------------------------------------
+
+UNREACHABLE = ERROR_DETAILS[ErrorCode.KEYS_UNAVAILABLE].hint
+JWT_SVID = {**rsa_jwk(), "use": "jwt-svid"}
+
+
+@pytest.mark.parametrize(
+    ("documents", "hint"),
+    [
+        ([FetchError("connection refused")], UNREACHABLE),
+        ([OSError("unexpected")], UNREACHABLE),
+        ([Response(404, {}, b"")], STATUS_HINT),
+        ([Response(200, {}, b"<html>")], DOCUMENT_HINT),
+        ([[]], DOCUMENT_HINT),
+        ([METADATA, {"keys": [JWT_SVID]}], WITHDRAWN_HINT),
+        ([METADATA, {"keys": []}], WITHDRAWN_HINT),
+        ([METADATA, {"keys": {}}], DOCUMENT_HINT),
+        ([{**METADATA, "jwks_uri": "https://169.254.169.254/keys"}], ADDRESS_HINT),
+        ([{**METADATA, "jwks_uri": "http://127.0.0.1/keys"}], ADDRESS_HINT),
+    ],
+)
+def test_hint_names_cause_of_outage(documents: list[object], hint: str) -> None:
+    assert outage_of(*documents).hint == hint
+
+
+def test_hint_names_setting_that_helps(tmp_path: Path) -> None:
+    assert "jwks_uri" in outage_of({**METADATA, "issuer": "https://issuer.test/"}).hint
+    assert "jwks_uri" in outage_of({"issuer": "https://issuer.test"}).hint
+    assert "key_set_bytes" in outage_of(Response(200, {}, b" " * 600_000)).hint
+    (tmp_path / "bearer").write_text("two tokens", "utf-8")
+    assert "bearer_file" in outage_of(bearer_file=str(tmp_path / "bearer")).hint
+
+
+def test_hint_follows_latest_cause() -> None:
+    async def scenario(harness: AuthHarness) -> None:
+        hints: list[str] = []
+        for fault in (Fault.EMPTY, Fault.DOWN):
+            harness.issuer.fault = fault
+            with pytest.raises(UpstreamError) as outage:
+                await harness.admit(harness.issuer.token())
+            hints.append(outage.value.hint)
+            harness.clock.advance(2)
+        assert hints == [WITHDRAWN_HINT, UNREACHABLE]
+
+    run_scenario(scenario)

@@ -1,4 +1,4 @@
-"""Key sets that are not the public internet's: a home-made authority, a client certificate, a token for the key set.
+"""Private providers, with their own certificate authority, a client certificate or a bearer token.
 
 A provider on 127.0.0.1 speaks TLS, asks for a certificate and for a bearer token, and notes what it was sent.
 """
@@ -34,7 +34,7 @@ NAME = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
 
 @dataclass
 class Pair:
-    """A certificate and its key, in files."""
+    """Files of a certificate and its key."""
 
     certificate: x509.Certificate
     key: ec.EllipticCurvePrivateKey
@@ -47,8 +47,8 @@ class Pair:
 
 
 def key_usage(*, authority: bool) -> x509.KeyUsage:
-    """Return what a key may be used for."""
-    # Python 3.13 and newer refuse a CA certificate without this extension (RFC 5280 section 4.2.1.3).
+    """Return the key usage extension of a certificate."""
+    # Python 3.13 and newer refuse a CA certificate without this extension (RFC 5280 §4.2.1.3).
     return x509.KeyUsage(
         digital_signature=not authority,
         content_commitment=False,
@@ -63,7 +63,7 @@ def key_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def issued(by: Pair | None = None) -> Pair:
-    """Return a new certificate: signed by an authority, or one that is an authority itself."""
+    """Return a new certificate, signed by an authority or by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = by.certificate.subject if by else NAME
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "leaf")]) if by else NAME
@@ -89,7 +89,7 @@ def issued(by: Pair | None = None) -> Pair:
 
 @dataclass
 class Provider:
-    """A running provider: its issuer, and the Authorization headers it was sent."""
+    """A running provider, with the Authorization headers that it received."""
 
     issuer: LocalIssuer
     files: dict[str, str]
@@ -117,13 +117,13 @@ def private_provider(folder: Path, *, requires_certificate: bool = True) -> Iter
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
-            """Keep quiet."""
+            """Write nothing to the test's output."""
 
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca_file)
     context.verify_mode = ssl.CERT_REQUIRED if requires_certificate else ssl.CERT_NONE
     context.load_cert_chain(*server_files)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        # The handshake belongs to each connection's own thread: one that fails must not end the server.
+        # The handshake runs in the thread of its connection, so a failed one does not end the server.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         server.handle_error = lambda *_: None  # type: ignore[method-assign]
         provider.issuer.url = f"https://127.0.0.1:{server.server_port}"
@@ -188,7 +188,7 @@ def test_malformed_bearer_file_is_named_not_quoted(
 
 
 def test_bearer_token_stays_with_its_origin(tmp_path: Path, issuer: LocalIssuer) -> None:
-    """A discovery document may name keys on another host; that host does not get the token."""
+    """Metadata may have a key set on another host, which must not receive the token."""
     (tmp_path / "token").write_text("secret", encoding="utf-8")
     seen: dict[str, bool] = {}
 

@@ -1,4 +1,4 @@
-"""Keys that are withdrawn, move to another address, or appear under a key id that was asked for before."""
+"""Keys that are withdrawn, move to another address, or appear under a known key id."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_set_without_usable_keys_withdraws_all(published: list[Any], age: float)
         harness.clock.advance(age)
         await authenticate_fresh(harness)
         await run_event_loop()
-        # As on a start without keys: the tokens may be good, but nobody can tell.
+        # As on a start without keys. The tokens may be valid, but they cannot be verified.
         assert await authenticate_fresh(harness) is ErrorCode.KEYS_UNAVAILABLE
         assert await harness.authenticate_async(token) is ErrorCode.KEYS_UNAVAILABLE
         assert await authenticate_fresh(harness, header={"kid": "made-up"}) is ErrorCode.KEYS_UNAVAILABLE
@@ -92,7 +92,7 @@ def test_keys_published_after_withdrawal_count_second_later() -> None:
         harness.issuer.published = None
         harness.clock.advance(1)
         assert await authenticate_fresh(harness) is None
-        # An empty set is asked for as often as on a start without keys.
+        # An empty set is fetched as often as on a start without keys.
         assert codes == [(ErrorCode.KEYS_UNAVAILABLE, attempts) for attempts in (2, 2, 2, 3)]
 
     run_scenario(scenario)
@@ -134,7 +134,7 @@ def test_body_that_is_no_key_set_withdraws_nothing(body: bytes) -> None:
 
 
 class Provider:
-    """A provider whose documents a test writes, and an OIDCAuth in front of it."""
+    """A provider with given documents, and an OIDCAuth that uses it."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class Provider:
         self.answers[url] = Response(200, {}, json.dumps({"keys": [key.jwk() for key in keys]}).encode())
 
     def move_keys(self) -> SigningKey:
-        """Publish another key at another address; the old address still answers as before."""
+        """Publish another key at another address. The old address still works."""
         new = SigningKey.make("new", "ES256")
         self.keys_lie_at(f"{KEYS}/v2")
         self.publish(f"{KEYS}/v2", [new])
@@ -218,14 +218,14 @@ def test_new_key_at_old_address_costs_one_fetch() -> None:
 
 
 @pytest.mark.parametrize("moves", [True, False])
-def test_made_up_kids_read_metadata_at_most_once_each_fetch(*, moves: bool) -> None:
+def test_invented_kids_read_metadata_once_per_fetch(*, moves: bool) -> None:
     provider = Provider()
 
     async def scenario() -> list[str]:
         await provider.authenticate_async(provider.token())
         provider.asked()
         for second in range(300):
-            # At worst the metadata name another address each time.
+            # In the worst case the metadata has another address each time.
             if moves:
                 provider.keys_lie_at(f"{KEYS}/{second}")
                 provider.publish(f"{KEYS}/{second}", provider.issuer.keys)
@@ -243,7 +243,7 @@ def test_made_up_kids_read_metadata_at_most_once_each_fetch(*, moves: bool) -> N
     assert len(asked) - asked.count(DISCOVERY) == fetches + (fetches - 2 if moves else 0)
 
 
-def test_key_withdrawn_at_new_address_is_refused_after_hour() -> None:
+def test_key_withdrawn_at_new_address_is_rejected() -> None:
     provider = Provider()
 
     async def scenario() -> None:
@@ -277,8 +277,8 @@ def test_metadata_that_cannot_be_read_again_keep_keys() -> None:
     asyncio.run(scenario())
 
 
-class Hanging(FaultyFetcher):
-    """A fetcher that never answers for the metadata, once it is told so."""
+class HangingFetcher(FaultyFetcher):
+    """A fetcher that can stop answering requests for the metadata."""
 
     hangs = False
 
@@ -290,15 +290,15 @@ class Hanging(FaultyFetcher):
 
 METADATA: dict[str, Response | BaseException | None] = {
     "unreachable": FetchError("connection refused"),
-    "broken": OSError("of another fetcher"),
+    "broken": OSError("unexpected"),
     "error": Response(503, {}, b""),
     "hanging": None,
 }
 
 
 @pytest.mark.parametrize("answer", METADATA.values(), ids=METADATA.keys())
-def test_made_up_kids_do_not_keep_withdrawn_key(answer: Response | BaseException | None) -> None:
-    fetcher = Hanging({})
+def test_invented_kids_do_not_keep_withdrawn_key(answer: Response | BaseException | None) -> None:
+    fetcher = HangingFetcher({})
     provider = Provider(fetcher=fetcher, limits={"fetch_timeout": 0.05})
 
     async def scenario() -> None:
@@ -345,7 +345,7 @@ def test_empty_key_set_at_new_address_withdraws_all() -> None:
     asyncio.run(scenario())
 
 
-def test_metadata_are_read_again_when_clock_is_set_back() -> None:
+def test_clock_set_back_rereads_metadata() -> None:
     provider = Provider()
 
     async def scenario() -> None:
@@ -407,7 +407,7 @@ def test_loopback_issuer_may_have_loopback_keys() -> None:
 
 
 @pytest.mark.parametrize("fetch_budget", [1, 2])
-def test_rotated_key_is_accepted_for_all_callers_at_once(fetch_budget: int) -> None:
+def test_rotated_key_is_accepted_for_all_callers(fetch_budget: int) -> None:
     async def scenario(harness: AuthHarness) -> None:
         await authenticate_fresh(harness)
         harness.issuer.rotate("ES256")
@@ -432,7 +432,7 @@ def test_few_unknown_kids_wait_for_one_fetch() -> None:
         harness.issuer.release.set()
         assert set(await asyncio.gather(*requests, again)) == {ErrorCode.KEY_NOT_FOUND}
         assert harness.issuer.fetched.count(KEYS) == 2
-        # The next fetch begins with none, also one that no unknown kid causes.
+        # The next fetch has no waiting key ids, also if no unknown key id causes it.
         harness.clock.advance(91)
         harness.issuer.release.clear()
         assert await authenticate_fresh(harness) is None
@@ -446,7 +446,7 @@ def test_few_unknown_kids_wait_for_one_fetch() -> None:
 
 
 def accepted_after(harness: AuthHarness, attack: Callable[[int], str | None]) -> Callable[[], Any]:
-    """Return how many seconds a key rotated in at second 1 waits while an attack goes on each second."""
+    """Return how many seconds a new key of second 1 is rejected during an attack."""
 
     async def wait() -> int:
         await authenticate_fresh(harness)
@@ -482,7 +482,7 @@ def test_no_attack_delays_new_key_for_long(attack: Callable[[int], str | None]) 
     run_scenario(scenario)
 
 
-def test_old_token_sent_all_time_delays_no_new_key() -> None:
+def test_repeated_old_token_delays_no_new_key() -> None:
     async def scenario(harness: AuthHarness) -> None:
         await authenticate_fresh(harness)
         for _ in range(100):
@@ -502,7 +502,7 @@ def test_allowance_is_bounded_at_any_time(size: int, window: float, start: float
         now = start + step * window / 50
         while len(taken) < 10_000 and bucket.take(now):
             taken.append(now)
-    # Once the full allowance, and then one in each pause.
+    # First the whole budget, then one fetch per pause.
     assert size * 20 <= len(taken) <= size * 21
     for first in taken:
         assert sum(first <= when < first + window for when in taken) <= 2 * size

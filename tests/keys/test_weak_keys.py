@@ -1,4 +1,4 @@
-"""Keys that anybody could sign with: points of small order, and RSA moduli that are easy to factor."""
+"""Keys that anyone could sign with: points of small order, and RSA moduli that are easy to factor."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from keys.test_key_sets import rsa_jwk
 from kit.auth_harness import AuthHarness, claims_of, json_text
 
 from oidc_auth.errors import ErrorCode
-from oidc_auth.keys.edwards import refused_point
 from oidc_auth.keys.jwk import UnusableKeyError, read_key
+from oidc_auth.keys.strength import edwards_weakness
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 
 PRIMES = {"Ed25519": 2**255 - 19, "Ed448": 2**448 - 2**224 - 1}
 LENGTHS = {"Ed25519": 32, "Ed448": 57}
 TYPES: dict[str, Any] = {"Ed25519": Ed25519PublicKey, "Ed448": Ed448PublicKey}
 ORDER_EIGHT = [
-    # As libsodium lists them.
+    # The list of libsodium.
     "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
     "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
 ]
 
 
 def encoded(curve: str, y: int, sign: int) -> bytes:
-    """Return a point as RFC 8032 §5.1.2 and §5.2.2 encode it; y may also be too large."""
+    """Return an encoded point (RFC 8032 §5.1.2, §5.2.2). y may also be too large."""
     length = LENGTHS[curve]
     return (y | sign << (8 * length - 1)).to_bytes(length, "little")
 
 
 def small_points(curve: str) -> list[bytes]:
-    """Return all encodings of all points of small order, also those that are not canonical."""
+    """Return all encodings of all points of small order, canonical or not."""
     prime = PRIMES[curve]
     heights = [0, 1, prime - 1, prime, prime + 1]
     if curve == "Ed25519":
@@ -44,7 +44,7 @@ def small_points(curve: str) -> list[bytes]:
 
 
 SMALL = [(curve, point) for curve in TYPES for point in small_points(curve)]
-# OpenSSL itself refuses the other points of Ed448.
+# OpenSSL itself rejects the other points of Ed448.
 FORGEABLE = [(curve, point) for curve, point in SMALL if curve == "Ed25519" or point[:-1] == bytes(56)]
 
 
@@ -61,11 +61,11 @@ def verifies(curve: str, point: bytes, signature: bytes, message: bytes) -> bool
 
 
 def forge(curve: str, point: bytes, harness: AuthHarness) -> str | None:
-    """Return a token whose signature fits the key, made without a private key; None: none was found."""
+    """Return a token with a forged signature that fits the key, or None."""
     header = encode_base64url(json_text({"alg": "EdDSA", "kid": "weak", "typ": "at+jwt"}))
     for number, commitment in product(range(64), small_points(curve)):
         payload = encode_base64url(json_text(claims_of(harness.issuer, jti=str(number))))
-        # S = 0, so that only the two points have to fit.
+        # With S = 0, only the two points must fit.
         signature = commitment + bytes(LENGTHS[curve])
         if verifies(curve, point, signature, f"{header}.{payload}".encode()):
             return f"{header}.{payload}.{encode_base64url(signature)}"
@@ -95,14 +95,14 @@ def test_forged_signature_admits_nobody(curve: str, point: bytes) -> None:
 @pytest.mark.parametrize("curve", TYPES)
 @pytest.mark.parametrize("y", range(2, 19))
 def test_point_with_two_encodings_has_one(curve: str, y: int) -> None:
-    assert refused_point(encoded(curve, y, 0)) is None
-    assert refused_point(encoded(curve, PRIMES[curve] + y, 0)) == "its point is not in canonical form"
+    assert edwards_weakness(encoded(curve, y, 0)) is None
+    assert edwards_weakness(encoded(curve, PRIMES[curve] + y, 0)) == "its point is not in canonical form"
 
 
 def test_ordinary_points_are_keys() -> None:
     for _ in range(100):
-        assert refused_point(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) is None
-        assert refused_point(Ed448PrivateKey.generate().public_key().public_bytes_raw()) is None
+        assert edwards_weakness(Ed25519PrivateKey.generate().public_key().public_bytes_raw()) is None
+        assert edwards_weakness(Ed448PrivateKey.generate().public_key().public_bytes_raw()) is None
 
 
 def test_even_modulus_is_refused_although_cryptography_accepts_it() -> None:

@@ -1,4 +1,4 @@
-"""The world of the token tests: one door, the issuer behind it, and a clock that is moved by hand."""
+"""An OIDCAuth with a local issuer and a manual clock, for tests of keys and tokens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DAY = 24 * HOUR
 
 
 class Clock:
-    """Wall time that passes only when a test says so."""
+    """A clock that moves only with ``advance``."""
 
     def __init__(self, now: float = NOON) -> None:
         self.now = now
@@ -43,7 +43,7 @@ class Clock:
 
 
 class Publisher(LocalIssuer):
-    """A local issuer that may publish any key set, also one that does not go with what it signs with."""
+    """A local issuer that can publish any key set."""
 
     published: list[Any] | None = None
 
@@ -52,18 +52,18 @@ class Publisher(LocalIssuer):
 
 
 class IssuerRouter:
-    """Several issuers behind one fetcher, told apart by their addresses."""
+    """A fetcher that sends each request to the issuer of its URL."""
 
     def __init__(self, *issuers: LocalIssuer) -> None:
         self.issuers = issuers
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
-        (issuer,) = (one for one in self.issuers if url.startswith(f"{one.url.rstrip('/')}/"))
+        (issuer,) = (issuer for issuer in self.issuers if url.startswith(f"{issuer.url.rstrip('/')}/"))
         return await issuer(method, url, headers, body)
 
 
 class AuthHarness:
-    """One OIDCAuth as a server would have it; ``authenticate`` answers with the refusal's code, or None."""
+    """An OIDCAuth with its issuer, clock and events."""
 
     def __init__(
         self,
@@ -88,11 +88,11 @@ class AuthHarness:
         )
 
     async def admit(self, token: str) -> Caller:
-        """Return whom the token stands for; raises the refusal."""
+        """Return the caller of a token, or raise the error."""
         return await self.oidc.authenticate(bearer(token))
 
     async def authenticate_async(self, sent: str | Headers) -> ErrorCode | None:
-        """Return the code of the refusal, or None for whoever is let in."""
+        """Return the error code, or None if the token or headers are accepted."""
         try:
             await self.oidc.authenticate(bearer(sent) if isinstance(sent, str) else sent)
         except OIDCAuthError as refusal:
@@ -100,12 +100,12 @@ class AuthHarness:
         return None
 
     def authenticate(self, sent: str | Headers) -> ErrorCode | None:
-        """Do the same outside a loop."""
+        """Return the error code, or None, outside an event loop."""
         return asyncio.run(self.authenticate_async(sent))
 
     @property
     def cached(self) -> list[bool]:
-        """Whether each admitted token had been verified before."""
+        """Whether each accepted token was in the cache."""
         return [event.cached for event in self.events if isinstance(event, AuthenticationSucceeded)]
 
     @property
@@ -115,33 +115,33 @@ class AuthHarness:
 
 
 def bearer(token: str) -> dict[str, str]:
-    """Return the headers that present a token."""
+    """Return request headers with a token."""
     return {"authorization": f"Bearer {token}"}
 
 
 def header_of(issuer: LocalIssuer, **members: Any) -> dict[str, Any]:
-    """Return a right header; None as a value stays: JSON null."""
+    """Return a valid token header with changes. None means JSON null."""
     return {"alg": issuer.keys[0].algorithm, "kid": issuer.keys[0].kid, "typ": "at+jwt", **members}
 
 
 def claims_of(issuer: LocalIssuer, **claims: Any) -> dict[str, Any]:
-    """Return right claims; None as a value stays: JSON null."""
+    """Return valid claims with changes. None means JSON null."""
     return {"iss": issuer.url, "sub": "alice", "aud": "agents", "iat": NOON, "exp": NOON + 300, **claims}
 
 
 def json_text(members: Mapping[str, Any], more: str = "") -> bytes:
-    """Return the JSON text of an object, with more members written out as they are given."""
+    """Return the JSON text of an object, with ``more`` as the text of further members."""
     return f"{json.dumps(members)[:-1]}{f', {more}' if more else ''}}}".encode()
 
 
 def sign_segments(header: str, payload: str, key: SigningKey) -> str:
-    """Return a token over two segments exactly as they are spelled."""
+    """Return a token with two encoded segments."""
     return f"{header}.{payload}.{encode_base64url(key.sign(f'{header}.{payload}'.encode()))}"
 
 
 @cache
 def rsa_private(bits: int = 2048, exponent: int = 65_537) -> rsa.RSAPrivateKey:
-    """Return a private key, made once: RSA keys take long to find."""
+    """Return an RSA private key. It is cached, because it takes long to create."""
     return rsa.generate_private_key(public_exponent=exponent, key_size=bits)
 
 
@@ -151,6 +151,6 @@ def rsa_key(kid: str = "key-1", algorithm: str = "RS256", bits: int = 2048) -> S
 
 
 async def run_event_loop(count: int = 20) -> None:
-    """Let the loop turn: whatever needs no more than that has happened afterwards."""
+    """Run the event loop so that other tasks can continue."""
     for _ in range(count):
         await asyncio.sleep(0)

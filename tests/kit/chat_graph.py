@@ -1,4 +1,4 @@
-"""A graph that talks in messages, as the A2A endpoint wants it; it needs no model."""
+"""A graph with messages, which the A2A endpoint requires. It uses no model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from langgraph.graph.message import MessagesState
 
 
 async def reply(state: MessagesState) -> dict[str, Any]:
-    """Repeat what was said."""
+    """Return the last message."""
     return {"messages": [{"role": "assistant", "content": f"you said {state['messages'][-1].content}"}]}
 
 

@@ -1,4 +1,4 @@
-"""Routes of the operator's own, as ``http.app`` of langgraph.json adds them; the server asks for a token on each."""
+"""Custom routes (``http.app`` in langgraph.json). The server requires a token for each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 async def who(request: Request) -> JSONResponse:
-    """Say who the server takes the caller for, and what they may do."""
+    """Return the identity and the permissions of the caller."""
     user: Any = request.scope.get("user")
     return JSONResponse(
         {"identity": getattr(user, "identity", None), "permissions": getattr(user, "permissions", None)}
@@ -22,7 +22,7 @@ async def who(request: Request) -> JSONResponse:
 
 
 async def threads(request: Request) -> JSONResponse:
-    """Search threads through the loopback client, as an unwary route would."""
+    """Search threads with the loopback client."""
     headers = {"authorization": request.headers.get("authorization", "")}
     metadata = await request.json()
     return JSONResponse(await get_client(headers=headers).threads.search(metadata=metadata))

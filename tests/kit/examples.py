@@ -1,4 +1,4 @@
-"""An example as a running server, with a local issuer in the provider's place."""
+"""Run an example as a server, with a local issuer as its provider."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AUTH0_DOMAIN = 'domain = "${AUTH0_DOMAIN}"'
 
 @contextmanager
 def started(name: str, issuer: LocalIssuer, folder: Path) -> Iterator[tuple[DevServer, httpx.Client]]:
-    """Run `langgraph dev` on an example while the context lasts."""
+    """Run ``langgraph dev`` with an example."""
     example = with_local_issuer(EXAMPLES / name, folder, issuer)
     (folder / "run").mkdir()
     with (
@@ -38,7 +38,8 @@ def started(name: str, issuer: LocalIssuer, folder: Path) -> Iterator[tuple[DevS
 
 
 def with_local_issuer(example: Path, folder: Path, issuer: LocalIssuer) -> Path:
-    """Return the example; Auth0's preset builds an https address of the domain, so the copy names the issuer."""
+    """Return the folder of an example, configured for the local issuer."""
+    # The Auth0 preset builds an https issuer from the domain, so a copy of the example sets the issuer.
     if example.name != "auth0":
         return example
     copy = folder / "auth0"

@@ -1,4 +1,7 @@
-"""One exchange with the server that the caller ends: TestClient waits for an answer's end, and some have none."""
+"""Requests that the client ends, because some responses never end.
+
+TestClient waits for the end of a response.
+"""
 
 from __future__ import annotations
 
@@ -16,31 +19,31 @@ if TYPE_CHECKING:
 
 Message = dict[str, Any]
 ABNORMAL = 1006
-"""What a client makes of a socket that ends without a word."""
+"""The close code of a WebSocket that ends without one (RFC 6455 §7.1.5)."""
 
 
 class Exchange:
-    """What is sent, what was heard, and when that is enough."""
+    """The messages of one request. The client disconnects when the response contains ``stop``."""
 
-    def __init__(self, sent: list[Message], goodbye: Message, enough: bytes) -> None:
+    def __init__(self, sent: list[Message], disconnect: Message, stop: bytes) -> None:
         self.status, self.body = 0, b""
-        self._sent, self._goodbye, self._enough = sent, goodbye, enough
-        self._heard = asyncio.Event()
+        self._sent, self._disconnect, self._stop = sent, disconnect, stop
+        self._stopped = asyncio.Event()
 
     async def receive(self) -> Message:
         if self._sent:
             return self._sent.pop(0)
-        await self._heard.wait()
-        return self._goodbye
+        await self._stopped.wait()
+        return self._disconnect
 
     async def send(self, message: Message) -> None:
         self.status = message.get("status") or message.get("code") or self.status
         self.body += message.get("body", b"") + message.get("text", "").encode()
-        if self._enough in self.body:
-            self._heard.set()
+        if self._stop in self.body:
+            self._stopped.set()
 
     def with_server(self, server: Server, kind: str, method: str, path: str, headers: Mapping[str, str]) -> None:
-        """Let the server answer; return when it is done, which it is once it heard the goodbye."""
+        """Run the request. The server ends it after the disconnect."""
         from langgraph_api.server import app
 
         route, _, query = path.partition("?")
@@ -60,14 +63,14 @@ class Exchange:
             "subprotocols": [],
             "state": server.client.app_state,
         }
-        # In a context of its own: in one context the first user's identity would serve for the next request.
+        # In a new context. Otherwise the server would use the identity of the previous user.
         server.run(lambda: asyncio.create_task(app(scope, self.receive, self.send), context=contextvars.Context()))
 
 
 def first_event(
     server: Server, method: str, path: str, body: Any, headers: Mapping[str, str], until: bytes = b"event:"
 ) -> httpx.Response:
-    """Send a request, and hang up once an event came that holds ``until``, or the answer ended."""
+    """Send a request, and disconnect when the response contains ``until`` or ends."""
     content = b"" if body is None else json.dumps(body).encode()
     request = {"type": "http.request", "body": content, "more_body": False}
     exchange = Exchange([request], {"type": "http.disconnect"}, until)
@@ -77,7 +80,7 @@ def first_event(
 
 
 def first_answer(server: Server, path: str, body: Any, headers: Mapping[str, str]) -> httpx.Response:
-    """Send a message through a socket, and hang up once it was answered, or the socket closed."""
+    """Send a WebSocket message, and disconnect after its response or a close."""
     sent = [{"type": "websocket.connect"}, {"type": "websocket.receive", "text": json.dumps(body)}]
     exchange = Exchange(sent, {"type": "websocket.disconnect", "code": 1000}, f'"id":{body["id"]}'.encode())
     exchange.with_server(server, "websocket", "GET", path, {"host": "testserver", **headers})

@@ -1,4 +1,4 @@
-"""The authenticate hook in a task of its own, with a handler of the operator's own."""
+"""The authenticate hook, called in a new task, and a custom handler."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ async def authenticate(headers: Any) -> Any:
 
 
 @auth.on
-async def own(ctx: Any, value: Any) -> dict[str, str]:
+async def filter_by_owner(ctx: Any, value: Any) -> dict[str, str]:
     if not ctx.permissions:
         raise Auth.exceptions.HTTPException(status_code=403, detail="missing permission")
-    mine = {"owner": ctx.user.identity}
-    value.setdefault("metadata", {}).update(mine)
-    return mine
+    owner = {"owner": ctx.user.identity}
+    value.setdefault("metadata", {}).update(owner)
+    return owner

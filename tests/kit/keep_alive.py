@@ -1,4 +1,4 @@
-"""One HTTP connection that several users share, as they share that of a reverse proxy."""
+"""An HTTP connection with requests of several users, as a reverse proxy uses it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTENT_LENGTH = b"content-length"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one user sends."""
+    """A request of one user."""
 
     method: str
     path: str
@@ -26,7 +26,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> bytes:
-        """Return the bytes of HTTP/1.1."""
+        """Return the request in HTTP/1.1."""
         content = b"" if self.body is None else json.dumps(self.body).encode()
         lines = [f"{self.method} {self.path} HTTP/1.1", "host: test", f"content-length: {len(content)}"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
@@ -37,14 +37,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answers."""
+    """The response of the server."""
 
     status: int
     body: Any
 
 
 class Connection:
-    """A keep-alive connection; requests can be sent before earlier ones are answered."""
+    """A keep-alive connection. It can send several requests before it reads responses."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self.socket = socket.create_connection(address, timeout=20)
@@ -60,7 +60,7 @@ class Connection:
         self.socket.close()
 
     def send(self, *requests: Request) -> list[Answer]:
-        """Send all requests at once, then read all answers."""
+        """Send all requests, then read all responses."""
         self.socket.sendall(b"".join(request.encode() for request in requests))
         return [self._read() for _ in requests]
 

@@ -1,4 +1,4 @@
-"""Somebody at the real server, and the town in which everybody lives."""
+"""Users of a real server, and its configuration."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SampleUser:
-    """A person at the server: ``alice("GET", path)``."""
+    """A user that sends requests, such as ``alice("GET", path)``."""
 
     def __init__(self, server: Server, name: str, bearer: str) -> None:
         self.name = name
@@ -30,25 +30,25 @@ class SampleUser:
 
     def thread(self, **metadata: Any) -> str:
         """Create a thread and return its path."""
-        made = self("POST", "/threads", {"metadata": metadata})
-        assert made.status_code == 200, made.text
-        return f"/threads/{made.json()['thread_id']}"
+        created = self("POST", "/threads", {"metadata": metadata})
+        assert created.status_code == 200, created.text
+        return f"/threads/{created.json()['thread_id']}"
 
     def metadata(self, path: str) -> dict[str, Any]:
-        """Return what is stored."""
+        """Return the stored metadata of an object."""
         found = self("GET", path)
         assert found.status_code == 200, found.text
         stored: dict[str, Any] = found.json()["metadata"]
         return stored
 
     def search(self, resource: str, **where: Any) -> list[dict[str, Any]]:
-        """Return what a search finds."""
+        """Return the results of a search."""
         found: list[dict[str, Any]] = self("POST", f"/{resource}/search", {"metadata": where} if where else {}).json()
         return found
 
 
 class LiveServer:
-    """The server with everybody who lives at it."""
+    """A server with an issuer, and users of that issuer."""
 
     def __init__(self, server: Server, issuer: LocalIssuer) -> None:
         self.server = server
@@ -59,7 +59,7 @@ class LiveServer:
     def enforce(
         self, also: Any = None, replace: Any = None, clock: Callable[[], float] = time.time, **tables: Any
     ) -> None:
-        """Install a fresh ``protect``, with the operator's own tables, rules and clock."""
+        """Install ``protect`` with these tables, custom rules and clock."""
         oidc = OIDCAuth.from_dict(
             configuration_for(self.issuer, **tables),
             fetcher=self.issuer,
@@ -69,5 +69,5 @@ class LiveServer:
         self.server.install(protect(oidc, also=also, replace=replace))
 
     def user(self, name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> SampleUser:
-        """Return somebody with these roles."""
+        """Return a user with these roles."""
         return SampleUser(self.server, name, user_token(self.issuer, name, *roles, tenant=tenant, **claims))

@@ -1,4 +1,4 @@
-"""A graph that calls the server it runs on, as its run's user: what graph code could do with that identity."""
+"""A graph that sends requests to its own server, with the identity of its run."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 
 class State(TypedDict, total=False):
-    """Requests to send, and what came back."""
+    """Requests and their results."""
 
     requests: list[dict[str, Any]]
     answers: list[str]
@@ -23,7 +23,7 @@ async def call(state: State) -> dict[str, Any]:
         try:
             await client.http.post(request["path"], json=request["json"])
             answers.append("allowed")
-        except Exception as error:  # noqa: BLE001 - whatever the refusal is, it is what the test looks at
+        except Exception as error:  # noqa: BLE001 - the test checks the error
             answers.append(f"{type(error).__name__}: {error}"[:80])
     return {"answers": answers}
 

@@ -1,4 +1,4 @@
-"""One made-up provider for the tests of permissions and configuration: an issuer, a clock, tokens to order."""
+"""An issuer with inline keys, for tests of permissions and configuration."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ USERS = {"claim": "roles", "values": {"user": ["threads:read"]}}
 
 
 def table(**changes: Any) -> dict[str, Any]:
-    """Return an ``[[issuer]]`` table with nothing wrong in it; ``...`` leaves a key out."""
-    right = {"issuer": URL, "audience": "agents", "jwks": ISSUER.key_set(), "permission_map": [USERS]}
-    return {key: value for key, value in {**right, **changes}.items() if value is not ...}
+    """Return a valid ``[[issuer]]`` table with changes. ``...`` removes a key."""
+    valid = {"issuer": URL, "audience": "agents", "jwks": ISSUER.key_set(), "permission_map": [USERS]}
+    return {key: value for key, value in {**valid, **changes}.items() if value is not ...}
 
 
 def configured(
@@ -34,7 +34,7 @@ def configured(
     mapper: Mapper | None = None,
     **issuer: Any,
 ) -> OIDCAuth:
-    """Return the authenticator of one issuer with these permission maps."""
+    """Return an OIDCAuth with these permission maps."""
     document = {
         "issuer": table(permission_map=[dict(permission_map) for permission_map in permission_maps], **issuer),
         "roles": dict(roles or {}),
@@ -43,7 +43,7 @@ def configured(
 
 
 def token(**claims: Any) -> str:
-    """Return a signed token; ``...`` leaves a claim out, None sends null."""
+    """Return a signed token. ``...`` removes a claim, None means JSON null."""
     standard = {"iss": URL, "sub": "alice", "aud": "agents", "iat": NOW, "exp": NOW + 300}
     payload = {name: value for name, value in {**standard, **claims}.items() if value is not ...}
     key = ISSUER.keys[0]
@@ -51,17 +51,18 @@ def token(**claims: Any) -> str:
 
 
 def authenticated(oidc: OIDCAuth, **claims: Any) -> Caller:
-    """Return who a token with these claims stands for."""
+    """Return the caller of a token with these claims."""
     return bearer(oidc, token(**claims))
 
 
 def bearer(oidc: OIDCAuth, text: str) -> Caller:
-    """Return who the bearer of a token is."""
+    """Return the caller of a token."""
     return asyncio.run(oidc.authenticate({"authorization": f"Bearer {text}"}))
 
 
 def names(oidc: OIDCAuth, **claims: Any) -> list[str]:
-    """Return the permissions that a token with these claims gives; ``explain`` must say the same of its claims."""
+    """Return the permissions of a token with these claims."""
+    # ``explain`` must give the same permissions.
     caller = authenticated(oidc, **claims)
     why = oidc.explain({"sub": "alice", **claims})
     assert (why.rights, why.tenancy) == (caller.rights, caller.tenancy)

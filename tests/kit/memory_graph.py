@@ -1,4 +1,4 @@
-"""A graph that remembers what its user said, and shows what it knew before; with the user that the server gave it."""
+"""A graph that stores the messages of its user, and returns the earlier ones and the user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from oidc_auth import store_label
 
 
 class State(TypedDict, total=False):
-    """What is said, what was remembered, and who asks."""
+    """The message, the earlier messages and the user."""
 
     text: str
     for_cache: list[str]
@@ -22,7 +22,7 @@ class State(TypedDict, total=False):
 
 
 async def remember(state: State, config: RunnableConfig) -> dict[str, Any]:
-    """Look into the user's memories, then add to them."""
+    """Return the stored messages, then store the new one."""
     configurable = config["configurable"]
     user, store = configurable["langgraph_auth_user"], get_store()
     namespace = (store_label(user), "memories")

@@ -1,4 +1,4 @@
-"""An app with middleware that runs the rest of the request in a task of its own, as ``BaseHTTPMiddleware`` does."""
+"""A custom app with a ``BaseHTTPMiddleware``, which runs the request in a new task."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
 
-class PassOn(BaseHTTPMiddleware):
-    """Does nothing; its base class starts the task."""
+class PassThrough(BaseHTTPMiddleware):
+    """Middleware that changes nothing. The base class starts the task."""
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         return await call_next(request)
 
 
 async def log_context(request: Request) -> JSONResponse:
-    """Return what the server would log about this request."""
+    """Return the log context of this request."""
     from langgraph_api.logging import worker_config
 
     return JSONResponse(worker_config.get())
 
 
 app = Starlette(
-    # The server notes a request id for paths below /threads only.
+    # The server sets a request id only for paths below /threads.
     routes=[Route("/log-context", log_context), Route("/threads/log-context/now", log_context)],
-    middleware=[Middleware(PassOn)],
+    middleware=[Middleware(PassThrough)],
 )

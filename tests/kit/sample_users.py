@@ -1,4 +1,4 @@
-"""People of two tenants with roles of every reach, and the configuration that knows them."""
+"""Roles with each reach, and a configuration and tokens for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROLES: dict[str, list[str]] = {
 }
 
 
-# Each right can be had alone: a role of its name, such as "threads:read@tenant".
+# One role per permission, such as "threads:read@tenant".
 ROLES.update(
     {
         right: [right]
@@ -34,7 +34,7 @@ ROLES.update(
 
 
 def configuration_for(issuer: LocalIssuer, /, **tables: Any) -> dict[str, Any]:
-    """Return a configuration in which the claim ``roles`` gives the roles above, and ``org`` is the tenant."""
+    """Return a configuration with these roles in the claim ``roles``, and the tenant in ``org``."""
     given = {name: rights for name, rights in ROLES.items() if rights}
     return {
         "issuer": {
@@ -49,5 +49,5 @@ def configuration_for(issuer: LocalIssuer, /, **tables: Any) -> dict[str, Any]:
 
 
 def user_token(issuer: LocalIssuer, name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> str:
-    """Return a token for somebody with these roles, in a tenant."""
+    """Return a token of a user with these roles."""
     return issuer.token(name, roles=list(roles), org=tenant, **claims)

@@ -1,7 +1,7 @@
-"""The real langgraph-api in the test's own process, driven through starlette's TestClient.
+"""Run a real langgraph-api server in the test process.
 
-Never through a plain ``ASGITransport``: in one task it lets the first user's identity authorize all later requests
-(measured on 0.16.7).
+Requests go through starlette's TestClient. With a plain ``ASGITransport`` all requests run in one task, and the server
+then uses the identity of the first user for all of them (measured on 0.16.7).
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ ENVIRONMENT = {
     "LANGGRAPH_RUNTIME_EDITION": "inmem",
     "N_JOBS_PER_WORKER": "2",
     "LANGSMITH_TRACING": "false",
-    # Its thread writes into the working directory, which other tests change.
+    # The persistence thread writes into the working directory, which other tests change.
     "LANGGRAPH_DISABLE_FILE_PERSISTENCE": "true",
     "LANGGRAPH_NO_VERSION_CHECK": "1",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
-    # A fire each second, not each five.
+    # Start crons each second instead of each five seconds.
     "CRON_SCHEDULER_SLEEP_TIME": "1",
-    # Studio's way round authentication is open, so that our own rule for it is what is tested.
+    # The server lets Studio skip authentication, so that tests check our own rule.
     "LANGSMITH_LANGGRAPH_API_VARIANT": "local_dev",
-    # The server's own rule for webhooks is off, so that ours is what is tested.
+    # The server's rules for webhooks are off, so that tests check our own rule.
     "LANGGRAPH_WEBHOOKS": json.dumps({"url": {"disable_loopback": False, "require_https": False}}),
     "LANGGRAPH_AUTH": json.dumps({"path": "kit.server_auth:auth"}),
     "LANGSERVE_GRAPHS": json.dumps({name: f"{file}:graph" for name, file in GRAPHS.items()}),
@@ -53,7 +53,7 @@ ENVIRONMENT = {
 
 
 class Server:
-    """The running server; ``install`` an Auth object, then talk to it as somebody."""
+    """A running server. Call ``install`` with an Auth object, then send requests."""
 
     def __init__(self, client: TestClient) -> None:
         self.client = client
@@ -64,12 +64,12 @@ class Server:
         server_auth.install(auth)
 
     def run(self, function: Callable[[], Awaitable[Any]]) -> Any:
-        """Run an async function on the server's own event loop."""
+        """Run an async function in the event loop of the server."""
         assert self.client.portal is not None
         return self.client.portal.call(function)
 
     def request(self, method: str, path: str, token: str | None = None, body: Any = None, **headers: str) -> Any:
-        """Send one request, as the bearer of a token."""
+        """Send a request with a token."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
@@ -77,7 +77,7 @@ class Server:
 
     @contextmanager
     def served(self) -> Iterator[str]:
-        """Answer at a real address too, for a client that is a program of its own."""
+        """Also serve on a real address, for clients in other processes."""
         import uvicorn
         from langgraph_api.server import app
 
@@ -96,8 +96,8 @@ class Server:
 
 @contextmanager
 def running_server(folder: Path) -> Iterator[Server]:
-    """Start the server in a folder of its own: it writes its state into the working directory."""
-    before = Path.cwd()
+    """Start the server in a folder, because it writes state into the working directory."""
+    previous = Path.cwd()
     os.environ.update(ENVIRONMENT)
     os.chdir(folder)
     from langgraph_api.server import app
@@ -107,4 +107,4 @@ def running_server(folder: Path) -> Iterator[Server]:
         with TestClient(app, raise_server_exceptions=False) as client:
             yield Server(client)
     finally:
-        os.chdir(before)
+        os.chdir(previous)

@@ -1,7 +1,7 @@
-"""The one Auth object that the server under test loads: it reads its configuration once, at import.
+"""The Auth object of the server under test.
 
-Its registry of handlers is swapped between tests, so that the server's own precedence is what is tested; only
-``authenticate`` delegates.
+The server loads it once, on import. Tests replace its handlers, so that the server's own precedence of handlers
+applies.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ async def authenticate(headers: Any, method: Any = None, path: Any = None, scope
 
 
 def install(another: Auth) -> None:
-    """Let the server use another Auth object's hook and handlers from now on."""
+    """Use the hook and the handlers of another Auth object."""
     assert another._authenticate_handler is not None
     _installed[:] = [another._authenticate_handler]
     auth._handlers = another._handlers

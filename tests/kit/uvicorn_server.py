@@ -1,4 +1,4 @@
-"""The real server as uvicorn runs it in production, in a process of its own, behind a real socket."""
+"""Run a real server with uvicorn in a separate process, as in production."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ZERO_CODE = "oidc_auth.langgraph:auth"
 
 
 def environment(folder: Path, issuer: LocalIssuer, auth: str = ZERO_CODE, **http: Any) -> dict[str, str]:
-    """Return the variables of a server that loads ``auth`` for the people of ``kit.sample_users``."""
+    """Return the environment of a server with the roles of ``kit.sample_users``."""
     configuration = folder / "oidc-auth.json"
     tables = configuration_for(issuer)
-    # The keys are in the file, so that the server needs no provider.
+    # With inline keys, the server needs no provider.
     tables["issuer"]["jwks"] = issuer.key_set()
     configuration.write_text(json.dumps(tables), "utf-8")
     return {
@@ -40,7 +40,7 @@ def environment(folder: Path, issuer: LocalIssuer, auth: str = ZERO_CODE, **http
         "REDIS_URI": "fake",
         "LANGGRAPH_RUNTIME_EDITION": "inmem",
         "LANGGRAPH_DISABLE_FILE_PERSISTENCE": "true",
-        # The header of LangGraph Studio skips our hook, as it does on a server of LangSmith.
+        # The header of LangGraph Studio skips our hook, as on a LangSmith deployment.
         "LANGSMITH_LANGGRAPH_API_VARIANT": "local_dev",
         "LANGGRAPH_AUTH": json.dumps({"path": auth}),
         "LANGSERVE_GRAPHS": json.dumps({"agent": f"{GRAPH}:graph"}),
@@ -50,7 +50,7 @@ def environment(folder: Path, issuer: LocalIssuer, auth: str = ZERO_CODE, **http
 
 @contextmanager
 def running_uvicorn(folder: Path, environ: Mapping[str, str], loop: str) -> Iterator[tuple[str, int]]:
-    """Run ``uvicorn langgraph_api.server:app --loop LOOP`` while the context lasts, and return its address."""
+    """Run ``uvicorn langgraph_api.server:app --loop LOOP`` and return its address."""
     port = _free_port()
     server = DevServer(f"http://{LOOPBACK}:{port}", folder / "server.log")
     command = [sys.executable, "-m", "uvicorn", "langgraph_api.server:app", "--loop", loop, "--port", str(port)]

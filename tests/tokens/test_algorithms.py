@@ -36,7 +36,7 @@ def hears(published: Sequence[dict[str, Any]], signs: SigningKey, **header: Any)
 
 
 def test_every_algorithm_is_tested() -> None:
-    assert {*RSA, *CURVES, "Ed25519"} == ASYMMETRIC
+    assert {*RSA, *CURVES, "Ed25519", "Ed448"} == ASYMMETRIC
 
 
 @pytest.mark.parametrize("algorithm", [*RSA, *CURVES])
@@ -60,11 +60,36 @@ def test_allowing_one_eddsa_name_allows_both(said: str, allowed: str) -> None:
     assert harness.authenticate(harness.issuer.token(header={"alg": said})) is None
 
 
-def test_ed448_key_verifies_only_eddsa() -> None:
+@pytest.mark.parametrize("named", ["EdDSA", "Ed448", None])
+def test_ed448_key_verifies_eddsa_and_ed448(named: str | None) -> None:
     key = SigningKey("key-1", "EdDSA", ed448.Ed448PrivateKey.generate())
-    assert hears([key.jwk()], key) is None
-    assert hears([without(key.jwk(), "alg", "use")], key) is None
-    assert hears([key.jwk()], key, alg="Ed25519") is ErrorCode.KEY_ALG_MISMATCH
+    published = {**key.jwk(), "alg": named} if named else without(key.jwk(), "alg")
+    assert hears([published], key, alg="EdDSA") is None
+    assert hears([published], key, alg="Ed448") is None
+    assert hears([published], key, alg="Ed25519") is ErrorCode.KEY_ALG_MISMATCH
+
+
+def test_ed25519_key_does_not_verify_ed448() -> None:
+    key = key_for("EdDSA")
+    assert hears([key.jwk()], key, alg="Ed448") is ErrorCode.KEY_ALG_MISMATCH
+    # RFC 9864: the JWK's alg must fit its curve.
+    assert hears([{**key.jwk(), "alg": "Ed448"}], key) is ErrorCode.KEYS_UNAVAILABLE
+
+
+@pytest.mark.parametrize("allowed", ["EdDSA", "Ed448"])
+@pytest.mark.parametrize("said", ["EdDSA", "Ed448"])
+def test_allowing_eddsa_or_ed448_allows_both(said: str, allowed: str) -> None:
+    harness = AuthHarness(algorithms=allowed)
+    key = SigningKey("key-1", "EdDSA", ed448.Ed448PrivateKey.generate())
+    harness.issuer.published = [key.jwk()]
+    assert harness.authenticate(harness.issuer.token(key=key, header={"alg": said})) is None
+
+
+def test_allowing_ed25519_forbids_ed448() -> None:
+    harness = AuthHarness(algorithms="Ed25519")
+    key = SigningKey("key-1", "EdDSA", ed448.Ed448PrivateKey.generate())
+    harness.issuer.published = [key.jwk()]
+    assert harness.authenticate(harness.issuer.token(key=key, header={"alg": "Ed448"})) is ErrorCode.ALG_NOT_ALLOWED
 
 
 @pytest.mark.parametrize("algorithm", [*RSA, *CURVES])

@@ -420,7 +420,10 @@ def test_unknown_kid_lists_known_kids_and_age() -> None:
 
     error = asyncio.run(scenario())
     assert error.code is ErrorCode.KEY_NOT_FOUND
-    assert "expected a kid among key-1 (fetched 0 s ago, the next fetch for an unknown kid in 0 s)" in error.report()
+    assert (
+        "expected a published key id: 'key-1' (fetched 0 s ago, the next fetch for an unknown key id in 0 s)"
+        in error.report()
+    )
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,10 @@ def test_rejected_header_shows_expected_value(header: dict[str, Any], expected: 
 def test_unpublished_kid_shows_known_kids_and_refetch() -> None:
     harness = AuthHarness()
     waits = [(0, 0), (0, 0), (0, 14), (1, 13)]
-    known = [f"a kid among key-1 (fetched {age} s ago, the next fetch for an unknown kid in {s} s)" for age, s in waits]
+    known = [
+        f"a published key id: 'key-1' (fetched {age} s ago, the next fetch for an unknown key id in {s} s)"
+        for age, s in waits
+    ]
     for number, expected in enumerate(known):
         token = compact(
             header_of(harness.issuer, kid=f"gone-{number}"), claims_of(harness.issuer), harness.issuer.keys[0]

@@ -440,7 +440,7 @@ def test_rfc8037_token_is_accepted_under_both_names(named: str | None, said: str
     assert harness.authenticate(harness.issuer.token(key=rfc8037_signer(), header={"alg": said, "kid": None})) is None
 
 
-@pytest.mark.parametrize("said", ["Ed448", "ed25519", "EDDSA", "ES25519", "Ed25519ph"])
+@pytest.mark.parametrize("said", ["ed448", "ed25519", "EDDSA", "ES25519", "Ed25519ph"])
 def test_other_names_of_ed25519_are_rejected(said: str) -> None:
     harness = AuthHarness(jwks={"keys": [RFC8037_A2_KEY]})
     refused = harness.authenticate(harness.issuer.token(key=rfc8037_signer(), header={"alg": said, "kid": None}))
@@ -531,7 +531,7 @@ def test_rfc_private_key_is_rejected_as_public(public: Jwk, private: str) -> Non
 
 @pytest.mark.parametrize("jwk", [RFC7515_A1_KEY, RFC7520_35_KEY, RFC8037_A6_KEY])
 def test_rfc_non_signature_key_is_rejected(jwk: Jwk) -> None:
-    with pytest.raises(UnusableKeyError, match="not for signatures we verify"):
+    with pytest.raises(UnusableKeyError, match="is not supported"):
         read_key(jwk)
 
 

@@ -19,7 +19,7 @@ from ...errors import ConfigError, UpstreamError
 from ...keys.budget import FetchBudget
 from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, forbidden_url_reason
-from ...keys.source import KeyLimits, RemoteKeys
+from ...keys.remote import KeyLimits, RemoteKeys
 from ...observability import ignore_event
 from ..auth_hook import find_hook
 from ..inputs import load

@@ -1,8 +1,8 @@
-"""Every route of the server: which events it asks about, what it needs, and what somebody else sees there.
+"""All routes of the server, with events, permissions and results for other users.
 
-One table, read three times: the suite drives each row on the real server, the coverage test compares it with the
-routes and events that server and SDK have, and ``docs/generate.py`` prints it. ``{thread_id}`` and the like in a route,
-query or body are alice's objects, made for the row by ``kit.route_scenario``.
+The tests send each row to a real server. They also compare the table with the routes and events of the server and SDK.
+``docs/generate.py`` prints the table. Names such as ``{thread_id}`` in a route, query or body are the objects that
+``kit.route_scenario`` creates.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .threads import THREADS
 ROWS = (*THREADS, *RUNS, *ASSISTANTS, *CRONS, *STORE, *PROTOCOLS)
 
 ROUTES = {row.route for row in ROWS} | set(SAME_HANDLER) | set(TOKEN_ONLY) | set(OPEN) | set(OPEN_IN_DEVELOPMENT)
-"""Every route that is accounted for."""
+"""All routes of the table."""
 
 __all__ = [
     "OPEN",

@@ -1,4 +1,4 @@
-"""Assistants and their versions."""
+"""Routes of assistants."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ASSISTANTS = (
     ),
     Row(
         route="POST /assistants",
-        variant="an id that is taken",
+        variant="existing id",
         events=(A_CREATE,),
         needs=(A_CREATE,),
         filter=Filter.ALWAYS_OWN,

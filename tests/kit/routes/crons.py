@@ -1,4 +1,4 @@
-"""Crons: those of a thread and those without."""
+"""Routes of crons."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ CRONS = (
     Row(route="GET /runs/crons/{cron_id}", events=(C_READ,), needs=(C_READ,)),
     Row(
         route="PATCH /runs/crons/{cron_id}",
-        variant="when it runs",
+        variant="schedule",
         events=(C_UPDATE,),
         needs=(C_UPDATE,),
         body={"schedule": "0 0 2 1 *"},
     ),
     Row(
         route="PATCH /runs/crons/{cron_id}",
-        variant="what it runs",
+        variant="input",
         events=(C_UPDATE,),
         needs=(C_UPDATE, RUN),
         filter=Filter.ALWAYS_OWN,

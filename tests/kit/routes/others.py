@@ -1,4 +1,4 @@
-"""Routes that have no row: second spellings, and those behind which nobody's object is."""
+"""Routes without a row: other spellings, and routes without objects of users."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ SAME_HANDLER = {
     for method in ("GET", "POST", "DELETE")
     for path in ("/mcp", "/a2a/{assistant_id}")
 }
-"""Second spellings of a path, which the server routes to the same function."""
+"""Other spellings of a path, which the server routes to the same function."""
 
 TOKEN_ONLY = {
-    "POST /ui/{graph_id}": "the page of a graph's own interface",
+    "POST /ui/{graph_id}": "the page of a graph's user interface",
     "GET /mcp": "405",
     "DELETE /mcp": "404",
     "DELETE /a2a/{assistant_id}": "404",
 }
-"""Routes that ask for a token and then for nothing: nobody's object is behind them."""
+"""Routes that need a token and no permission. They have no objects of users."""
 
 OPEN = {
     "GET /": "health",
@@ -24,9 +24,9 @@ OPEN = {
     "GET /metrics": "counts of runs and requests",
     "GET /docs": "the page about the API",
     "GET /openapi.json": "the description of the API",
-    "GET /ui/{path}": "the files of a graph's own interface, and every other GET below `/ui`",
+    "GET /ui/{path}": "the files of a graph's user interface, and every other GET below `/ui`",
 }
-"""Routes that ask for no token: the server answers them before authentication."""
+"""Routes without a token. The server answers them before authentication."""
 
 OPEN_IN_DEVELOPMENT = {
     "POST /internal/truncate": "deletes everything",
@@ -35,4 +35,4 @@ OPEN_IN_DEVELOPMENT = {
     "POST /deploy": "starts a deployment from the developer's machine",
     "GET /deploy/{operation_id}/stream": "its log",
 }
-"""Routes that ask for no token and that the in-memory runtime of ``langgraph dev`` alone has."""
+"""Routes without a token that only ``langgraph dev`` has."""

@@ -1,4 +1,4 @@
-"""What speaks JSON-RPC: MCP and A2A."""
+"""Routes of the JSON-RPC protocols MCP and A2A."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PROTOCOLS = (
     ),
     Row(
         route="POST /a2a/{assistant_id}",
-        variant="SendMessage in a thread that is there",
+        variant="SendMessage, existing thread",
         events=(A_READ, RUN, READ, SEARCH),
         needs=(A_READ, RUN),
         other_user=Sees.RPC_ERROR,
@@ -94,7 +94,7 @@ PROTOCOLS = (
     *(
         Row(
             route="POST /a2a/{assistant_id}",
-            variant=f"ListTasks of {which}",
+            variant=f"ListTasks, {which}",
             events=(READ, SEARCH),
             needs=(READ,),
             other_user=Sees.NOTHING,
@@ -106,7 +106,7 @@ PROTOCOLS = (
             built_in=True,
             makes="thread_id",
         )
-        for which, params in (("a thread", {"contextId": "{thread_id}"}), ("all threads", {}))
+        for which, params in (("one thread", {"contextId": "{thread_id}"}), ("all threads", {}))
     ),
     *(
         Row(

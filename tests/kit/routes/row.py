@@ -1,4 +1,4 @@
-"""One row of the table of routes, and the words that rows are written in."""
+"""The type of a row in the table of routes."""
 
 from __future__ import annotations
 
@@ -13,43 +13,43 @@ if TYPE_CHECKING:
 
 
 class Sees(StrEnum):
-    """What an answer comes to: its status, and what its body says."""
+    """The result of a request."""
 
     OWNER = "what the owner sees"
-    NOTHING = "200, and nothing"
-    THEIRS = "200, among their own"
+    NOTHING = "200, no results"
+    THEIRS = "200, own objects"
     BAD_REQUEST = "400"
     FORBIDDEN = "403"
     NOT_FOUND = "404"
     CONFLICT = "409"
-    FAILED = "500, the server's own"
-    UNFINISHED = "201, an empty thread of one's own"
+    FAILED = "500"
+    UNFINISHED = "201, an empty thread"
     STREAM_ERROR = "200, an error in the stream"
     EMPTY_STREAM = "200, an empty stream"
     ENVELOPE = "200, an error in the envelope"
     RPC_ERROR = "200, a JSON-RPC error"
-    SOCKET_ERROR = "an error, and the socket closes"
+    SOCKET_ERROR = "an error, then the socket closes"
 
 
 class Filter(StrEnum):
-    """Which objects an allowed call may touch, and whether reach widens that."""
+    """The objects that an allowed request can access."""
 
-    OWN = "own, or as far as the reach"
-    BUILT_IN = "own or built-in, or as far as the reach"
-    ALWAYS_OWN = "own, whatever the reach"
-    NAMESPACE = "one's own namespace; with `@all` any that is named"
-    CREATES = "stamps the caller as owner"
-    NONE = "none: nothing of anybody's"
+    OWN = "own objects, or more with a reach"
+    BUILT_IN = "own or built-in objects, or more with a reach"
+    ALWAYS_OWN = "only own objects"
+    NAMESPACE = "own namespace, or any with `@all`"
+    CREATES = "a new object of the caller"
+    NONE = "no objects of users"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Answers of a route that changed with a version of the server; None: unchanged.
+    """Results of a route that changed with a version of the server.
 
     Attributes:
-        since: the first version of langgraph-api that answers so. Early pre-releases of a later version may not yet.
-        other_user: as in ``Row``.
-        without: as in ``Row``.
+        since: the first version of langgraph-api with these results.
+        other_user: as in ``Row``. None: unchanged.
+        without: as in ``Row``. None: unchanged.
     """
 
     since: str
@@ -59,27 +59,28 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One way to call one route.
+    """One kind of request to one route.
 
     Attributes:
-        route: the method and the path, as the server writes it.
-        events: every event the server dispatches for it, in any order and number.
-        needs: the permissions it needs, together; ``a or b``: either.
-        worker: events that come from the worker when the run ends, on servers where it still knows the caller.
-        filter: which objects it may touch.
-        other_user: what somebody sees who holds every permission, and owns nothing of it.
-        without: what the owner gets who holds every permission but a needed one; by that one, where it differs.
-        wider: what ``@tenant`` of a colleague and ``@all`` of an administrator see, where the filter does not say it.
-        variant: which of several ways to call the route this is.
-        body: what is sent; None: no body.
-        query: what follows the path.
-        on: which thread of alice's the row is about: one at rest, one with a run in it, ahead of it, or behind it.
-        runs: the owner's call drives a real run, so nobody else's is tried unless it is refused.
-        graph: which graph the run, or the assistant of alice's, is of.
-        built_in: the assistant is the server's own, so that only the thread is alice's.
-        makes: what of alice's the row is about, where neither route nor body names it.
-        protocol: how the request is sent and its answer read.
-        changes: what newer servers answer, the oldest version first.
+        route: the method and the path, as the server has it.
+        events: all events that the server dispatches, in any order and number.
+        needs: the permissions, all of which are needed. In ``a or b``, one of them is needed.
+        worker: events of the worker at the end of the run, on servers where it still has the caller.
+        filter: the objects that the request can access.
+        other_user: the result for a user with every permission who does not own the object.
+        without: the result for the owner without a needed permission. It can differ per permission.
+        wider: the result for users with ``@tenant`` or ``@all``, if the filter does not determine it.
+        variant: the name of this kind of request.
+        body: the JSON body. None: no body.
+        query: the query, with ``?``.
+        on: the thread of the row: idle, or with a running, pending or finished run.
+        runs: whether the request of the owner starts a real run. Tests then send it only if it must be denied.
+        graph: the graph of the run or of the assistant.
+        built_in: whether the assistant belongs to the server. Then only the thread belongs to alice.
+        makes: an object of alice that is needed, although neither route nor body has it.
+        protocol: how the request is sent.
+        headers: additional header fields.
+        changes: the results on newer servers, in the order of versions.
     """
 
     route: str
@@ -104,11 +105,11 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The row in one line."""
+        """The route and the variant."""
         return f"{self.route} ({self.variant})" if self.variant else self.route
 
     def at(self, version: str) -> Row:
-        """Return the row as a version of langgraph-api answers it."""
+        """Return the row for a version of langgraph-api."""
         row = self
         for change in self.changes:
             if Version(version) >= Version(change.since):
@@ -118,7 +119,7 @@ class Row:
         return row
 
     def lacking(self, need: str) -> Sees:
-        """Return what the owner gets who lacks one of the needs."""
+        """Return the result for the owner without one needed permission."""
         return self.without if isinstance(self.without, Sees) else self.without.get(need, Sees.FORBIDDEN)
 
 

@@ -1,4 +1,4 @@
-"""Runs: on a thread, without one, and what is done with them afterwards."""
+"""Routes of runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ RUNS = (
     Row(route="POST /threads/{thread_id}/runs", events=(RUN,), needs=(RUN,), body=LATER),
     Row(
         route="POST /threads/{thread_id}/runs",
-        variant="on an assistant of one's own",
+        variant="own assistant",
         events=(RUN, "assistants:read"),
         needs=(RUN, "assistants:read"),
         body={**LATER, "assistant_id": "{assistant_id}"},

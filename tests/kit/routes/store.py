@@ -1,4 +1,4 @@
-"""The store."""
+"""Routes of the store."""
 
 from __future__ import annotations
 

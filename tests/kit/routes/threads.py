@@ -1,4 +1,4 @@
-"""Threads: their metadata, their state, their streams."""
+"""Routes of threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ THREADS = (
     ),
     Row(
         route="POST /threads",
-        variant="an id that is taken",
+        variant="existing id",
         events=(CREATE,),
         needs=(CREATE,),
         filter=Filter.ALWAYS_OWN,
@@ -24,7 +24,7 @@ THREADS = (
     ),
     Row(
         route="POST /threads",
-        variant="with supersteps",
+        variant="supersteps",
         events=(CREATE, UPDATE, READ),
         needs=(CREATE, UPDATE, READ),
         filter=Filter.CREATES,

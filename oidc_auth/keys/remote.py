@@ -1,0 +1,243 @@
+"""Fetch an issuer's keys, keep them fresh, and keep them through an outage."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..errors import ErrorCode, TokenError, UpstreamError
+from ..observability import KeysFetched, Observer, logger, notify_observer
+from .budget import UnknownKids
+from .discovery import KeySetClient, WithdrawnKeysError
+from .fetch import FetchError
+from .key_set import select_key
+from .refresh import RefreshAges, RefreshingValue
+from .source import SelectedKey
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from .budget import FetchBudget
+    from .fetch import Fetcher
+    from .key_set import KeySet
+
+WARNING_INTERVAL = 60
+"""Seconds between two warnings about one provider."""
+
+MAX_FAILURE_LENGTH = 1_000
+"""Characters of a failure in a message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyLimits:
+    """The limits for fetching one issuer's keys.
+
+    Attributes:
+        ages: when a key set is refreshed, and when it must not be used any more.
+        fetch_timeout: seconds for a whole fetch, metadata and key set together.
+        key_set_bytes: the largest document, in bytes.
+        unknown_kid_fetches: fetches that unknown key ids may cause in one window, on average. Failed ones count.
+        unknown_kid_window: the window, in seconds.
+    """
+
+    ages: RefreshAges = field(default_factory=RefreshAges)
+    fetch_timeout: float = 5
+    key_set_bytes: int = 524_288
+    unknown_kid_fetches: int = 2
+    unknown_kid_window: float = 30
+
+    @property
+    def unknown_kid_pause(self) -> float:
+        """Seconds after which unknown key ids may cause one more fetch."""
+        return self.unknown_kid_window / max(1, self.unknown_kid_fetches)
+
+
+class RemoteKeys:
+    """The keys of an issuer, fetched from its provider.
+
+    Concurrent requests share one fetch. During an outage, the last keys are used for up to ``max_stale`` seconds.
+
+    Args:
+        issuer: the exact issuer.
+        jwks_uri: the address of the key set. None: take it from the issuer's metadata.
+        bearer_file: a file with a token for the provider.
+        fetcher: sends the requests.
+        limits: the limits.
+        observer: receives an event for each attempt.
+        fetch_budget: limits the fetches for unknown key ids. Several issuers of one provider share it.
+        insecure_http_hosts: hosts that may be fetched over plain http.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        jwks_uri: str | None,
+        fetcher: Fetcher,
+        limits: KeyLimits,
+        observer: Observer,
+        fetch_budget: FetchBudget,
+        bearer_file: str | None = None,
+        insecure_http_hosts: frozenset[str] = frozenset(),
+    ) -> None:
+        self._issuer = issuer
+        self._limits = limits
+        self._observer = observer
+        self._client = KeySetClient(
+            issuer,
+            jwks_uri=jwks_uri,
+            fetcher=fetcher,
+            max_bytes=limits.key_set_bytes,
+            bearer_file=bearer_file,
+            insecure_http_hosts=insecure_http_hosts,
+        )
+        self._unknown_kids = UnknownKids(fetch_budget, limits.unknown_kid_pause)
+        self._keys: RefreshingValue[KeySet] = RefreshingValue(self._load, limits.ages)
+        self._generation = 0
+        self._failure_hint = ""
+        self._warned_at: float | None = None
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys were loaded, and not withdrawn."""
+        return self._keys.value is not None
+
+    async def current_generation(self, now: float) -> int:
+        """Refresh the keys if necessary and return their generation."""
+        if self._keys.fresh_value(now) is None:
+            await self._key_set(self._keys.get, now)
+        return self._generation
+
+    async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
+        """Return the key for a token's header. An unknown key id may cause a fetch."""
+        # A known key never waits, not even for a running fetch.
+        key_set = self._keys.fresh_value(now)
+        if key_set is not None and kid is not None and key_set.has_kid(kid):
+            return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
+        load_count = self._keys.load_count
+        key_set = await self._key_set(self._keys.get, now)
+        # If a load ended while this request waited, another fetch would bring the same keys.
+        if kid is not None and not key_set.has_kid(kid) and self._keys.load_count == load_count:
+            key_set = await self._fetch_unknown_kid(key_set, kid, now)
+        try:
+            return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
+        except TokenError as error:
+            raise self._add_key_age(error, now) from None
+
+    def _add_key_age(self, error: TokenError, now: float) -> TokenError:
+        """Add how old the keys are, and when an unknown key id may cause a fetch."""
+        if error.code is not ErrorCode.KEY_NOT_FOUND:
+            return error
+        age, wait = now - (self._keys.loaded_at or now), self._unknown_kids.seconds_until_fetch(now)
+        expected = f"{error.expected} (fetched {age:.0f} s ago, the next fetch for an unknown key id in {wait:.0f} s)"
+        return TokenError(error.code, expected=expected, found=error.found)
+
+    async def _fetch_unknown_kid(self, key_set: KeySet, kid: str, now: float) -> KeySet:
+        """Fetch the keys for an unknown key id, or wait for the running fetch."""
+        waits = self._keys.is_refreshing()
+        if not waits and self._unknown_kids.is_missing(kid, now):
+            return key_set
+        # Without a fetch, the key id counts as not found. The limits bound the load on the provider.
+        if not (self._unknown_kids.can_wait(kid) if waits else self._unknown_kids.take_fetch(now)):
+            return self._require_reachable(key_set, now)
+        self._unknown_kids.waiting.add(kid)
+        key_set = self._require_reachable(await self._key_set(self._keys.refresh, now), now)
+        # The provider may have answered a fetch that was already running before it published the key.
+        if not waits and not key_set.has_kid(kid):
+            self._unknown_kids.add_missing(kid, now)
+        return key_set
+
+    def _require_reachable(self, key_set: KeySet, now: float) -> KeySet:
+        # During an outage the key may exist at the provider, so the token may be valid: 503, not 401.
+        if self._keys.failed_at is not None:
+            raise self._unavailable(now)
+        return key_set
+
+    async def _key_set(self, get: Callable[[float], Awaitable[KeySet]], now: float) -> KeySet:
+        try:
+            key_set = await get(now)
+        except LookupError:
+            raise self._unavailable(now) from None
+        if self._keys.failed_at is not None:
+            self._warn(now)
+        return key_set
+
+    def _unavailable(self, now: float) -> UpstreamError:
+        self._warn(now)
+        return UpstreamError(
+            found=f"{self._issuer}: {self._failure()}",
+            hint=self._failure_hint,
+            retry_after=self._keys.seconds_until_retry(now),
+        )
+
+    def _warn(self, now: float) -> None:
+        # During an outage, every request would log the same warning.
+        if self._warned_at is None or not 0 <= now - self._warned_at < WARNING_INTERVAL:
+            self._warned_at = now
+            logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._failure())
+
+    def _failure(self) -> str:
+        # The provider or a user's fetcher chose parts of it. A line break could forge a line of the log.
+        return "".join(map(_escape, self._keys.failure[:MAX_FAILURE_LENGTH]))
+
+    async def _load(self, now: float) -> KeySet:
+        """Fetch a new key set.
+
+        Raises:
+            WithdrawnKeysError: the provider has no usable key. The old keys must not be used any more.
+            FetchError: the fetch failed. The old keys may still be used.
+        """
+        # Also for fetchers of the user, which may have no timeout.
+        deadline = asyncio.get_running_loop().time() + self._limits.fetch_timeout
+        try:
+            async with asyncio.timeout_at(deadline):
+                url = await self._client.address(now, self._limits.ages.blocking_refresh_after)
+                key_set = await self._client.key_set(url)
+            key_set = await self._follow_move(key_set, url, now, deadline)
+        except Exception as error:
+            # The keys may have moved.
+            self._client.forget_address()
+            notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
+            failure = error if isinstance(error, FetchError) else _failure_of(error, self._limits.fetch_timeout)
+            self._failure_hint = failure.hint
+            raise failure from error
+        finally:
+            self._unknown_kids.waiting.clear()
+        # Withdrawn keys leave no value, so the next key set is a new generation. Cached tokens of the withdrawn keys
+        # are then not used again.
+        if self._keys.value is None or self._keys.value.keys != key_set.keys:
+            self._generation += 1
+        notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
+        return key_set
+
+    async def _follow_move(self, key_set: KeySet, url: str, now: float, deadline: float) -> KeySet:
+        """Return the key set of a new address, if ``key_set`` lacks a key id that requests wait for.
+
+        Raises:
+            WithdrawnKeysError: the new address has a key set without a usable key.
+        """
+        if all(map(key_set.has_kid, self._unknown_kids.waiting)):
+            return key_set
+        # The old address may answer for long after a move, with keys that were withdrawn at the new one.
+        try:
+            async with asyncio.timeout_at(deadline):
+                new_url = await self._client.address(now, self._limits.unknown_kid_pause)
+                return key_set if new_url == url else await self._client.key_set(new_url)
+        except WithdrawnKeysError:
+            raise
+        except Exception:  # noqa: BLE001 - the user's fetcher may raise anything
+            # Anyone can cause this step with an invented key id. Its failure must not discard the new key set.
+            # Otherwise a withdrawn key would be accepted for as long as the metadata cannot be read.
+            return key_set
+
+
+def _failure_of(error: Exception, timeout: float) -> FetchError:
+    if isinstance(error, TimeoutError):
+        return FetchError(f"no answer within {timeout:g} s")
+    # The user's fetcher may raise anything. The text of its exception may hold a secret.
+    return FetchError(f"the fetcher failed with {type(error).__name__}")
+
+
+def _escape(character: str) -> str:
+    return character if character.isprintable() else character.encode("unicode_escape").decode()
