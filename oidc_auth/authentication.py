@@ -12,15 +12,7 @@ from .config.build import build
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
-from .observability import (
-    AuthenticationFailed,
-    AuthenticationSucceeded,
-    ignore_event,
-    log_refusal,
-    logger,
-    notify_observer,
-    pseudonym,
-)
+from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
 from .permissions.explain import Explanation, explain_claims, explain_no_permissions, trace_checks
 from .permissions.permission_maps import map_caller
 from .tokens.admission import AdmissionLimiter
@@ -36,10 +28,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .config.build import Settings
+    from .enforcement.settings import EnforcementSettings
     from .keys.fetch import Fetcher
     from .observability import Observer
     from .permissions.caller import Caller
-    from .permissions.settings import EnforcementSettings
     from .tokens.extract import Headers
     from .tokens.states import PresentedToken, VerifiedToken
 
@@ -53,6 +45,7 @@ class AuthOptions(TypedDict, total=False):
     fetcher: Fetcher | None
     clock: Clock
     observer: Observer
+    timer: Clock
     mapper: Mapper | None
 
 
@@ -74,7 +67,8 @@ class OIDCAuth:
         loaded: a valid configuration.
         fetcher: brings discovery documents and key sets; httpx by default.
         clock: wall time in seconds since the epoch.
-        observer: hears what happened; silent by default.
+        observer: receives events; none by default.
+        timer: a monotonic clock in seconds, for the durations in events.
         mapper: ``(claims, caller) -> caller``, for what a claim map cannot say; runs once for each verified token.
     """
 
@@ -85,9 +79,11 @@ class OIDCAuth:
         fetcher: Fetcher | None = None,
         clock: Clock = time.time,
         observer: Observer = ignore_event,
+        timer: Clock = time.perf_counter,
         mapper: Mapper | None = None,
     ) -> None:
-        self._settings: Settings = build(loaded.document, fetcher=fetcher, observer=observer)
+        self.reporter = EventReporter(observer, timer)
+        self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter)
         self._verifier = Verifier(self._settings.issuers, max_depth=self._settings.json_depth)
         self._keys = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
@@ -97,7 +93,6 @@ class OIDCAuth:
         self._admission = AdmissionLimiter()
         self._clock = clock
         self._mapper = mapper
-        self.observer = observer
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._keys))
         for warning in loaded.warnings:
@@ -109,7 +104,7 @@ class OIDCAuth:
 
         Args:
             path: the file.
-            **options: ``fetcher``, ``clock``, ``observer``, ``mapper``, as for the class.
+            **options: ``fetcher``, ``clock``, ``observer``, ``timer``, ``mapper``, as for the class.
 
         Raises:
             ConfigError: what is wrong with it.
@@ -138,7 +133,7 @@ class OIDCAuth:
             TokenError: 401, or 403 for ``origin_not_allowed``; its ``code`` says which check refused.
             UpstreamError: 503; the provider's keys cannot be had.
         """
-        now = self._clock()
+        now, started = self._clock(), self.reporter.start()
         try:
             pairs = header_pairs(headers)
             presented = extract_token(
@@ -150,9 +145,9 @@ class OIDCAuth:
             check_header(presented, issuer, self._headers[issuer])
             check_origin(pairs, issuer, self._origins[issuer])
         except (TokenError, UpstreamError) as refusal:
-            self._report(refusal)
+            self._report(refusal, started)
             raise
-        self._report_success(issuer, cached=cached)
+        self._report_success(issuer, started, cached=cached)
         return entry.caller
 
     async def _authenticate_token(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
@@ -195,14 +190,22 @@ class OIDCAuth:
             logger.warning("no permission maps: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
-    def _report_success(self, issuer: str, *, cached: bool) -> None:
-        if self.observer is not ignore_event:
-            notify_observer(self.observer, AuthenticationSucceeded(issuer=issuer, cached=cached))
+    def _report_success(self, issuer: str, started: float, *, cached: bool) -> None:
+        if not self.reporter.is_silent:
+            duration = self.reporter.elapsed(started)
+            self.reporter.report(
+                AuthenticationDecided(outcome="succeeded", issuer=issuer, cached=cached, duration=duration)
+            )
 
-    def _report(self, refusal: OIDCAuthError) -> None:
+    def _report(self, refusal: OIDCAuthError, started: float) -> None:
         log_refusal(refusal)
-        if self.observer is not ignore_event:
-            notify_observer(self.observer, AuthenticationFailed(code=refusal.code))
+        if not self.reporter.is_silent:
+            # A refused token may name any issuer. Only configured ones are reported.
+            issuer = refusal.issuer if refusal.issuer in self._keys else ""
+            duration = self.reporter.elapsed(started)
+            self.reporter.report(
+                AuthenticationDecided(outcome="failed", code=refusal.code, issuer=issuer, duration=duration)
+            )
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what these claims would give, and why: synchronous, no network, no signature.

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from ..config.raw_document import did_you_mean
 from ..permissions.caller import make_store_label
-from ..permissions.names import NAMES, format_permission, names_including, split_reach
+from ..permissions.names import NAMES, format_permission, narrowest_group, split_reach
 from .inputs import claims_option, file_argument, json_option, loaded, read_claims, read_token, token_option
 from .output import console, print_json, print_matrix, print_table
 
@@ -149,8 +149,8 @@ def _missing(why: Explanation, permission: str) -> str:
     name, _ = split_reach(permission)
     if name in why.rights:
         return f"{format_permission(name, why.rights[name])} reaches less far"
-    wider = [group for group in names_including(name) if group.partition(":")[0] == name.partition(":")[0]]
-    return f"missing permission {permission}" + (f" ({wider[-1]} includes it)" if wider else "")
+    group = narrowest_group(name)
+    return f"missing permission {permission}" + (f" ({group} includes it)" if group else "")
 
 
 @click.command()

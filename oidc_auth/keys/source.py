@@ -6,14 +6,14 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from cachetools import LRUCache
 
 from ..errors import ErrorCode, TokenError, UpstreamError
 from ..json_values import is_object
-from ..observability import KeysFetched, Observer, logger, notify_observer
+from ..observability import EventReporter, KeysFetched, logger
 from .discovery import key_set_url, metadata_url
 from .fetch import Fetcher, FetchError, forbidden_url_reason, redact_url
 from .jwk import Key, UnusableKeyError
@@ -135,7 +135,7 @@ class RemoteKeys:
         bearer_file: a file with a token that the provider asks for; read anew for each fetch, since it may be rotated.
         fetcher: brings the documents.
         limits: the bounds.
-        observer: hears of each attempt.
+        reporter: reports each attempt.
         fetch_budget: for the fetches that unknown kids cause; several issuers of one provider share it.
     """
 
@@ -146,7 +146,7 @@ class RemoteKeys:
         jwks_uri: str | None,
         fetcher: Fetcher,
         limits: KeyLimits,
-        observer: Observer,
+        reporter: EventReporter,
         fetch_budget: FetchBudget,
         bearer_file: str | None = None,
     ) -> None:
@@ -157,7 +157,7 @@ class RemoteKeys:
         self._discovered_at = 0.0
         self._fetcher = fetcher
         self._limits = limits
-        self._observer = observer
+        self._reporter = reporter
         self._generation = 0
         self._keys: RefreshingValue[KeySet] = RefreshingValue(self._load, limits.ages)
         self._fetch_budget = fetch_budget
@@ -271,19 +271,25 @@ class RemoteKeys:
             WithdrawnError: a key set without usable keys.
             FetchError: no key set.
         """
+        started = self._reporter.start()
         try:
             async with asyncio.timeout(self._limits.fetch_timeout):
                 key_set = await self._fetch(now)
         except Exception as error:
             self._discovered_url = None
-            notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
+            self._report("failed", started)
             raise self._failed(error) from error
         finally:
             self._sought = set()
         if self._keys.value is None or self._keys.value.keys != key_set.keys:
             self._generation += 1
-        notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
+        self._report("succeeded", started)
         return key_set
+
+    def _report(self, outcome: Literal["succeeded", "failed"], started: float) -> None:
+        if not self._reporter.is_silent:
+            duration = self._reporter.elapsed(started)
+            self._reporter.report(KeysFetched(outcome=outcome, issuer=self._issuer, duration=duration))
 
     def _failed(self, error: Exception) -> Exception:
         if isinstance(error, NoUsableKeyError):
