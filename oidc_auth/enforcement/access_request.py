@@ -68,7 +68,7 @@ def read_new_thread(event: str, value: Value) -> AccessRequest:
         event,
         # Only a copy comes without metadata. The server copies those of the original.
         copies_thread="metadata" not in value,
-        metadata_graphs=_metadata_graphs(value),
+        metadata_graphs=_metadata_graphs(_holders(value)),
     )
 
 
@@ -87,7 +87,7 @@ def read_thread_change(event: str, value: Value) -> AccessRequest:
         bulk=not names_thread,
         # For a change of state the server shows the thread's id alone: neither the change nor the graph.
         changes_state=names_thread and not controls_run and "metadata" not in value,
-        metadata_graphs=_metadata_graphs(value, is_stored_thread=True),
+        metadata_graphs=_metadata_graphs(_holders(value), is_stored_thread=True),
     )
 
 
@@ -98,12 +98,13 @@ def read_thread_deletion(event: str, value: Value) -> AccessRequest:
 
 def read_run(event: str, value: Value) -> AccessRequest:
     """Read a ``threads:create_run``."""
+    holders = _holders(value)
     return AccessRequest(
         event,
         assistant=str(value.get("assistant_id")),
-        metadata_graphs=_metadata_graphs(value),
-        webhooks=_members(value, "webhook"),
-        delays=_members(value, "after_seconds"),
+        metadata_graphs=_metadata_graphs(holders),
+        webhooks=_members(holders, "webhook"),
+        delays=_members(holders, "after_seconds"),
     )
 
 
@@ -112,7 +113,7 @@ def read_assistant(event: str, value: Value) -> AccessRequest:
     # The server names an older version by its number and does not show its graph. "" is never an allowed graph.
     graph = value.get("graph_id") or ("" if "version" in value else None)
     return AccessRequest(
-        event, assistant=None if graph is None else str(graph), metadata_graphs=_metadata_graphs(value)
+        event, assistant=None if graph is None else str(graph), metadata_graphs=_metadata_graphs(_holders(value))
     )
 
 
@@ -131,13 +132,14 @@ def read_cron_change(event: str, value: Value) -> AccessRequest:
 
 
 def _read_cron(event: str, value: Value, assistant: str | None) -> AccessRequest:
+    holders = _holders(value)
     return AccessRequest(
         event,
         writes_cron=True,
         assistant=assistant,
-        metadata_graphs=_metadata_graphs(value),
-        webhooks=_members(value, "webhook"),
-        delays=_members(value, "after_seconds"),
+        metadata_graphs=_metadata_graphs(holders),
+        webhooks=_members(holders, "webhook"),
+        delays=_members(holders, "after_seconds"),
     )
 
 
@@ -153,7 +155,17 @@ def read_ids(value: Value) -> dict[str, str]:
     return {key: str(member)[:MAX_ID_LENGTH] for key, member in found if member is not None}
 
 
-def _metadata_graphs(value: Value, *, is_stored_thread: bool = False) -> tuple[str, ...]:
+def _holders(value: Value) -> list[Value]:
+    """Return what may hold parts of a run: the value, a run's ``kwargs`` and a cron's ``payload``."""
+    found = (value, value.get("kwargs"), value.get("payload"))
+    return [holder for holder in found if isinstance(holder, dict)]
+
+
+def _members(holders: list[Value], key: str) -> tuple[object, ...]:
+    return tuple([holder[key] for holder in holders if holder.get(key) is not None])
+
+
+def _metadata_graphs(holders: list[Value], *, is_stored_thread: bool = False) -> tuple[str, ...]:
     """Return the graphs and assistants that a client's metadata name.
 
     ``metadata.graph_id`` of a thread names the graph that a change of its state runs. ``metadata.assistant_id`` names
@@ -161,8 +173,8 @@ def _metadata_graphs(value: Value, *, is_stored_thread: bool = False) -> tuple[s
     (langgraph_runtime_inmem 0.36.7).
     """
     found: list[str] = []
-    for holder in _holders(value):
-        for metadata in (_member(holder, "metadata"), _member(_member(holder, "config"), "metadata")):
+    for holder in holders:
+        for metadata in (holder.get("metadata"), _member(holder.get("config"), "metadata")):
             if not isinstance(metadata, dict):
                 continue
             named = cast("Value", metadata)
@@ -175,17 +187,8 @@ def _metadata_graphs(value: Value, *, is_stored_thread: bool = False) -> tuple[s
 
 
 def _graph_name(name: object) -> str:
+    # A name that is not text matches no allowed graph.
     return name if isinstance(name, str) else ""
-
-
-def _holders(value: Value) -> tuple[object, ...]:
-    """Return where a value keeps parts of a run: itself, a run's ``kwargs`` and a cron's ``payload``."""
-    return (value, value.get("kwargs"), value.get("payload"))
-
-
-def _members(value: Value, key: str) -> tuple[object, ...]:
-    found = (_member(holder, key) for holder in _holders(value))
-    return tuple([member for member in found if member is not None])
 
 
 def _member(holder: object, key: str) -> object:

@@ -70,9 +70,11 @@ def decide(caller: Caller, request: AccessRequest) -> Decision:
         return deny(request.event, ErrorCode.NO_PERMISSIONS)
     if (found := _find_permission(rule, caller, request)) is None:
         return deny_missing(request.event, request.event)
-    for check in (*rule.checks, check_graphs):
+    for check in rule.checks:
         if (denial := check(caller, request)) is not None:
             return denial
+    if (denial := check_graphs(caller, request)) is not None:
+        return denial
     permission, allowed = found
     stamp = make_stamp(caller) if rule.stamp is not None else {}
     return Decision(event=request.event, allowed=True, filter=allowed, stamp=stamp, permission=permission)

@@ -19,6 +19,8 @@ GRAPH_NAMESPACE = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 
 def check_graphs(caller: Caller, request: AccessRequest) -> Decision | None:
     """Return the denial if a request names a graph that the caller may not start."""
+    if caller.graphs is None:
+        return None
     named = request.metadata_graphs if request.assistant is None else (request.assistant, *request.metadata_graphs)
     if all(may_run_graph(caller.graphs, name) for name in named):
         return None

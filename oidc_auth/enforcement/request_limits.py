@@ -23,8 +23,9 @@ def check_request_limits(request: AccessRequest, settings: EnforcementSettings) 
     """Return the denial if the operator's settings do not allow a request."""
     if request.writes_cron and settings.crons == "deny":
         return deny(request.event, ErrorCode.CRONS_DISABLED)
-    if not all(_is_webhook_allowed(webhook, settings) for webhook in request.webhooks):
-        return deny(request.event, ErrorCode.WEBHOOK_NOT_ALLOWED)
+    for webhook in request.webhooks:
+        if not _is_webhook_allowed(webhook, settings):
+            return deny(request.event, ErrorCode.WEBHOOK_NOT_ALLOWED)
     for delay in request.delays:
         if not _is_delay_allowed(delay, settings.max_delay):
             return _deny_delay(request.event, delay, settings.max_delay)

@@ -6,7 +6,7 @@ server. If anything fails here, the event is denied.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from langgraph_sdk.auth.types import StudioUser
 
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
     from ..authentication import OIDCAuth
     from ..enforcement.access_request import Value
-    from ..observability import EventReporter
 
     Handler = Callable[..., Awaitable[Any]]
+    Report = Callable[[Decision], None]
 
 AEGRA = "aegra_api"
 """The package of Aegra, a server with other values and filters."""
@@ -43,21 +43,22 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
         oidc: has the settings, the clock and the observer.
         custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
     """
+    observe = _observation_of(oidc)
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
-        observation = _observe(oidc, ctx.user, value)
+        report = observe(ctx.user, value)
         try:
             decision = _decide(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
-                decision = await _run_custom_rule(custom_rule, ctx, value, decision, observation)
-            observation.report(decision)
+                decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
+            report(decision)
             return _respond(decision, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
             raise
         except Exception as error:  # noqa: BLE001 - fail closed
             logger.error("the rule for %s failed: %s", event, format_trace(error))
             failed = deny(event, ErrorCode.CUSTOM_RULE_FAILED)
-            observation.report(failed)
+            report(failed)
             # Not chained: the error may hold claims or parts of a conversation.
             raise handler_error(failed.to_error().challenge()) from None
 
@@ -66,24 +67,25 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
 
 def deny_unknown(oidc: OIDCAuth) -> Handler:
     """Return the handler for events that this library does not know, such as those of a newer server."""
+    observe = _observation_of(oidc)
 
     async def deny_unhandled(ctx: AuthContext, value: Value) -> None:
-        observation = _observe(oidc, ctx.user, value)
+        report = observe(ctx.user, value)
         decision = deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN)
-        observation.report(decision)
+        report(decision)
         _respond(decision, ctx.user, oidc)
 
     return deny_unhandled
 
 
 async def _run_custom_rule(
-    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, observation: _Observation
+    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, report: Report
 ) -> Decision:
     try:
         return await run_custom_rule(rule, ctx, value, decision)
     except HTTP_EXCEPTIONS:
         # The operator's rule denied with a status of its choice.
-        observation.report(deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED))
+        report(deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED))
         raise
 
 
@@ -105,37 +107,42 @@ def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
     )
 
 
-class _Observation(NamedTuple):
-    """One event of the server, for the observer."""
-
-    reporter: EventReporter
-    started: float
-    user: object
-    ids: Mapping[str, str]
-
-    def report(self, decision: Decision) -> None:
-        """Report the decision."""
-        if self.reporter.is_silent:
-            return
-        self.reporter.report(
-            AuthorizationDecided(
-                outcome="allowed" if decision.allowed else "denied",
-                code=decision.code or "",
-                event=decision.event,
-                permission=decision.permission,
-                issuer=_text(self.user, "issuer"),
-                duration=self.reporter.elapsed(self.started),
-                identity=_text(self.user, "identity"),
-                tenant=_text(self.user, "tenant"),
-                **self.ids,
-            )
-        )
-
-
-def _observe(oidc: OIDCAuth, user: object, value: Value) -> _Observation:
+def _observation_of(oidc: OIDCAuth) -> Callable[[object, Value], Report]:
+    """Return the function that starts the observation of one event and returns how to report its decision."""
     reporter = oidc.reporter
-    # The ids are read now, because the operator's rule may change the value.
-    return _Observation(reporter, reporter.start(), user, {} if reporter.is_silent else read_ids(value))
+
+    def observe(user: object, value: Value) -> Report:
+        # The ids are read now, because the operator's rule may change the value.
+        started, ids = reporter.start(), read_ids(value)
+
+        def report(decision: Decision) -> None:
+            reporter.report(_describe(decision, user, reporter.elapsed(started), ids))
+
+        return report
+
+    return _observe_nothing if reporter.is_silent else observe
+
+
+def _observe_nothing(_user: object, _value: Value) -> Report:
+    return _report_nothing
+
+
+def _report_nothing(_decision: Decision) -> None:
+    """Report no decision, because there is no observer."""
+
+
+def _describe(decision: Decision, user: object, duration: float, ids: Mapping[str, str]) -> AuthorizationDecided:
+    return AuthorizationDecided(
+        outcome="allowed" if decision.allowed else "denied",
+        code=decision.code or "",
+        event=decision.event,
+        permission=decision.permission,
+        issuer=_text(user, "issuer"),
+        duration=duration,
+        identity=_text(user, "identity"),
+        tenant=_text(user, "tenant"),
+        **ids,
+    )
 
 
 def _text(user: object, name: str) -> str:

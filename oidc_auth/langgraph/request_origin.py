@@ -26,14 +26,22 @@ class RequestOrigin(NamedTuple):
     in_websocket: bool
 
 
+REQUEST = RequestOrigin(in_request=True, in_websocket=False)
+WEBSOCKET = RequestOrigin(in_request=True, in_websocket=True)
+NO_REQUEST = RequestOrigin(in_request=False, in_websocket=False)
+"""The scheduler or a worker."""
+
+
 def read_request_origin() -> RequestOrigin:
     """Return where the current event comes from; a server without the note gets the strictest answer."""
     module = sys.modules.get(LOG_MODULE)
     if module is None:
         # Without a server, an event comes neither from a WebSocket nor from the scheduler.
-        return RequestOrigin(in_request=True, in_websocket=False)
+        return REQUEST
     variable = getattr(module, LOG_VARIABLE, None)
     if variable is None:
-        return RequestOrigin(in_request=True, in_websocket=True)
+        return WEBSOCKET
     note: dict[str, object] = variable.get() or {}
-    return RequestOrigin(in_request="method" in note, in_websocket=note.get("method") == "WEBSOCKET")
+    if "method" not in note:
+        return NO_REQUEST
+    return WEBSOCKET if note["method"] == "WEBSOCKET" else REQUEST

@@ -65,6 +65,8 @@ INVALID = [
     7,
     {"a": {"$in": ["x", "y"]}},
     {"$not": {"a": "x"}},
+    {"$not": "x"},
+    {"$or": [{"$not": "x"}, {"a": "x"}]},
     {"a": {"$eq": "x", "$contains": "x"}},
     {"a": {"b": 1}},
     {"a": {}},
@@ -132,6 +134,7 @@ def remove(value: dict[str, Any]) -> None:
 
 
 def replace(value: dict[str, Any]) -> None:
+    value["metadata"]["owner"] = "bob"
     value["metadata"] = {"owner": "bob"}
     value["kwargs"]["config"]["configurable"] = {"langgraph_auth_user": {"identity": "root"}}
 
@@ -152,7 +155,7 @@ def test_rule_cannot_change_reserved_fields(edit: Any, answer: Any) -> None:
         assert "langgraph_auth_permissions" not in configurable
     assert value["payload"]["metadata"]["authorized_until"] == 20
     assert "owner" not in value["payload"]["metadata"]
-    assert set(value["payload"]["config"]) == {"configurable"}
+    assert set(value["kwargs"]["config"]) == set(value["payload"]["config"]) == {"configurable"}
     assert value["payload"]["config"]["configurable"] == {"colour": "blue"}
     assert value["namespace"] == ("label", "notes")
 
