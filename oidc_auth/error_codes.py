@@ -261,7 +261,7 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         403, "this action is not known and so not allowed", "A newer server? Update oidc_auth."
     ),
     ErrorCode.CUSTOM_RULE_DENIED: ErrorDetails(
-        403, "refused by this server's own rule", "The function given in custom_rules= said no."
+        403, "refused by this server's own rule", "The function given in also= said no."
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
         403, "the authorization rule failed, so the answer is no", "See the traceback in the server's log."

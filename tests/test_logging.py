@@ -8,9 +8,9 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.auth_harness import AuthHarness, bearer
+from kit.auth_harness import NOON, AuthHarness, bearer
 
-from oidc_auth.errors import ErrorCode
+from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing import Fault
 
 if TYPE_CHECKING:
@@ -74,6 +74,29 @@ def test_unverified_claims_are_quoted_in_log(
     assert facts(record).get("issuer") == issuer
     assert facts(record).get("user") == (user and hashed(user))
     assert "\n" not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("claims", "found"),
+    [
+        ({"aud": "other-api"}, "other-api"),
+        ({"iss": "https://evil.test"}, "https://evil.test"),
+        ({"exp": NOON - 61}, "61.0 s"),
+        ({"cnf": {"jkt": "thumbprint"}}, ""),
+        ({"sub": None}, ""),
+    ],
+)
+def test_only_log_has_failed_claim(claims: dict[str, Any], found: str, caplog: pytest.LogCaptureFixture) -> None:
+    harness = AuthHarness(claims="email")
+    with pytest.raises(TokenError) as refused:
+        asyncio.run(harness.admit(harness.issuer.token(email="alice@secret.test", groups=["secret"], **claims)))
+    (record,) = caplog.records
+    assert found in record.getMessage()
+    assert "secret" not in repr(vars(record))
+    said = refused.value.challenge()
+    assert said.detail.startswith(f"{refused.value.code}: ")
+    answer = repr((said.detail, said.headers()))
+    assert not any(value in answer for value in ("agents", "alice", "secret", "thumbprint", found or "secret"))
 
 
 @pytest.mark.parametrize(

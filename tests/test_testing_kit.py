@@ -82,7 +82,7 @@ def test_failing_table_hides_library_frames(tmp_path: Path) -> None:
     text = QUICKSTART.read_text("utf-8").replace('viewer = ["threads:read"', 'viewer = ["threads:write"')
     (tmp_path / "examples" / "quickstart" / "oidc-auth.toml").write_text(text, "utf-8")
     _, said = pytest_run(tmp_path, BLOCKS[0])
-    assert '>       assert_matrix("examples/quickstart/oidc-auth.toml", TABLE, PEOPLE)' in said
+    assert '>       assert_matrix("examples/quickstart/oidc-auth.toml", TABLE, USERS)' in said
     assert "def assert_matrix" not in said
     assert "oidc_auth/testing" not in said
     assert "E       AssertionError: 4 permissions of" in said
@@ -237,7 +237,7 @@ ROLES = {
         },
     }
 }
-PEOPLE: dict[str, dict[str, Any]] = {
+USERS: dict[str, dict[str, Any]] = {
     "reader": {"roles": ["r"]},
     "admin": {"roles": ["a"]},
     "maker": {"roles": ["t"], "org": "acme"},
@@ -254,8 +254,8 @@ assistants:create   -       -      tenant  -
 
 
 def test_matching_table_passes() -> None:
-    assert_matrix(ROLES, RIGHT, PEOPLE)
-    assert_matrix(OIDCAuth.from_dict(ROLES), RIGHT, PEOPLE)
+    assert_matrix(ROLES, RIGHT, USERS)
+    assert_matrix(OIDCAuth.from_dict(ROLES), RIGHT, USERS)
 
 
 @pytest.mark.parametrize(
@@ -277,12 +277,12 @@ def test_matching_table_passes() -> None:
 def test_differing_table_lists_each_difference(change: tuple[str, str], line: str) -> None:
     assert change[0] in RIGHT
     with pytest.raises(AssertionError, match=line):
-        assert_matrix(ROLES, RIGHT.replace(*change), PEOPLE)
+        assert_matrix(ROLES, RIGHT.replace(*change), USERS)
 
 
 def test_failure_explains_permission_source() -> None:
     with pytest.raises(AssertionError) as failure:
-        assert_matrix(ROLES, "reader guest\nthreads:* - own", {**PEOPLE, "guest": {"groups": ["x"]}})
+        assert_matrix(ROLES, "reader guest\nthreads:* - own", {**USERS, "guest": {"groups": ["x"]}})
     said = str(failure.value)
     assert "8 permissions of mapping are not as the table has them" in said
     assert "reader:\n  roles: 'r': gives threads:read" in said
@@ -304,4 +304,4 @@ def test_failure_explains_permission_source() -> None:
 )
 def test_invalid_table_is_error(table: str, said: str) -> None:
     with pytest.raises(ValueError, match=re.escape(said)):
-        assert_matrix(ROLES, table, PEOPLE)
+        assert_matrix(ROLES, table, USERS)

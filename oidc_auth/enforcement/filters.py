@@ -56,9 +56,12 @@ def filter_thread_access(caller: Caller, reach: Reach, request: AccessRequest) -
 
 
 def filter_thread_change(caller: Caller, reach: Reach, request: AccessRequest) -> Filter:
-    """Return the filter for changing threads; a change of state needs an allowed graph."""
+    """Return the filter for changing threads; a change of state or graph needs an allowed graph."""
     allowed = filter_reach(caller, reach, request)
-    return allowed if caller.graphs is None or not request.changes_state else _of_graphs(allowed, caller.graphs)
+    # A client could write an allowed graph_id to a thread of another graph. The Postgres runtime would still run the
+    # graph of the thread's latest run (langgraph_api 0.16.7, grpc/ops/threads.py).
+    needs_graph = request.changes_state or bool(request.metadata_graphs)
+    return allowed if caller.graphs is None or not needs_graph else _of_graphs(allowed, caller.graphs)
 
 
 def filter_cron_change(caller: Caller, reach: Reach, request: AccessRequest) -> Filter:

@@ -272,9 +272,12 @@ class RemoteKeys:
             FetchError: no key set.
         """
         started = self._reporter.start()
+        deadline = asyncio.get_running_loop().time() + self._limits.fetch_timeout
         try:
-            async with asyncio.timeout(self._limits.fetch_timeout):
-                key_set = await self._fetch(now)
+            async with asyncio.timeout_at(deadline):
+                url = await self._address(now, self._limits.ages.blocking_refresh_after)
+                key_set = read_key_set(await self._document(url))
+            key_set = await self._moved(key_set, url, now, deadline)
         except Exception as error:
             self._discovered_url = None
             self._report("failed", started)
@@ -297,14 +300,25 @@ class RemoteKeys:
             return WithdrawnError(f"the key set cannot be used: {error}")
         return error if isinstance(error, FetchError) else _failure(error, self._limits.fetch_timeout)
 
-    async def _fetch(self, now: float) -> KeySet:
-        """Fetch the key set from where it lies now; if it lacks a kid that is sought, look whether it has moved."""
-        url = await self._address(now, self._limits.ages.blocking_refresh_after)
-        key_set = read_key_set(await self._document(url))
+    async def _moved(self, key_set: KeySet, url: str, now: float, deadline: float) -> KeySet:
+        """Return the key set of the address to which the keys have moved, if ``key_set`` lacks a kid that is sought.
+
+        Anyone can send a token with a made-up kid, and so cause this. What goes wrong here must not discard the key set
+        that was just fetched: a withdrawn key would be accepted for as long as the metadata cannot be read.
+
+        Raises:
+            NoUsableKeyError: a key set without usable keys, at the new address.
+        """
         if all(map(key_set.has_kid, self._sought)):
             return key_set
-        moved = await self._address(now, self._limits.unknown_kid_pause)
-        return key_set if moved == url else read_key_set(await self._document(moved))
+        try:
+            async with asyncio.timeout_at(deadline):
+                moved = await self._address(now, self._limits.unknown_kid_pause)
+                return key_set if moved == url else read_key_set(await self._document(moved))
+        except NoUsableKeyError:
+            raise
+        except Exception:  # noqa: BLE001 - a fetcher that somebody else wrote may raise anything
+            return key_set
 
     async def _address(self, now: float, max_age: float) -> str:
         """Return where the keys lie, by metadata that were read less than ``max_age`` seconds ago.

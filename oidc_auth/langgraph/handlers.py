@@ -128,7 +128,7 @@ def _observe_nothing(_user: object, _value: Value) -> Report:
 
 
 def _report_nothing(_decision: Decision) -> None:
-    """Report no decision, because there is no observer."""
+    """Ignore a decision; used without an observer."""
 
 
 def _describe(decision: Decision, user: object, duration: float, ids: Mapping[str, str]) -> AuthorizationDecided:

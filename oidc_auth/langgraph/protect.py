@@ -28,7 +28,7 @@ def protect(
     *sources: Source,
     roles: Mapping[str, Sequence[str] | Mapping[str, Any]] | None = None,
     langgraph: Mapping[str, Any] | None = None,
-    custom_rules: Mapping[str, Rule] | None = None,
+    also: Mapping[str, Rule] | None = None,
     replace: Mapping[str, Rule] | None = None,
 ) -> Auth:
     """Return the ``Auth`` object for langgraph.json.
@@ -39,7 +39,7 @@ def protect(
         *sources: a path to a TOML file, a document, an ``OIDCAuth``, or one or more ``[[issuer]]`` mappings.
         roles: the ``[roles]`` table, together with issuer mappings.
         langgraph: the ``[langgraph]`` table, together with issuer mappings.
-        custom_rules: your own rules by event (``"threads:create_run"``), async functions of ``ctx`` and ``value``. Each
+        also: your own rules by event (``"threads:create_run"``), async functions of ``ctx`` and ``value``. Each
             runs after ours allowed the event, and can only deny or narrow: return None, False or a filter, or raise.
         replace: handlers that replace ours. What they allow is your responsibility.
 
@@ -48,8 +48,8 @@ def protect(
         ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
     oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
-    rules, instead = dict(custom_rules or {}), dict(replace or {})
-    if problems := [*_problems(rules, "custom_rules"), *_problems(instead, "replace"), *_check_overlap(rules, instead)]:
+    rules, instead = dict(also or {}), dict(replace or {})
+    if problems := [*_problems(rules, "also"), *_problems(instead, "replace"), *_check_overlap(rules, instead)]:
         raise ConfigError(problems, source="protect()")
     auth = Auth()
     auth.authenticate(build_hook(oidc))
@@ -91,7 +91,7 @@ class _RegistrationClosed:
 
 def _registration_error() -> ConfigError:
     message = "protect() registered all handlers; another one would bypass them or never run"
-    hint = "use protect(custom_rules={'threads:create_run': rule}) or replace="
+    hint = "use protect(also={'threads:create_run': rule}) or replace="
     return ConfigError([Problem("auth.on", message, hint)])
 
 
@@ -141,10 +141,6 @@ def _suggest_event(event: str) -> str:
     return f"did you mean {ALIASES[event]!r}?" if event in ALIASES else did_you_mean(event, EVENTS)
 
 
-def _check_overlap(custom_rules: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
+def _check_overlap(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
     message = "the event also has a handler in replace=, which runs alone"
-    return [
-        Problem(f"custom_rules[{event!r}]", message, "keep one of the two")
-        for event in custom_rules
-        if event in replace
-    ]
+    return [Problem(f"also[{event!r}]", message, "keep one of the two") for event in also if event in replace]

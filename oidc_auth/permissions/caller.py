@@ -192,12 +192,13 @@ def store_label(user: object) -> str:
     identity, tenant = read("identity", None), read("tenant", ABSENT)
     if not isinstance(identity, str) or not identity:
         raise TypeError("store_label: expected a user with an identity")
-    if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user):
+    if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user, read("kind", None)):
         # The label without a tenant is the same for everybody of that identity: it must not be a fallback.
         raise TypeError("store_label: expected a user with tenant, or with has_tenants=False; found neither")
     return make_store_label(identity, Tenancy(tenant) if isinstance(tenant, str) else None)
 
 
-def _is_studio(user: object) -> bool:
-    # LangGraph Studio's user has no token, so no tenant. By name: this package imports no SDK.
-    return type(user).__name__ == "StudioUser"
+def _is_studio(user: object, kind: object) -> bool:
+    # LangGraph Studio's user has no token, so no tenant. By name: this package imports no SDK. A run record that was
+    # stored in Postgres holds it as a dict (langgraph_api 0.16.7, auth/studio_user.py).
+    return "StudioUser" in (type(user).__name__, kind)

@@ -14,6 +14,7 @@ from kit.mapping import ISSUER, NOW, URL, USERS, authenticated, bearer, configur
 
 from oidc_auth import ConfigError, OIDCAuth, UpstreamError, presets
 from oidc_auth.config.load import load_environment, load_file, load_mapping
+from oidc_auth.config.schema import IssuerTable
 from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
@@ -484,6 +485,14 @@ def test_skipped_audience_is_warned(caplog: pytest.LogCaptureFixture) -> None:
     assert "insecure_skip_audience" in caplog.text
     assert "issuer[0]" in caplog.text
     assert authenticated(oidc, aud="anybody").identity == "alice"
+
+
+@pytest.mark.parametrize("name", [name for name in IssuerTable.model_fields if name.startswith("insecure_")])
+def test_each_dangerous_setting_warns_at_each_start(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        caplog.clear()
+        OIDCAuth.from_dict({"issuer": table(**{name: True})})
+        assert [name in record.message for record in caplog.records] == [True]
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,16 @@ def test_change_of_state_is_limited_to_graphs(graphs: list[str] | None, right: s
     assert touched(decision) == expected
 
 
+def test_only_threads_of_allowed_graphs_get_another_graph() -> None:
+    limited = holder("*", graphs=frozenset({"docs"}))
+    named = AccessRequest(event="threads:update", metadata_graphs=("docs",))
+    branches = [{"graph_id": "docs"}, {"assistant_id": "docs"}]
+    assert touched(decide(limited, named)) == {**MINE, "$or": branches}
+    assert touched(decide(limited, AccessRequest(event="threads:update"))) == MINE
+    assert touched(decide(limited, named._replace(event="threads:create_run"))) == MINE
+    assert touched(decide(holder("*"), named)) == MINE
+
+
 def test_denial_for_expired_token_is_401() -> None:
     error = deny(
         "threads:read", ErrorCode.TOKEN_EXPIRED, expected="leeway 30 s", found="31.0 s past expires_at"

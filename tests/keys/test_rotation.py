@@ -18,7 +18,7 @@ from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # A key set without usable keys ----------------------------------------------------------------------------------------
 
@@ -136,16 +136,25 @@ def test_body_that_is_no_key_set_withdraws_nothing(body: bytes) -> None:
 class Provider:
     """A provider whose documents a test writes, and an OIDCAuth in front of it."""
 
-    def __init__(self, issuer: str = "https://issuer.test", **settings: Any) -> None:
+    def __init__(
+        self,
+        issuer: str = "https://issuer.test",
+        *,
+        fetcher: FaultyFetcher | None = None,
+        limits: Mapping[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
         self.clock = Clock()
         self.issuer = LocalIssuer(issuer, algorithm="ES256", clock=self.clock)
-        self.fetcher = FaultyFetcher({})
+        self.fetcher = fetcher or FaultyFetcher({})
         self.answers: dict[str, Response | BaseException] = {}
         self.fetcher.answers = self.answers
         self.keys_lie_at(KEYS)
         self.publish(KEYS, self.issuer.keys)
         table = {"preset": "generic", "issuer": issuer, "audience": "agents", **settings}
-        self.oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=self.fetcher, clock=self.clock)
+        self.oidc = OIDCAuth.from_dict(
+            {"issuer": table, "limits": limits or {}}, fetcher=self.fetcher, clock=self.clock
+        )
 
     def keys_lie_at(self, url: str) -> None:
         document = {"issuer": self.issuer.url, "jwks_uri": url}
@@ -264,6 +273,74 @@ def test_metadata_that_cannot_be_read_again_keep_keys() -> None:
         provider.answers[DISCOVERY] = metadata
         provider.clock.advance(10)
         assert await provider.authenticate_async(provider.token(jti="3")) is None
+
+    asyncio.run(scenario())
+
+
+class Hanging(FaultyFetcher):
+    """A fetcher that never answers for the metadata, once it is told so."""
+
+    hangs = False
+
+    async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
+        if self.hangs and url == DISCOVERY:
+            await asyncio.Event().wait()
+        return await super().__call__(method, url, headers, body)
+
+
+METADATA: dict[str, Response | BaseException | None] = {
+    "unreachable": FetchError("connection refused"),
+    "broken": OSError("of another fetcher"),
+    "error": Response(503, {}, b""),
+    "hanging": None,
+}
+
+
+@pytest.mark.parametrize("answer", METADATA.values(), ids=METADATA.keys())
+def test_made_up_kids_do_not_keep_withdrawn_key(answer: Response | BaseException | None) -> None:
+    fetcher = Hanging({})
+    provider = Provider(fetcher=fetcher, limits={"fetch_timeout": 0.05})
+
+    async def scenario() -> None:
+        assert await provider.authenticate_async(provider.token()) is None
+        provider.clock.advance(20)
+        provider.publish(KEYS, [SigningKey.make("new", "ES256")])
+        if answer is None:
+            fetcher.hangs = True
+        else:
+            provider.answers[DISCOVERY] = answer
+        assert await provider.authenticate_async(provider.token(header={"kid": "made-up"})) is ErrorCode.KEY_NOT_FOUND
+        assert await provider.authenticate_async(provider.token()) is ErrorCode.KEY_NOT_FOUND
+
+    asyncio.run(scenario())
+
+
+def test_new_address_that_does_not_answer_keeps_fetched_keys() -> None:
+    provider = Provider()
+
+    async def scenario() -> None:
+        assert await provider.authenticate_async(provider.token()) is None
+        provider.clock.advance(20)
+        provider.keys_lie_at(f"{KEYS}/v2")
+        provider.answers[f"{KEYS}/v2"] = Response(404, {}, b"")
+        assert await provider.authenticate_async(provider.token(header={"kid": "made-up"})) is ErrorCode.KEY_NOT_FOUND
+        assert await provider.authenticate_async(provider.token()) is None
+
+    asyncio.run(scenario())
+
+
+def test_empty_key_set_at_new_address_withdraws_all() -> None:
+    provider = Provider()
+
+    async def scenario() -> None:
+        assert await provider.authenticate_async(provider.token()) is None
+        provider.clock.advance(20)
+        provider.keys_lie_at(f"{KEYS}/v2")
+        provider.publish(f"{KEYS}/v2", [])
+        assert (
+            await provider.authenticate_async(provider.token(header={"kid": "made-up"})) is ErrorCode.KEYS_UNAVAILABLE
+        )
+        assert await provider.authenticate_async(provider.token()) is ErrorCode.KEYS_UNAVAILABLE
 
     asyncio.run(scenario())
 

@@ -57,7 +57,7 @@ class LiveServer:
         self.enforce()
 
     def enforce(
-        self, custom_rules: Any = None, replace: Any = None, clock: Callable[[], float] = time.time, **tables: Any
+        self, also: Any = None, replace: Any = None, clock: Callable[[], float] = time.time, **tables: Any
     ) -> None:
         """Install a fresh ``protect``, with the operator's own tables, rules and clock."""
         oidc = OIDCAuth.from_dict(
@@ -66,7 +66,7 @@ class LiveServer:
             observer=self.observed_events.append,
             clock=clock,
         )
-        self.server.install(protect(oidc, custom_rules=custom_rules, replace=replace))
+        self.server.install(protect(oidc, also=also, replace=replace))
 
     def user(self, name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> SampleUser:
         """Return somebody with these roles."""

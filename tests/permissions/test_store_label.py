@@ -62,11 +62,15 @@ def test_label_is_same_for_all_user_forms(tenant: str | None, identity: str) -> 
 
 def test_missing_tenant_rule_and_tenant_share_label() -> None:
     fields = {"identity": "alice", "has_tenants": False}
-    without = [Caller(identity="alice"), fields, SimpleNamespace(**fields), StudioUser("alice")]
+    stored = {"identity": "alice", "kind": "StudioUser", "permissions": []}
+    studio = [StudioUser("alice"), stored, SimpleNamespace(**stored)]
+    without = [Caller(identity="alice"), fields, SimpleNamespace(**fields), *studio]
     assert {store_label(user) for user in without} == {store_label(Caller(identity="alice", tenancy=Tenancy(None)))}
 
 
-@pytest.mark.parametrize("tenants", [{}, {"has_tenants": True}, {"has_tenants": None}, {"has_tenants": 0}])
+@pytest.mark.parametrize(
+    "tenants", [{}, {"has_tenants": True}, {"has_tenants": None}, {"has_tenants": 0}, {"kind": "User"}, {"kind": None}]
+)
 def test_user_of_unknown_tenancy_has_no_label(tenants: dict[str, object]) -> None:
     fields = {"identity": "alice", **tenants}
     for user in (fields, SimpleNamespace(**fields)):

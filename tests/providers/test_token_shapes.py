@@ -130,7 +130,7 @@ def cognito() -> Case:
         "eu-west-1",
         "eu-west-1_AbC",
         client_claim={"claim": "client_id", "values": ["web", "m2m"]},
-        grant=[
+        permission_map=[
             {"claim": "cognito:groups", "values": {"users": ["threads:write"]}},
             {"claim": "scope", "strip_prefix": "agents/", "accept": ["threads:create_run"]},
         ],

@@ -1,4 +1,4 @@
-"""Custom rules: ``custom_rules`` deny or narrow after ours, ``replace`` replaces ours."""
+"""Custom rules: those of ``also`` deny or narrow after ours, ``replace`` replaces ours."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def answering(answer: Any) -> Any:
 )
 def test_custom_rule_may_deny_or_narrow(live_server: LiveServer, answer: Any, status: int) -> None:
     path = live_server.user("alice", "editor").thread(title="plans")
-    live_server.enforce(custom_rules={"threads:read": answering(answer)})
+    live_server.enforce(also={"threads:read": answering(answer)})
     got = live_server.user("alice", "editor")("GET", path)
     assert (got.status_code, "secret" in got.text) == (status, False)
 
@@ -93,13 +93,13 @@ def test_unstampable_object_is_not_created(live_server: LiveServer, event: str, 
 )
 def test_ambiguous_filter_is_denied(live_server: LiveServer, filter_: Any) -> None:
     path = live_server.user("alice", "editor").thread()
-    live_server.enforce(custom_rules={"threads:read": answering(filter_)})
+    live_server.enforce(also={"threads:read": answering(filter_)})
     assert live_server.user("alice", "editor")("GET", path).status_code == 403
 
 
 def test_custom_rule_never_widens(live_server: LiveServer) -> None:
     path = live_server.user("alice", "editor").thread()
-    live_server.enforce(custom_rules={"threads:read": answering({"owner": "alice"}), "threads:search": answering(True)})
+    live_server.enforce(also={"threads:read": answering({"owner": "alice"}), "threads:search": answering(True)})
     bob = live_server.user("bob", "editor")
     assert bob("GET", path).status_code == 404
     assert path.rpartition("/")[2] not in {thread["thread_id"] for thread in bob.search("threads")}
@@ -111,7 +111,7 @@ def test_custom_rule_is_skipped_after_denial(live_server: LiveServer) -> None:
     async def rule(ctx: Any, value: Any) -> None:
         called.append(ctx.action)
 
-    live_server.enforce(custom_rules={"threads:create": rule})
+    live_server.enforce(also={"threads:create": rule})
     assert live_server.user("victor", "viewer")("POST", "/threads", {}).status_code == 403
     assert called == []
 
@@ -122,7 +122,7 @@ def test_rule_does_not_change_runs_user(live_server: LiveServer) -> None:
     async def rule(ctx: Any, value: Any) -> None:
         value["kwargs"]["config"]["configurable"].update(root)
 
-    live_server.enforce(custom_rules={"threads:create_run": rule})
+    live_server.enforce(also={"threads:create_run": rule})
     alice = live_server.user("alice", "editor")
     user = alice("POST", "/runs/wait", {"assistant_id": "memory", "input": {"text": "hello"}}).json()["user"]
     assert (user["identity"], user["tenant"], "*@all" in user["permissions"]) == ("alice", "acme", False)
@@ -132,7 +132,7 @@ def test_rule_does_not_write_crons_user(live_server: LiveServer) -> None:
     async def rule(ctx: Any, value: Any) -> None:
         value["payload"]["config"]["configurable"]["langgraph_auth_user"] = {"identity": "root"}
 
-    live_server.enforce(custom_rules={"crons:create": rule})
+    live_server.enforce(also={"crons:create": rule})
     alice = live_server.user("alice", "editor")
     body = {"assistant_id": "agent", "schedule": "0 0 1 1 *", "config": {"configurable": {"colour": "blue"}}}
     made = alice("POST", "/runs/crons", body).json()
@@ -144,7 +144,7 @@ def test_rule_does_not_move_cron_to_another_tenant(live_server: LiveServer) -> N
     async def rule(ctx: Any, value: Any) -> None:
         value["payload"]["metadata"] = {"tenant": "globex", "title": "plans"}
 
-    live_server.enforce(custom_rules={"crons:create": rule, "crons:update": rule})
+    live_server.enforce(also={"crons:create": rule, "crons:update": rule})
     alice = live_server.user("alice", "editor")
     made = alice("POST", "/runs/crons", {"assistant_id": "agent", "schedule": "0 0 1 1 *"}).json()
     assert made["payload"]["metadata"] == {"title": "plans"}
@@ -158,7 +158,7 @@ def test_custom_rule_edits_keep_reserved_keys(live_server: LiveServer) -> None:
             owner="mallory", tenant="globex", oidc_auth_temporary=True, created_by="system", mark=1
         )
 
-    live_server.enforce(custom_rules={"threads:create": edit, "threads:update": edit})
+    live_server.enforce(also={"threads:create": edit, "threads:update": edit})
     alice = live_server.user("alice", "editor")
     path = alice.thread()
     stored = {"owner": "alice", "tenant": "acme", "mark": 1}
@@ -177,7 +177,7 @@ def test_custom_rule_cannot_remove_stamp(live_server: LiveServer, spoil: str) ->
         else:
             del value["metadata"]
 
-    live_server.enforce(custom_rules={"threads:create": edit})
+    live_server.enforce(also={"threads:create": edit})
     alice = live_server.user("alice", "editor")
     assert alice.metadata(alice.thread())["owner"] == "alice"
 
@@ -186,7 +186,7 @@ def test_custom_rule_cannot_change_namespace(live_server: LiveServer) -> None:
     async def move(ctx: Any, value: Any) -> None:
         value["namespace"] = ("elsewhere",)
 
-    live_server.enforce(custom_rules={"store:put": move})
+    live_server.enforce(also={"store:put": move})
     alice = live_server.user("alice", "editor")
     item = {"namespace": ["moved"], "key": "k", "value": {"x": 1}}
     assert alice("PUT", "/store/items", item).status_code == 204
@@ -194,7 +194,7 @@ def test_custom_rule_cannot_change_namespace(live_server: LiveServer) -> None:
 
 
 def test_store_filter_is_denied(live_server: LiveServer) -> None:
-    live_server.enforce(custom_rules={"store:get": answering({"owner": "alice"})})
+    live_server.enforce(also={"store:get": answering({"owner": "alice"})})
     assert live_server.user("alice", "editor")("GET", "/store/items?namespace=n&key=k").status_code == 403
 
 
@@ -208,19 +208,19 @@ def test_replaced_handler_decides_alone(live_server: LiveServer) -> None:
 def test_rule_for_unknown_event_stops_startup(issuer: LocalIssuer) -> None:
     oidc = OIDCAuth.from_dict(configuration_for(issuer), fetcher=issuer)
     with pytest.raises(ConfigError, match=r"did you mean 'threads:create_run'") as caught:
-        protect(oidc, custom_rules={"threads:create_runs": nothing, "runs:create": nothing})
+        protect(oidc, also={"threads:create_runs": nothing, "runs:create": nothing})
     assert [problem.where for problem in caught.value.problems] == [
-        "custom_rules['threads:create_runs']",
-        "custom_rules['runs:create']",
+        "also['threads:create_runs']",
+        "also['runs:create']",
     ]
 
 
 def test_invalid_rules_stop_startup(issuer: LocalIssuer) -> None:
     oidc = OIDCAuth.from_dict(configuration_for(issuer), fetcher=issuer)
     with pytest.raises(ConfigError, match="not an async function"):
-        protect(oidc, custom_rules={"threads:read": cast("Any", lambda ctx, value: None)})
+        protect(oidc, also={"threads:read": cast("Any", lambda ctx, value: None)})
     with pytest.raises(ConfigError, match="replace="):
-        protect(oidc, custom_rules={"threads:read": nothing}, replace={"threads:read": nothing})
+        protect(oidc, also={"threads:read": nothing}, replace={"threads:read": nothing})
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_additional_handler_registration_is_rejected(issuer: LocalIssuer) -> Non
         lambda: auth.on.threads.read,
         lambda: auth.on.store,
     ):
-        with pytest.raises(ConfigError, match=r"custom_rules=.*replace="):
+        with pytest.raises(ConfigError, match=r"also=.*replace="):
             register()
     with pytest.raises(ValueError, match="already set"):
         auth.authenticate(cast("Any", nothing))

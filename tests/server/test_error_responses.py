@@ -72,6 +72,7 @@ def test_provider_outage_is_503_with_retry_after(live_server: LiveServer, fault:
     live_server.server.install(protect(OIDCAuth.from_dict({"issuer": issuer}, fetcher=cold)))
     answer = live_server.server.request("POST", "/threads/search", cold.token(), {})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["detail"].startswith("keys_unavailable: ")
     assert "www-authenticate" not in answer.headers
 
 

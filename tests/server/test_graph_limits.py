@@ -109,6 +109,23 @@ def test_state_of_older_thread_runs_no_other_graph(live_server: LiveServer, unli
     assert [ann("POST", f"{path}/state", STATE).status_code for path in (older, allowed)] == [403, 200]
 
 
+@pytest.mark.parametrize("metadata", [{"graph_id": "other"}, {}])
+def test_thread_of_another_graph_is_not_relabelled(
+    live_server: LiveServer, unlimited: SampleUser, metadata: dict[str, Any]
+) -> None:
+    """Its latest run may be of the other graph, and the Postgres runtime runs that one on a change of the state."""
+    path = unlimited.thread(**metadata)
+    ann = limit(live_server, "agent")
+    assert ann("PATCH", path, {"metadata": {"graph_id": "agent"}}).status_code == 404
+    assert ann.metadata(path).get("graph_id") == metadata.get("graph_id")
+    assert ann("PATCH", path, {"metadata": {"title": "plans"}}).status_code == 200
+
+
+def test_written_back_metadata_keep_graph(ann: SampleUser) -> None:
+    path = ann.thread(graph_id="agent")
+    assert ann("PATCH", path, {"metadata": {**ann.metadata(path), "title": "plans"}}).status_code == 200
+
+
 def test_state_of_colleagues_thread_runs_no_other_graph(live_server: LiveServer) -> None:
     ann, colleague = limit(live_server, "agent"), live_server.user("cleo", "anything")
     other, allowed = colleague.thread(graph_id="other"), colleague.thread(graph_id="agent")
@@ -136,5 +153,5 @@ def test_rule_beside_ours_narrows_limit(live_server: LiveServer, unlimited: Samp
         return {"$or": [{"title": "plans"}, {"title": "ideas"}]}
 
     paths = unlimited.thread(graph_id="agent", title="plans"), unlimited.thread(graph_id="agent")
-    ann = limit(live_server, "agent", custom_rules={"threads:update": rule})
+    ann = limit(live_server, "agent", also={"threads:update": rule})
     assert [ann("POST", f"{path}/state", STATE).status_code for path in paths] == [200, 403]

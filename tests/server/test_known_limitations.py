@@ -67,7 +67,7 @@ def test_two_first_runs_at_once_share_thread(live_server: LiveServer) -> None:
         {"assistant_id": one("POST", "/assistants", {"graph_id": "agent"}).json()["assistant_id"], **FIRST}
         for one in people
     ]
-    live_server.enforce(custom_rules={"assistants:read": rule})
+    live_server.enforce(also={"assistants:read": rule})
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(lambda one, body: one("POST", path, body), people, bodies))
     assert [answer.status_code for answer in answers] == [200, 200]

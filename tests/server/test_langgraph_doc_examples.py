@@ -158,7 +158,7 @@ def test_most_specific_handler_wins(server: Server, oidc: OIDCAuth, issuer: Loca
         seen.append(ctx.action)
         return False
 
-    server.install(protect(oidc, custom_rules={"threads:search": search_rule}))
+    server.install(protect(oidc, also={"threads:search": search_rule}))
     who = issuer.token(scope="threads:write")
     assert server.request("POST", "/threads/search", who, {}).status_code == 403
     assert server.request("POST", "/threads", who, {}).status_code == 200

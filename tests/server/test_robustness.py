@@ -83,7 +83,7 @@ def test_custom_rule_failure_log_hides_data(live_server: LiveServer, caplog: pyt
         protect(OIDCAuth.from_dict({"issuer": table}, fetcher=live_server.issuer, mapper=fails)),
         protect(
             OIDCAuth.from_dict({"issuer": table}, fetcher=live_server.issuer),
-            custom_rules={"threads:create": fails_later},
+            also={"threads:create": fails_later},
         ),
     ):
         caplog.clear()

@@ -119,5 +119,5 @@ def test_custom_rule_cannot_add_dangerous_config(live_server: LiveServer, mallor
     async def rule(ctx: Any, value: Any) -> None:
         value["kwargs"]["config"]["langgraph_auth_user"] = {"identity": "bob"}
 
-    live_server.enforce(custom_rules={"threads:create_run": rule})
+    live_server.enforce(also={"threads:create_run": rule})
     assert on_a_thread(mallory, {}) == "mallory said hello"

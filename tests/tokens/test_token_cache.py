@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import pickle
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
@@ -95,6 +96,13 @@ def test_least_recently_used_entry_is_dropped() -> None:
     seen.remove("a")
     seen.remove("never there")
     assert [seen.get("a", 0), seen.get("c", 9.9), seen.get("c", 10)] == [None, "c", None]
+
+
+def test_cache_entries_are_told_apart_by_sha256() -> None:
+    harness = AuthHarness()
+    token = harness.issuer.token()
+    asyncio.run(harness.admit(token))
+    assert hashlib.sha256(token.encode()).digest() in [one for one in reachable(harness.oidc) if isinstance(one, bytes)]
 
 
 def test_tokens_differing_in_signature_are_separate() -> None:

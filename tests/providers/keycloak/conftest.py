@@ -157,5 +157,5 @@ def clock() -> Clock:
 def lasting(guarded: Guarded, realm: Realm, clock: Clock, add_client: Callable[..., None]) -> Callable[[], str]:
     """Return fresh tokens that live for three hours, at a server whose clock may be moved (Keycloak's is not)."""
     add_client("agents-lasting", AUDIENCE_MAPPER, attributes={"access.token.lifespan": "10800"})
-    guarded.configure(clock, grant={"claim": "azp", "values": {"agents-lasting": ["threads:write"]}})
+    guarded.configure(clock, permission_map={"claim": "azp", "values": {"agents-lasting": ["threads:write"]}})
     return lambda: realm.machine("agents-lasting")

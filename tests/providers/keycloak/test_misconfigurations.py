@@ -127,7 +127,7 @@ def test_logout_token_is_rejected_by_name(
 def test_unmapped_user_gets_403_with_log(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) -> None:
     values = {"agent-user": ["threads:write"], "agent-admin": ["*:read@all"]}
     client_roles = {"claim": "resource_access.langgraph-api.roles", "accept": ["threads:*"]}
-    guarded.configure(grant=[{"claim": "realm_access.roles", "values": values}, client_roles])
+    guarded.configure(permission_map=[{"claim": "realm_access.roles", "values": values}, client_roles])
     role = realm.admin("GET", "/roles/agent-user").json()
     mappings = f"{realm.person('bob')}/role-mappings/realm"
     realm.admin("DELETE", mappings, [role])

@@ -42,7 +42,7 @@ def test_roles_give_only_mapped_permissions(guarded: Guarded, realm: Realm) -> N
     assert (guarded.create(alice), guarded.create(victor)) == (200, 403)
     # Victor's threads:read is a role of the client langgraph-api.
     assert guarded.request("POST", "/threads/search", victor, {}).status_code == 200
-    guarded.configure(grant=[{"claim": "realm_access.roles", "values": {"agent-admin": ["threads:write"]}}])
+    guarded.configure(permission_map=[{"claim": "realm_access.roles", "values": {"agent-admin": ["threads:write"]}}])
     assert (guarded.create(alice), guarded.create(realm.user("ada"))) == (403, 200)
 
 
@@ -62,7 +62,7 @@ def test_dotted_client_id_is_quoted_in_path(guarded: Guarded, realm: Realm, dott
     assert decoded(bob)[1]["resource_access"][dotted_client] == {"roles": ["threads:write"]}
     statuses = []
     for path in (f'resource_access."{dotted_client}".roles', f"resource_access.{dotted_client}.roles"):
-        guarded.configure(audience=dotted_client, grant=[{"claim": path, "accept": ["threads:*"]}])
+        guarded.configure(audience=dotted_client, permission_map=[{"claim": path, "accept": ["threads:*"]}])
         statuses.append(guarded.create(bob))
     assert statuses == [200, 403]
 
@@ -72,7 +72,7 @@ def test_group_is_full_path(guarded: Guarded, realm: Realm) -> None:
     assert decoded(alice)[1]["groups"] == ["/eng/platform"]
     statuses = {}
     for group in ("/eng/platform", "/eng/*", "platform", "/eng"):
-        guarded.configure(grant=[{"claim": "groups", "values": {group: ["threads:write"]}}])
+        guarded.configure(permission_map=[{"claim": "groups", "values": {group: ["threads:write"]}}])
         statuses[group] = guarded.create(alice)
     assert statuses == {"/eng/platform": 200, "/eng/*": 200, "platform": 403, "/eng": 403}
 
@@ -128,7 +128,7 @@ def test_client_may_sign_with_any_key_pair(
     guarded: Guarded, realm: Realm, add_client: Callable[..., None], algorithm: str
 ) -> None:
     add_client(f"agents-{algorithm}", AUDIENCE_MAPPER, attributes={"access.token.signed.response.alg": algorithm})
-    guarded.configure(grant=[{"claim": "azp", "values": {f"agents-{algorithm}": ["threads:write"]}}])
+    guarded.configure(permission_map=[{"claim": "azp", "values": {f"agents-{algorithm}": ["threads:write"]}}])
     token = realm.machine(f"agents-{algorithm}")
     assert decoded(token)[0]["alg"] == algorithm
     assert guarded.create(token) == 200
@@ -141,6 +141,6 @@ def test_strict_rfc9068_accepts_only_at_jwt(guarded: Guarded, realm: Realm, add_
     assert [decoded(token)[0]["typ"] for token in tokens] == ["at+jwt", "JWT"]
     statuses = []
     for strict in (False, True):
-        guarded.configure(grant=granted, strict_rfc9068=strict)
+        guarded.configure(permission_map=granted, strict_rfc9068=strict)
         statuses.append([guarded.create(token) for token in tokens])
     assert statuses == [[200, 200], [200, 401]]
