@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from oidc_auth.config.build import build
 from oidc_auth.config.load import load_file, load_mapping
-from oidc_auth.observability import ignore_event
+from oidc_auth.observability import EventReporter
 from oidc_auth.permissions.permission_maps import map_caller
 from oidc_auth.tokens.states import VerifiedToken
 
@@ -82,7 +82,7 @@ def microseconds(call: Callable[[], object], times: int) -> tuple[float, float]:
 def mapping_call() -> Callable[[], object]:
     """Return a function that maps the claims of one token."""
     loaded = load_mapping(_document())
-    rules = build(loaded.document, fetcher=None, observer=ignore_event).mapping[ISSUER]
+    rules = build(loaded.document, fetcher=None, reporter=EventReporter()).mapping[ISSUER]
     token = VerifiedToken(issuer=ISSUER, claims=CLAIMS, expires_at=1, valid_until=1, is_current=_always)
     assert {"threads:write", "assistants:search"} < set(map_caller(token, rules).rights)
     return lambda: map_caller(token, rules)

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from langgraph_sdk import Auth
 
 from oidc_auth import OIDCAuth
-from oidc_auth.langgraph.authorize import read_access_request
+from oidc_auth.enforcement.authorize import decide
+from oidc_auth.enforcement.event_rules import read_access_request
 from oidc_auth.langgraph.handlers import build_handler
 from oidc_auth.permissions.caller import Caller
-from oidc_auth.permissions.decision import decide
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:

@@ -12,15 +12,7 @@ from .config.build import build
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
-from .observability import (
-    AuthenticationFailed,
-    AuthenticationSucceeded,
-    ignore_event,
-    log_refusal,
-    logger,
-    notify_observer,
-    pseudonym,
-)
+from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
 from .quoting import quote
@@ -37,10 +29,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .config.build import Settings
+    from .enforcement.settings import EnforcementSettings
     from .keys.fetch import Fetcher
     from .observability import Observer
     from .permissions.caller import Caller
-    from .permissions.settings import EnforcementSettings
     from .tokens.extract import Headers
     from .tokens.states import PresentedToken, VerifiedToken
     from .tokens.verifier import CredentialVerifier, Record
@@ -55,6 +47,7 @@ class AuthOptions(TypedDict, total=False):
     fetcher: Fetcher | None
     clock: Clock
     observer: Observer
+    timer: Clock
     mapper: Mapper | None
 
 
@@ -77,6 +70,7 @@ class OIDCAuth:
         fetcher: Fetches metadata and key sets. The default uses httpx.
         clock: Returns the time, in seconds since the epoch.
         observer: Receives events. The default ignores them.
+        timer: A monotonic clock in seconds, for the durations in events.
         mapper: ``(claims, caller) -> caller``, for rules that a permission map cannot express. It runs once for each
             verified token.
     """
@@ -88,9 +82,11 @@ class OIDCAuth:
         fetcher: Fetcher | None = None,
         clock: Clock = time.time,
         observer: Observer = ignore_event,
+        timer: Clock = time.perf_counter,
         mapper: Mapper | None = None,
     ) -> None:
-        self._settings: Settings = build(loaded.document, fetcher=fetcher, observer=observer)
+        self.reporter = EventReporter(observer, timer)
+        self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter)
         jwt_verifier = JwtVerifier(self._settings.issuers, clock=clock, max_depth=self._settings.json_depth)
         self._issuers = jwt_verifier.issuers
         self._verifier: CredentialVerifier = jwt_verifier
@@ -101,7 +97,6 @@ class OIDCAuth:
         self._pending = PendingVerifications()
         self._clock = clock
         self._mapper = mapper
-        self.observer = observer
         self.loaded = loaded
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._issuers.by_name))
@@ -114,7 +109,7 @@ class OIDCAuth:
 
         Args:
             path: The file.
-            **options: ``fetcher``, ``clock``, ``observer`` and ``mapper``, as for the class.
+            **options: ``fetcher``, ``clock``, ``observer``, ``timer`` and ``mapper``, as for the class.
 
         Raises:
             ConfigError: The configuration is not valid.
@@ -146,7 +141,7 @@ class OIDCAuth:
             TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
             UpstreamError: 503. The provider's keys are not available.
         """
-        now = self._clock()
+        now, started = self._clock(), self.reporter.start()
         try:
             # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
             fields = header_pairs(headers)
@@ -168,9 +163,9 @@ class OIDCAuth:
             # 6. Check the origin of the page that sent the request (RFC 6454 §7, Fetch Metadata).
             check_origin(fields, issuer, self._origins[issuer])
         except (TokenError, UpstreamError) as refusal:
-            self._report(refusal)
+            self._report(refusal, started)
             raise
-        self._report_success(issuer, cached=cached)
+        self._report_success(issuer, started, cached=cached)
         return entry.caller
 
     async def _find_cached(self, presented: PresentedToken, now: float) -> _CachedCaller | None:
@@ -211,15 +206,23 @@ class OIDCAuth:
             logger.warning("no permissions: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
-    def _report_success(self, issuer: str, *, cached: bool) -> None:
-        if self.observer is not ignore_event:
-            notify_observer(self.observer, AuthenticationSucceeded(issuer=issuer, cached=cached))
+    def _report_success(self, issuer: str, started: float, *, cached: bool) -> None:
+        if not self.reporter.is_silent:
+            duration = self.reporter.elapsed(started)
+            self.reporter.report(
+                AuthenticationDecided(outcome="succeeded", issuer=issuer, cached=cached, duration=duration)
+            )
 
-    def _report(self, refusal: OIDCAuthError) -> None:
+    def _report(self, refusal: OIDCAuthError, started: float) -> None:
         log_refusal(refusal)
         refusal.drop_token()
-        if self.observer is not ignore_event:
-            notify_observer(self.observer, AuthenticationFailed(code=refusal.code))
+        if not self.reporter.is_silent:
+            # A refused token may name any issuer. Only configured ones are reported.
+            issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
+            duration = self.reporter.elapsed(started)
+            self.reporter.report(
+                AuthenticationDecided(outcome="failed", code=refusal.code, issuer=issuer, duration=duration)
+            )
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.

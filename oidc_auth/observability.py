@@ -1,98 +1,171 @@
-"""What happened, for metrics and audit: frozen events of plain values, and one Protocol that hears them."""
+"""Events for metrics and audit, the observer that receives them, and the log.
+
+Events are frozen and hold plain values. They never hold a token or claims.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from traceback import format_tb
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .errors import OIDCAuthError
 
 logger = logging.getLogger("oidc_auth")
-"""The library's one logger: a line for each refusal and each trouble with a provider. Never a token, never claims."""
+"""The only logger of the library. It logs refusals and failures of providers, never a token and never claims."""
 LOGGED_FIELDS = ("code", "issuer", "user", "expected", "found", "hint")
-"""What of a refusal a line's record carries beside its text, as ``oidc_code`` and so on; what is empty is left out."""
+"""The fields of a refusal that a log record has as attributes, such as ``oidc_code``. Empty ones are omitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuthenticationSucceeded:
-    """A token was accepted. ``cached``: it had been verified before."""
+class AuthenticationDecided:
+    """A request was authenticated or refused.
 
-    issuer: str
-    cached: bool
+    Attributes:
+        outcome: the result.
+        code: the ``ErrorCode`` of a refusal, or "".
+        issuer: the configured issuer of the token, or "" if the token names none of them.
+        cached: whether the token had been verified before.
+        duration: seconds, including a fetch of keys.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthenticationFailed:
-    """A request was not authenticated; ``code`` is a value of ``ErrorCode``."""
-
-    code: str
+    outcome: Literal["succeeded", "failed"]
+    code: str = ""
+    issuer: str = ""
+    cached: bool = False
+    duration: float = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizationDecided:
-    """An event such as ``threads:create`` was allowed or denied; ``code`` is empty when allowed."""
+    """An event of the server was allowed or denied.
 
+    Identity and tenant are personal data. They are for an audit record, not for metrics, and not part of the repr.
+
+    Attributes:
+        outcome: the result, after the operator's own rule.
+        code: the ``ErrorCode`` of a denial, or "".
+        event: such as ``threads:create``.
+        permission: the permission that allowed the event, or that is missing.
+        issuer: the issuer of the user, or "".
+        duration: seconds, including the operator's own rule.
+        identity: the user, or "".
+        tenant: the tenant of the user, or "".
+        thread_id: the thread that the request names, or "".
+        run_id: the run that the request names, or "".
+        assistant_id: the assistant or graph that the request names, or "".
+        cron_id: the cron that the request names, or "".
+    """
+
+    outcome: Literal["allowed", "denied"]
+    code: str = ""
     event: str
-    allowed: bool
-    code: str
+    permission: str = ""
+    issuer: str = ""
+    duration: float = 0
+    identity: str = field(default="", repr=False)
+    tenant: str = field(default="", repr=False)
+    thread_id: str = ""
+    run_id: str = ""
+    assistant_id: str = ""
+    cron_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeysFetched:
-    """An attempt to fetch an issuer's key set ended."""
+    """An attempt to fetch the key set of an issuer ended.
 
+    Attributes:
+        outcome: the result.
+        issuer: the issuer.
+        duration: seconds.
+    """
+
+    outcome: Literal["succeeded", "failed"]
     issuer: str
-    succeeded: bool
+    duration: float = 0
 
 
-Event = AuthenticationSucceeded | AuthenticationFailed | AuthorizationDecided | KeysFetched
+Event = AuthenticationDecided | AuthorizationDecided | KeysFetched
 
 
 class Observer(Protocol):
-    """Hears what happened. Called on the event loop: must not block; what it raises is logged and changes nothing."""
+    """Receives events. It runs on the event loop and must not block. Its exceptions are logged and change nothing."""
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of one event."""
+        """Receive one event."""
         ...
 
 
 def ignore_event(event: Event, /) -> None:
-    """Ignore the event: the default observer."""
+    """Ignore the event; the default observer."""
     del event
 
 
+@dataclass(frozen=True, slots=True)
+class EventReporter:
+    """Measures durations and reports events; costs nothing without an observer.
+
+    Attributes:
+        observer: receives the events.
+        timer: a monotonic clock in seconds.
+    """
+
+    observer: Observer = ignore_event
+    timer: Callable[[], float] = time.perf_counter
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether events are ignored."""
+        return self.observer is ignore_event
+
+    def start(self) -> float:
+        """Return the start of a duration."""
+        return 0 if self.is_silent else self.timer()
+
+    def elapsed(self, started: float) -> float:
+        """Return the seconds since a start."""
+        return 0 if self.is_silent else self.timer() - started
+
+    def report(self, event: Event) -> None:
+        """Give an event to the observer. A failing observer allows and denies nothing."""
+        try:
+            self.observer(event)
+        except Exception:
+            logger.exception("the observer failed")
+
+
 def format_trace(error: BaseException) -> str:
-    """Return where something failed, and with what type: what it says may hold claims, or a conversation."""
+    """Return where an error was raised, and its type. Its message may hold claims, so it is omitted."""
     return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}"
 
 
 def pseudonym(identity: str) -> str:
-    """Return a name for the log that is the same for the same identity and tells nobody else who it is."""
+    """Return a stable pseudonym of an identity for the log."""
     return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def log_refusal(refusal: OIDCAuthError, event: str = "") -> None:
-    """Write the one line of a refusal; with ``event`` it is a denial of that event.
+    """Log a refusal on one line.
 
-    A formatter finds the same as attributes of the record: those of ``LOGGED_FIELDS``, and ``oidc_event``.
+    The record has the same values as attributes, for formatters: those of ``LOGGED_FIELDS``, and ``oidc_event``.
+
+    Args:
+        refusal: the refusal.
+        event: the event that was denied, or "" for a refused authentication.
     """
     if not logger.isEnabledFor(logging.WARNING):
         return
-    facts = {f"oidc_{name}": str(getattr(refusal, name)) for name in LOGGED_FIELDS if getattr(refusal, name)}
-    facts |= {"oidc_event": event} if event else {}
-    whose = ", ".join(f"{name} {getattr(refusal, name)}" for name in ("issuer", "user") if getattr(refusal, name))
-    said = f"denied {event}" if event else "refused"
-    # The text and not the error: a handler may keep the record, and an error's traceback holds the token.
-    logger.warning("%s: %s%s", said, str(refusal), f" ({whose})" if whose else "", extra=facts)
-
-
-def notify_observer(observer: Observer, event: Event) -> None:
-    """Give the observer one event; a broken observer neither admits nor refuses anybody."""
-    try:
-        observer(event)
-    except Exception:
-        logger.exception("the observer failed")
+    extra = {f"oidc_{name}": str(getattr(refusal, name)) for name in LOGGED_FIELDS if getattr(refusal, name)}
+    extra |= {"oidc_event": event} if event else {}
+    names = ("issuer", "user")
+    source = ", ".join(f"{name} {getattr(refusal, name)}" for name in names if getattr(refusal, name))
+    title = f"denied {event}" if event else "refused"
+    # Log text, not the error: handlers may keep records, and the traceback of an error holds the token.
+    logger.warning("%s: %s%s", title, str(refusal), f" ({source})" if source else "", extra=extra)

@@ -146,7 +146,7 @@ TESTS = {
         "tests/server/test_ownership.py::test_same_subject_in_other_tenant_owns_nothing",
         "tests/server/test_assistants_and_store.py::test_same_user_in_two_tenants_has_two_stores",
         "tests/server/test_crons.py::test_crons_of_two_tenants_share_no_memories",
-        "tests/permissions/test_decision.py::test_missing_tenant_is_own_tenant",
+        "tests/enforcement/test_decision.py::test_missing_tenant_is_own_tenant",
     ],
     "Z6": [
         "tests/server/test_assistants_and_store.py::test_same_namespace_is_separate_per_user",
@@ -168,7 +168,7 @@ TESTS = {
     "Z10": [
         "tests/server/test_runs.py::test_long_delay_is_refused_on_every_way",
         "tests/server/test_runs.py::test_longest_delay_is_setting",
-        "tests/server/test_runs.py::test_delay_of_servers_value_fails_closed",
+        "tests/enforcement/test_request_limits.py::test_odd_delay_is_denied",
         "tests/config/test_load.py::test_defaults_match_product_defaults",
     ],
     "Z11": [

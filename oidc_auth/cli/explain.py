@@ -15,10 +15,10 @@ from rich.table import Column, Table
 from ..config.build import build
 from ..config.raw_document import did_you_mean
 from ..errors import ErrorCode, TokenError
-from ..observability import ignore_event
+from ..observability import EventReporter
 from ..permissions.caller import make_store_label
 from ..permissions.explain import NO_TENANT
-from ..permissions.names import NAMES, format_permission, names_including, split_reach
+from ..permissions.names import NAMES, format_permission, narrowest_group, split_reach
 from ..tokens.checks import CLAIM_CHECKS
 from .inputs import claims_option, file_argument, json_option, open_auth, read_claims, read_token, token_option
 from .output import console, print_json, print_matrix, print_table, print_text
@@ -107,7 +107,7 @@ def explain_claims(oidc: OIDCAuth, claims: Mapping[str, object], now: float) -> 
     present is checked here, because the server would refuse the token.
     """
     why = oidc.explain(claims)
-    mapping = build(oidc.loaded.document, fetcher=None, observer=ignore_event).mapping
+    mapping = build(oidc.loaded.document, fetcher=None, reporter=EventReporter()).mapping
     if why.issuer not in mapping:
         return Answer(why, ("signature",))
     refusals = _refusals(claims, mapping[why.issuer].policy, now)
@@ -238,8 +238,8 @@ def _missing(why: Explanation, permission: str) -> str:
     name, _ = split_reach(permission)
     if name in why.rights:
         return f"expected {permission}; found {format_permission(name, why.rights[name])}"
-    wider = [group for group in names_including(name) if group.partition(":")[0] == name.partition(":")[0]]
-    return f"missing permission {permission}" + (f" ({wider[-1]} includes it)" if wider else "")
+    group = narrowest_group(name)
+    return f"missing permission {permission}" + (f" ({group} includes it)" if group else "")
 
 
 @click.command(short_help="Print the store label of a user.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
+from ..enforcement.settings import EnforcementSettings
 from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.key_set import read_key_set
@@ -14,7 +15,6 @@ from ..keys.remote import KeyLimits, RemoteKeys
 from ..keys.source import StaticKeys
 from ..permissions.names import expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
-from ..permissions.settings import EnforcementSettings
 from ..providers import PROVIDERS
 from ..providers.lookup import TENANTS
 from ..tokens.claim_path import format_path, parse_path
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..keys.source import KeySource
-    from ..observability import Observer
+    from ..observability import EventReporter
     from .issuers import ExactIssuer
     from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable
 
@@ -66,7 +66,7 @@ class Settings:
     fetchers: tuple[Fetcher, ...]
 
 
-def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) -> Settings:
+def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporter) -> Settings:
     """Return the settings of a valid document."""
     limits = document.limits
     # Made only if keys are fetched: importing httpx takes 0.2 s.
@@ -81,7 +81,7 @@ def build(document: Document, *, fetcher: Fetcher | None, observer: Observer) ->
         policies = [_policy(table, each, prefixes) for each in exact]
         if table.jwks is None:
             fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
-            sources = _remote(table, [each.issuer for each in exact], limits, fetchers[-1], observer)
+            sources = _remote(table, [each.issuer for each in exact], limits, fetchers[-1], reporter)
         else:
             sources = [StaticKeys(read_key_set(table.jwks))] * len(exact)
         issuers += [TrustedIssuer(policy, keys) for policy, keys in zip(policies, sources, strict=True)]
@@ -109,7 +109,7 @@ def _build_tls_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | Non
 
 
 def _remote(
-    table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, observer: Observer
+    table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, reporter: EventReporter
 ) -> list[KeySource]:
     """Return the keys of each exact issuer. With ``jwks_uri``, they share one key set."""
     bounds = _bounds(limits)
@@ -122,7 +122,7 @@ def _remote(
             jwks_uri=table.jwks_uri,
             fetcher=fetcher,
             limits=bounds,
-            observer=observer,
+            reporter=reporter,
             bearer_file=table.bearer_file,
             insecure_http_hosts=frozenset(table.insecure_http_hosts),
             fetch_budget=fetch_budget,

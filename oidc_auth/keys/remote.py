@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ..errors import ErrorCode, TokenError, UpstreamError
-from ..observability import KeysFetched, Observer, logger, notify_observer
+from ..observability import EventReporter, KeysFetched, logger
 from .budget import UnknownKids
 from .discovery import KeySetClient, WithdrawnKeysError
 from .fetch import FetchError
@@ -64,7 +64,7 @@ class RemoteKeys:
         bearer_file: a file with a token for the provider.
         fetcher: sends the requests.
         limits: the limits.
-        observer: receives an event for each attempt.
+        reporter: reports each attempt.
         fetch_budget: limits the fetches for unknown key ids. Several issuers of one provider share it.
         insecure_http_hosts: hosts that may be fetched over plain http.
     """
@@ -76,14 +76,14 @@ class RemoteKeys:
         jwks_uri: str | None,
         fetcher: Fetcher,
         limits: KeyLimits,
-        observer: Observer,
+        reporter: EventReporter,
         fetch_budget: FetchBudget,
         bearer_file: str | None = None,
         insecure_http_hosts: frozenset[str] = frozenset(),
     ) -> None:
         self._issuer = issuer
         self._limits = limits
-        self._observer = observer
+        self._reporter = reporter
         self._client = KeySetClient(
             issuer,
             jwks_uri=jwks_uri,
@@ -188,6 +188,7 @@ class RemoteKeys:
             WithdrawnKeysError: the provider has no usable key. The old keys must not be used any more.
             FetchError: the fetch failed. The old keys may still be used.
         """
+        started = self._reporter.start()
         # Also for fetchers of the user, which may have no timeout.
         deadline = asyncio.get_running_loop().time() + self._limits.fetch_timeout
         try:
@@ -198,7 +199,7 @@ class RemoteKeys:
         except Exception as error:
             # The keys may have moved.
             self._client.forget_address()
-            notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=False))
+            self._report("failed", started)
             failure = error if isinstance(error, FetchError) else _failure_of(error, self._limits.fetch_timeout)
             self._failure_hint = failure.hint
             raise failure from error
@@ -208,8 +209,13 @@ class RemoteKeys:
         # are then not used again.
         if self._keys.value is None or self._keys.value.keys != key_set.keys:
             self._generation += 1
-        notify_observer(self._observer, KeysFetched(issuer=self._issuer, succeeded=True))
+        self._report("succeeded", started)
         return key_set
+
+    def _report(self, outcome: Literal["succeeded", "failed"], started: float) -> None:
+        if not self._reporter.is_silent:
+            duration = self._reporter.elapsed(started)
+            self._reporter.report(KeysFetched(outcome=outcome, issuer=self._issuer, duration=duration))
 
     async def _follow_move(self, key_set: KeySet, url: str, now: float, deadline: float) -> KeySet:
         """Return the key set of a new address, if ``key_set`` lacks a key id that requests wait for.

@@ -1,9 +1,8 @@
-"""Enforced on each event of a LangGraph server.
+"""The adapter for LangGraph servers.
 
-``"auth": {"path": "oidc_auth.langgraph:auth"}`` in langgraph.json needs no code; ``protect`` and ``authenticate_hook``
-are
-for a module of your own. ``auth`` is made on first use, and is no part of ``__all__``: a star import must not read a
-configuration.
+``"auth": {"path": "oidc_auth.langgraph:auth"}`` in langgraph.json needs no code. ``protect`` and ``authenticate_hook``
+are for your own module. ``auth`` is created on first use. It is not in ``__all__``, so that a star import does not read
+a configuration.
 """
 
 from __future__ import annotations
@@ -25,5 +24,5 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .server_entry import server_auth  # noqa: PLC0415 - on first use only
 
-    globals()["auth"] = made = server_auth()
-    return made
+    globals()["auth"] = auth = server_auth()
+    return auth

@@ -1,137 +1,163 @@
-"""One handler for each event: decide, then carry the decision out on the value, then the operator's own rule.
+"""The handlers of a LangGraph server: one for each event.
 
-Whatever goes wrong in here, the answer is no.
+A handler reads what only this server can tell, lets ``enforcement`` decide, runs the operator's rule, and answers the
+server. If anything fails here, the event is denied.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DeniedError, ErrorCode
-from ..observability import (
-    AuthorizationDecided,
-    format_trace,
-    ignore_event,
-    log_refusal,
-    logger,
-    notify_observer,
-    pseudonym,
-)
-from ..permissions.decision import Decision, Filter, NoRestriction, Restriction, deny, own_objects
-from ..permissions.names import Reach
-from .authorize import authorize, check_settings, is_copy
-from .crons import clean_payload, extend_authorization, get_payload, set_authorization, write_run_user
-from .custom_rules import apply_custom_rule
+from langgraph_sdk.auth.types import StudioUser
+
+from ..enforcement.access_request import read_ids
+from ..enforcement.authorize import ServerFacts
+from ..enforcement.custom_rules import run_custom_rule
+from ..enforcement.decision import Decision, Restriction, deny
+from ..enforcement.enforce import enforce
+from ..errors import ErrorCode
+from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from .http_errors import HTTP_EXCEPTIONS, handler_error
-from .ownership import check_change, claims_system, clean_config, stamp_new, stamp_run
-from .sockets import refuse_expired
-from .store import scope_namespace
+from .request_origin import read_request_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from langgraph_sdk.auth.types import AuthContext
 
     from ..authentication import OIDCAuth
-    from ..permissions.caller import Caller
-    from ..permissions.settings import EnforcementSettings
+    from ..enforcement.access_request import Value
 
-    Value = dict[str, Any]
     Handler = Callable[..., Awaitable[Any]]
+    Report = Callable[[Decision], None]
+
+AEGRA = "aegra_api"
+"""The package of Aegra, a server with other values and filters."""
 
 
-def build_handler(event: str, oidc: OIDCAuth, also: Handler | None = None) -> Handler:
-    """Return the handler for one event; ``also`` runs after it said yes, and may only refuse or narrow."""
-    settings, clock = oidc.enforcement, oidc.clock
+def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None) -> Handler:
+    """Return the handler of one event.
+
+    Args:
+        event: such as ``threads:create``.
+        oidc: has the settings, the clock and the observer.
+        custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
+    """
+    observe = _observation_of(oidc)
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
+        report = observe(ctx.user, value)
         try:
-            now = clock()
-            decision = refuse_expired(ctx.user, event, now, oidc.leeway_of)
-            decision = decision or enforce(ctx.user, event, value, settings, now)
-            allowed = decision.filter
-            if decision.allowed and also is not None:
-                allowed = await apply_custom_rule(also, ctx, value, allowed)
-            return _respond(decision, allowed, ctx.user, oidc)
+            decision = _decide(ctx.user, event, value, oidc)
+            if decision.allowed and custom_rule is not None:
+                decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
+            report(decision)
+            return _respond(decision, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+        except Exception as error:  # noqa: BLE001 - fail closed
             logger.error("the rule for %s failed: %s", event, format_trace(error))
-            raise handler_error(DeniedError(ErrorCode.CUSTOM_RULE_FAILED).challenge()) from None
+            failed = deny(event, ErrorCode.CUSTOM_RULE_FAILED)
+            report(failed)
+            # Not chained: the error may hold claims or parts of a conversation.
+            raise handler_error(failed.to_error().challenge()) from None
 
     return handle
 
 
 def deny_unknown(oidc: OIDCAuth) -> Handler:
-    """Return the handler for whatever this library does not know: a newer server's resources and actions."""
+    """Return the handler for events that this library does not know, such as those of a newer server."""
+    observe = _observation_of(oidc)
 
     async def deny_unhandled(ctx: AuthContext, value: Value) -> None:
-        del value
-        _respond(deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN), NoRestriction(), ctx.user, oidc)
+        report = observe(ctx.user, value)
+        decision = deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN)
+        report(decision)
+        _respond(decision, ctx.user, oidc)
 
     return deny_unhandled
 
 
-def enforce(user: object, event: str, value: Value, settings: EnforcementSettings, now: float) -> Decision:
-    """Decide an event and carry the decision out on its value: clean, stamp, scope. Pure but for ``value``."""
-    decision, caller = authorize(user, event, value, settings, now)
-    if not decision.allowed:
-        return decision
-    if (refusal := check_settings(event, value, settings)) is not None:
-        return refusal
-    resource, _, action = event.partition(":")
-    if resource == "store" and caller is not None:
-        scope_namespace(value, caller, caller.rights.get(event, Reach.OWN))
-        return Decision(event=event, allowed=True, filter=NoRestriction())
-    if action == "create_run":
-        stamp_run(value, decision.stamp)
-        if caller is None:
-            write_run_user(value, decision.stamp)
-    elif action == "create" and not is_copy(event, value):
-        return _create(event, value, decision, settings, now)
-    elif action == "update" and caller is not None and value.get("action") is None:
-        return _update(event, value, decision, caller, settings, now)
-    return decision
-
-
-def _create(event: str, value: Value, decision: Decision, settings: EnforcementSettings, now: float) -> Decision:
-    if claims_system(value.get("metadata")) or claims_system(get_payload(value).get("metadata")):
-        return deny(event, ErrorCode.RESERVED_METADATA)
-    clean_payload(value)
-    clean_config(value)
-    stamp_new(value, decision.stamp)
-    if event == "crons:create":
-        set_authorization(value, now + settings.cron_max_age)
-    return decision
-
-
-def _update(
-    event: str, value: Value, decision: Decision, caller: Caller, settings: EnforcementSettings, now: float
+async def _run_custom_rule(
+    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, report: Report
 ) -> Decision:
-    is_own = decision.filter == own_objects(caller)
-    for holder in (value, get_payload(value)):
-        if (code := check_change(holder, caller, own_only=is_own)) is not None:
-            return deny(event, code)
-    clean_payload(value)
-    clean_config(value)
-    if event == "crons:update" and is_own and "threads:create_run" in caller.rights:
-        extend_authorization(value, now + settings.cron_max_age)
-    return decision
+    try:
+        return await run_custom_rule(rule, ctx, value, decision)
+    except HTTP_EXCEPTIONS:
+        # The operator's rule denied with a status of its choice.
+        report(deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED))
+        raise
 
 
-def _respond(decision: Decision, allowed: Filter, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
-    """Answer the server: the filter, or the refusal; and tell whoever listens."""
-    if oidc.observer is not ignore_event:
-        notify_observer(
-            oidc.observer,
-            AuthorizationDecided(event=decision.event, allowed=decision.allowed, code=decision.code or ""),
-        )
+def _decide(user: object, event: str, value: Value, oidc: OIDCAuth) -> Decision:
+    if type(user).__module__.partition(".")[0] == AEGRA:
+        # Aegra ignores most filters, so that these handlers would protect less than they promise.
+        client_message = "this server is Aegra, which needs its own entry point and is not supported yet"
+        return deny(event, ErrorCode.USER_UNKNOWN, client_message)
+    return enforce(user, event, value, oidc.enforcement, oidc.clock(), _read_facts(user, oidc))
+
+
+def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
+    origin = read_request_origin()
+    return ServerFacts(
+        is_studio=isinstance(user, StudioUser),
+        in_request=origin.in_request,
+        # The server authenticates a WebSocket only when it opens.
+        expiry_leeway=oidc.leeway_of(getattr(user, "issuer", None)) if origin.in_websocket else None,
+    )
+
+
+def _observation_of(oidc: OIDCAuth) -> Callable[[object, Value], Report]:
+    """Return the function that starts the observation of one event and returns how to report its decision."""
+    reporter = oidc.reporter
+
+    def observe(user: object, value: Value) -> Report:
+        # The ids are read now, because the operator's rule may change the value.
+        started, ids = reporter.start(), read_ids(value)
+
+        def report(decision: Decision) -> None:
+            reporter.report(_describe(decision, user, reporter.elapsed(started), ids))
+
+        return report
+
+    return _observe_nothing if reporter.is_silent else observe
+
+
+def _observe_nothing(_user: object, _value: Value) -> Report:
+    return _report_nothing
+
+
+def _report_nothing(_decision: Decision) -> None:
+    """Ignore a decision; used without an observer."""
+
+
+def _describe(decision: Decision, user: object, duration: float, ids: Mapping[str, str]) -> AuthorizationDecided:
+    return AuthorizationDecided(
+        outcome="allowed" if decision.allowed else "denied",
+        code=decision.code or "",
+        event=decision.event,
+        permission=decision.permission,
+        issuer=_text(user, "issuer"),
+        duration=duration,
+        identity=_text(user, "identity"),
+        tenant=_text(user, "tenant"),
+        **ids,
+    )
+
+
+def _text(user: object, name: str) -> str:
+    found: object = getattr(user, name, None)
+    return found if isinstance(found, str) else ""
+
+
+def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
+    """Return the filter to the server, or raise the denial."""
     if decision.allowed:
-        return dict(allowed.where) if isinstance(allowed, Restriction) else None
+        return dict(decision.filter.where) if isinstance(decision.filter, Restriction) else None
     denial = decision.to_error()
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
-        # insufficient_scope starts a login in MCP clients: only where the provider's scope would really help.
+        # MCP clients start a login on insufficient_scope. So it is sent only where a scope of the provider would help.
         denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event)
-    denial.issuer, denial.user = str(getattr(user, "issuer", "")), pseudonym(str(getattr(user, "identity", "")))
+    denial.issuer, denial.user = _text(user, "issuer"), pseudonym(_text(user, "identity"))
     log_refusal(denial, decision.event)
     raise handler_error(denial.challenge())

@@ -1,4 +1,4 @@
-"""The authenticate hook: one function that both kinds of server can call."""
+"""The authenticate hook, which langgraph-api and Aegra can call."""
 
 from __future__ import annotations
 
@@ -28,7 +28,9 @@ AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 
 
 def build_hook(oidc: OIDCAuth) -> Authenticate:
-    """Return the ``authenticate`` function; langgraph-api gives its arguments by name, Aegra the headers alone.
+    """Return the ``authenticate`` function.
+
+    langgraph-api passes its arguments by name, Aegra passes the headers alone.
 
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or has other names for its context variables.
@@ -40,20 +42,20 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         try:
-            # A server that was loaded after this hook is looked for at each request.
+            # Checked on each request, because a server may be loaded after this hook.
             if (context := at_start or prepare_server()) is not None:
-                # Before authentication, so that a refused request leaves nothing of the earlier one behind either.
+                # Before authentication, so that also a refused request does not keep the earlier user.
                 reset_server_context(context, scope or {})
             caller = await oidc.authenticate(_fields(headers, scope), method=method, url=path)
             return caller.user()
         except (TokenError, UpstreamError) as refusal:
-            # Not chained: the server logs exceptions, and what led here may have seen the token.
+            # Not chained: the server logs exceptions, and the cause may hold the token.
             raise authenticate_error(refusal.challenge()) from None
-        except Exception as error:  # noqa: BLE001 - whatever it is, the answer is no
+        except Exception as error:  # noqa: BLE001 - fail closed
             reason = error.report() if isinstance(error, ServerNotSupportedError) else format_trace(error)
             logger.error("authentication failed: %s", reason)
-            said = ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message
-            raise authenticate_error(Challenge(status=FORBIDDEN, detail=said)) from None
+            detail = ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message
+            raise authenticate_error(Challenge(status=FORBIDDEN, detail=detail)) from None
 
     setattr(authenticate, OIDC_ATTRIBUTE, oidc)
     return authenticate
@@ -70,5 +72,5 @@ def find_oidc_auth(auth: object) -> OIDCAuth | None:
 
 
 def _fields(headers: Headers, scope: Mapping[str, Any] | None) -> Headers:
-    # A mapping can hold a name only once: the request's own list shows whether Authorization was sent twice.
+    # A mapping has each name once. The list in the scope shows whether Authorization was sent twice.
     return cast("Headers", (scope or {}).get("headers") or headers)

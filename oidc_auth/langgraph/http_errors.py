@@ -1,8 +1,8 @@
-"""Refusals as exceptions that reach the client whole: status, sentence and headers (measured on langgraph-api 0.16.7).
+"""Refusals as exceptions that keep status, message and headers (measured on langgraph-api 0.16.7).
 
-From ``authenticate`` the server drops the headers of the SDK's exception and turns its 503 into a 500; starlette's
-keeps all of it. From a handler a pure starlette exception also survives on Aegra. The server brings starlette;
-without it (in a test of one's own, say) the SDK's exception is raised instead.
+In ``authenticate``, the server drops the headers of the SDK's exception and turns its 503 into a 500. It keeps those of
+starlette's exception. In a handler, starlette's exception also works on Aegra. The server installs starlette. Without
+it, for example in a user's test, the SDK's exception is raised.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ else:
 if TYPE_CHECKING or ServerException is not SDKException:
 
     class DualException(SDKException, ServerException):
-        """An exception that the server's code for either kind understands."""
+        """An exception that is both kinds, so that all server code handles it."""
 
         def __init__(self, status_code: int, detail: str, headers: dict[str, str]) -> None:
-            """Keep what both kinds keep."""
+            """Initialize both kinds."""
             SDKException.__init__(self, status_code, detail, headers)
 
 else:
     DualException = SDKException
 
 HTTP_EXCEPTIONS = (SDKException, ServerException)
-"""What a rule raises to refuse with a status of its own."""
+"""What a custom rule raises to deny with a status of its choice."""
 
 
 def authenticate_error(challenge: Challenge) -> Exception:

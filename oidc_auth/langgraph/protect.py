@@ -1,4 +1,4 @@
-"""``protect``: an ``Auth`` object that authenticates and enforces, every event registered, nothing left to chance."""
+"""``protect``: the ``Auth`` object that authenticates and enforces every event."""
 
 from __future__ import annotations
 
@@ -31,50 +31,56 @@ def protect(
     also: Mapping[str, Rule] | None = None,
     replace: Mapping[str, Rule] | None = None,
 ) -> Auth:
-    """Return the ``Auth`` object for langgraph.json: the hook, a handler for each of the 21 events, and a global deny.
+    """Return the ``Auth`` object for langgraph.json.
+
+    It has the authenticate hook, a handler for each of the 21 events, and a handler that denies all other events.
 
     Args:
         *sources: a path to a TOML file, a document, an ``OIDCAuth``, or one or more ``[[issuer]]`` mappings.
-        roles: the ``[roles]`` table, beside issuer mappings.
-        langgraph: the ``[langgraph]`` table, beside issuer mappings.
-        also: your own rules by event (``"threads:create_run"``), async functions of ``ctx`` and ``value``. Each runs
-            after ours said yes, and may only refuse or narrow: return None, False or a filter, or raise.
-        replace: handlers that stand in place of ours: what they allow is your responsibility.
+        roles: the ``[roles]`` table, together with issuer mappings.
+        langgraph: the ``[langgraph]`` table, together with issuer mappings.
+        also: your own rules by event (``"threads:create_run"``), async functions of ``ctx`` and ``value``. Each
+            runs after ours allowed the event, and can only deny or narrow: return None, False or a filter, or raise.
+        replace: handlers that replace ours. What they allow is your responsibility.
 
     Raises:
-        ConfigError: the configuration is wrong or not there, or a rule is not for an event there is.
+        ConfigError: the configuration is wrong or missing, or a rule is for an unknown event.
         ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
     oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
-    theirs, instead = dict(also or {}), dict(replace or {})
-    if problems := [*_problems(theirs, "also"), *_problems(instead, "replace"), *_check_overlap(theirs, instead)]:
+    rules, instead = dict(also or {}), dict(replace or {})
+    if problems := [*_problems(rules, "also"), *_problems(instead, "replace"), *_check_overlap(rules, instead)]:
         raise ConfigError(problems, source="protect()")
     auth = Auth()
     auth.authenticate(build_hook(oidc))
     for event in EVENTS:
         resource, _, action = event.partition(":")
-        rule = instead.get(event) or build_handler(event, oidc, theirs.get(event))
+        rule = instead.get(event) or build_handler(event, oidc, rules.get(event))
         auth.on(resources=resource, actions=action)(cast("Any", rule))
     auth.on(cast("Any", deny_unknown(oidc)))
-    # A more specific handler would win over ours, silently: nothing more may be registered on this object.
+    # The server prefers a more specific handler to ours, without a message. So no more handlers can be registered.
     auth.on = cast("Any", _RegistrationClosed())
     return auth
 
 
 def authenticate_hook(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
-    """Return the authenticate hook alone, for handlers of your own: ``auth.authenticate(authenticate_hook(oidc))``.
+    """Return the authenticate hook alone, for your own handlers.
 
-    What you do not handle is then allowed by the server, and a line in its log says so: ``protect`` is the safe form.
+    The server allows every event that your handlers do not cover. A line in the log says this. ``protect`` is safer.
+
+    Example::
+
+        auth.authenticate(authenticate_hook(oidc))
 
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
-    logger.warning("only the authenticate hook is ours: what your own handlers do not cover, the server allows")
+    logger.warning("authenticate_hook() registers no handlers: the server allows events that yours do not cover")
     return build_hook(oidc)
 
 
 class _RegistrationClosed:
-    """Stands where ``auth.on`` was: says where a rule of one's own belongs."""
+    """Replaces ``auth.on``; raises an error that names the arguments for custom rules."""
 
     def __getattr__(self, name: str) -> Never:
         raise _registration_error()
@@ -84,10 +90,9 @@ class _RegistrationClosed:
 
 
 def _registration_error() -> ConfigError:
-    message = "protect() has registered every handler: another one beside them would bypass it, or never run"
-    return ConfigError(
-        [Problem("auth.on", message, "give it to protect(also={'threads:create_run': rule}) or replace=")]
-    )
+    message = "protect() registered all handlers; another one would bypass them or never run"
+    hint = "use protect(also={'threads:create_run': rule}) or replace="
+    return ConfigError([Problem("auth.on", message, hint)])
 
 
 def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCAuth:
@@ -99,7 +104,7 @@ def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCA
         return OIDCAuth.from_dict({"issuer": [dict(cast("Mapping[str, Any]", source)) for source in sources], **extra})
     if len(sources) > 1 or extra:
         names = ", ".join(["a whole configuration", *extra]) if extra else "several configurations"
-        raise ConfigError([Problem("", f"protect() was given {names}", "give one file, document or OIDCAuth alone")])
+        raise ConfigError([Problem("", f"protect() got {names}", "pass one file, document or OIDCAuth alone")])
     source = whole[0]
     if isinstance(source, OIDCAuth):
         return source
@@ -107,22 +112,22 @@ def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCA
 
 
 def _check_sources(sources: Sequence[object]) -> Iterator[Problem]:
-    hint = "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.generic(...))"
+    hint = "pass a file, protect('oidc-auth.toml'), a document, an OIDCAuth, or issuers (presets.generic(...))"
     if not sources:
-        yield Problem("", "was given no configuration, and does not look for one", hint)
+        yield Problem("", "got no configuration", hint)
     for source in sources:
         if not isinstance(source, (OIDCAuth, str, os.PathLike, Mapping)):
-            yield Problem("", f"{kind_of(source)} is no configuration", hint)
+            yield Problem("", f"expected a configuration, found {kind_of(source)}", hint)
 
 
 def _is_issuer(source: Source) -> bool:
-    """An ``[[issuer]]`` mapping names its issuer; a document's ``issuer`` holds tables."""
+    # ``issuer`` is text in an [[issuer]] mapping. In a document it holds tables.
     return not isinstance(source, (OIDCAuth, str, os.PathLike)) and not isinstance(source.get("issuer"), (dict, list))
 
 
 def _problems(rules: Mapping[str, Rule], where: str) -> list[Problem]:
     unknown = [
-        Problem(f"{where}[{e!r}]", "there is no such event", _suggest_event(e)) for e in rules if e not in EVENTS
+        Problem(f"{where}[{event!r}]", "unknown event", _suggest_event(event)) for event in rules if event not in EVENTS
     ]
     sync = [
         Problem(f"{where}[{event!r}]", "is not an async function", "write 'async def rule(ctx, value)'")
@@ -137,12 +142,5 @@ def _suggest_event(event: str) -> str:
 
 
 def _check_overlap(also: Mapping[str, Rule], replace: Mapping[str, Rule]) -> list[Problem]:
-    return [
-        Problem(
-            f"also[{event!r}]",
-            "ours is replaced for this event, so nothing runs before it",
-            "keep one of the two",
-        )
-        for event in also
-        if event in replace
-    ]
+    message = "the event also has a handler in replace=, which runs alone"
+    return [Problem(f"also[{event!r}]", message, "keep one of the two") for event in also if event in replace]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 LOADED = ("langgraph_api.config", "langgraph_api.server")
-"""Modules that show that this process is a server: the first is loaded at start, the second at each request."""
+"""Modules of a server process. The first is loaded at start, the second at the latest on the first request."""
 
 USER_VARIABLE = ("langgraph_api.utils", "AuthContext")
 LOG_VARIABLE = ("langgraph_api.logging", "worker_config")

@@ -1,4 +1,4 @@
-"""The entry point that langgraph.json names: the configuration is found, or the server does not start."""
+"""The entry point for langgraph.json. Without a valid configuration the server does not start."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ if TYPE_CHECKING:
 class ConfigurationExit(SystemExit):
     """Ends the server with the whole report on stderr.
 
-    No ``Exception``: a server that logs those and goes on (Aegra does) would serve everybody as anonymous.
+    It is not an ``Exception``. Aegra logs exceptions, continues, and treats all users as anonymous.
     """
 
 
 def server_auth() -> Auth:
-    """Return the ``Auth`` object of the one configuration in the environment.
+    """Return the ``Auth`` object for the configuration in the environment.
 
     Raises:
-        ConfigurationExit: there is none, or it is wrong, or anything else went wrong while it was read; or this version
-            of the server is not supported.
+        ConfigurationExit: the configuration is missing, wrong or not readable, or the server is not supported.
     """
     try:
         return protect(OIDCAuth.from_env())

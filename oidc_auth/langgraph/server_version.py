@@ -42,16 +42,16 @@ def check_server_version(found: str) -> None:
 def installed_server() -> str | None:
     """Return the version of the installed langgraph-api, or None if there is none."""
     try:
-        # Damaged metadata has no version: "None" is then refused, and not taken for "no server".
+        # Damaged metadata has no version. "None" is then refused. It does not mean that no server is installed.
         return str(version(SERVER))
     except PackageNotFoundError:
         return None
 
 
 def is_older(found: str, than: str) -> bool:
-    """Tell whether a version is older than another; one that PEP 440 does not allow counts as older."""
+    """Return whether a version is older than another; an invalid one (PEP 440) counts as older."""
     try:
         return Version(found) < Version(than)
     except InvalidVersion:
-        # Fail closed: what cannot be compared was not tested.
+        # Fail closed: a version that cannot be compared was not tested.
         return True

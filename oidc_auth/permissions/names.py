@@ -8,6 +8,7 @@ documentation (``"threads:read" in ctx.permissions``) then find every name.
 from __future__ import annotations
 
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -125,3 +126,11 @@ def clamp_reach(name: str, reach: Reach) -> Reach:
 def names_including(event: str) -> tuple[str, ...]:
     """Return the other names that imply an event."""
     return tuple(name for name in IMPLIES if name != event and event in closure(name, Reach.OWN))
+
+
+@lru_cache(maxsize=64)
+def narrowest_group(permission: str) -> str:
+    """Return the smallest group of the same resource that includes a permission, or ""."""
+    resource = permission.partition(":")[0]
+    groups = {f"{resource}:read", f"{resource}:write"}.intersection(names_including(permission))
+    return min(groups, key=lambda group: len(closure(group, Reach.OWN)), default="")

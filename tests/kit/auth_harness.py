@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import OIDCAuthError
-from oidc_auth.observability import AuthenticationSucceeded, KeysFetched
+from oidc_auth.observability import AuthenticationDecided, KeysFetched
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 
@@ -106,12 +106,16 @@ class AuthHarness:
     @property
     def cached(self) -> list[bool]:
         """Whether each accepted token was in the cache."""
-        return [event.cached for event in self.events if isinstance(event, AuthenticationSucceeded)]
+        return [
+            event.cached
+            for event in self.events
+            if isinstance(event, AuthenticationDecided) and event.outcome == "succeeded"
+        ]
 
     @property
     def attempts(self) -> list[bool]:
         """Whether each attempt to fetch the keys succeeded."""
-        return [event.succeeded for event in self.events if isinstance(event, KeysFetched)]
+        return [event.outcome == "succeeded" for event in self.events if isinstance(event, KeysFetched)]
 
 
 def bearer(token: str) -> dict[str, str]:

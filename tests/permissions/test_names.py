@@ -15,6 +15,7 @@ from oidc_auth.permissions.names import (
     expand,
     format_permission,
     names_including,
+    narrowest_group,
     split_reach,
 )
 
@@ -160,3 +161,11 @@ def test_reaches_are_ordered() -> None:
 @pytest.mark.parametrize("event", EVENTS)
 def test_hint_names_including_permission(event: str) -> None:
     assert set(names_including(event)) == {name for name, implied in CLOSURES.items() if event in implied.split()}
+
+
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [("assistants:search", "assistants:read"), ("assistants:read", "assistants:write"), ("threads:write", "")],
+)
+def test_hint_prefers_narrowest_group(name: str, group: str) -> None:
+    assert narrowest_group(name) == group

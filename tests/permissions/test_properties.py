@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from kit.mapping import authenticated, configured
 
 from oidc_auth import Caller, Explanation, OIDCAuth, OIDCAuthError
-from oidc_auth.permissions.decision import AccessRequest, NoRestriction, decide
+from oidc_auth.enforcement.access_request import AccessRequest
+from oidc_auth.enforcement.authorize import decide
+from oidc_auth.enforcement.decision import NoRestriction
 from oidc_auth.permissions.names import EVENTS, NAMES, Reach, split_reach
 from oidc_auth.permissions.permission_maps import claim_values, conditions_met, rights_from_claims, rights_from_value
 from oidc_auth.tokens.claim_path import find_claim

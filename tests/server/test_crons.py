@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.live_server import SampleUser
-
-from oidc_auth.langgraph.handlers import enforce
-from oidc_auth.langgraph.ownership import MalformedError
-from oidc_auth.permissions.settings import EnforcementSettings
 
 if TYPE_CHECKING:
     from kit.live_server import LiveServer
@@ -229,26 +224,3 @@ def test_cron_without_tenants_says_so(live_server: LiveServer) -> None:
     mia = SampleUser(live_server.server, name, live_server.issuer.token(name, scope="all"))
     expected = {"identity": name, "has_tenants": False, "permissions": []}
     assert memory_cron(mia, name)["user"] == expected
-
-
-@pytest.mark.usefixtures("live_server")  # outside a server, every call counts as one from a request
-@pytest.mark.parametrize("tenants", [{"tenant": "acme"}, {"tenant": None}, {}])
-def test_fire_carries_its_user_without_permissions(tenants: dict[str, Any]) -> None:
-    stored = {"langgraph_auth_user": SimpleNamespace(identity="alice"), "langgraph_auth_permissions": ["*@all"]}
-    value = {
-        "metadata": {"owner": "alice", "authorized_until": 20, **tenants},
-        "kwargs": {"config": {"configurable": stored}},
-    }
-    user = SimpleNamespace(identity="alice")
-    assert enforce(user, "threads:create_run", value, EnforcementSettings(), now=10).allowed
-    fields = {"identity": "alice", "display_name": "alice", "is_authenticated": True}
-    expected = {**fields, "has_tenants": bool(tenants), **tenants}
-    assert stored == {"langgraph_auth_user": expected, "langgraph_auth_permissions": []}
-
-
-@pytest.mark.usefixtures("live_server")
-@pytest.mark.parametrize("kwargs", [None, {}, {"config": None}, {"config": {"configurable": {}}}])
-def test_fire_without_place_for_its_user_fails(kwargs: Any) -> None:
-    value = {"metadata": {"owner": "alice", "authorized_until": 20}, "kwargs": kwargs}
-    with pytest.raises(MalformedError):
-        enforce(SimpleNamespace(identity="alice"), "threads:create_run", value, EnforcementSettings(), now=10)

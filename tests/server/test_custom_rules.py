@@ -1,4 +1,4 @@
-"""Custom rules: ``also`` denies or narrows after ours, ``replace`` replaces ours."""
+"""Custom rules: those of ``also`` deny or narrow after ours, ``replace`` replaces ours."""
 
 from __future__ import annotations
 
@@ -219,16 +219,16 @@ def test_invalid_rules_stop_startup(issuer: LocalIssuer) -> None:
     oidc = OIDCAuth.from_dict(configuration_for(issuer), fetcher=issuer)
     with pytest.raises(ConfigError, match="not an async function"):
         protect(oidc, also={"threads:read": cast("Any", lambda ctx, value: None)})
-    with pytest.raises(ConfigError, match="ours is replaced"):
+    with pytest.raises(ConfigError, match="replace="):
         protect(oidc, also={"threads:read": nothing}, replace={"threads:read": nothing})
 
 
 @pytest.mark.parametrize(
     ("sources", "said"),
     [
-        ((), "was given no configuration, and does not look for one"),
-        ((5,), "a number is no configuration"),
-        ((None, ["a"]), "nothing is no configuration"),
+        ((), "got no configuration"),
+        ((5,), "found a number"),
+        ((None, ["a"]), "found nothing"),
     ],
 )
 def test_invalid_configuration_source_stops_startup(sources: tuple[Any, ...], said: str) -> None:
@@ -236,9 +236,7 @@ def test_invalid_configuration_source_stops_startup(sources: tuple[Any, ...], sa
         protect(*sources)
     assert caught.value.report().startswith("protect(): ")
     assert said in caught.value.problems[0].message
-    assert caught.value.problems[0].hint.startswith(
-        "give it a file, protect('oidc-auth.toml'), a document, an OIDCAuth"
-    )
+    assert "protect('oidc-auth.toml')" in caught.value.problems[0].hint
     assert len(caught.value.problems) == max(len(sources), 1)
 
 

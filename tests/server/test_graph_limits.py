@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.langgraph.authorize import read_access_request
+from oidc_auth.enforcement.graph_limits import built_in_assistant
 from oidc_auth.observability import AuthorizationDecided
-from oidc_auth.permissions.decision import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
 
 if TYPE_CHECKING:
@@ -156,18 +155,3 @@ def test_rule_beside_ours_narrows_limit(live_server: LiveServer, unlimited: Samp
     paths = unlimited.thread(graph_id="agent", title="plans"), unlimited.thread(graph_id="agent")
     ann = limit(live_server, "agent", also={"threads:update": rule})
     assert [ann("POST", f"{path}/state", STATE).status_code for path in paths] == [200, 403]
-
-
-@pytest.mark.parametrize(
-    ("event", "metadata", "named"),
-    [
-        ("threads:create", {"assistant_id": "agent"}, ("agent",)),
-        ("threads:update", {"assistant_id": "agent"}, ("",)),
-        ("threads:update", {"graph_id": "agent", "assistant_id": "agent"}, ("agent", "")),
-        ("threads:search", {"graph_id": "agent"}, ()),
-        ("threads:read", {"graph_id": "agent"}, ()),
-    ],
-)
-def test_assistant_of_thread_is_servers_to_write(event: str, metadata: dict[str, Any], named: tuple[str, ...]) -> None:
-    """It would let a thread of another graph pass for one of an assistant that the caller may start."""
-    assert read_access_request(event, {"metadata": metadata}).metadata_graphs == named

@@ -82,7 +82,8 @@ def test_custom_rule_failure_log_hides_data(live_server: LiveServer, caplog: pyt
     for made in (
         protect(OIDCAuth.from_dict({"issuer": table}, fetcher=live_server.issuer, mapper=fails)),
         protect(
-            OIDCAuth.from_dict({"issuer": table}, fetcher=live_server.issuer), also={"threads:create": fails_later}
+            OIDCAuth.from_dict({"issuer": table}, fetcher=live_server.issuer),
+            also={"threads:create": fails_later},
         ),
     ):
         caplog.clear()

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.langgraph.authorize import check_settings
+from oidc_auth.enforcement.graph_limits import built_in_assistant
 from oidc_auth.observability import AuthorizationDecided
-from oidc_auth.permissions.decision import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
-from oidc_auth.permissions.settings import EnforcementSettings
 
 if TYPE_CHECKING:
     import httpx
@@ -170,21 +168,6 @@ def test_command_starts_its_run_at_once(alice: SampleUser) -> None:
     assert alice("POST", f"{path}/commands", start).json()["type"] == "success"
     (made,) = alice("GET", f"{path}/runs").json()
     assert datetime.fromisoformat(made["created_at"]) < datetime.now(UTC) + timedelta(seconds=60)
-
-
-@pytest.mark.usefixtures("live_server")
-@pytest.mark.parametrize("seconds", [*DELAYS, float("nan"), float("inf"), 10**400])
-def test_delay_of_servers_value_fails_closed(seconds: Any) -> None:
-    for value in ({"after_seconds": seconds}, {"payload": {"after_seconds": seconds}}):
-        refusal = check_settings("threads:create_run", value, EnforcementSettings())
-        assert refusal is not None
-        assert (refusal.code, refusal.expected) == ("delay_not_allowed", "a number of seconds from 0 to 3600")
-        assert refusal.found
-
-
-@pytest.mark.parametrize("seconds", [None, 0, 0.5, 3600])
-def test_delay_within_limit_passes(seconds: Any) -> None:
-    assert check_settings("threads:create_run", {"after_seconds": seconds}, EnforcementSettings()) is None
 
 
 def analyst(live_server: LiveServer, graphs: list[str]) -> SampleUser:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import contextvars
 import sys
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from langgraph_sdk.auth.types import StudioUser
+from starlette.exceptions import HTTPException
 
-from oidc_auth.langgraph.sockets import is_from_websocket, refuse_expired
+from oidc_auth import OIDCAuth
+from oidc_auth.langgraph.handlers import build_handler
+from oidc_auth.langgraph.request_origin import RequestOrigin, read_request_origin
 from oidc_auth.observability import AuthorizationDecided
-from oidc_auth.testing import Clock
+from oidc_auth.testing import Clock, LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,49 +129,73 @@ def test_temporary_thread_is_deleted_after_expiry(live_server: LiveServer, clock
     until(lambda: not later.search("threads"))
 
 
-def leeway_of(issuer: object) -> float:
-    return LEEWAY if issuer == "https://issuer.test" else 0
-
-
-def in_socket(user: object, now: float) -> str | None:
-    """Return the code of the refusal of an event that comes from a socket."""
+def in_socket(user: object, now: float) -> str:
+    """Return the code with which an event of a socket is denied, or ""."""
     from langgraph_api.logging import worker_config
 
-    context = contextvars.Context()
-    context.run(worker_config.set, {"method": "WEBSOCKET"})
-    refusal = context.run(refuse_expired, user, "threads:read", now, leeway_of)
-    return None if refusal is None else refusal.code
+    issuer, events = LocalIssuer("https://issuer.test"), list[Any]()
+    table = {
+        "issuer": {"preset": "generic", "issuer": issuer.url, "audience": "agents"},
+        "langgraph": {"studio": "own"},
+    }
+    oidc = OIDCAuth.from_dict(table, fetcher=issuer, clock=lambda: now, observer=events.append)
+    handle = build_handler("threads:read", oidc)
+
+    def run() -> None:
+        worker_config.set({"method": "WEBSOCKET"})
+        with contextlib.suppress(HTTPException):
+            asyncio.run(cast("Any", handle)(ctx=SimpleNamespace(user=user), value={"thread_id": "t"}))
+
+    contextvars.Context().run(run)
+    (event,) = events
+    assert isinstance(event, AuthorizationDecided)
+    return event.code
 
 
 @pytest.mark.usefixtures("server")
 @pytest.mark.parametrize(
     ("fields", "now", "code"),
     [
-        ({"expires_at": 100, "issuer": "https://issuer.test"}, 129, None),
+        ({"expires_at": 100, "issuer": "https://issuer.test"}, 129, ""),
         ({"expires_at": 100, "issuer": "https://issuer.test"}, 130, "token_expired"),
         ({"expires_at": 100, "issuer": "https://another.test"}, 100, "token_expired"),
-        ({"expires_at": 100}, 99, None),
+        ({"expires_at": 100}, 99, ""),
         ({"expires_at": None}, 0, "token_expired"),
-        ({"expires_at": "100"}, 0, "token_expired"),
         ({}, 0, "token_expired"),
     ],
 )
-def test_socket_needs_user_that_has_not_expired(fields: dict[str, Any], now: float, code: str | None) -> None:
-    assert in_socket(SimpleNamespace(identity="alice", **fields), now) == code
+def test_socket_needs_user_that_has_not_expired(fields: dict[str, Any], now: float, code: str) -> None:
+    user = SimpleNamespace(identity="alice", permissions=["threads:read"], graphs=None, **fields)
+    assert in_socket(user, now) == code
 
 
 @pytest.mark.usefixtures("server")
 def test_studio_has_no_token_that_could_expire() -> None:
-    assert in_socket(StudioUser("langgraph-studio-user"), 1e12) is None
+    assert in_socket(StudioUser("langgraph-studio-user"), 1e12) == ""
+
+
+def origin_with(note: dict[str, object] | None) -> RequestOrigin:
+    from langgraph_api.logging import worker_config
+
+    context = contextvars.Context()
+    context.run(worker_config.set, note)
+    return context.run(read_request_origin)
 
 
 @pytest.mark.usefixtures("server")
-def test_only_servers_note_tells_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_servers_note_tells_origin() -> None:
+    assert origin_with(None) == RequestOrigin(in_request=False, in_websocket=False)
+    assert origin_with({"path": "/"}) == RequestOrigin(in_request=False, in_websocket=False)
+    assert origin_with({"method": "GET"}) == RequestOrigin(in_request=True, in_websocket=False)
+    assert origin_with({"method": "WEBSOCKET"}) == RequestOrigin(in_request=True, in_websocket=True)
+
+
+@pytest.mark.usefixtures("server")
+def test_missing_note_counts_as_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """The names are the server's own: without them every event counts as one from a socket."""
     from langgraph_api import logging
 
-    assert contextvars.Context().run(is_from_websocket) is False
     monkeypatch.delattr(logging, "worker_config")
-    assert is_from_websocket() is True
+    assert read_request_origin() == RequestOrigin(in_request=True, in_websocket=True)
     monkeypatch.setitem(sys.modules, "langgraph_api.logging", None)
-    assert is_from_websocket() is False
+    assert read_request_origin() == RequestOrigin(in_request=True, in_websocket=False)

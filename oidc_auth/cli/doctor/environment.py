@@ -20,7 +20,7 @@ from ...keys.budget import FetchBudget
 from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, forbidden_url_reason
 from ...keys.remote import KeyLimits, RemoteKeys
-from ...observability import ignore_event
+from ...observability import EventReporter
 from ..auth_hook import find_hook
 from ..inputs import load
 from ..langgraph_json import LANGGRAPH_JSON, read_document
@@ -239,7 +239,7 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
         jwks_uri=table.jwks_uri,
         fetcher=recorder,
         limits=KeyLimits(fetch_timeout=limits.fetch_timeout, key_set_bytes=limits.key_set_bytes),
-        observer=ignore_event,
+        reporter=EventReporter(),
         bearer_file=table.bearer_file,
         insecure_http_hosts=frozenset(table.insecure_http_hosts),
         # No token is verified here, so no kid is unknown.

@@ -104,7 +104,7 @@ class Guarded(ProtectedServer):
         """Wait until the keys were fetched once more; whether they could be."""
         while not isinstance(event := self._events.get(timeout=10), KeysFetched):
             pass
-        return event.succeeded
+        return event.outcome == "succeeded"
 
 
 @pytest.fixture

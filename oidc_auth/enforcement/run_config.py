@@ -1,0 +1,65 @@
+"""The ``config`` of a run: which keys a client may send, and the user that the server writes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from .access_request import MalformedError, Value
+
+RUN_CONFIG = frozenset(
+    {"tags", "metadata", "callbacks", "run_name", "max_concurrency", "recursion_limit", "configurable", "run_id"}
+)
+"""The keys of LangChain's ``RunnableConfig``.
+
+LangGraph copies every other key into ``configurable`` when a run starts. It would replace the ``thread_id`` and the
+``langgraph_auth_user`` that the server wrote (measured on langgraph 1.2).
+"""
+
+RUN_USER = ("langgraph_auth_user", "langgraph_auth_user_id", "langgraph_auth_permissions")
+"""The keys of ``configurable`` that hold a run's user (langgraph_api 0.16.7, models/run.py)."""
+
+
+def remove_unknown_keys(holder: object) -> object:
+    """Remove unknown keys from ``holder["config"]``; return the metadata of the config.
+
+    Raises:
+        MalformedError: the metadata are not an object.
+    """
+    config = cast("Value", holder).get("config") if isinstance(holder, dict) else None
+    if not isinstance(config, dict):
+        return None
+    known = cast("Value", config)
+    for key in known.keys() - RUN_CONFIG:
+        del known[key]
+    metadata: object = known.get("metadata")
+    if metadata is not None and not isinstance(metadata, dict):
+        raise MalformedError("config.metadata is not an object")
+    return cast("object", metadata)
+
+
+def require_configurable(value: Value) -> Value:
+    """Return the ``configurable`` of a run's config, to change in place.
+
+    Raises:
+        MalformedError: there is none.
+    """
+    configurable = find_configurable(value.get("kwargs"))
+    if not configurable:
+        # The server always writes the user of a run there. A new dict would not reach the run.
+        raise MalformedError("kwargs.config.configurable has no user")
+    return configurable
+
+
+def find_configurable(holder: object) -> Value:
+    """Return ``config.configurable`` of a run or of a cron's payload, or an empty one."""
+    found = holder
+    for key in ("config", "configurable"):
+        found = cast("Value", found).get(key) if isinstance(found, dict) else None
+    return cast("Value", found) if isinstance(found, dict) else {}
+
+
+def replace_run_user(configurable: Value, user: dict[str, Any]) -> None:
+    """Replace the keys that hold a run's user."""
+    for key in RUN_USER:
+        configurable.pop(key, None)
+    configurable.update(user)
