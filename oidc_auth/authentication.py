@@ -215,7 +215,8 @@ class OIDCAuth:
             claims: a decoded token's claims; ``iss`` may be left out with one issuer.
         """
         claims = dict(claims)
-        issuer = claims.get("iss", self._settings.default_issuer)
+        # default_role depends on iss, which every token has.
+        issuer = claims.setdefault("iss", self._settings.default_issuer)
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:
             known = ", ".join(self._keys)

@@ -1,6 +1,6 @@
 """Checks of what a configuration means.
 
-All mistakes are reported together, each with its key path and a hint. The checks read the raw document, because pydantic
+All mistakes are reported together, each with its key path and a hint. The checks read the raw document. Pydantic
 reports nothing more about a table if one of its keys is invalid.
 """
 
