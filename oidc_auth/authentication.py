@@ -234,7 +234,8 @@ class OIDCAuth:
             claims: The claims of a decoded token. ``iss`` may be missing if there is one issuer.
         """
         claims = dict(claims)
-        issuer = claims.get("iss", self._settings.default_issuer)
+        # default_role depends on iss, which every token has.
+        issuer = claims.setdefault("iss", self._settings.default_issuer)
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         if rules is None:
             hint = issuer_hint({**claims, "iss": issuer}, self._issuers)

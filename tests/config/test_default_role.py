@@ -21,6 +21,12 @@ def test_every_valid_token_has_default_role() -> None:
     assert "store:put@all" in authenticated(oidc, roles=["admin"]).permissions
 
 
+def test_explain_shows_default_role_without_iss() -> None:
+    oidc = configured(MAP, roles=ROLES, default_role="viewer")
+    assert oidc.explain({"sub": "u"}).allows("threads:read")
+    assert not configured(MAP, roles=ROLES).explain({"sub": "u"}).allows("threads:read")
+
+
 def test_default_role_needs_no_permission_map() -> None:
     document = {"issuer": table(permission_map=..., default_role="viewer"), "roles": ROLES}
     assert authenticated(OIDCAuth.from_dict(document, clock=lambda: NOW)).permissions == READ
