@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import ErrorCode, OIDCAuthError, TokenError
 from ..keys.jwk import check_signature
@@ -61,15 +61,20 @@ class CredentialVerifier(Protocol):
         ...
 
 
-class _KeyGeneration(NamedTuple):
+class _KeyGeneration:
     """The key set with which a signature was verified."""
 
-    keys: KeySource
-    generation: int
+    __slots__ = ("is_current", "keys", "number")
 
-    async def is_current(self, now: float) -> bool:
+    def __init__(self, keys: KeySource, number: int) -> None:
+        self.keys = keys
+        self.number = number
+        # One bound method for all tokens.
+        self.is_current = self._is_current
+
+    async def _is_current(self, now: float) -> bool:
         """Tell whether the issuer still publishes that key set."""
-        return self.generation == await self.keys.current_generation(now)
+        return self.number == await self.keys.current_generation(now)
 
 
 class JwtVerifier:
@@ -86,6 +91,7 @@ class JwtVerifier:
         self._clock = clock
         self._max_depth = max_depth
         self._admission = AdmissionLimiter()
+        self._generations: dict[str, _KeyGeneration] = {}
 
     async def verify(self, presented: PresentedToken, now: float, *, record: Record | None = None) -> VerifiedToken:
         """Return a verified token; see ``CredentialVerifier``.
@@ -134,7 +140,15 @@ class JwtVerifier:
                 record += passed_before(error.code, _KEY_CODES)
             self._add_diagnosis(error, Refusal(presented.token, header, claims, policy, now))
             raise
-        return _build_verified_token(claims, policy, _KeyGeneration(issuer.keys, generation))
+        return _build_verified_token(claims, policy, self._generation(issuer, generation))
+
+    def _generation(self, issuer: TrustedIssuer, number: int) -> _KeyGeneration:
+        """Return one object for all tokens of a key set, because thousands of tokens are cached."""
+        name = issuer.policy.issuer
+        known = self._generations.get(name)
+        if known is None or known.number != number:
+            known = self._generations[name] = _KeyGeneration(issuer.keys, number)
+        return known
 
     def _parse_header(self, segments: Segments, record: Record | None) -> Mapping[str, object]:
         _note(record, ErrorCode.TOKEN_MALFORMED)
