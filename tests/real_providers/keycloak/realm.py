@@ -10,8 +10,8 @@ import time
 from typing import Any
 
 import httpx
-from providers.keycloak.login import logged_in
-from providers.keycloak.process import KeycloakError
+from real_providers.keycloak.login import logged_in
+from real_providers.keycloak.process import KeycloakError
 
 AUDIENCE = "langgraph-api"
 WORKER = ("agents-worker", "worker-secret")

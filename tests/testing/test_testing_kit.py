@@ -16,7 +16,7 @@ import pytest
 from oidc_auth import OIDCAuth, TokenError, presets
 from oidc_auth.testing import Clock, InvalidToken, LocalIssuer, assert_matrix, shapes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart" / "oidc-auth.toml"
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_text("utf-8"), re.DOTALL)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.relying_party import AUDIENCE, OTHER_AUDIENCE
+from real_providers.relying_party import AUDIENCE, OTHER_AUDIENCE
 
 if TYPE_CHECKING:
-    from providers.glewlwyd import Glewlwyd
-    from providers.protected_server import ProtectedServer
+    from real_providers.glewlwyd import Glewlwyd
+    from real_providers.protected_server import ProtectedServer
 
 
 @pytest.fixture

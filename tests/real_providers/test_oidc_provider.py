@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
-from providers.node_provider import TENANT_CLAIM, Alg, NodeProvider
-from providers.relying_party import AUDIENCE, OTHER_AUDIENCE
+from real_providers.node_provider import TENANT_CLAIM, Alg, NodeProvider
+from real_providers.relying_party import AUDIENCE, OTHER_AUDIENCE
 
 if TYPE_CHECKING:
-    from providers.protected_server import ProtectedServer
+    from real_providers.protected_server import ProtectedServer
 
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.keycloak.realm import AUDIENCE_MAPPER, decoded
+from real_providers.keycloak.realm import AUDIENCE_MAPPER, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from providers.keycloak.conftest import Guarded
-    from providers.keycloak.realm import Realm
+    from real_providers.keycloak.conftest import Guarded
+    from real_providers.keycloak.realm import Realm
 
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 ALICE = "00000000-0000-4000-8000-000000000001"

@@ -17,7 +17,7 @@ import oidc_auth.langgraph
 from oidc_auth.cli.dev_server import running_dev_server
 from oidc_auth.testing import LocalIssuer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 NAMES = [
     "Caller",

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import pytest
-from providers.keycloak.guide import assert_in_guide
-from providers.keycloak.realm import AUDIENCE_MAPPER, decoded
+from real_providers.keycloak.guide import assert_in_guide
+from real_providers.keycloak.realm import AUDIENCE_MAPPER, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from providers.keycloak.conftest import Guarded
-    from providers.keycloak.realm import Realm
+    from real_providers.keycloak.conftest import Guarded
+    from real_providers.keycloak.realm import Realm
 
     AddClient = Callable[..., None]
     Refusal = Callable[[str], str]

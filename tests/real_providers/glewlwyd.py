@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from joserfc.jwk import JWKRegistry
-from providers.relying_party import (
+from real_providers.relying_party import (
     AUDIENCE,
     MACHINE_CLIENT,
     OTHER_AUDIENCE,

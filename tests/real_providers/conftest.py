@@ -6,15 +6,15 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
-from providers import glewlwyd, node_install
-from providers.node_provider import NodeProvider
-from providers.protected_server import ProtectedServer
+from real_providers import glewlwyd, node_install
+from real_providers.node_provider import NodeProvider
+from real_providers.protected_server import ProtectedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kit.server import Server
-    from providers.glewlwyd import Glewlwyd
+    from real_providers.glewlwyd import Glewlwyd
 
 
 def skip_or_fail(name: str, reason: str | None) -> None:

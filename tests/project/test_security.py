@@ -7,7 +7,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 PROMISE = re.compile(r"^- \*\*([A-Z]\d+)\. ", re.MULTILINE)
 THREAT = re.compile(r"^\|[^|]+\|[^|]+\|([^|]+)\|$", re.MULTILINE)
@@ -17,7 +17,7 @@ TESTS = {
     "A1": [
         "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
         "tests/tokens/test_properties.py::test_changed_character_is_rejected",
-        "tests/server/test_error_responses.py::test_missing_token_is_401_without_error",
+        "tests/langgraph/test_error_responses.py::test_missing_token_is_401_without_error",
     ],
     "A2": [
         "tests/tokens/test_checks.py::test_two_issuers_have_own_algorithms",
@@ -56,7 +56,7 @@ TESTS = {
     "A9": [
         "tests/config/test_providers.py::test_two_acceptable_credentials_are_rejected",
         "tests/config/test_providers.py::test_token_in_other_issuers_header_is_rejected",
-        "tests/server/test_error_responses.py::test_two_authorization_headers_are_rejected",
+        "tests/langgraph/test_error_responses.py::test_two_authorization_headers_are_rejected",
     ],
     "A10": [
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
@@ -66,8 +66,8 @@ TESTS = {
     "A11": [
         "tests/tokens/test_origin.py::test_only_own_and_listed_pages_pass",
         "tests/tokens/test_origin.py::test_cached_token_is_checked_again",
-        "tests/server/test_origins.py::test_foreign_form_starts_no_run",
-        "tests/server/test_origins.py::test_foreign_page_opens_no_websocket",
+        "tests/langgraph/test_origins.py::test_foreign_form_starts_no_run",
+        "tests/langgraph/test_origins.py::test_foreign_page_opens_no_websocket",
     ],
     "A12": [
         "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
@@ -119,93 +119,93 @@ TESTS = {
     ],
     "Z1": [
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
-        "tests/server/test_error_responses.py::test_unmapped_token_is_403",
-        "tests/server/test_error_responses.py::test_failing_mapper_denies_and_reveals_nothing",
-        "tests/server/test_langgraph_doc_examples.py::test_unhandled_event_is_denied",
-        "tests/server/test_custom_rules.py::test_unstampable_object_is_not_created",
-        "tests/server/test_robustness.py::test_malformed_requests_never_return_500",
+        "tests/langgraph/test_error_responses.py::test_unmapped_token_is_403",
+        "tests/langgraph/test_error_responses.py::test_failing_mapper_denies_and_reveals_nothing",
+        "tests/langgraph/test_langgraph_doc_examples.py::test_unhandled_event_is_denied",
+        "tests/langgraph/test_custom_rules.py::test_unstampable_object_is_not_created",
+        "tests/langgraph/test_robustness.py::test_malformed_requests_never_return_500",
         "tests/permissions/test_permission_maps.py::test_malformed_claim_gives_nothing",
     ],
     "Z2": [
-        "tests/server/test_route_coverage.py::test_every_server_route_is_in_table",
-        "tests/server/test_every_route.py::test_listed_permissions_suffice_for_owner",
-        "tests/server/test_every_route.py::test_other_permissions_do_not_suffice_for_owner",
+        "tests/langgraph/test_route_coverage.py::test_every_server_route_is_in_table",
+        "tests/langgraph/test_every_route.py::test_listed_permissions_suffice_for_owner",
+        "tests/langgraph/test_every_route.py::test_other_permissions_do_not_suffice_for_owner",
     ],
     "Z3": [
-        "tests/server/test_every_route.py::test_other_user_sees_only_listed_result",
-        "tests/server/test_bypass_attempts.py::test_search_never_finds_foreign_objects",
+        "tests/langgraph/test_every_route.py::test_other_user_sees_only_listed_result",
+        "tests/langgraph/test_bypass_attempts.py::test_search_never_finds_foreign_objects",
     ],
     "Z4": [
-        "tests/server/test_ownership.py::test_created_object_belongs_to_creator",
-        "tests/server/test_ownership.py::test_client_reserved_keys_are_dropped",
-        "tests/server/test_ownership.py::test_user_cannot_change_owner",
-        "tests/server/test_ownership.py::test_update_writes_no_reserved_keys",
-        "tests/server/test_ownership.py::test_user_cannot_mark_object_as_system",
+        "tests/langgraph/test_ownership.py::test_created_object_belongs_to_creator",
+        "tests/langgraph/test_ownership.py::test_client_reserved_keys_are_dropped",
+        "tests/langgraph/test_ownership.py::test_user_cannot_change_owner",
+        "tests/langgraph/test_ownership.py::test_update_writes_no_reserved_keys",
+        "tests/langgraph/test_ownership.py::test_user_cannot_mark_object_as_system",
     ],
     "Z5": [
-        "tests/server/test_ownership.py::test_same_subject_in_other_tenant_owns_nothing",
-        "tests/server/test_assistants_and_store.py::test_same_user_in_two_tenants_has_two_stores",
-        "tests/server/test_crons.py::test_crons_of_two_tenants_share_no_memories",
+        "tests/langgraph/test_ownership.py::test_same_subject_in_other_tenant_owns_nothing",
+        "tests/langgraph/test_assistants_and_store.py::test_same_user_in_two_tenants_has_two_stores",
+        "tests/langgraph/test_crons.py::test_crons_of_two_tenants_share_no_memories",
         "tests/enforcement/test_decision.py::test_missing_tenant_is_own_tenant",
     ],
     "Z6": [
-        "tests/server/test_assistants_and_store.py::test_same_namespace_is_separate_per_user",
-        "tests/server/test_assistants_and_store.py::test_other_users_label_gives_no_access",
-        "tests/server/test_custom_rules.py::test_custom_rule_cannot_change_namespace",
+        "tests/langgraph/test_assistants_and_store.py::test_same_namespace_is_separate_per_user",
+        "tests/langgraph/test_assistants_and_store.py::test_other_users_label_gives_no_access",
+        "tests/langgraph/test_custom_rules.py::test_custom_rule_cannot_change_namespace",
     ],
     "Z7": [
-        "tests/server/test_run_config.py::test_run_config_cannot_change_owner_or_thread",
-        "tests/server/test_run_config.py::test_cron_drops_dangerous_config_keys",
-        "tests/server/test_run_config.py::test_custom_rule_cannot_add_dangerous_config",
+        "tests/langgraph/test_run_config.py::test_run_config_cannot_change_owner_or_thread",
+        "tests/langgraph/test_run_config.py::test_cron_drops_dangerous_config_keys",
+        "tests/langgraph/test_run_config.py::test_custom_rule_cannot_add_dangerous_config",
     ],
-    "Z8": ["tests/server/test_every_route.py::test_other_permissions_do_not_suffice_for_owner"],
+    "Z8": ["tests/langgraph/test_every_route.py::test_other_permissions_do_not_suffice_for_owner"],
     "Z9": [
-        "tests/server/test_crons.py::test_cron_runs_as_creator",
-        "tests/server/test_crons.py::test_cron_past_authorization_does_not_run",
-        "tests/server/test_crons.py::test_only_owner_renews_authorized_until",
-        "tests/server/test_crons.py::test_cron_run_has_no_rights_on_server",
+        "tests/langgraph/test_crons.py::test_cron_runs_as_creator",
+        "tests/langgraph/test_crons.py::test_cron_past_authorization_does_not_run",
+        "tests/langgraph/test_crons.py::test_only_owner_renews_authorized_until",
+        "tests/langgraph/test_crons.py::test_cron_run_has_no_rights_on_server",
     ],
     "Z10": [
-        "tests/server/test_runs.py::test_long_delay_is_refused_on_every_way",
-        "tests/server/test_runs.py::test_longest_delay_is_setting",
+        "tests/langgraph/test_runs.py::test_long_delay_is_refused_on_every_way",
+        "tests/langgraph/test_runs.py::test_longest_delay_is_setting",
         "tests/enforcement/test_request_limits.py::test_odd_delay_is_denied",
         "tests/config/test_load.py::test_defaults_match_product_defaults",
     ],
     "Z11": [
-        "tests/server/test_runs.py::test_graph_limits_apply_to_immediate_starts",
-        "tests/server/test_runs.py::test_graph_limits_apply_to_delayed_starts",
-        "tests/server/test_runs.py::test_graph_limits_apply_to_protocols",
-        "tests/server/test_graph_limits.py::test_run_names_no_other_graph",
-        "tests/server/test_graph_limits.py::test_cron_names_no_other_graph",
-        "tests/server/test_graph_limits.py::test_state_of_older_thread_runs_no_other_graph",
+        "tests/langgraph/test_runs.py::test_graph_limits_apply_to_immediate_starts",
+        "tests/langgraph/test_runs.py::test_graph_limits_apply_to_delayed_starts",
+        "tests/langgraph/test_runs.py::test_graph_limits_apply_to_protocols",
+        "tests/langgraph/test_graph_limits.py::test_run_names_no_other_graph",
+        "tests/langgraph/test_graph_limits.py::test_cron_names_no_other_graph",
+        "tests/langgraph/test_graph_limits.py::test_state_of_older_thread_runs_no_other_graph",
     ],
     "Z12": [
-        "tests/server/test_sockets.py::test_socket_starts_no_run_with_expired_token",
-        "tests/server/test_sockets.py::test_every_event_of_expired_socket_is_refused",
+        "tests/langgraph/test_sockets.py::test_socket_starts_no_run_with_expired_token",
+        "tests/langgraph/test_sockets.py::test_every_event_of_expired_socket_is_refused",
     ],
     "Z13": [
-        "tests/server/test_custom_rules.py::test_custom_rule_may_deny_or_narrow",
-        "tests/server/test_custom_rules.py::test_custom_rule_never_widens",
-        "tests/server/test_custom_rules.py::test_ambiguous_filter_is_denied",
+        "tests/langgraph/test_custom_rules.py::test_custom_rule_may_deny_or_narrow",
+        "tests/langgraph/test_custom_rules.py::test_custom_rule_never_widens",
+        "tests/langgraph/test_custom_rules.py::test_ambiguous_filter_is_denied",
     ],
     "Z14": [
-        "tests/server/test_runs.py::test_webhook_follows_configuration",
-        "tests/server/test_runs.py::test_relative_webhook_is_denied_everywhere",
+        "tests/langgraph/test_runs.py::test_webhook_follows_configuration",
+        "tests/langgraph/test_runs.py::test_relative_webhook_is_denied_everywhere",
         "tests/config/test_load.py::test_defaults_match_product_defaults",
     ],
     "Z15": [
-        "tests/server/test_error_responses.py::test_studio_is_denied_by_default",
+        "tests/langgraph/test_error_responses.py::test_studio_is_denied_by_default",
         "tests/config/test_load.py::test_defaults_match_product_defaults",
     ],
     "Z16": [
-        "tests/server/test_shared_connection.py::test_each_request_acts_as_its_own_user",
-        "tests/server/test_shared_connection.py::test_websocket_acts_as_its_own_user",
-        "tests/server/test_shared_connection.py::test_studio_does_not_act_as_user",
+        "tests/langgraph/test_shared_connection.py::test_each_request_acts_as_its_own_user",
+        "tests/langgraph/test_shared_connection.py::test_websocket_acts_as_its_own_user",
+        "tests/langgraph/test_shared_connection.py::test_studio_does_not_act_as_user",
     ],
     "Z17": [
-        "tests/test_server_version.py::test_unsupported_version_is_refused",
-        "tests/test_server_version.py::test_entry_point_stops_on_unsupported_server",
-        "tests/server/test_server_context.py::test_server_without_variable_does_not_start",
+        "tests/langgraph/test_server_version.py::test_unsupported_version_is_refused",
+        "tests/langgraph/test_server_version.py::test_entry_point_stops_on_unsupported_server",
+        "tests/langgraph/test_server_context.py::test_server_without_variable_does_not_start",
     ],
     "C1": [
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
@@ -217,8 +217,8 @@ TESTS = {
         "tests/config/test_load.py::test_each_dangerous_setting_warns_at_each_start",
     ],
     "S1": [
-        "tests/server/test_robustness.py::test_logs_contain_no_token",
-        "tests/server/test_runs.py::test_run_belongs_to_caller_without_token",
+        "tests/langgraph/test_robustness.py::test_logs_contain_no_token",
+        "tests/langgraph/test_runs.py::test_run_belongs_to_caller_without_token",
         "tests/tokens/test_token_cache.py::test_cached_objects_hold_no_token_text",
         "tests/tokens/test_token_cache.py::test_repr_shows_no_token_or_claims",
         "tests/tokens/test_token_cache.py::test_refusal_keeps_no_token",
@@ -229,16 +229,16 @@ TESTS = {
         "tests/permissions/test_permission_maps.py::test_unlisted_claims_stay_out",
     ],
     "S3": [
-        "tests/test_logging.py::test_only_log_has_failed_claim",
-        "tests/server/test_error_responses.py::test_invalid_token_is_401_with_code",
-        "tests/server/test_error_responses.py::test_provider_outage_is_503_with_retry_after",
+        "tests/observability/test_logging.py::test_only_log_has_failed_claim",
+        "tests/langgraph/test_error_responses.py::test_invalid_token_is_401_with_code",
+        "tests/langgraph/test_error_responses.py::test_provider_outage_is_503_with_retry_after",
     ],
     "S4": [
-        "tests/test_logging.py::test_rejected_token_is_one_complete_line",
-        "tests/server/test_robustness.py::test_denial_is_one_complete_log_line",
+        "tests/observability/test_logging.py::test_rejected_token_is_one_complete_line",
+        "tests/langgraph/test_robustness.py::test_denial_is_one_complete_log_line",
     ],
     "S5": [
-        ("tests/server/test_robustness.py::test_custom_rule_failure_log_hides_data"),
+        ("tests/langgraph/test_robustness.py::test_custom_rule_failure_log_hides_data"),
     ],
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from providers.keycloak.realm import created, decoded
+from real_providers.keycloak.realm import created, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from providers.keycloak.conftest import Clock, Guarded
-    from providers.keycloak.realm import Realm
+    from real_providers.keycloak.conftest import Clock, Guarded
+    from real_providers.keycloak.realm import Realm
 
 MINUTE = 60.0
 

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from providers.keycloak.guide import GUIDE, blocks
-from providers.keycloak.process import EXAMPLE, SCRIPT
-from providers.keycloak.realm import Realm, decoded
+from real_providers.keycloak.guide import GUIDE, blocks
+from real_providers.keycloak.process import EXAMPLE, SCRIPT
+from real_providers.keycloak.realm import Realm, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from providers.keycloak.process import KeycloakProcess
+    from real_providers.keycloak.process import KeycloakProcess
 
 ROOT = Path(__file__).parents[3]
 SERVER_WITHIN = 60.0

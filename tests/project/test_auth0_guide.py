@@ -24,7 +24,7 @@ from oidc_auth.testing.signing import encode_base64url
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAGE = (Path(__file__).parents[1] / "docs" / "providers" / "auth0.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "providers" / "auth0.md").read_text("utf-8")
 NOW = 1_790_000_000.0
 AUDIENCE = "https://agents.acme.com"
 USERINFO = "https://acme.eu.auth0.com/userinfo"

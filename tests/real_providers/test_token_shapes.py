@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.node_provider import NodeProvider, Shape
-from providers.relying_party import AUDIENCE, ENCRYPTED_AUDIENCE, OTHER_AUDIENCE
+from real_providers.node_provider import NodeProvider, Shape
+from real_providers.relying_party import AUDIENCE, ENCRYPTED_AUDIENCE, OTHER_AUDIENCE
 
 from oidc_auth import Caller, ErrorCode, OIDCAuth, TokenError, presets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from providers.protected_server import ProtectedServer
+    from real_providers.protected_server import ProtectedServer
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "auth0" / "oidc-auth.toml"
 DOMAIN = "acme.eu.auth0.com"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from providers.conftest import skip_or_fail
-from providers.keycloak.guide import assert_in_guide
-from providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
-from providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
-from providers.protected_server import ProtectedServer
+from real_providers.conftest import skip_or_fail
+from real_providers.keycloak.guide import assert_in_guide
+from real_providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
+from real_providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
+from real_providers.protected_server import ProtectedServer
 
 from oidc_auth.observability import KeysFetched
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from providers.keycloak.process import KeycloakError
-from providers.keycloak.realm import created, decoded
+from real_providers.keycloak.process import KeycloakError
+from real_providers.keycloak.realm import created, decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from providers.keycloak.conftest import Clock, Guarded
-    from providers.keycloak.process import KeycloakProcess
-    from providers.keycloak.realm import Realm
+    from real_providers.keycloak.conftest import Clock, Guarded
+    from real_providers.keycloak.process import KeycloakProcess
+    from real_providers.keycloak.realm import Realm
 
 HOUR = 3_600.0
 PUBLIC = "https://sso.acme.test"

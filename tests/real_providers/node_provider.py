@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack
 
 import httpx
-from providers.node_install import NodeProviderError, missing_requirement, node_executable, prepare
-from providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI, Login, http_client
+from real_providers.node_install import NodeProviderError, missing_requirement, node_executable, prepare
+from real_providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI, Login, http_client
 
 from oidc_auth.keys.fetch import Response
 

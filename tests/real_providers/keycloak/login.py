@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 import httpx
-from providers.keycloak.process import KeycloakError
+from real_providers.keycloak.process import KeycloakError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

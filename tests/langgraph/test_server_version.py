@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from langgraph_sdk import Auth
 
-REPOSITORY = Path(__file__).parents[1]
+REPOSITORY = Path(__file__).parents[2]
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 
 
