@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.auth_harness import DAY, HOUR, NOON, AuthHarness, IssuerRouter, bearer, run_event_loop
+from kit.auth_harness import AuthHarness, IssuerRouter, bearer, run_event_loop
+from kit.clock import DAY, HOUR, NOON
 
 from oidc_auth import OIDCAuth, presets
 from oidc_auth.errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.algorithms import RSAAlgorithm
-from kit.auth_harness import AuthHarness, rsa_key, rsa_private
+from kit.auth_harness import AuthHarness
+from kit.tokens import rsa_key, rsa_private
 
 from oidc_auth.errors import ConfigError, ErrorCode, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from oidc_auth import OIDCAuth
 from oidc_auth.testing import LocalIssuer
-from oidc_auth.testing.signing import compact
+
+from .clock import NOON
+from .tokens import sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     Mapper = Callable[[Mapping[str, object], Caller], Caller]
 
 URL = "https://issuer.test"
-NOW = 1_800_000_000
+NOW = int(NOON)
 ISSUER = LocalIssuer(URL, algorithm="ES256")
 USERS = {"claim": "roles", "values": {"user": ["threads:read"]}}
 
@@ -44,10 +46,7 @@ def configured(
 
 def token(**claims: Any) -> str:
     """Return a signed token. ``...`` removes a claim, None means JSON null."""
-    standard = {"iss": URL, "sub": "alice", "aud": "agents", "iat": NOW, "exp": NOW + 300}
-    payload = {name: value for name, value in {**standard, **claims}.items() if value is not ...}
-    key = ISSUER.keys[0]
-    return compact({"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}, payload, key)
+    return sign_token(ISSUER, **{"iat": NOW, "exp": NOW + 300, **claims})
 
 
 def authenticated(oidc: OIDCAuth, **claims: Any) -> Caller:

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
+from kit.command_runner import run
 from langgraph_sdk import Auth
 
-from oidc_auth.cli.app import app
 from oidc_auth.permissions.names import EVENTS
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class OldServer:
 
     def assign_owners(self, *arguments: str, given: str = "") -> Result:
         headers = ["--headers", str(self._headers)]
-        return CliRunner().invoke(app, ["assign-owners", self._url, *headers, *arguments], input=given)
+        return run("assign-owners", self._url, *headers, *arguments, given=given)
 
 
 @pytest.fixture
@@ -299,7 +298,7 @@ def test_invalid_arguments_are_reported(old: OldServer, arguments: list[str], gi
 def adopt_from(url: str, folder: Path) -> Result:
     headers = folder / "headers"
     headers.write_text("x-api-key: s3cr3t\n", "utf-8")
-    return CliRunner().invoke(app, ["assign-owners", url, "--owner-from", "user_id", "--headers", str(headers)])
+    return run("assign-owners", url, "--owner-from", "user_id", "--headers", str(headers))
 
 
 def test_headers_need_https_or_loopback(tmp_path: Path) -> None:
@@ -325,7 +324,7 @@ def test_loopback_headers_bypass_proxy(tmp_path: Path, monkeypatch: pytest.Monke
     ["https://admin:s3cr3t@server.invalid", "https://server.invalid?key=s3cr3t", "s3cr3t", "ftp://s3cr3t", "http://["],
 )
 def test_url_with_secret_is_rejected_and_hidden(url: str) -> None:
-    done = CliRunner().invoke(app, ["assign-owners", url, "--owner-from", "user_id"])
+    done = run("assign-owners", url, "--owner-from", "user_id")
     assert (done.exit_code, "without user name" in done.output) == (2, True), done.output
     assert "s3cr3t" not in done.output
 

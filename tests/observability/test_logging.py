@@ -8,7 +8,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.auth_harness import NOON, AuthHarness, bearer
+from kit.auth_harness import AuthHarness, bearer
+from kit.clock import NOON
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing import Fault

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
+from kit.command_runner import run
 from kit.examples import AUTH0_DOMAIN, EXAMPLES, started
 
 from oidc_auth import ConfigError, OIDCAuth, TokenError
-from oidc_auth.cli.app import app
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
 
@@ -153,7 +152,7 @@ def test_documented_command_prints_documented_lines(tmp_path: Path) -> None:
     (tmp_path / "oidc-auth.toml").write_text(TOML, "utf-8")
     (tmp_path / "claims.json").write_text(TOKEN, "utf-8")
     command = ["explain", str(tmp_path / "oidc-auth.toml"), "--claims", str(tmp_path / "claims.json")]
-    explained = CliRunner().invoke(app, command)
+    explained = run(*command)
     said = next(text for text in blocks("text") if text.startswith("identity"))
     assert explained.exit_code == 1
     assert "REFUSED   token_expired: " in explained.output

@@ -10,10 +10,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from click.testing import CliRunner
+from kit.command_runner import run
 from kit.examples import EXAMPLES, VARIABLES, started
 
-from oidc_auth.cli.app import app
 from oidc_auth.cli.dev_server import ServerError, running_dev_server
 from oidc_auth.testing import LocalIssuer
 
@@ -79,7 +78,7 @@ def test_example_starts_denies_and_allows(name: str, tmp_path: Path) -> None:
 def test_doctor_accepts_example_langgraph_json(name: str) -> None:
     # Without its variable a configuration is wrong, so that nobody's provider is asked.
     unset = dict.fromkeys(VARIABLES.values())
-    done = CliRunner().invoke(app, ["doctor", str(EXAMPLES / name / "oidc-auth.toml"), "--json"], env=unset)
+    done = run("doctor", str(EXAMPLES / name / "oidc-auth.toml"), "--json", env=unset)
     statuses = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}
     assert {check for check, status in statuses.items() if status not in ("ok", "skipped")} == {"configuration"}
     assert (statuses["auth-hook-configured"], statuses["challenge-exposed"], statuses["library-included"]) == (

@@ -37,7 +37,7 @@ NAMES = [
 ]
 
 
-def run(code: str) -> str:
+def run_python(code: str) -> str:
     """Run code in a fresh process and return what it prints."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("OIDC_", "COV_"))}
     done = subprocess.run(  # noqa: S603 - our own code
@@ -69,7 +69,7 @@ def test_unknown_name_is_attribute_error() -> None:
 def test_import_loads_no_heavy_packages() -> None:
     heavy = ["httpx", "langgraph_sdk", "starlette", "pydantic", "click", "rich", "jwt", "cryptography", "redis"]
     code = f"import sys, oidc_auth; print([name for name in {heavy} if name in sys.modules])"
-    assert run(code).strip() == "[]"
+    assert run_python(code).strip() == "[]"
 
 
 def test_inline_keys_need_no_httpx_or_sdk() -> None:
@@ -83,7 +83,7 @@ oidc = OIDCAuth.from_dict({"issuer": table})
 caller = asyncio.run(oidc.authenticate({"authorization": f"Bearer {issuer.token(scope='threads:read')}"}))
 print(caller.identity, [name for name in ("httpx", "langgraph_sdk", "starlette") if name in sys.modules])
 """
-    assert run(code).strip() == "alice []"
+    assert run_python(code).strip() == "alice []"
 
 
 def test_first_request_imports_no_package() -> None:
@@ -101,7 +101,7 @@ answer = asyncio.run(fetcher("GET", f"http://127.0.0.1:{server.server_port}/", {
 print(answer.status, sorted(set(sys.modules) - before - {"concurrent.futures.thread"}))
 server.server_close()
 """
-    assert run(code).strip() == "501 []"
+    assert run_python(code).strip() == "501 []"
 
 
 def test_sdk_exception_works_without_starlette() -> None:
@@ -119,7 +119,7 @@ try:
 except Auth.exceptions.HTTPException as refusal:
     print(type(refusal).__name__, refusal.status_code, refusal.headers)
 """
-    assert run(code).startswith("HTTPException 401 {'WWW-Authenticate': 'Bearer realm=\"langgraph\"'}")
+    assert run_python(code).startswith("HTTPException 401 {'WWW-Authenticate': 'Bearer realm=\"langgraph\"'}")
 
 
 @pytest.fixture(scope="session")
@@ -127,7 +127,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     builder = f"WheelBuilder({str(ROOT)!r}).build(directory={str(folder)!r})"
     build = f"from hatchling.builders.wheel import WheelBuilder; print(*{builder})"
-    return Path(run(build).strip().splitlines()[-1])
+    return Path(run_python(build).strip().splitlines()[-1])
 
 
 def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
@@ -163,7 +163,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sdist")
     builder = f"SdistBuilder({str(ROOT)!r}).build(directory={str(folder)!r})"
     build = f"from hatchling.builders.sdist import SdistBuilder; print(*{builder})"
-    return Path(run(build).strip().splitlines()[-1])
+    return Path(run_python(build).strip().splitlines()[-1])
 
 
 def test_sdist_holds_what_tests_need(sdist: Path, tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_zero_code_setup_works_from_wheel(wheel: Path, tmp_path: Path, monkeypat
     zipfile.ZipFile(wheel).extractall(site)
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.chdir(tmp_path)
-    assert run("import oidc_auth; print(oidc_auth.__file__)").startswith(str(site))
+    assert run_python("import oidc_auth; print(oidc_auth.__file__)").startswith(str(site))
     issuer = LocalIssuer()
     (tmp_path / "run").mkdir()
     with issuer.served() as url:
@@ -241,4 +241,4 @@ def test_demo_prints_json_and_table() -> None:
 
 def test_missing_cli_extra_is_named() -> None:
     code = "import sys; sys.modules['click'] = None; from oidc_auth.cli import main; main()"
-    assert "pip install 'langgraph-oidc-auth[cli]'" in run(code)
+    assert "pip install 'langgraph-oidc-auth[cli]'" in run_python(code)

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def protected_server(at_server: ProtectedServer, independent: Glewlwyd) -> ProtectedServer:
-    at_server.install(configured(independent))
+    at_server.install(issuer_document(independent))
     return at_server
 
 
-def configured(provider: Glewlwyd, **table: Any) -> dict[str, Any]:
+def issuer_document(provider: Glewlwyd, **table: Any) -> dict[str, Any]:
     # What it issues follows RFC 9068, so nothing less is accepted here.
     issuer = {"preset": "generic", "issuer": provider.issuer, "audience": AUDIENCE, "strict_rfc9068": True}
     return {"issuer": {**issuer, **table}}
@@ -52,7 +52,7 @@ def test_id_token_and_other_audience_are_rejected(at_server: ProtectedServer, in
     id_token = independent.user_tokens("threads:write")["id_token"]
     other = independent.client_credentials("threads:write", resource=OTHER_AUDIENCE)
     for strict, code in ((True, "typ_not_allowed"), (False, "token_use_not_allowed")):
-        at_server.install(configured(independent, strict_rfc9068=strict))
+        at_server.install(issuer_document(independent, strict_rfc9068=strict))
         details = [at_server.request("POST", "/threads", token, {}).json()["detail"] for token in (id_token, other)]
         assert [detail.partition(":")[0] for detail in details] == [code, "audience_mismatch"]
 
@@ -61,7 +61,7 @@ def test_list_audience_is_matched(at_server: ProtectedServer, independent: Glewl
     # Asked for no API, it writes the whole scope into aud; a word of it is nobody's audience.
     token = independent.client_credentials("threads:read threads:write", resource="")
     for audience, status in (("threads:write", 401), ("threads:read threads:write", 200)):
-        at_server.install(configured(independent, audience=audience))
+        at_server.install(issuer_document(independent, audience=audience))
         assert at_server.request("POST", "/threads", token, {}).status_code == status
 
 

@@ -19,11 +19,11 @@ RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
 
 @pytest.fixture
 def protected_server(at_server: ProtectedServer, provider: NodeProvider) -> ProtectedServer:
-    at_server.install(configured(provider))
+    at_server.install(issuer_document(provider))
     return at_server
 
 
-def configured(provider: NodeProvider, **table: Any) -> dict[str, Any]:
+def issuer_document(provider: NodeProvider, **table: Any) -> dict[str, Any]:
     permission_maps = [
         {"claim": "scope", "accept": ["threads:*", "assistants:read"]},
         {"claim": "roles", "values": {"agent-user": ["threads:write"], "agent-viewer": ["threads:read"]}},
@@ -81,9 +81,9 @@ def test_each_asymmetric_algorithm_is_accepted(at_server: ProtectedServer, provi
     for algorithm in get_args(Alg):
         provider.rotate(algorithm, keep_old=False)
         token = provider.client_credentials("threads:write")
-        at_server.install(configured(provider))
+        at_server.install(issuer_document(provider))
         assert at_server.request("POST", "/threads", token, {}).status_code == 200, algorithm
-        at_server.install(configured(provider, algorithms=["ES256" if algorithm == "RS256" else "RS256"]))
+        at_server.install(issuer_document(provider, algorithms=["ES256" if algorithm == "RS256" else "RS256"]))
         refused = at_server.request("POST", "/threads", token, {}).json()
         assert refused["detail"].startswith("alg_not_allowed"), algorithm
 
@@ -92,14 +92,14 @@ def test_each_asymmetric_algorithm_is_accepted(at_server: ProtectedServer, provi
 def test_issuer_is_compared_exactly(at_server: ProtectedServer, installed_provider: None, path: str) -> None:
     with NodeProvider(path=path) as provider:
         token = provider.client_credentials("threads:write")
-        at_server.install(configured(provider))
+        at_server.install(issuer_document(provider))
         assert at_server.request("POST", "/threads", token, {}).status_code == 200
         other = provider.issuer.removesuffix("/") if provider.issuer.endswith("/") else f"{provider.issuer}/"
-        at_server.install(configured(provider, issuer=other))
+        at_server.install(issuer_document(provider, issuer=other))
         assert at_server.request("POST", "/threads", token, {}).json()["detail"].startswith("issuer_not_trusted")
 
 
 def test_strict_rfc9068_accepts_conforming_provider(at_server: ProtectedServer, provider: NodeProvider) -> None:
-    at_server.install(configured(provider, strict_rfc9068=True))
+    at_server.install(issuer_document(provider, strict_rfc9068=True))
     token = provider.client_credentials("threads:write")
     assert at_server.request("POST", "/threads", token, {}).status_code == 200

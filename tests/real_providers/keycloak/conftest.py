@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.clock import OffsetClock
 from real_providers.conftest import skip_or_fail
 from real_providers.keycloak.guide import assert_in_guide
 from real_providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
@@ -64,16 +65,6 @@ def realm(keycloak: KeycloakProcess) -> Iterator[Realm]:
     realm = Realm(keycloak.url)
     yield realm
     realm.close()
-
-
-class Clock:
-    """The wall clock, moved ahead by a test."""
-
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 class Guarded(ProtectedServer):
@@ -149,12 +140,12 @@ def refusal(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> OffsetClock:
+    return OffsetClock()
 
 
 @pytest.fixture
-def lasting(guarded: Guarded, realm: Realm, clock: Clock, add_client: Callable[..., None]) -> Callable[[], str]:
+def lasting(guarded: Guarded, realm: Realm, clock: OffsetClock, add_client: Callable[..., None]) -> Callable[[], str]:
     """Return fresh tokens that live for three hours, at a server whose clock may be moved (Keycloak's is not)."""
     add_client("agents-lasting", AUDIENCE_MAPPER, attributes={"access.token.lifespan": "10800"})
     guarded.configure(clock, permission_map={"claim": "azp", "values": {"agents-lasting": ["threads:write"]}})

@@ -10,7 +10,8 @@ from real_providers.keycloak.realm import created, decoded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from real_providers.keycloak.conftest import Clock, Guarded
+    from kit.clock import OffsetClock
+    from real_providers.keycloak.conftest import Guarded
     from real_providers.keycloak.realm import Realm
 
 MINUTE = 60.0
@@ -67,7 +68,7 @@ def test_new_key_works_with_first_token(guarded: Guarded, keys: Keys, lasting: C
 
 
 def test_passive_key_still_verifies_tokens(
-    guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str]
+    guarded: Guarded, realm: Realm, keys: Keys, clock: OffsetClock, lasting: Callable[[], str]
 ) -> None:
     keys.add()
     before = lasting()
@@ -76,19 +77,19 @@ def test_passive_key_still_verifies_tokens(
     after = lasting()
     assert keys.published(before)
     assert [guarded.create(after), guarded.create(before)] == [200, 200]
-    clock.ahead = 61 * MINUTE
+    clock.offset = 61 * MINUTE
     assert [guarded.create(after), guarded.create(before)] == [200, 200]
 
 
-def withdrawn(guarded: Guarded, clock: Clock, token: str, at: float) -> list[int]:
+def withdrawn(guarded: Guarded, clock: OffsetClock, token: str, at: float) -> list[int]:
     """Return the answers to two requests at once, this long after the keys were fetched."""
-    clock.ahead = at
+    clock.offset = at
     return [guarded.create(token), guarded.create(token)]
 
 
 @pytest.mark.parametrize("how", ["disabled", "deleted"])
 def test_withdrawn_key_works_until_refresh(
-    guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str], how: str
+    guarded: Guarded, realm: Realm, keys: Keys, clock: OffsetClock, lasting: Callable[[], str], how: str
 ) -> None:
     keys.add()
     before = lasting()
@@ -104,13 +105,13 @@ def test_withdrawn_key_works_until_refresh(
 
 
 def test_old_keys_allow_one_more_request(
-    guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str]
+    guarded: Guarded, realm: Realm, keys: Keys, clock: OffsetClock, lasting: Callable[[], str]
 ) -> None:
     keys.add()
     before = lasting()
     assert (guarded.create(before), guarded.await_fetch()) == (200, True)
     realm.admin("DELETE", keys.of(before))
-    clock.ahead = 2 * MINUTE
+    clock.offset = 2 * MINUTE
     assert (guarded.create(before), guarded.await_fetch()) == (200, True)
     assert guarded.create(before) == 401
 
@@ -128,7 +129,7 @@ def test_token_of_new_key_drops_withdrawn_key(
 
 
 def test_reenabled_key_works_again(
-    guarded: Guarded, realm: Realm, keys: Keys, clock: Clock, lasting: Callable[[], str]
+    guarded: Guarded, realm: Realm, keys: Keys, clock: OffsetClock, lasting: Callable[[], str]
 ) -> None:
     keys.add()
     before = lasting()
@@ -136,5 +137,5 @@ def test_reenabled_key_works_again(
     realm.change(component, config={"enabled": ["false"]})
     assert guarded.create(before) == 401
     realm.change(component, config={"enabled": ["true"]})
-    clock.ahead = 31.0
+    clock.offset = 31.0
     assert guarded.create(before) == 200

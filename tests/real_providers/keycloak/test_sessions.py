@@ -11,7 +11,8 @@ from real_providers.keycloak.realm import created, decoded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from real_providers.keycloak.conftest import Clock, Guarded
+    from kit.clock import OffsetClock
+    from real_providers.keycloak.conftest import Guarded
     from real_providers.keycloak.process import KeycloakProcess
     from real_providers.keycloak.realm import Realm
 
@@ -85,7 +86,7 @@ def test_issuer_under_other_name_is_explained(refusal: Callable[[str], str], rea
 
 
 def test_valid_token_works_during_keycloak_outage(
-    guarded: Guarded, keycloak: KeycloakProcess, clock: Clock, lasting: Callable[[], str]
+    guarded: Guarded, keycloak: KeycloakProcess, clock: OffsetClock, lasting: Callable[[], str]
 ) -> None:
     known, never_seen = lasting(), lasting()
     assert guarded.create(known) == 200
@@ -93,13 +94,13 @@ def test_valid_token_works_during_keycloak_outage(
     try:
         at_once = [guarded.create(known), guarded.create(never_seen)]
         # By now the keys would have been fetched again twice.
-        clock.ahead = 2 * HOUR
+        clock.offset = 2 * HOUR
         later = [guarded.create(known), guarded.create(never_seen)]
         fetched = guarded.await_fetch(), guarded.await_fetch()
     finally:
         keycloak.start()
         keycloak.wait()
     assert (at_once, later, fetched) == ([200, 200], [200, 200], (True, False))
-    clock.ahead += 11.0
+    clock.offset += 11.0
     assert [guarded.create(token) for token in (known, never_seen, lasting())] == [200, 200, 200]
     assert guarded.await_fetch()
