@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.doctor import GRANT, RSA, examined, run_doctor, serving, text, write_configuration
+from kit.messages import UNREADABLE_FILE
 
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
@@ -58,7 +59,7 @@ def test_dangerous_setting_is_warning(tmp_path: Path, issuer: LocalIssuer) -> No
 
 
 def test_missing_file_is_configuration_error(tmp_path: Path) -> None:
-    assert "cannot be read" in text(examined(tmp_path / "none.toml")["configuration"])
+    assert UNREADABLE_FILE in text(examined(tmp_path / "none.toml")["configuration"])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kit.doctor import JWK, examined, run_doctor, serving, text, write_configuration
+from kit.messages import HTTP_ON_LOOPBACK_ONLY, URL_WITHOUT_USER_NAME
 
 from oidc_auth.cli.dev_server import quickstart_folder, running_dev_server
 from oidc_auth.testing import LocalIssuer
@@ -168,7 +169,7 @@ def test_unreachable_server_is_error(tmp_path: Path) -> None:
 def test_token_needs_https_or_loopback(tmp_path: Path) -> None:
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
-    assert "http is allowed for loopback only" in checks["token-accepted"]["skipped"]
+    assert HTTP_ON_LOOPBACK_ONLY in checks["token-accepted"]["skipped"]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +211,7 @@ def test_unsendable_token_is_reported(tmp_path: Path) -> None:
 def test_server_url_with_secret_is_hidden(tmp_path: Path, url: str) -> None:
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     done = run_doctor(str(file), "--url", url, "--json", token="t")
-    assert (done.exit_code, "without user name" in done.output) == (2, True), done.output
+    assert (done.exit_code, URL_WITHOUT_USER_NAME in done.output) == (2, True), done.output
     assert "s3cr3t" not in done.output
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import ISSUER, NOW, URL, USERS, authenticated, bearer, configured, table, token
+from kit.messages import UNREADABLE_FILE
 
 from oidc_auth import ConfigError, OIDCAuth, UpstreamError, presets
 from oidc_auth.config.load import load_environment, load_file, load_mapping
@@ -78,7 +79,7 @@ def test_missing_file_names_working_directory(tmp_path: Path, monkeypatch: pytes
 
 
 def test_folder_is_rejected_as_file(tmp_path: Path) -> None:
-    assert "cannot be read" in refused(tmp_path).problems[0].message
+    assert UNREADABLE_FILE in refused(tmp_path).problems[0].message
 
 
 @pytest.mark.parametrize(
@@ -280,7 +281,7 @@ def test_missing_configuration_lists_all_sources(
 
 def test_missing_named_file_names_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="cannot be read") as caught:
+    with pytest.raises(ConfigError, match=UNREADABLE_FILE) as caught:
         from_env({"OIDC_AUTH_CONFIG": "missing.toml"})
     assert f"the working directory is {tmp_path}" in str(caught.value)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.auth_harness import AuthHarness, IssuerRouter, bearer, run_event_loop
 from kit.clock import DAY, HOUR, NOON
+from kit.messages import CANNOT_REFRESH_KEYS, EMPTY_KEY_SET
 
 from oidc_auth import OIDCAuth, presets
 from oidc_auth.errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
@@ -379,7 +380,7 @@ def test_outage_is_warned_once_per_minute(caplog: pytest.LogCaptureFixture) -> N
             caplog.clear()
             assert await authenticate_fresh(harness) is None
             await run_event_loop()
-            warned.append(sum("cannot be refreshed" in record.getMessage() for record in caplog.records))
+            warned.append(sum(CANNOT_REFRESH_KEYS in record.getMessage() for record in caplog.records))
         assert warned == [1, 0, 0, 1, 0, 1]
 
     run_scenario(scenario)
@@ -598,7 +599,7 @@ def test_unfetched_address_is_shown_redacted(url: str) -> None:
 @pytest.mark.parametrize(
     ("keys", "why"),
     [
-        (b'{"keys": []}', "it is empty"),
+        (b'{"keys": []}', EMPTY_KEY_SET),
         (b'{"keys": {}}', "no array 'keys'"),
         (b'{"keys": [{"kty": "oct", "k": "AA"}]}', "key 0: kty 'oct'"),
     ],

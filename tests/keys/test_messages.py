@@ -10,6 +10,7 @@ import pytest
 from keys.test_key_sets import curve_jwk, private_jwk, rsa_jwk
 from kit.auth_harness import AuthHarness, IssuerRouter, bearer, run_event_loop
 from kit.clock import NOON
+from kit.messages import CANNOT_REFRESH_KEYS
 from kit.tokens import rsa_key, sign_token
 
 from oidc_auth import OIDCAuth
@@ -166,7 +167,7 @@ def test_outage_warning_is_one_line_per_minute(caplog: pytest.LogCaptureFixture)
             await run_event_loop()
 
     run_scenario(scenario)
-    said = [record.getMessage() for record in caplog.records if "cannot be refreshed" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if CANNOT_REFRESH_KEYS in record.getMessage()]
     start = "keys of https://issuer.test cannot be refreshed: GET https://issuer.test"
     assert said == [f"{start}/.well-known/openid-configuration: connection refused"] * 2
 

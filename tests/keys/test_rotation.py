@@ -10,6 +10,7 @@ import pytest
 from keys.test_key_refresh import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, outage_from, run_scenario
 from kit.auth_harness import AuthHarness, bearer, run_event_loop
 from kit.clock import DAY, HOUR, NOON
+from kit.messages import EMPTY_KEY_SET
 from kit.tokens import rsa_key
 
 from oidc_auth import OIDCAuth
@@ -402,7 +403,7 @@ def test_loopback_issuer_may_have_loopback_keys() -> None:
     document = json.dumps({"issuer": issuer, "jwks_uri": f"{issuer}/keys"})
     key_set = Response(200, {}, b'{"keys": []}')
     answers = {f"{issuer}/.well-known/openid-configuration": Response(200, {}, document.encode())}
-    assert "it is empty" in outage_from(FaultyFetcher({**answers, f"{issuer}/keys": key_set}), issuer).found
+    assert EMPTY_KEY_SET in outage_from(FaultyFetcher({**answers, f"{issuer}/keys": key_set}), issuer).found
 
 
 # Unknown key ids ------------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.command_runner import run
+from kit.messages import HTTP_ON_LOOPBACK_ONLY, URL_WITHOUT_USER_NAME
 from langgraph_sdk import Auth
 
 from oidc_auth.permissions.names import EVENTS
@@ -305,7 +306,7 @@ def adopt_from(url: str, folder: Path) -> Result:
 
 def test_headers_need_https_or_loopback(tmp_path: Path) -> None:
     done = adopt_from("http://server.invalid:2024", tmp_path)
-    assert (done.exit_code, "http is allowed for loopback only" in done.output) == (1, True), done.output
+    assert (done.exit_code, HTTP_ON_LOOPBACK_ONLY in done.output) == (1, True), done.output
 
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
@@ -327,7 +328,7 @@ def test_loopback_headers_bypass_proxy(tmp_path: Path, monkeypatch: pytest.Monke
 )
 def test_url_with_secret_is_rejected_and_hidden(url: str) -> None:
     done = run("assign-owners", url, "--owner-from", "user_id")
-    assert (done.exit_code, "without user name" in done.output) == (2, True), done.output
+    assert (done.exit_code, URL_WITHOUT_USER_NAME in done.output) == (2, True), done.output
     assert "s3cr3t" not in done.output
 
 

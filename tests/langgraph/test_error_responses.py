@@ -6,6 +6,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
+from kit.messages import MISSING_THREADS_CREATE
 
 from oidc_auth import OIDCAuth
 from oidc_auth.langgraph import protect
@@ -39,7 +40,7 @@ def test_two_authorization_headers_are_rejected(live_server: LiveServer, alice: 
 def test_missing_permission_is_403_with_hint(live_server: LiveServer) -> None:
     answer = live_server.user("victor", "viewer")("POST", "/threads", {})
     assert answer.status_code == 403
-    assert answer.json() == {"detail": "missing permission threads:create (threads:write includes it)"}
+    assert answer.json() == {"detail": MISSING_THREADS_CREATE}
     assert "www-authenticate" not in answer.headers
 
 

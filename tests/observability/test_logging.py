@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.auth_harness import AuthHarness, bearer
 from kit.clock import NOON
+from kit.messages import LEEWAY_TEXT
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing import Fault
@@ -39,7 +40,7 @@ def test_rejected_token_is_one_complete_line(caplog: pytest.LogCaptureFixture) -
         "code": "token_expired",
         "issuer": harness.issuer.url,
         "user": hashed("sso:u:alice"),
-        "expected": "leeway 30 s",
+        "expected": LEEWAY_TEXT,
         "found": "61.0 s past exp",
         "hint": "Request a new token. Check the clock of this host.",
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.command_runner import run
 from kit.examples import AUTH0_DOMAIN, EXAMPLES, started
+from kit.messages import EXPLAIN_REFUSED_EXPIRED, EXPLAIN_WITHOUT_REFUSAL
 
 from oidc_auth import ConfigError, OIDCAuth, TokenError
 from oidc_auth.testing import LocalIssuer
@@ -155,8 +156,8 @@ def test_documented_command_prints_documented_lines(tmp_path: Path) -> None:
     explained = run(*command)
     said = next(text for text in blocks("text") if text.startswith("identity"))
     assert explained.exit_code == 1
-    assert "REFUSED   token_expired: " in explained.output
-    assert "Permissions without this refusal" in explained.output
+    assert EXPLAIN_REFUSED_EXPIRED in explained.output
+    assert EXPLAIN_WITHOUT_REFUSAL in explained.output
     assert [line for line in said.splitlines() if line not in explained.output.splitlines()] == []
 
 

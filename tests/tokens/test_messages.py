@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from kit.auth_harness import AuthHarness, IssuerRouter, bearer
 from kit.clock import NOON
+from kit.messages import LEEWAY_TEXT
 from kit.tokens import claims_of, header_of, sign_token
 
 from oidc_auth import OIDCAuth
@@ -21,16 +22,15 @@ from oidc_auth.tokens.extract import extract_token
 from oidc_auth.tokens.jws import split_token
 from oidc_auth.tokens.states import PresentedToken, VerifiedToken
 
-LEEWAY = "leeway 30 s"
 CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"iss": "https://other.test"}, {}, "https://issuer.test", "'https://other.test'"),
     ({"typ": "ID", "token_use": "id"}, {}, "an access token", "typ='ID', token_use='id'"),
     ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, {}, "an access token", "events"),
     ({"aud": "other"}, {"audience": ["b", "a"]}, "a, b", "'other'"),
     ({"exp": "soon"}, {}, "exp as a number of seconds", "str"),
-    ({"exp": NOON - 60}, {}, LEEWAY, "60.0 s past exp"),
-    ({"nbf": NOON + 60}, {}, LEEWAY, "60.0 s to nbf"),
-    ({"iat": NOON + 60}, {}, LEEWAY, "iat 60.0 s in this host's future"),
+    ({"exp": NOON - 60}, {}, LEEWAY_TEXT, "60.0 s past exp"),
+    ({"nbf": NOON + 60}, {}, LEEWAY_TEXT, "60.0 s to nbf"),
+    ({"iat": NOON + 60}, {}, LEEWAY_TEXT, "iat 60.0 s in this host's future"),
     ({"iat": NOON - 100}, {"max_token_age": 60}, "an age of at most 60 s", "100.0 s"),
     ({}, {"require": {"org.id": "*"}}, "a claim org.id", "none"),
     ({"azp": "other"}, {"allowed_clients": ["web", "cli"]}, "cli, web", "'other'"),
