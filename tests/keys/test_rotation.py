@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from keys.test_key_refresh import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, outage_from, run_scenario
 from kit.auth_harness import AuthHarness, bearer, run_event_loop
 from kit.clock import DAY, HOUR, NOON
+from kit.key_scenarios import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, outage_from, run_scenario
 from kit.messages import EMPTY_KEY_SET
 from kit.tokens import rsa_key
 

@@ -85,16 +85,16 @@ TESTS = {
         "tests/keys/test_fetch.py::test_forbidden_address_is_rejected_with_reason",
         "tests/keys/test_fetch.py::test_redirect_is_not_followed",
         "tests/keys/test_fetch.py::test_cookies_of_provider_are_not_kept",
-        "tests/keys/test_key_refresh.py::test_keys_at_forbidden_address_are_not_fetched",
+        "tests/keys/test_faults.py::test_keys_at_forbidden_address_are_not_fetched",
         "tests/keys/test_rotation.py::test_metadata_of_https_issuer_name_https_keys",
     ],
-    "K2": ["tests/keys/test_key_refresh.py::test_wrong_discovery_document_is_outage"],
+    "K2": ["tests/keys/test_faults.py::test_wrong_discovery_document_is_outage"],
     "K3": [
         "tests/keys/test_fetch.py::test_body_over_limit_is_error",
-        "tests/keys/test_key_refresh.py::test_deadline_bounds_whole_fetch",
+        "tests/keys/test_faults.py::test_deadline_bounds_whole_fetch",
     ],
     "K4": [
-        "tests/keys/test_key_refresh.py::test_fault_never_replaces_good_keys",
+        "tests/keys/test_faults.py::test_fault_never_replaces_good_keys",
         "tests/keys/test_rotation.py::test_set_without_usable_keys_withdraws_all",
         "tests/keys/test_key_sets.py::test_token_of_unusable_key_is_rejected",
         "tests/keys/test_key_sets.py::test_key_published_with_its_private_part_is_refused",
@@ -103,8 +103,8 @@ TESTS = {
     ],
     "K5": [
         "tests/keys/test_key_refresh.py::test_concurrent_first_requests_cost_one_fetch",
-        "tests/keys/test_key_refresh.py::test_concurrent_unknown_kids_cost_two_fetches",
-        "tests/keys/test_key_refresh.py::test_allowance_for_unknown_kids_grows_each_fifteen_seconds",
+        "tests/keys/test_unknown_kids.py::test_concurrent_unknown_kids_cost_two_fetches",
+        "tests/keys/test_unknown_kids.py::test_allowance_for_unknown_kids_grows_each_fifteen_seconds",
         "tests/keys/test_rotation.py::test_allowance_is_bounded_at_any_time",
     ],
     "K6": [
@@ -114,7 +114,7 @@ TESTS = {
     "K7": [
         "tests/tokens/test_token_cache.py::test_withdrawn_key_drops_cached_tokens",
         "tests/keys/test_key_refresh.py::test_idle_server_refreshes_before_first_use",
-        "tests/keys/test_key_refresh.py::test_keys_serve_one_day_of_outage",
+        "tests/keys/test_outage.py::test_keys_serve_one_day_of_outage",
         "tests/keys/test_rotation.py::test_key_withdrawn_at_new_address_is_rejected",
     ],
     "Z1": [
