@@ -13,6 +13,7 @@ from .tokens import sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from oidc_auth import Caller
 
@@ -22,12 +23,28 @@ URL = "https://issuer.test"
 NOW = int(NOON)
 ISSUER = LocalIssuer(URL, algorithm="ES256")
 USERS = {"claim": "roles", "values": {"user": ["threads:read"]}}
+TOML = f"""
+[[issuer]]
+issuer = "{URL}"
+audience = "agents"
+[[issuer.permission_map]]
+claim = "roles"
+values = {{ user = ["threads:read"] }}
+"""
 
 
 def table(**changes: Any) -> dict[str, Any]:
     """Return a valid ``[[issuer]]`` table with changes. ``...`` removes a key."""
     valid = {"issuer": URL, "audience": "agents", "jwks": ISSUER.key_set(), "permission_map": [USERS]}
     return {key: value for key, value in {**valid, **changes}.items() if value is not ...}
+
+
+def write_toml(folder: Path, text: str = TOML, name: str = "oidc-auth.toml") -> Path:
+    """Write a configuration into a folder."""
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def configured(

@@ -43,7 +43,7 @@ TESTS = {
     ],
     "A6": [
         "tests/config/test_providers.py::test_other_provider_tokens_are_rejected",
-        "tests/config/test_load.py::test_client_id_as_audience_is_warned",
+        "tests/config/test_startup_log.py::test_client_id_as_audience_is_warned",
         "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
     ],
     "A7": [
@@ -169,7 +169,7 @@ TESTS = {
         "tests/langgraph/test_runs.py::test_long_delay_is_refused_on_every_way",
         "tests/langgraph/test_runs.py::test_longest_delay_is_setting",
         "tests/enforcement/test_request_limits.py::test_odd_delay_is_denied",
-        "tests/config/test_load.py::test_defaults_match_product_defaults",
+        "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
     ],
     "Z11": [
         "tests/langgraph/test_runs.py::test_graph_limits_apply_to_immediate_starts",
@@ -191,11 +191,11 @@ TESTS = {
     "Z14": [
         "tests/langgraph/test_runs.py::test_webhook_follows_configuration",
         "tests/langgraph/test_runs.py::test_relative_webhook_is_denied_everywhere",
-        "tests/config/test_load.py::test_defaults_match_product_defaults",
+        "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
     ],
     "Z15": [
         "tests/langgraph/test_error_responses.py::test_studio_is_denied_by_default",
-        "tests/config/test_load.py::test_defaults_match_product_defaults",
+        "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
     ],
     "Z16": [
         "tests/langgraph/test_shared_connection.py::test_each_request_acts_as_its_own_user",
@@ -213,8 +213,8 @@ TESTS = {
         "tests/tokens/test_advisories.py::test_broken_configuration_stops_server",
     ],
     "C2": [
-        "tests/config/test_load.py::test_skipped_audience_is_warned",
-        "tests/config/test_load.py::test_each_dangerous_setting_warns_at_each_start",
+        "tests/config/test_startup_log.py::test_skipped_audience_is_warned",
+        "tests/config/test_startup_log.py::test_each_dangerous_setting_warns_at_each_start",
     ],
     "S1": [
         "tests/langgraph/test_robustness.py::test_logs_contain_no_token",
@@ -225,8 +225,8 @@ TESTS = {
         "tests/tokens/test_token_cache.py::test_cache_entries_are_told_apart_by_sha256",
     ],
     "S2": [
-        "tests/permissions/test_permission_maps.py::test_user_dict_has_exact_keys",
-        "tests/permissions/test_permission_maps.py::test_unlisted_claims_stay_out",
+        "tests/permissions/test_callers.py::test_user_dict_has_exact_keys",
+        "tests/permissions/test_callers.py::test_unlisted_claims_stay_out",
     ],
     "S3": [
         "tests/observability/test_logging.py::test_only_log_has_failed_claim",
