@@ -141,7 +141,7 @@ class KeySetClient:
 
     async def _download(self, url: str) -> dict[str, object]:
         # The metadata chooses the address of the keys, so it could make this server send requests to internal hosts.
-        if (why := forbidden_url_reason(url, self._insecure_http_hosts) or self._downgrade_reason(url)) is not None:
+        if (why := self._forbidden_reason(url)) is not None:
             raise FetchError(f"{redact_url(url)} is not fetched: {why}", hint=ADDRESS_HINT)
         request = f"GET {redact_url(url)}"
         headers = {"accept": "application/json", **await self._authorization(url)}
@@ -151,11 +151,14 @@ class KeySetClient:
         except FetchError as error:
             raise FetchError(f"{request}: {error}", hint=error.hint) from error
 
-    def _downgrade_reason(self, url: str) -> str | None:
+    def _forbidden_reason(self, url: str) -> str | None:
         # jwks_uri must be https (Discovery 1.0 §3, RFC 8414 §2). Only the operator may choose http on loopback, because
         # any process of this host could answer there.
         if url == self._configured_url or urlsplit(self._issuer).scheme != "https":
-            return None
+            return forbidden_url_reason(url, self._insecure_http_hosts)
+        # insecure_http_hosts does not apply here, so the message must not advise it.
+        if (why := forbidden_url_reason(url)) is not None:
+            return why
         return None if urlsplit(url).scheme == "https" else "the issuer is https, so its keys must be https too"
 
     async def _authorization(self, url: str) -> dict[str, str]:

@@ -162,15 +162,16 @@ class RefreshingValue(Generic[T]):
     def is_refreshing(self) -> bool:
         """Tell whether a load is running in this event loop."""
         # A load of another event loop, which may have ended, would never wake the requests of this one.
-        return self._current_refresh is not None and self._current_refresh.loop is asyncio.get_running_loop()
+        refresh = self._current_refresh
+        return refresh is not None and refresh.loop is asyncio.get_running_loop()
 
     def _start_refresh(self, now: float) -> _Refresh:
-        if self._current_refresh is None or not self.is_refreshing():
-            refresh = _Refresh(asyncio.get_running_loop())
-            self._current_refresh = refresh
+        # Read once: another thread may replace it at any time, and its load does not wake the requests of this one.
+        refresh = self._current_refresh
+        if refresh is None or refresh.loop is not asyncio.get_running_loop():
+            self._current_refresh = refresh = _Refresh(asyncio.get_running_loop())
             refresh.task = refresh.loop.create_task(self._run_refresh(refresh, now))
-            return refresh
-        return self._current_refresh
+        return refresh
 
     async def _wait(self, now: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -192,7 +193,8 @@ class RefreshingValue(Generic[T]):
             self.failed_at, self.failure = None, NOT_LOADED
         finally:
             # Another event loop may have started its own load.
-            self._current_refresh = None if self._current_refresh is refresh else self._current_refresh
+            if self._current_refresh is refresh:
+                self._current_refresh = None
             await _wake_all(refresh.waiters)
 
 

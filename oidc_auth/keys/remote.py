@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from itertools import count
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..errors import ErrorCode, TokenError, UpstreamError
 from ..observability import EventReporter, KeysFetched, logger
@@ -53,6 +54,21 @@ class KeyLimits:
         return self.unknown_kid_window / max(1, self.unknown_kid_fetches)
 
 
+class _LoadedKeys(NamedTuple):
+    """A key set and its generation.
+
+    They are one value, because another thread may load new keys at any time. The keys of one set with the generation of
+    the next would keep tokens of a withdrawn key in the cache.
+    """
+
+    key_set: KeySet
+    generation: int
+
+    def select(self, algorithm: str, kid: str | None) -> SelectedKey:
+        """Return the key for a token's header."""
+        return SelectedKey(select_key(self.key_set, algorithm, kid), self.generation)
+
+
 class RemoteKeys:
     """The keys of an issuer, fetched from its provider.
 
@@ -93,8 +109,8 @@ class RemoteKeys:
             insecure_http_hosts=insecure_http_hosts,
         )
         self._unknown_kids = UnknownKids(fetch_budget, limits.unknown_kid_pause)
-        self._keys: RefreshingValue[KeySet] = RefreshingValue(self._load, limits.ages)
-        self._generation = 0
+        self._keys: RefreshingValue[_LoadedKeys] = RefreshingValue(self._load, limits.ages)
+        self._generations = count(1)
         self._failure_hint = ""
         self._warned_at: float | None = None
 
@@ -105,23 +121,22 @@ class RemoteKeys:
 
     async def current_generation(self, now: float) -> int:
         """Refresh the keys if necessary and return their generation."""
-        if self._keys.fresh_value(now) is None:
-            await self._key_set(self._keys.get, now)
-        return self._generation
+        loaded = self._keys.fresh_value(now) or await self._get_keys(self._keys.get, now)
+        return loaded.generation
 
     async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
         """Return the key for a token's header. An unknown key id may cause a fetch."""
         # A known key never waits, not even for a running fetch.
-        key_set = self._keys.fresh_value(now)
-        if key_set is not None and kid is not None and key_set.has_kid(kid):
-            return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
+        loaded = self._keys.fresh_value(now)
+        if loaded is not None and kid is not None and loaded.key_set.has_kid(kid):
+            return loaded.select(algorithm, kid)
         load_count = self._keys.load_count
-        key_set = await self._key_set(self._keys.get, now)
+        loaded = await self._get_keys(self._keys.get, now)
         # If a load ended while this request waited, another fetch would bring the same keys.
-        if kid is not None and not key_set.has_kid(kid) and self._keys.load_count == load_count:
-            key_set = await self._fetch_unknown_kid(key_set, kid, now)
+        if kid is not None and not loaded.key_set.has_kid(kid) and self._keys.load_count == load_count:
+            loaded = await self._fetch_unknown_kid(loaded, kid, now)
         try:
-            return SelectedKey(select_key(key_set, algorithm, kid), self._generation)
+            return loaded.select(algorithm, kid)
         except TokenError as error:
             raise self._add_key_age(error, now) from None
 
@@ -133,35 +148,35 @@ class RemoteKeys:
         expected = f"{error.expected} (fetched {age:.0f} s ago, the next fetch for an unknown key id in {wait:.0f} s)"
         return TokenError(error.code, expected=expected, found=error.found)
 
-    async def _fetch_unknown_kid(self, key_set: KeySet, kid: str, now: float) -> KeySet:
+    async def _fetch_unknown_kid(self, loaded: _LoadedKeys, kid: str, now: float) -> _LoadedKeys:
         """Fetch the keys for an unknown key id, or wait for the running fetch."""
         waits = self._keys.is_refreshing()
         if not waits and self._unknown_kids.is_missing(kid, now):
-            return key_set
+            return loaded
         # Without a fetch, the key id counts as not found. The limits bound the load on the provider.
         if not (self._unknown_kids.can_wait(kid) if waits else self._unknown_kids.take_fetch(now)):
-            return self._require_reachable(key_set, now)
+            return self._require_reachable(loaded, now)
         self._unknown_kids.waiting.add(kid)
-        key_set = self._require_reachable(await self._key_set(self._keys.refresh, now), now)
+        loaded = self._require_reachable(await self._get_keys(self._keys.refresh, now), now)
         # The provider may have answered a fetch that was already running before it published the key.
-        if not waits and not key_set.has_kid(kid):
+        if not waits and not loaded.key_set.has_kid(kid):
             self._unknown_kids.add_missing(kid, now)
-        return key_set
+        return loaded
 
-    def _require_reachable(self, key_set: KeySet, now: float) -> KeySet:
+    def _require_reachable(self, loaded: _LoadedKeys, now: float) -> _LoadedKeys:
         # During an outage the key may exist at the provider, so the token may be valid: 503, not 401.
         if self._keys.failed_at is not None:
             raise self._unavailable(now)
-        return key_set
+        return loaded
 
-    async def _key_set(self, get: Callable[[float], Awaitable[KeySet]], now: float) -> KeySet:
+    async def _get_keys(self, get: Callable[[float], Awaitable[_LoadedKeys]], now: float) -> _LoadedKeys:
         try:
-            key_set = await get(now)
+            loaded = await get(now)
         except LookupError:
             raise self._unavailable(now) from None
         if self._keys.failed_at is not None:
             self._warn(now)
-        return key_set
+        return loaded
 
     def _unavailable(self, now: float) -> UpstreamError:
         self._warn(now)
@@ -181,7 +196,7 @@ class RemoteKeys:
         # The provider or a user's fetcher chose parts of it. A line break could forge a line of the log.
         return "".join(map(_escape, self._keys.failure[:MAX_FAILURE_LENGTH]))
 
-    async def _load(self, now: float) -> KeySet:
+    async def _load(self, now: float) -> _LoadedKeys:
         """Fetch a new key set.
 
         Raises:
@@ -207,10 +222,11 @@ class RemoteKeys:
             self._unknown_kids.waiting.clear()
         # Withdrawn keys leave no value, so the next key set is a new generation. Cached tokens of the withdrawn keys
         # are then not used again.
-        if self._keys.value is None or self._keys.value.keys != key_set.keys:
-            self._generation += 1
+        known = self._keys.value
+        is_same = known is not None and known.key_set.keys == key_set.keys
+        generation = known.generation if known is not None and is_same else next(self._generations)
         self._report("succeeded", started)
-        return key_set
+        return _LoadedKeys(key_set, generation)
 
     def _report(self, outcome: Literal["succeeded", "failed"], started: float) -> None:
         if not self._reporter.is_silent:

@@ -6,6 +6,7 @@ server. If anything fails here, the event is denied.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from langgraph_sdk.auth.types import StudioUser
@@ -46,8 +47,9 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
     observe = _observation_of(oidc)
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
-        report = observe(ctx.user, value)
+        report: Report = _report_nothing
         try:
+            report = observe(ctx.user, value)
             decision = _decide(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
                 decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
@@ -58,7 +60,9 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
         except Exception as error:  # noqa: BLE001 - fail closed
             logger.error("the rule for %s failed: %s", event, format_trace(error))
             failed = deny(event, ErrorCode.CUSTOM_RULE_FAILED)
-            report(failed)
+            with suppress(Exception):
+                # An odd user or value can make the report fail too.
+                report(failed)
             # Not chained: the error may hold claims or parts of a conversation.
             raise handler_error(failed.to_error().challenge()) from None
 
@@ -70,9 +74,10 @@ def deny_unknown(oidc: OIDCAuth) -> Handler:
     observe = _observation_of(oidc)
 
     async def deny_unhandled(ctx: AuthContext, value: Value) -> None:
-        report = observe(ctx.user, value)
         decision = deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN)
-        report(decision)
+        with suppress(Exception):
+            # The value of an unknown event may have any form.
+            observe(ctx.user, value)(decision)
         _respond(decision, ctx.user, oidc)
 
     return deny_unhandled

@@ -134,3 +134,13 @@ def test_discovered_address_needs_listed_host(issuer: str, jwks_uri: str, *, acc
         with pytest.raises(OIDCAuthError):
             asyncio.run(oidc.authenticate(headers))
     assert (jwks_uri in fetcher.fetched) is accepted
+
+
+@pytest.mark.parametrize(("issuer", "is_advised"), [("http://keycloak", True), ("https://sso.test", False)])
+def test_setting_is_advised_only_where_it_helps(issuer: str, *, is_advised: bool) -> None:
+    provider = LocalIssuer(issuer, algorithm="ES256")
+    settings = {"issuer": issuer, "audience": "agents", "insecure_http_hosts": ["keycloak"], "permission_map": USERS}
+    oidc = OIDCAuth.from_dict({"issuer": settings}, fetcher=MetadataFetcher(provider, "http://other/keys"))
+    with pytest.raises(OIDCAuthError) as refusal:
+        asyncio.run(oidc.authenticate({"authorization": f"Bearer {provider.token(audience='agents')}"}))
+    assert ("insecure_http_hosts" in refusal.value.found) is is_advised

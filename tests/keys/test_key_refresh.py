@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from itertools import pairwise
 
 import pytest
 from kit.auth_harness import AuthHarness, bearer, run_event_loop
-from kit.clock import DAY, HOUR
+from kit.clock import DAY, HOUR, NOON
 from kit.key_scenarios import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, fetched, outage_from, run_scenario
 
 from oidc_auth import OIDCAuth
@@ -338,6 +339,49 @@ def test_ended_loop_does_not_block_next_loop() -> None:
     harness.clock.advance(2 * HOUR)
     assert harness.authenticate(harness.issuer.token()) is None
     assert harness.attempts == [True, True]
+
+
+def test_other_thread_takes_no_waiting_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: dict[threading.Thread, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
+    loading, real, calls = threading.Event(), asyncio.get_running_loop, list[int]()
+
+    async def load(_now: float) -> int:
+        release = asyncio.Event()
+        loads[threading.current_thread()] = (real(), release)
+        loading.set()
+        await release.wait()
+        return 1
+
+    value = RefreshingValue(load, RefreshAges())
+    other = threading.Thread(target=lambda: asyncio.run(value.refresh(NOON)))
+
+    def interrupt() -> asyncio.AbstractEventLoop:
+        # The other thread starts its load just when this one looks for the running load.
+        if threading.current_thread() is not other:
+            calls.append(1)
+            if len(calls) == 2:
+                loading.clear()
+                other.start()
+                assert loading.wait(30)
+        return real()
+
+    async def scenario() -> None:
+        first = asyncio.create_task(value.refresh(NOON))
+        await run_event_loop()
+        monkeypatch.setattr(asyncio, "get_running_loop", interrupt)
+        second = asyncio.create_task(value.refresh(NOON))
+        await asyncio.sleep(0)
+        monkeypatch.undo()
+        loads[threading.current_thread()][1].set()
+        await run_event_loop()
+        done = [first.done(), second.done()]
+        loop, release = loads[other]
+        loop.call_soon_threadsafe(release.set)
+        other.join(30)
+        second.cancel()
+        assert done == [True, True]
+
+    asyncio.run(scenario())
 
 
 def test_broken_observer_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:

@@ -145,6 +145,30 @@ def test_custom_rule_decides_reported_outcome(answer: Any, code: str) -> None:
     assert observed.thread_id == "t"
 
 
+def test_unknown_event_with_odd_value_is_denied() -> None:
+    handler = cast("Any", deny_unknown(Observed().oidc))
+    with pytest.raises(HTTPException) as denial:
+        asyncio.run(handler(ctx=SimpleNamespace(user=USER, resource="threads", action="archive"), value=None))
+    assert denial.value.status_code == 403
+
+
+class UnreadableUser:
+    """A user with an attribute that cannot be read."""
+
+    @property
+    def identity(self) -> str:
+        raise KeyError("secret")
+
+
+@pytest.mark.parametrize(("user", "value"), [(UnreadableUser(), {}), (USER, None), (USER, "text")])
+def test_unreportable_event_is_denied(user: object, value: object) -> None:
+    observed = Observed()
+    handler = cast("Any", build_handler("threads:read", observed.oidc))
+    with pytest.raises(HTTPException) as denial:
+        asyncio.run(handler(ctx=SimpleNamespace(user=user), value=value))
+    assert (denial.value.status_code, denial.value.__suppress_context__, observed.events) == (403, True, [])
+
+
 def test_unknown_event_is_reported() -> None:
     observed = Observed()
     ctx = SimpleNamespace(user=USER, resource="threads", action="archive")

@@ -6,14 +6,17 @@ import asyncio
 import gc
 import hashlib
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from kit.auth_harness import AuthHarness, run_event_loop
+from kit.auth_harness import AuthHarness, bearer, run_event_loop
 from kit.tokens import claims_of, json_text
 
+from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, OIDCAuthError, TokenError
+from oidc_auth.observability import KeysFetched
 from oidc_auth.permissions.caller import Caller
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
@@ -26,6 +29,8 @@ from oidc_auth.tokens.states import VerifiedToken
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from oidc_auth.observability import Event
 
 
 def test_repeated_token_is_verified_once() -> None:
@@ -162,6 +167,33 @@ def test_rotation_drops_cached_tokens_early() -> None:
         # A token of the new key brings the new key set.
         await harness.admit(harness.issuer.token())
         assert await harness.authenticate_async(token) is ErrorCode.KEY_NOT_FOUND
+
+    asyncio.run(scenario())
+
+
+def test_other_thread_caches_no_withdrawn_key() -> None:
+    harness, window = AuthHarness(), list[Caller]()
+    issuer = harness.issuer
+    token = issuer.token(lifetime=900)
+
+    def observe(event: Event) -> None:
+        # The new keys are loaded, and this thread does not use them yet.
+        if isinstance(event, KeysFetched) and issuer.keys[0] is not old:
+            with ThreadPoolExecutor(1) as thread:
+                window.append(thread.submit(asyncio.run, oidc.authenticate(bearer(token))).result())
+
+    table = {"preset": "generic", "issuer": issuer.url, "audience": "agents"}
+    oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=issuer, clock=harness.clock, observer=observe)
+    old = issuer.keys[0]
+
+    async def scenario() -> None:
+        await oidc.authenticate(bearer(issuer.token()))
+        issuer.rotate("ES256", keep_old=False)
+        await oidc.authenticate(bearer(issuer.token()))
+        assert [caller.identity for caller in window] == ["alice"]
+        with pytest.raises(TokenError) as refusal:
+            await oidc.authenticate(bearer(token))
+        assert refusal.value.code is ErrorCode.KEY_NOT_FOUND
 
     asyncio.run(scenario())
 
