@@ -35,7 +35,7 @@ def app() -> None:
 def schema(*, as_json: bool) -> None:
     """Print the JSON Schema (2020-12) of oidc-auth.toml.
 
-    Editors use it to complete and check keys. Its address is in the first line of the TOML file: #:schema PATH.
+    Editors use it to complete and check keys. Write `#:schema PATH` as the first line of the TOML file.
     `oidc-auth check` also checks roles, permissions and claim paths. Exit code 0.
     """
     if as_json:

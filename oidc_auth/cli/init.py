@@ -240,8 +240,7 @@ def _print_files(plan: Plan, warnings: Sequence[str], diff: str) -> None:
 
 def _print_steps(setup: Setup, steps: Sequence[str], following: Sequence[str]) -> None:
     screen = console()
-    reminder = " (an API, not an application; an access token, not an ID token)" if setup.access_tokens else ""
-    print_text(screen, f"\nIn {setup.place}{reminder}:")
+    print_text(screen, f"\nIn {setup.place}:")
     print_list(screen, steps)
     print_text(screen, "\nThen:")
     for line in following:

@@ -72,7 +72,7 @@ class Starter:
         """Yield one message with every missing option, an example that works, and the reasons."""
         examples = {option(each.name): [each.example] for each in self._missing_parameters()}
         if not (self.audience or self.record.tokens.client_claim or "audience" in self.record.tokens.settings):
-            examples["--audience"] = ["agents"]
+            examples["--audience"] = [self._example_audience]
         required = [each for each in self.setup.required if not self._given[each.name]]
         examples |= {option(each.name): [*each.examples] for each in required}
         if examples:
@@ -84,6 +84,12 @@ class Starter:
 
     def _missing_parameters(self) -> Iterator[Parameter]:
         yield from (each for each in self.record.issuer.parameters if each.name not in self.addresses)
+
+    @property
+    def _example_audience(self) -> str:
+        """An audience as this provider writes it. Some providers choose it themselves."""
+        audience = self.record.sample.claims.get("aud")
+        return audience if isinstance(audience, str) else "agents"
 
     @property
     def _given(self) -> Mapping[str, Sequence[str]]:

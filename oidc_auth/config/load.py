@@ -121,7 +121,7 @@ def _source_problem(sources: list[str], folder: Path) -> Problem:
     return Problem(
         "",
         f"no configuration: neither ${CONFIG_VARIABLE}, nor {FILE_NAME} in {folder}, nor ${ISSUER_VARIABLE}",
-        f"start the server in the folder with {FILE_NAME}, or set {CONFIG_VARIABLE} to the file",
+        f"write one with 'oidc-auth init PROVIDER', start in the folder with {FILE_NAME}, or set {CONFIG_VARIABLE}",
     )
 
 

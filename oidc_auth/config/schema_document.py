@@ -32,11 +32,17 @@ def json_schema() -> dict[str, Any]:
     issuer["properties"]["preset"]["enum"] = sorted(PROVIDERS)
     for name, provider in PROVIDERS.items():
         for key in provider.issuer.replaced_keys:
-            parameter = {"type": "string", "description": f"Preset {name}: replaces issuer."}
+            parameter = {"type": "string", "description": f"{_presets_with(key)}: replaces issuer."}
             issuer["properties"].setdefault(key, parameter)
         for key, other in provider.issuer.defaults.items():
             issuer["properties"][key] = {"type": "string", "description": f"Preset {name}: if it is not the {other}."}
     return {"$schema": DIALECT, **schema}
+
+
+def _presets_with(key: str) -> str:
+    """Return the presets that replace the issuer with a key, as text."""
+    names = sorted(name for name, provider in PROVIDERS.items() if key in provider.issuer.replaced_keys)
+    return f"Preset{'s' if len(names) > 1 else ''} {', '.join(names)}"
 
 
 def _simplify(schema: object) -> object:

@@ -1,1 +1,1 @@
-"""Who is it, and what may they do? Pure rules over plain values: no server, no network, no clock."""
+"""Map claims to an identity, a tenant and permissions, without server, network or clock."""

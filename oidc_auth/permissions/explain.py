@@ -213,7 +213,8 @@ def check_results(record: Sequence[ErrorCode], refusal: OIDCAuthError | None) ->
 
 
 def _detail(error: OIDCAuthError, hint: str) -> str:
-    return f"expected {error.expected or '-'}; found {error.found or '-'}; {hint}"
+    facts = f"expected {error.expected or '-'}; found {error.found or '-'}"
+    return f"{facts}; {hint}" if hint else facts
 
 
 def _run_checks(claims: Mapping[str, object], rules: MappingRules, now: float) -> Iterator[CheckResult]:
@@ -224,10 +225,11 @@ def _run_checks(claims: Mapping[str, object], rules: MappingRules, now: float) -
         except TokenError as error:
             # Claims without a token often have no aud. Only an aud that is present can be the provider's mistake.
             hint = "" if unchecked and claims.get("aud") is None else diagnose_claims(error, {}, claims, rules.policy)
-            outcome: Literal["failed", "not checked"] = "not checked" if unchecked else "failed"
-            yield CheckResult(check.code, check.name, outcome, _detail(error, hint or error.hint))
             if not unchecked:
+                yield CheckResult(check.code, check.name, "failed", _detail(error, hint or error.hint))
                 return
+            # The general hint of a check that does not count would look like a fault.
+            yield CheckResult(check.code, check.name, "not checked", _detail(error, hint))
         else:
             yield CheckResult(check.code, check.name, "not checked" if unchecked else "passed")
 

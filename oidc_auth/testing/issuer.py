@@ -217,7 +217,7 @@ def _warn_outside_tests() -> None:
     """Log a warning if no test runs. A server that trusts this provider accepts any token."""
     # pytest sets PYTEST_VERSION for itself and its child processes (since 8.2).
     if "PYTEST_VERSION" not in os.environ and "unittest" not in sys.modules:
-        logger.warning("LocalIssuer is used outside of tests. It signs any token, never trust it in production")
+        logger.warning("LocalIssuer is used outside of tests. It signs any token. Never trust it in production")
 
 
 def _omit_none(members: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Is it genuine? Tokens: found in a request, parsed strictly, checked row by row, and remembered."""
+"""Extract a token from a request, parse it strictly, check it, and cache it."""

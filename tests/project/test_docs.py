@@ -79,6 +79,30 @@ def test_relative_links_name_existing_files(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).is_file()] == []
 
 
+def test_architecture_names_existing_code() -> None:
+    text = " ".join((DOCS / "architecture.md").read_text("utf-8").split())
+    named = re.findall(r"`(\w+)`(?: and `(\w+)`)? in `([\w/]+\.py)`", text)
+    places = {(name, path) for *names, path in named for name in names if name}
+    assert {path for _, path in places} >= {"keys/jwk.py", "enforcement/ownership.py", "tests/config/test_providers.py"}
+    assert [place for place in sorted(places) if not is_defined(*place)] == []
+
+
+def test_architecture_names_existing_files() -> None:
+    named = re.findall(r"`([\w/]+(?:\.py|/))`", (DOCS / "architecture.md").read_text("utf-8"))
+    assert [path for path in named if not find_source(path).exists()] == []
+
+
+def find_source(path: str) -> Path:
+    """Return a file or folder that a page names from the root or from the package."""
+    return ROOT / path if (ROOT / path).exists() else ROOT / "oidc_auth" / path
+
+
+def is_defined(name: str, path: str) -> bool:
+    """Tell whether a file defines a class, function, method or constant."""
+    text = find_source(path).read_text("utf-8")
+    return re.search(rf"^\s*(?:(?:async )?def|class) {name}\b|^{name}(?::| =)", text, re.MULTILINE) is not None
+
+
 @pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_starts_with_its_readers(page: Path) -> None:
     first = page.read_text("utf-8").split("\n\n")[1]

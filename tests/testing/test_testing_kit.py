@@ -213,7 +213,7 @@ def test_local_issuer_warns_once_outside_tests(environ: dict[str, str], warnings
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, env={**plain, **environ}
     )
-    assert done.stderr.count("never trust it in production") == warnings
+    assert done.stderr.count("Never trust it in production") == warnings
 
 
 def test_unknown_testing_name_is_attribute_error() -> None:

@@ -159,7 +159,7 @@ CHECKS = (
     Check(
         "auth-hook-configured",
         Severity.ERROR,
-        "langgraph.json names our hook",
+        "langgraph.json names a hook of this library",
         check_auth_hook_configured,
     ),
     Check("studio-disabled", Severity.WARNING, "LangGraph Studio cannot bypass the hook", check_studio_disabled),
