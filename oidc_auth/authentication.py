@@ -20,8 +20,7 @@ from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
 from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
-from .tokens.extract import check_header, extract_token, header_pairs
-from .tokens.origin import check_origin
+from .tokens.extract import check_header, check_origin, extract_token, header_pairs
 from .tokens.verifier import JwtVerifier
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .config.build import Settings
-    from .enforcement.settings import EnforcementSettings
+    from .enforcement.limits import EnforcementSettings
     from .keys.fetch import Fetcher
     from .observability import Observer
     from .permissions.caller import Caller

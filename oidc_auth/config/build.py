@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from ..enforcement.settings import EnforcementSettings
+from ..enforcement.limits import EnforcementSettings
 from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
-from ..keys.key_set import read_key_set
+from ..keys.key_set import StaticKeys, read_key_set
 from ..keys.refresh import RefreshAges
 from ..keys.remote import KeyLimits, RemoteKeys
-from ..keys.source import StaticKeys
 from ..permissions.names import expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
 from ..providers import PROVIDERS
@@ -33,7 +32,7 @@ from .issuers import binding_scopes, exact_issuers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ..keys.source import KeySource
+    from ..keys.key_set import KeySource
     from ..observability import EventReporter
     from .issuers import ExactIssuer
     from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable

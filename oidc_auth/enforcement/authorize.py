@@ -11,12 +11,12 @@ from ..permissions.permission_maps import Right, merge_rights
 from .crons import authorize_scheduler
 from .decision import Decision, Filter, deny, deny_missing
 from .event_rules import EVENT_RULES, EventRule
-from .graph_limits import check_graphs
+from .limits import check_graphs
 from .ownership import make_stamp
 
 if TYPE_CHECKING:
     from .access_request import AccessRequest, Value
-    from .settings import EnforcementSettings
+    from .limits import EnforcementSettings
 
 _STUDIO_REACH = {"own": Reach.OWN, "all": Reach.ALL}
 

@@ -13,9 +13,8 @@ from ..permissions.caller import Tenancy, tenant_fields
 from .access_request import get_payload
 from .decision import Decision, Restriction, deny, deny_missing
 from .filters import BUILT_IN, own_objects
-from .metadata_keys import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT
 from .ownership import clean_change, get_metadata, stamp_object, write_run_stamp
-from .run_config import require_configurable
+from .reserved_keys import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT, require_configurable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ..permissions.caller import Caller
     from .access_request import AccessRequest, Value
     from .decision import AllowedAccess
-    from .settings import EnforcementSettings
+    from .limits import EnforcementSettings
 
 
 RUN_PERMISSION = "threads:create_run"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ERROR_DETAILS, DeniedError, ErrorCode
 from ..permissions.names import narrowest_group
-from .metadata_keys import OWNER
+from .reserved_keys import OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..permissions.names import Reach
 from .decision import MATCH_NOTHING, Filter, NoRestriction, Restriction
-from .metadata_keys import CREATED_BY, OWNER, SYSTEM, TEMPORARY, TENANT
+from .reserved_keys import CREATED_BY, OWNER, SYSTEM, TEMPORARY, TENANT
 
 if TYPE_CHECKING:
     from ..permissions.caller import Caller

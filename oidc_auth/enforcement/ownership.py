@@ -15,8 +15,7 @@ from ..permissions.names import Reach
 from .access_request import MalformedError, Value, get_payload
 from .decision import Decision, deny
 from .filters import own_objects
-from .metadata_keys import CREATED_BY, OWNER, RESERVED, SYSTEM, TEMPORARY, TENANT
-from .run_config import remove_unknown_keys
+from .reserved_keys import CREATED_BY, OWNER, RESERVED, SYSTEM, TEMPORARY, TENANT, remove_unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

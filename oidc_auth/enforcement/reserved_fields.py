@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from .access_request import get_payload
-from .metadata_keys import CREATED_BY, RESERVED, SYSTEM
 from .ownership import claims_system, clean, clean_config
-from .run_config import RUN_USER, find_configurable, replace_run_user
+from .reserved_keys import CREATED_BY, RESERVED, RUN_USER, SYSTEM, find_configurable, replace_run_user
 
 if TYPE_CHECKING:
     from .access_request import Value

@@ -1,4 +1,7 @@
-"""The store: a namespace starts with its owner's label. Servers ignore filters there."""
+"""Start each namespace of the store with its owner's label.
+
+This is separate from ``ownership``, because servers ignore filters in the store. Only the namespace separates users.
+"""
 
 from __future__ import annotations
 

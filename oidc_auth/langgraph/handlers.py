@@ -18,7 +18,7 @@ from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from .http_errors import HTTP_EXCEPTIONS, handler_error
-from .request_origin import read_request_origin
+from .server_context import read_request_origin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,7 @@
-"""The entry point for langgraph.json. Without a valid configuration the server does not start."""
+"""The entry point for langgraph.json.
+
+It is imported on first use only, because it reads the configuration. Without a valid one the server does not start.
+"""
 
 from __future__ import annotations
 

@@ -86,9 +86,9 @@ class Caller:
 
     @classmethod
     def from_user(cls, user: object) -> Caller:
-        """Return the caller of a server's user object, whose attributes all servers provide.
+        """Return the caller of a server's user object. All servers provide its attributes.
 
-        A malformed value gives nothing. Unknown permissions are dropped, and graphs that are not a list mean none.
+        A malformed value grants nothing. Unknown permissions are dropped, and graphs that are not a list mean none.
         """
         # The hook always sets graphs. A user without them comes from elsewhere and may start none.
         graphs = getattr(user, "graphs", ())
@@ -180,7 +180,7 @@ def store_label(user: object) -> str:
     ``has_tenants: False`` if the issuer has no ``tenant`` setting.
 
     Raises:
-        TypeError: There is no identity, or neither ``tenant`` nor ``has_tenants: False``.
+        TypeError: The identity is missing, or neither ``tenant`` nor ``has_tenants: False``.
 
     Example::
 

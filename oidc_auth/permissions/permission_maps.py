@@ -81,7 +81,7 @@ class PermissionMap:
         given = {**{name: (right,) for name, right in self.accepted.items()}, **self.mapped}
         exact_rights = {self.strip_prefix + value: rights for value, rights in given.items()}
         prefix_rights = {self.strip_prefix + start: rights for start, rights in self.mapped_prefixes.items()}
-        # A value with a * in a token gives nothing, even if strip_prefix contains the *.
+        # A value with a * in a token grants nothing, even if strip_prefix contains the *.
         object.__setattr__(self, "exact", {text: rights for text, rights in exact_rights.items() if "*" not in text})
         object.__setattr__(self, "prefixes", prefix_rights)
 
@@ -225,7 +225,7 @@ def _split_text(text: str, permission_map: PermissionMap) -> list[str]:
 
 
 def rights_from_value(value: str, permission_map: PermissionMap) -> tuple[Right, ...]:
-    """Return the rights of one value. A value with a ``*`` in a token gives nothing."""
+    """Return the rights of one value. A value with a ``*`` in a token grants nothing."""
     given = permission_map.exact.get(value, ())
     for prefix, rights in permission_map.prefixes.items():
         if value.startswith(prefix) and "*" not in value:

@@ -1,4 +1,7 @@
-"""A cache for verified tokens that keeps no token."""
+"""A cache for verified tokens that keeps no token.
+
+It knows nothing of claims and keys. ``authentication`` decides what is cached, and for how long.
+"""
 
 from __future__ import annotations
 

@@ -282,7 +282,7 @@ def find_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
     """Return the tenant, None if the token has none, or ``MISSING`` if its tenant cannot be used.
 
     A tenant is a string, a whole number or a boolean, a list of one of these, or with ``object_keys`` an object of one
-    key. An empty string is no tenant, and so are several memberships.
+    key. An empty string or several memberships are not a tenant.
     """
     value = find_claim(claims, rule.path)
     if rule.object_keys and is_object(value):

@@ -11,7 +11,7 @@ from ..providers.lookup import LONGEST_ISSUER, identify_provider, recognize_issu
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..keys.source import KeySource
+    from ..keys.key_set import KeySource
     from ..providers.record import Provider
     from .policy import TokenPolicy
 

@@ -17,7 +17,7 @@ RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-u
 """Names with a meaning on the servers: a wildcard of the store, their own objects, no user, Studio."""
 
 DEFAULT_TYPES = ("JWT", "at+jwt", "")
-"""The header ``typ`` of access tokens (RFC 7519 §5.1, RFC 9068 §2.1). "" means that there is no ``typ``."""
+"""The header ``typ`` of access tokens (RFC 7519 §5.1, RFC 9068 §2.1). "" means that ``typ`` is absent."""
 
 OTHER_TOKEN_TYPES = frozenset(
     {"logout+jwt", "dpop+jwt", "secevent+jwt", "oauth-authz-req+jwt", "token-introspection+jwt"}

@@ -14,7 +14,7 @@ from oidc_auth.enforcement.authorize import ServerFacts
 from oidc_auth.enforcement.decision import Decision, NoRestriction, Restriction
 from oidc_auth.enforcement.enforce import enforce
 from oidc_auth.enforcement.event_rules import EVENT_RULES
-from oidc_auth.enforcement.settings import EnforcementSettings
+from oidc_auth.enforcement.limits import EnforcementSettings
 from oidc_auth.permissions.caller import Tenancy, make_store_label
 from oidc_auth.permissions.names import EVENTS
 

@@ -9,7 +9,7 @@ import pytest
 
 from oidc_auth.enforcement.authorize import ServerFacts
 from oidc_auth.enforcement.enforce import enforce
-from oidc_auth.enforcement.settings import EnforcementSettings
+from oidc_auth.enforcement.limits import EnforcementSettings
 
 LEEWAY = 30
 
