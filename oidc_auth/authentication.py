@@ -188,6 +188,7 @@ class OIDCAuth:
         try:
             token = await self._verifier.verify(presented, now)
             entry = _CachedCaller(token.for_cache(), self._caller(token))
+            # Not after the end of the token, and not longer than the operator allows.
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
             verified = True
         finally:
@@ -260,6 +261,7 @@ class OIDCAuth:
         """Return a token as if a request without other headers carried it."""
         codes = codes_of(Stage.EXTRACT)
         try:
+            # The same checks as for a request, so that explain and authenticate never disagree.
             headers = [("authorization", f"Bearer {token}")]
             presented = extract_token(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
         except TokenError as error:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..permissions.caller import Caller
     from .access_request import AccessRequest
 
+# A webhook sends the result of a run, so unencrypted http is a decision of the operator.
 WEBHOOK_SCHEMES: Mapping[str, tuple[str, ...]] = {"https": ("https",), "any": ("https", "http"), "deny": ()}
 """The URL schemes that each value of ``webhooks`` allows."""
 
@@ -63,6 +64,7 @@ def check_request_limits(request: AccessRequest, settings: EnforcementSettings) 
 def _is_webhook_allowed(webhook: object, settings: EnforcementSettings) -> bool:
     try:
         parts = urlsplit(str(webhook))
+    # Fail closed: the server's HTTP client may accept a URL that Python cannot split.
     except ValueError:
         return False
     # A relative address would call the server itself, without authentication.

@@ -23,6 +23,7 @@ class ReservedFields:
         self._reserved = _reserved_in(self._metadata)
         self._payload_reserved = _reserved_in(_payload_metadata(value) or {})
         self._was_system = claims_system(self._metadata)
+        # The dict itself and no copy, because the server may keep a reference to it.
         self._configurable = find_configurable(value.get("kwargs"))
         self._run_user = {key: self._configurable[key] for key in RUN_USER if key in self._configurable}
         self._namespace: object = value.get("namespace")

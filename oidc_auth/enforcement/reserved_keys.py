@@ -44,6 +44,7 @@ def remove_unknown_keys(holder: object) -> object:
     if not isinstance(config, dict):
         return None
     known = cast("Value", config)
+    # An allow list, because a newer LangGraph can give another key a meaning.
     for key in known.keys() - RUN_CONFIG:
         del known[key]
     metadata: object = known.get("metadata")
@@ -76,5 +77,6 @@ def find_configurable(holder: object) -> Value:
 def replace_run_user(configurable: Value, user: dict[str, Any]) -> None:
     """Replace the keys that hold a run's user."""
     for key in RUN_USER:
+        # Removed first, so that no key of the client remains if the server wrote fewer of them.
         configurable.pop(key, None)
     configurable.update(user)

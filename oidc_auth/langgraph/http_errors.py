@@ -33,6 +33,7 @@ if TYPE_CHECKING or ServerException is not SDKException:
 
         def __init__(self, status_code: int, detail: str, headers: dict[str, str]) -> None:
             """Initialize both kinds."""
+            # Both kinds have the same three attributes, so one call is enough.
             SDKException.__init__(self, status_code, detail, headers)
 
 else:

@@ -72,6 +72,7 @@ def prepare_server() -> ServerContext | None:
     Raises:
         ServerNotSupportedError: the server does not have them, so it could mix the users of one connection.
     """
+    # No import here: the import of a server reads its environment, which commands and tests do not have.
     if not any(name in sys.modules for name in LOADED):
         return None
     context = ServerContext(_find(*USER_VARIABLE, ContextVar), _find(*LOG_VARIABLE, ContextVar))
@@ -81,6 +82,7 @@ def prepare_server() -> ServerContext | None:
 
 def reset_server_context(context: ServerContext, scope: Mapping[str, Any]) -> None:
     """Forget the earlier request of this connection; ``scope`` is the ASGI scope of the current one."""
+    # Without a value, the server uses the user that it has just authenticated.
     context.user.set(None)
     context.log.set(_own_entries(context.log.get(), scope.get("headers", ())))
 

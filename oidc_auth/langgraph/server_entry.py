@@ -31,6 +31,8 @@ def server_auth() -> Auth:
     try:
         return protect(OIDCAuth.from_env())
     except OIDCAuthError as error:
+        # Not chained, because the report is complete and a traceback would hide it.
         raise ConfigurationExit(f"oidc_auth: {error.report()}") from None
+    # Any error must end the process. Aegra would otherwise continue without authentication.
     except Exception as error:
         raise ConfigurationExit(f"oidc_auth: the configuration could not be used: {error!r}") from error

@@ -80,6 +80,7 @@ class Caller:
             "issuer": self.issuer,
             "expires_at": int(self.expires_at),
             "graphs": None if self.graphs is None else sorted(self.graphs),
+            # A copy, because a handler may change the dict, and the caller is cached.
             "claims": _copy_json(self.claims),
             **tenant_fields(self.tenancy),
         }
@@ -121,7 +122,9 @@ def tenant_fields(tenancy: Tenancy | None) -> dict[str, Any]:
 def _tenancy_of(tenant: object, has_tenants: object) -> Tenancy | None:
     # Without tenancy, a filter covers every tenant. Only has_tenants = False may cause that.
     if tenant is ABSENT:
+        # Fail closed: without has_tenants the tenant is unknown, and not absent.
         return None if has_tenants is False else Tenancy(None)
+    # A malformed tenant counts as no tenant, and never as all tenants.
     return Tenancy(tenant if isinstance(tenant, str) else None)
 
 
@@ -136,6 +139,7 @@ def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
             name, reach = split_reach(permission)
         except UnknownPermissionError:
             continue
+        # A run record can hold names of another version. They grant nothing.
         if name in NAMES:
             rights[name] = max(reach, rights.get(name, Reach.OWN))
     return rights
@@ -160,6 +164,7 @@ def make_store_label(identity: str, tenancy: Tenancy | None) -> str:
     bytes. A missing tenant has the length 2^64-1 and no bytes.
     """
     tenant = None if tenancy is None else tenancy.tenant
+    # Each part starts with its length, so that two pairs of tenant and identity never give the same input.
     return hashlib.sha256(_length_prefixed(tenant) + _length_prefixed(identity)).hexdigest()[:LABEL_LENGTH]
 
 
@@ -190,6 +195,7 @@ def store_label(user: object) -> str:
         user = {"identity": user.identity, **tenant_fields(user.tenancy)}
     read = user.get if is_object(user) else partial(getattr, user)
     identity, tenant = read("identity", None), read("tenant", ABSENT)
+    # An empty identity would give one namespace to all such users.
     if not isinstance(identity, str) or not identity:
         raise TypeError("store_label: expected a user with an identity")
     if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user, read("kind", None)):

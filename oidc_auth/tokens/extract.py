@@ -137,6 +137,7 @@ def parse_bearer(value: str) -> str:
     """
     scheme, _, token = value.strip(" \t").partition(" ")
     token = token.strip(" ")
+    # Other schemes, such as DPoP (RFC 9449), need checks that are not implemented here.
     if scheme.lower() != SCHEME:
         raise TokenError(ErrorCode.HEADER_MALFORMED, expected="the scheme Bearer", found=describe_scheme(scheme))
     if token[:7].lower() == "bearer ":
@@ -156,6 +157,7 @@ def parse_bare_token(value: str) -> str:
 
 
 def _require_single_token(token: str, expected: str) -> str:
+    # Two credentials in one field are refused: a proxy and this server could choose different ones.
     if not token.isascii() or not token or token[0] in "\"'" or " " in token or "\t" in token or "," in token:
         raise TokenError(
             ErrorCode.HEADER_MALFORMED, expected=expected, found=_describe_fault(token), hint=_fault_hint(token)
@@ -168,6 +170,7 @@ def _require_single_token(token: str, expected: str) -> str:
 def _describe_fault(token: str) -> str:
     if not token:
         return "none"
+    # The characters are not shown, because they can be parts of a token.
     return "quotes around it" if token[0] in "\"'" else "characters that no token has"
 
 
@@ -188,6 +191,7 @@ def check_header(presented: PresentedToken, issuer: str, header: str) -> None:
     Raises:
         TokenError: ``issuer_not_trusted``. The issuer is not trusted in that header.
     """
+    # A client must not send its own token in a header that only a proxy may set, or the reverse.
     if presented.header != header:
         refusal = TokenError(
             ErrorCode.ISSUER_NOT_TRUSTED,
@@ -205,6 +209,7 @@ def check_length(field: Text, max_bytes: int) -> None:
     Raises:
         TokenError: ``token_too_long``.
     """
+    # The limit is checked before any parsing, so that a long token costs no more than a short one.
     length = len(field) - len("Bearer ")
     if length > max_bytes:
         raise TokenError(ErrorCode.TOKEN_TOO_LONG, expected=f"at most {max_bytes} bytes", found=f"{length}")

@@ -42,6 +42,7 @@ class TrustedIssuers:
     """
 
     def __init__(self, issuers: Sequence[TrustedIssuer]) -> None:
+        # One exact lookup decides about trust. The similar names below are only for hints.
         self.by_name = {issuer.policy.issuer: issuer for issuer in issuers}
         self.algorithms = frozenset(name for issuer in issuers for name in issuer.policy.algorithms)
         self.description = describe_issuers(tuple(self.by_name))
@@ -92,6 +93,7 @@ def split_issuer(issuer: str) -> tuple[str, str]:
     """Return the host and the path of an issuer, or twice "" if it is not a URL."""
     try:
         parts = urlsplit(issuer)
+    # The issuer of an unsigned token can be any text, also an invalid URL.
     except ValueError:
         return "", ""
     return parts.netloc, parts.path

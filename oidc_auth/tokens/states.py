@@ -33,6 +33,7 @@ class PresentedToken(NamedTuple):
 
     def __repr__(self) -> str:
         """Return no part of the token."""
+        # Tracebacks and debuggers print reprs, and logs keep them.
         request = f"method={self.method!r}, url={self.url!r}, header={self.header!r}"
         return f"PresentedToken(scheme={self.scheme!r}, {request})"
 
