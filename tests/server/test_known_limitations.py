@@ -1,4 +1,4 @@
-"""Roads past every handler: the server's own, each stated in docs/enforcement.md. A test that fails is good news."""
+"""Paths of the server without a handler; docs/enforcement.md lists them. A failing test means that one is closed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_reused_thread_id_replays_deleted_threads_stream(alice: SampleUser, bob:
 
 
 def test_two_first_runs_at_once_share_thread(live_server: LiveServer) -> None:
-    """A rule that awaits makes the moment long: the server decides before it that there is no thread."""
+    """The server looks for the thread before the rule runs. A rule that awaits makes the time between them long."""
     both = threading.Barrier(2)
 
     async def rule(ctx: Any, value: Any) -> None:

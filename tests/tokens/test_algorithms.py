@@ -29,7 +29,7 @@ def without(jwk: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def hears(published: Sequence[dict[str, Any]], signs: SigningKey, **header: Any) -> ErrorCode | None:
-    """Return what a door with these published keys says to a token that this key signed."""
+    """Return the error code for a token that this key signed, with these published keys; None if it is valid."""
     harness = AuthHarness()
     harness.issuer.published = list(published)
     return harness.authenticate(harness.issuer.token(key=signs, header=header))
