@@ -254,7 +254,7 @@ class LimitsTable(_Table):
     unknown_kid_fetches: int = Field(
         default=2, ge=0, description="Fetches that unknown key ids may cause in one window, at most."
     )
-    unknown_kid_window: Seconds = Field(default=30, description="The length of that window, in seconds.")
+    unknown_kid_window: Seconds = Field(default=30, gt=0, description="The length of that window, in seconds.")
     token_cache_entries: int = Field(default=4_096, ge=0, description="The number of verified tokens in the cache.")
     token_cache_seconds: Seconds = Field(default=300, description="Seconds that a token stays in the cache, at most.")
 

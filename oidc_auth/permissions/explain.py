@@ -166,13 +166,33 @@ def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float
         unmapped=tuple(_unread_claims(claims, rules)),
         rights=merge_rights(given),
         graphs=allowed_graphs(given),
-        refusal="" if given else _no_permissions_message(),
+        refusal="" if given else _no_permissions_message(claims, rules),
     )
 
 
-def _no_permissions_message() -> str:
-    details = ERROR_DETAILS[ErrorCode.NO_PERMISSIONS]
-    return f"{ErrorCode.NO_PERMISSIONS}: {details.client_message}; {details.hint}"
+def _no_permissions_message(claims: Mapping[str, object], rules: MappingRules) -> str:
+    """Return the claims that are read, the values that would grant something, and the values found."""
+    details, maps = ERROR_DETAILS[ErrorCode.NO_PERMISSIONS], rules.permission_maps[:MAX_NAMED]
+    expected = " or ".join(f"{format_path(each.path)} = {_granting_values(each)}" for each in maps)
+    found = ", ".join(f"{format_path(each.path)} = {quote(_claim_or_none(claims, each.path))}" for each in maps)
+    hint = next(_other_claims(claims, rules), details.hint)
+    return f"{ErrorCode.NO_PERMISSIONS}: {details.client_message}; expected {expected}; found {found}; {hint}"
+
+
+def _claim_or_none(claims: Mapping[str, object], path: ClaimPath) -> object:
+    value = find_claim(claims, path)
+    return None if value is MISSING else value
+
+
+def _other_claims(claims: Mapping[str, object], rules: MappingRules) -> Iterator[str]:
+    """Yield a hint for each claim with a value that a permission map expects in another claim."""
+    read = {permission_map.path for permission_map in rules.permission_maps}
+    for path, value in _leaves(claims, ()):
+        for permission_map in rules.permission_maps if path not in read else ():
+            texts = claim_values(value, permission_map)
+            if text := next((text for text in texts if rights_from_value(text, permission_map)), None):
+                name = quote(format_path(path))
+                yield f"The claim {name} has {quote(text)}. To read it, set claim = {name} in the permission map."
 
 
 def check_results(record: Sequence[ErrorCode], refusal: OIDCAuthError | None) -> tuple[CheckResult, ...]:
@@ -334,9 +354,13 @@ def _explain_unused(claims: Mapping[str, object], permission_map: PermissionMap,
     ]:
         # Otherwise the program's mapper removed the permissions.
         return "present" if any(is_effective(right, tenancy) for right in given) else "present, but without a tenant"
+    return f"present, but no value among {_granting_values(permission_map)}"
+
+
+def _granting_values(permission_map: PermissionMap) -> str:
     known = [*permission_map.mapped, *(f"{start}*" for start in permission_map.mapped_prefixes)]
     more = f" and {len(known) - MAX_NAMED} more" if len(known) > MAX_NAMED else ""
-    return f"present, but no value among {', '.join(known[:MAX_NAMED]) or 'the permission names of accept'}{more}"
+    return f"{', '.join(known[:MAX_NAMED]) or 'the permission names of accept'}{more}"
 
 
 def _names_permissions(value: object) -> bool:

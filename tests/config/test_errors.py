@@ -486,6 +486,8 @@ ONE_MISTAKE = [
     ),
     ({**issuer(), "limits": {"token_bytes": 1.5}}, "limits.token_bytes", "a whole number; found a number", ""),
     ({**issuer(), "limits": {"fetch_timeout": 0}}, "limits.fetch_timeout", "greater than 0", ""),
+    # Without a pause, anyone could cause unlimited fetches with made-up key ids.
+    ({**issuer(), "limits": {"unknown_kid_window": 0}}, "limits.unknown_kid_window", "greater than 0", ""),
     ({**issuer(), "limits": {"json_depth": 257}}, "limits.json_depth", "less than or equal to 256", ""),
     ({**issuer(), "limits": []}, "limits", "found a list", ""),
     # what only a Python program can write

@@ -135,8 +135,22 @@ def test_missing_tenant_is_shown() -> None:
 
 def test_missing_permissions_are_stated() -> None:
     why = keycloak().explain({"sub": "u", "scope": "openid"})
-    assert why.refusal.startswith("no_permissions: the token grants no permissions on this server; Give")
+    assert why.refusal.startswith("no_permissions: the token grants no permissions on this server; expected")
     assert str(why).splitlines()[-1] == f"REFUSED   {why.refusal}"
+
+
+def test_misspelt_claim_path_names_right_claim() -> None:
+    oidc = configured({"claim": "realm_acces.roles", "values": {"agent-user": ["threads:read"]}})
+    refusal = oidc.explain({"sub": "u", "realm_access": {"roles": ["x", "agent-user"]}, "groups": ["y"]}).refusal
+    assert "expected realm_acces.roles = agent-user; found realm_acces.roles = none" in refusal
+    assert "claim 'realm_access.roles' has 'agent-user'" in refusal
+
+
+def test_unknown_value_is_shown_beside_expected_ones() -> None:
+    oidc = configured({"claim": "roles", "values": {"user": ["threads:read"], "admin": ["*@all"]}})
+    refusal = oidc.explain({"sub": "u", "roles": ["guest"], "groups": ["other"]}).refusal
+    assert "expected roles = user, admin; found roles = ['guest']" in refusal
+    assert "To read it" not in refusal
 
 
 @pytest.mark.parametrize(

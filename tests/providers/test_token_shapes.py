@@ -258,7 +258,7 @@ def test_auth0_issuer_without_slash_is_named(installed_provider: None) -> None:
         table = {"preset": "generic", "issuer": f"https://{DOMAIN}", "audience": "https://agents.acme.com"}
         error = refusal({"issuer": table}, provider, token)
     assert error.code is ErrorCode.ISSUER_NOT_TRUSTED
-    assert f"write 'https://{DOMAIN}/'" in error.hint
+    assert f"Set issuer = 'https://{DOMAIN}/'" in error.hint
 
 
 def test_other_entra_version_is_named(installed_provider: None) -> None:
@@ -269,7 +269,11 @@ def test_other_entra_version_is_named(installed_provider: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resource", "hint"), [(ENCRYPTED_AUDIENCE, "An encrypted token (JWE, enc='A256GCM'"), ("", "Opaque or encrypted?")]
+    ("resource", "hint"),
+    [
+        (ENCRYPTED_AUDIENCE, "an encrypted token (JWE, enc='A256GCM'"),
+        ("", "Opaque and encrypted tokens are not supported."),
+    ],
 )
 def test_token_without_requested_api_is_named(installed_provider: None, resource: str, hint: str) -> None:
     with started(CASES[0]) as provider:
