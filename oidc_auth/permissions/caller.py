@@ -18,6 +18,7 @@ ABSENT: Final = object()
 
 LABEL_LENGTH = 32
 """Characters of a store label: 128 bits of SHA-256, in lower-case hexadecimal digits."""
+# No text has this length, so that a missing tenant never equals a tenant.
 _NO_TENANT = b"\xff" * 8
 
 
@@ -55,6 +56,7 @@ class Caller:
     rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
     tenancy: Tenancy | None = None
     graphs: frozenset[str] | None = None
+    # Claims are personal data, and reprs get into logs.
     claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     @property
@@ -78,6 +80,7 @@ class Caller:
             "is_authenticated": True,
             "permissions": self.permissions,
             "issuer": self.issuer,
+            # Rounded down, so that the token never seems to be valid longer than it is.
             "expires_at": int(self.expires_at),
             "graphs": None if self.graphs is None else sorted(self.graphs),
             # A copy, because a handler may change the dict, and the caller is cached.
@@ -141,6 +144,7 @@ def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
             continue
         # A run record can hold names of another version. They grant nothing.
         if name in NAMES:
+            # The list has a name with and without its reach. Their order must not matter.
             rights[name] = max(reach, rights.get(name, Reach.OWN))
     return rights
 

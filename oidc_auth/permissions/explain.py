@@ -114,6 +114,7 @@ class Explanation:
             ValueError: The permission does not exist.
         """
         name, reach = split_reach(permission)
+        # A misspelt permission would never be allowed, so a test that expects a denial would pass.
         if name not in NAMES:
             raise ValueError(f"unknown permission {permission!r}. The permissions are {', '.join(sorted(NAMES))}.")
         return not self.refusal and self.rights.get(name, -1) >= reach
@@ -304,6 +305,7 @@ def _unread_claims(claims: Mapping[str, object], rules: MappingRules) -> Iterato
 
 def _leaves(value: object, path: ClaimPath) -> Iterator[tuple[ClaimPath, object]]:
     """Yield each claim without members, and each object that looks like permissions or is too deep."""
+    # Bounded, because the token chooses how deep its claims are.
     ends = _looks_like_permissions(path) or len(path) == MAX_CLAIM_DEPTH
     members = value if is_object(value) and not ends else None
     if members is None:

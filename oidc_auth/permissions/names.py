@@ -136,4 +136,5 @@ def narrowest_group(permission: str) -> str:
     """Return the smallest group of the same resource that includes a permission, or ""."""
     resource = permission.partition(":")[0]
     groups = {f"{resource}:read", f"{resource}:write"}.intersection(names_including(permission))
+    # Least privilege: the smallest group is suggested.
     return min(groups, key=lambda group: len(closure(group, Reach.OWN)), default="")

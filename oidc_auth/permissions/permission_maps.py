@@ -232,6 +232,7 @@ def rights_from_value(value: str, permission_map: PermissionMap) -> tuple[Right,
     """Return the rights of one value. A value with a ``*`` in a token grants nothing."""
     given = permission_map.exact.get(value, ())
     for prefix, rights in permission_map.prefixes.items():
+        # A user who can choose a value must not get the rights of a pattern.
         if value.startswith(prefix) and "*" not in value:
             given += rights
     return given

@@ -280,11 +280,11 @@ def test_owner_alone_counts_without_tenants(event: str) -> None:
 @pytest.mark.parametrize("suffix", ["", "@tenant"])
 @pytest.mark.parametrize("event", EVENTS)
 def test_missing_tenant_is_own_tenant(event: str, suffix: str) -> None:
-    nobodys = {"owner": "alice", "tenant": None}
+    without_tenant = {"owner": "alice", "tenant": None}
     decision = decide(holder(f"*{suffix}", tenancy=Tenancy(None)), AccessRequest(event=event))
     shared = event in ("assistants:read", "assistants:search")
-    assert touched(decision) == ({"$or": [nobodys, BUILT_IN]} if shared else nobodys)
-    assert decision.stamp in ({}, nobodys)
+    assert touched(decision) == ({"$or": [without_tenant, BUILT_IN]} if shared else without_tenant)
+    assert decision.stamp in ({}, without_tenant)
 
 
 @pytest.mark.parametrize("event", EVENTS)

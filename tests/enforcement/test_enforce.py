@@ -235,8 +235,8 @@ def test_studio_follows_setting(event: str) -> None:
 def test_limits_apply_after_decision() -> None:
     late = {"metadata": {}, "after_seconds": 10**6}
     assert run("threads:create_run", dict(late)).code is ErrorCode.DELAY_NOT_ALLOWED
-    nobody = SimpleNamespace(identity="alice", permissions=["store:get"])
-    assert run("threads:create_run", dict(late), nobody).code is ErrorCode.PERMISSION_MISSING
+    reader = SimpleNamespace(identity="alice", permissions=["store:get"])
+    assert run("threads:create_run", dict(late), reader).code is ErrorCode.PERMISSION_MISSING
 
 
 @pytest.mark.parametrize(

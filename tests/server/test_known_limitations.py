@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_custom_route_requires_only_token(live_server: LiveServer) -> None:
     assert live_server.server.request("GET", "/custom/who").status_code == 401
-    guest = live_server.user("guest", "nobody")
+    guest = live_server.user("guest", "unprivileged")
     assert guest("GET", "/custom/who").json() == {"identity": "guest", "permissions": []}
     assert live_server.user("victor", "threads:search")("GET", "/custom/who").json()["permissions"] == [
         "threads:search"
@@ -26,7 +26,7 @@ def test_custom_route_requires_only_token(live_server: LiveServer) -> None:
 
 def test_custom_route_loopback_call_sees_all_threads(live_server: LiveServer, alice: SampleUser) -> None:
     alice.thread(title="seen by a route")
-    guest = live_server.user("guest", "nobody")
+    guest = live_server.user("guest", "unprivileged")
     assert guest("POST", "/threads/search", {}).status_code == 403
     (found,) = guest("POST", "/custom/threads", {"title": "seen by a route"}).json()
     assert found["metadata"]["owner"] == "alice"
