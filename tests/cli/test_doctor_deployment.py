@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.doctor import JWK, configured, examined, run, text
+from kit.doctor import JWK, examined, run_doctor, text, write_configuration
 
 import oidc_auth
 from oidc_auth.cli.doctor import CHECKS
@@ -31,7 +31,7 @@ GOOD: dict[str, Any] = {
 
 def deployment(folder: Path, document: object) -> dict[str, dict[str, Any]]:
     (folder / "langgraph.json").write_text(json.dumps(document), "utf-8")
-    return examined(configured(folder, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
+    return examined(write_configuration(folder, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
 
 
 OF_DEPLOYMENT = [
@@ -74,12 +74,12 @@ def test_safe_langgraph_json_has_no_findings(tmp_path: Path) -> None:
 def test_issuers_header_must_not_be_copied(tmp_path: Path, setting: str, patterns: object, status: str) -> None:
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "http": {setting: patterns}}), "utf-8")
     more = f"header = 'x-proxy-token'\njwks = {{ keys = [{JWK}] }}"
-    entry = examined(configured(tmp_path, "https://unknown.invalid", more))["token-not-copied"]
+    entry = examined(write_configuration(tmp_path, "https://unknown.invalid", more))["token-not-copied"]
     assert (entry["status"], "x-proxy-token" in text(entry)) == (status, status == "error")
 
 
 def test_missing_langgraph_json_is_skipped(tmp_path: Path) -> None:
-    checks = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
+    checks = examined(write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))
     assert {checks[name]["status"] for name in OF_DEPLOYMENT} == {"skipped"}
 
 
@@ -151,7 +151,7 @@ def test_library_is_found_in_folder_requirements(tmp_path: Path, name: str, libr
 def test_renamed_configuration_needs_env(tmp_path: Path, env_file: str, status: str) -> None:
     (tmp_path / ".env").write_text(env_file, "utf-8")
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "env": ".env"}), "utf-8")
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}").rename(
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}").rename(
         tmp_path / "acme.toml"
     )
     assert examined(file)["configuration-found"]["status"] == status
@@ -160,7 +160,7 @@ def test_renamed_configuration_needs_env(tmp_path: Path, env_file: str, status: 
 def test_configuration_in_environment_needs_no_file(tmp_path: Path) -> None:
     settings = {"OIDC_AUTH_ISSUER": "http://127.0.0.1:9", "OIDC_AUTH_AUDIENCE": "agents"}
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "env": settings}), "utf-8")
-    done = run("--langgraph-json", str(tmp_path / "langgraph.json"), "--json")
+    done = run_doctor("--langgraph-json", str(tmp_path / "langgraph.json"), "--json")
     checks = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}
     names = ("configuration", "configuration-found", "configuration-included")
     assert [checks[name] for name in names] == ["ok", "skipped", "skipped"]
@@ -169,7 +169,7 @@ def test_configuration_in_environment_needs_no_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", ["no json", "[]"])
 def test_invalid_langgraph_json_is_error(tmp_path: Path, content: str) -> None:
     (tmp_path / "other.json").write_text(content, "utf-8")
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--langgraph-json", str(tmp_path / "other.json"))
     assert (checks["auth-hook-configured"]["status"], checks["mount-prefix"]["status"]) == ("error", "skipped")
 
@@ -197,7 +197,7 @@ def test_vulnerable_package_is_error(
     metadata.parent.mkdir(parents=True)
     metadata.write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n", "utf-8")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    entry = examined(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))[
+    entry = examined(write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}"))[
         "known-vulnerabilities"
     ]
     assert (entry["status"], f"{version}:" in text(entry)) == (status, status == "error")
@@ -244,21 +244,21 @@ def test_second_owner_of_our_import_name_is_error(
     environment: Path, tmp_path: Path, *, before_ours: bool, declares: str
 ) -> None:
     install_drf_oidc_auth(environment, before_ours=before_ours, declares=declares)
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     entry = examined_in(environment, file)
     assert (entry["status"], entry["exit"]) == ("error", 1)
     assert "pip uninstall drf-oidc-auth" in text(entry)
 
 
 def test_this_library_alone_owns_its_import_name(environment: Path, tmp_path: Path) -> None:
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     entry = examined_in(environment, file)
     assert (entry["status"], entry["exit"]) == ("ok", 0)
 
 
 def test_table_shows_findings_and_hints(tmp_path: Path) -> None:
     (tmp_path / "langgraph.json").write_text(json.dumps({**GOOD, "auth": {}}), "utf-8")
-    shown = run(str(configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")))
+    shown = run_doctor(str(write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")))
     assert shown.exit_code == 1
     assert all(check.id in shown.output for check in CHECKS)
     assert "every request is allowed" in shown.output

@@ -8,7 +8,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.doctor import GRANT, RSA, configured, examined, run, serving, text
+from kit.doctor import GRANT, RSA, examined, run_doctor, serving, text, write_configuration
+from kit.messages import UNREADABLE_FILE
 
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
@@ -25,7 +26,7 @@ def issuer() -> LocalIssuer:
 
 def test_healthy_provider_has_no_findings(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url))
+        checks = examined(write_configuration(tmp_path, url))
     names = [
         "keys-reachable",
         "issuer-match",
@@ -42,7 +43,7 @@ def test_healthy_provider_has_no_findings(tmp_path: Path, issuer: LocalIssuer) -
 
 def test_invalid_configuration_fetches_nothing(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, "audiance = 'x'"))
+        checks = examined(write_configuration(tmp_path, url, "audiance = 'x'"))
     assert (checks["configuration"]["status"], issuer.fetched) == ("error", [])
     assert "audiance: unknown key (did you mean 'audience'?)" in text(checks["configuration"])
     assert checks["keys-reachable"]["skipped"] == "the configuration is invalid"
@@ -50,7 +51,7 @@ def test_invalid_configuration_fetches_nothing(tmp_path: Path, issuer: LocalIssu
 
 def test_dangerous_setting_is_warning(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, "insecure_skip_audience = true"))
+        checks = examined(write_configuration(tmp_path, url, "insecure_skip_audience = true"))
     assert (checks["configuration"]["status"], "insecure_skip_audience" in text(checks["configuration"])) == (
         "warning",
         True,
@@ -58,7 +59,7 @@ def test_dangerous_setting_is_warning(tmp_path: Path, issuer: LocalIssuer) -> No
 
 
 def test_missing_file_is_configuration_error(tmp_path: Path) -> None:
-    assert "cannot be read" in text(examined(tmp_path / "none.toml")["configuration"])
+    assert UNREADABLE_FILE in text(examined(tmp_path / "none.toml")["configuration"])
 
 
 @pytest.mark.parametrize(
@@ -67,14 +68,14 @@ def test_missing_file_is_configuration_error(tmp_path: Path) -> None:
 def test_provider_without_keys_is_error(tmp_path: Path, issuer: LocalIssuer, fault: Fault, said: str) -> None:
     issuer.fault = fault
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url))
+        checks = examined(write_configuration(tmp_path, url))
     assert (checks["keys-reachable"]["status"], said in text(checks["keys-reachable"])) == ("error", True)
 
 
 def test_unreachable_provider_skips_checks(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.DOWN
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url))
+        checks = examined(write_configuration(tmp_path, url))
     for name in ("no-redirects", "response-size", "clock-skew", "issuer-match", "key-quality", "key-algorithms"):
         assert checks[name]["status"] == "skipped"
 
@@ -87,14 +88,14 @@ def test_unreachable_provider_beside_reachable_is_named(tmp_path: Path, issuer: 
         pass
     other = f'[[issuer]]\nname = "b"\nidentity_prefix = "b:"\nissuer = "{gone}"\naudience = "agents"\n{GRANT}'
     with issuer.served() as url:
-        entry = examined(configured(tmp_path, url, 'name = "a"\nidentity_prefix = "a:"', limits=other))[check]
+        entry = examined(write_configuration(tmp_path, url, 'name = "a"\nidentity_prefix = "a:"', limits=other))[check]
     assert (entry["status"], f"not checked: {gone} (" in text(entry)) == ("skipped", True)
     assert url not in text(entry)
 
 
 def test_inline_keys_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
-    checks = examined(configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}"))
+    checks = examined(write_configuration(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}"))
     assert "nothing is fetched" in checks["keys-reachable"]["skipped"]
     assert (checks["key-quality"]["status"], checks["key-algorithms"]["status"]) == ("ok", "ok")
 
@@ -110,7 +111,7 @@ def test_inline_keys_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> No
 def test_issuer_mismatch_shows_correct_value(tmp_path: Path, path: str, configured_path: str, said: str) -> None:
     issuer = AnyCase(algorithm="ES256")
     with issuer.served(path=path) as url:
-        file = configured(tmp_path, url.removesuffix(path) + configured_path)
+        file = write_configuration(tmp_path, url.removesuffix(path) + configured_path)
         checks = examined(file)
     assert (checks["issuer-match"]["status"], said in text(checks["issuer-match"])) == ("error", True)
     assert f'Set issuer = "{url}"' in text(checks["issuer-match"])
@@ -126,7 +127,7 @@ class AnyCase(LocalIssuer):
 def test_issuer_is_compared_with_own_jwks_uri(tmp_path: Path) -> None:
     issuer = LocalIssuer(algorithm="ES256")
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, f"{url}/", f'jwks_uri = "{url}/keys"'))
+        checks = examined(write_configuration(tmp_path, f"{url}/", f'jwks_uri = "{url}/keys"'))
     assert (checks["keys-reachable"]["status"], checks["issuer-match"]["status"]) == ("ok", "error")
 
 
@@ -136,22 +137,22 @@ TENANTS = ("8d5f2a3e-0000-4000-8000-000000000001", "8d5f2a3e-0000-4000-8000-0000
 def test_each_tenant_is_checked(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served(path=f"/{TENANTS[0]}/v2.0") as url:
         template = url.replace(TENANTS[0], "{tenantid}")
-        one = examined(configured(tmp_path, template, f"tenants = ['{TENANTS[0]}']"))
-        both = examined(configured(tmp_path, template, f"tenants = {list(TENANTS)}\ntenant = 'tid'"))
+        one = examined(write_configuration(tmp_path, template, f"tenants = ['{TENANTS[0]}']"))
+        both = examined(write_configuration(tmp_path, template, f"tenants = {list(TENANTS)}\ntenant = 'tid'"))
     assert (one["keys-reachable"]["status"], one["issuer-match"]["status"]) == ("ok", "ok")
     assert [found["what"].partition("/v2.0")[0][-36:] for found in both["keys-reachable"]["findings"]] == [TENANTS[1]]
 
 
 def test_unserved_issuer_mismatch_is_warning(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, f"aliases = ['{url}/other']"))
+        checks = examined(write_configuration(tmp_path, url, f"aliases = ['{url}/other']"))
     assert (checks["keys-reachable"]["status"], "/other" in text(checks["keys-reachable"])) == ("warning", True)
 
 
 def test_silent_provider_times_out(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.STALL
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, limits="[limits]\nfetch_timeout = 0.3\n"))
+        checks = examined(write_configuration(tmp_path, url, limits="[limits]\nfetch_timeout = 0.3\n"))
     assert checks["keys-reachable"]["status"] == "error"
 
 
@@ -159,14 +160,14 @@ def test_invalid_ca_file_is_error(tmp_path: Path, issuer: LocalIssuer) -> None:
     (tmp_path / "ca.pem").write_text("no certificate", "utf-8")
     with issuer.served() as url:
         more = f'jwks_uri = "{url}/keys"\nca_file = "{tmp_path}/ca.pem"'
-        checks = examined(configured(tmp_path, url, more))
+        checks = examined(write_configuration(tmp_path, url, more))
     assert checks["keys-reachable"]["status"] == "error"
 
 
 def test_redirect_is_error_with_target(tmp_path: Path, issuer: LocalIssuer) -> None:
     issuer.fault = Fault.REDIRECT
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url))
+        checks = examined(write_configuration(tmp_path, url))
     assert checks["no-redirects"]["status"] == "error"
     assert f"{url}/keys redirects to https://elsewhere.test/keys" in text(checks["no-redirects"])
 
@@ -184,14 +185,14 @@ def test_query_secret_is_hidden(tmp_path: Path, fault: Fault | None, said: str) 
     issuer.fault = fault
     with issuer.served() as url:
         more, limit = f'jwks_uri = "{url}/keys?key=s3cr3t"', "[limits]\nkey_set_bytes = 300\n"
-        shown = run(str(configured(tmp_path, url, more, limits=limit)), "--json").output
+        shown = run_doctor(str(write_configuration(tmp_path, url, more, limits=limit)), "--json").output
     assert (f"{url}/keys?..." in shown, said in shown, "s3cr3t" in shown) == (True, True, False)
 
 
 @pytest.mark.parametrize(("limit", "status"), [(100_000, "ok"), (300, "warning")])
 def test_response_near_limit_is_warning(tmp_path: Path, issuer: LocalIssuer, limit: int, status: str) -> None:
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, limits=f"[limits]\nkey_set_bytes = {limit}\n"))
+        checks = examined(write_configuration(tmp_path, url, limits=f"[limits]\nkey_set_bytes = {limit}\n"))
     assert checks["response-size"]["status"] == status
 
 
@@ -207,7 +208,7 @@ def test_response_near_limit_is_warning(tmp_path: Path, issuer: LocalIssuer, lim
 def test_clock_skew_over_leeway_is_error(tmp_path: Path, offset: float, leeway: int, status: str, said: str) -> None:
     issuer = LocalIssuer(algorithm="ES256", clock=lambda: time.time() + offset)
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, f"leeway = {leeway}"))
+        checks = examined(write_configuration(tmp_path, url, f"leeway = {leeway}"))
     assert checks["clock-skew"]["status"] == status
     # Date has whole seconds: 89 to 91.
     assert said.partition(" s ")[2] in text(checks["clock-skew"])
@@ -238,7 +239,7 @@ def test_unreadable_time_is_warning(tmp_path: Path, issuer: LocalIssuer, date: s
             """Keep quiet."""
 
     with serving(Handler) as url:
-        checks = examined(configured(tmp_path, url))
+        checks = examined(write_configuration(tmp_path, url))
     assert (checks["keys-reachable"]["status"], checks["clock-skew"]["status"]) == ("ok", "warning")
     assert f"Date {date}; Age {age}" in text(checks["clock-skew"])
 
@@ -277,7 +278,7 @@ WEAK = SigningKey.make("weak", "RS256", bits=1024).jwk()
 )
 def test_unusable_keys_are_named(tmp_path: Path, keys: tuple[dict[str, Any], ...], status: str, said: str) -> None:
     with Publishing(*keys).served() as url:
-        checks = examined(configured(tmp_path, url))
+        checks = examined(write_configuration(tmp_path, url))
     assert (checks["key-quality"]["status"], said in text(checks["key-quality"])) == (status, True)
     assert checks["keys-reachable"]["status"] == "ok"
 
@@ -287,7 +288,7 @@ def test_keys_without_allowed_algorithm_are_error(
     tmp_path: Path, issuer: LocalIssuer, algorithms: str, status: str
 ) -> None:
     with issuer.served() as url:
-        checks = examined(configured(tmp_path, url, f"algorithms = {algorithms}"))
+        checks = examined(write_configuration(tmp_path, url, f"algorithms = {algorithms}"))
     assert checks["key-algorithms"]["status"] == status
 
 
@@ -301,8 +302,8 @@ class EscapeSequences(LocalIssuer):
 
 def test_foreign_response_is_shown_as_plain_text(tmp_path: Path) -> None:
     with EscapeSequences(algorithm="ES256").served() as url:
-        file = configured(tmp_path, url)
-        shown, entry = run(str(file)).output, examined(file)["issuer-match"]
+        file = write_configuration(tmp_path, url)
+        shown, entry = run_doctor(str(file)).output, examined(file)["issuer-match"]
     assert entry["status"] == "error"
     assert "[31m[bold]http" in "".join(shown.split())
     assert "\x1b" not in shown + text(entry)

@@ -9,7 +9,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 import pytest
-from kit.doctor import JWK, configured, examined, run, serving, text
+from kit.doctor import JWK, examined, run_doctor, serving, text, write_configuration
+from kit.messages import HTTP_ON_LOOPBACK_ONLY, URL_WITHOUT_USER_NAME
 
 from oidc_auth.cli.dev_server import quickstart_folder, running_dev_server
 from oidc_auth.testing import LocalIssuer
@@ -61,7 +62,7 @@ def test_real_server_passes_with_token(world: tuple[LocalIssuer, str], monkeypat
 def test_other_server_configuration_is_detected(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
     issuer, url = world
     token = issuer.token(roles=["editor"], org="acme")
-    entry = examined(configured(tmp_path, issuer.url), "--url", url, token=token)["token-accepted"]
+    entry = examined(write_configuration(tmp_path, issuer.url), "--url", url, token=token)["token-accepted"]
     assert entry["status"] == "error"
     assert "store:list_namespaces: the configuration does not allow it, the server answers 200" in text(entry)
     assert "threads:search" not in text(entry).partition("identity")[0]
@@ -76,14 +77,14 @@ def test_token_rejected_on_both_sides_is_explained(
     entry = examined(file, "--url", url, token=token)["token-accepted"]
     assert entry["status"] == "error"
     assert text(entry).startswith("audience_mismatch")
-    shown = run(str(file), "--url", url, token=token).output
+    shown = run_doctor(str(file), "--url", url, token=token).output
     assert not any(part in shown for part in token.split("."))
 
 
 def test_refusal_is_shown_completely(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
     issuer, url = world
     audience = "https://agents.acme.com/" + 100 * "a"
-    file = configured(tmp_path, issuer.url)
+    file = write_configuration(tmp_path, issuer.url)
     file.write_text(file.read_text("utf-8").replace('"agents"', f'"{audience}"'), "utf-8")
     token = issuer.token(audience="account", azp="web", realm_access={"roles": []})
     entry = examined(file, "--url", url, token=token)["token-accepted"]
@@ -94,14 +95,14 @@ def test_nothing_is_compared_during_outage(tmp_path: Path, issuer: LocalIssuer) 
     with issuer.served() as url:
         token = issuer.token()
     with answering(503) as server:
-        entry = examined(configured(tmp_path, url), "--url", server, token=token)["token-accepted"]
+        entry = examined(write_configuration(tmp_path, url), "--url", server, token=token)["token-accepted"]
     assert entry["status"] == "skipped"
     assert entry["skipped"].startswith("the token cannot be verified here: keys_unavailable: ")
 
 
 def test_server_unable_to_verify_is_error(tmp_path: Path, issuer: LocalIssuer) -> None:
     with issuer.served() as url, answering(503) as server:
-        file = configured(tmp_path, url)
+        file = write_configuration(tmp_path, url)
         entry = examined(file, "--url", server, token=issuer.token(roles=["editor"]))["token-accepted"]
     assert entry["status"] == "error"
     assert [found["what"].partition(" (")[0] for found in entry["findings"]] == ["the server answers 503"]
@@ -141,7 +142,7 @@ def closed() -> Iterator[str]:
 
 
 def test_anonymous_access_is_error(tmp_path: Path) -> None:
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(200) as url:
         checks = examined(file, "--url", url)
     assert (checks["anonymous-denied"]["status"], checks["studio-denied"]["status"]) == ("error", "error")
@@ -150,7 +151,7 @@ def test_anonymous_access_is_error(tmp_path: Path) -> None:
 
 
 def test_foreign_401_is_not_accepted(tmp_path: Path) -> None:
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(401) as url:
         checks = examined(file, "--url", url)
     assert "has no WWW-Authenticate" in text(checks["anonymous-denied"])
@@ -159,16 +160,16 @@ def test_foreign_401_is_not_accepted(tmp_path: Path) -> None:
 def test_unreachable_server_is_error(tmp_path: Path) -> None:
     with answering(200) as gone:
         pass
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", gone, token="t")
     assert "no answer from" in text(checks["anonymous-denied"])
     assert (checks["anonymous-denied"]["status"], checks["studio-denied"]["status"]) == ("error", "skipped")
 
 
 def test_token_needs_https_or_loopback(tmp_path: Path) -> None:
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
-    assert "http is allowed for loopback only" in checks["token-accepted"]["skipped"]
+    assert HTTP_ON_LOOPBACK_ONLY in checks["token-accepted"]["skipped"]
 
 
 @pytest.mark.parametrize(
@@ -183,24 +184,24 @@ def test_token_needs_https_or_loopback(tmp_path: Path) -> None:
 )
 def test_repeated_token_is_masked(tmp_path: Path, issuer: LocalIssuer, says: Callable[[str], str]) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
-    file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
+    file = write_configuration(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     token = issuer.token(roles=["editor"])
     with answering(400, says) as url:
-        shown = run(str(file), "--url", url, "--json", token=token).output
+        shown = run_doctor(str(file), "--url", url, "--json", token=token).output
     assert "the server answers 400" in shown
     assert not any(token[start : start + 12] in shown for start in range(len(token) - 12))
 
 
 def test_server_message_is_shown(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
-    file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
+    file = write_configuration(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     with answering(400, lambda _: "request 8d5f2a3e-0000-4000-8000-000000000001 went astray") as url:
         entry = examined(file, "--url", url, token=issuer.token(roles=["editor"]))["token-accepted"]
     assert "(request 8d5f2a3e-0000-4000-8000-000000000001 went astray)" in text(entry)
 
 
 def test_unsendable_token_is_reported(tmp_path: Path) -> None:
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(200) as url:
         entry = examined(file, "--url", url, token="t\u00f6ken")["token-accepted"]
     assert "UnicodeEncodeError" in entry["skipped"]
@@ -208,15 +209,15 @@ def test_unsendable_token_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["https://admin:s3cr3t@server.invalid", "http://server.invalid/?s3cr3t", "s3cr3t"])
 def test_server_url_with_secret_is_hidden(tmp_path: Path, url: str) -> None:
-    file = configured(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
-    done = run(str(file), "--url", url, "--json", token="t")
-    assert (done.exit_code, "without user name" in done.output) == (2, True), done.output
+    file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
+    done = run_doctor(str(file), "--url", url, "--json", token="t")
+    assert (done.exit_code, URL_WITHOUT_USER_NAME in done.output) == (2, True), done.output
     assert "s3cr3t" not in done.output
 
 
 def test_loopback_token_bypasses_proxy(tmp_path: Path, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
-    file = configured(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
+    file = write_configuration(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     with answering(200) as proxy, closed() as gone:
         monkeypatch.setenv("http_proxy", proxy)
         checks = examined(file, "--url", gone, token=issuer.token(roles=["editor"]))
@@ -226,7 +227,7 @@ def test_loopback_token_bypasses_proxy(tmp_path: Path, issuer: LocalIssuer, monk
 
 def test_token_uses_issuer_header(tmp_path: Path, issuer: LocalIssuer) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
-    file = configured(tmp_path, issuer.url, f"header = 'x-proxy-token'\njwks = {{ keys = [{key}] }}")
+    file = write_configuration(tmp_path, issuer.url, f"header = 'x-proxy-token'\njwks = {{ keys = [{key}] }}")
     token = issuer.token(roles=["editor"])
     with answering(200) as url:
         entry = examined(file, "--url", url, token=token)["token-accepted"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.command_runner import run
+from kit.messages import EXPLAIN_REFUSED_EXPIRED, EXPLAIN_WITHOUT_REFUSAL
 
 from oidc_auth import store_label
 
@@ -224,5 +225,5 @@ def test_expired_claims_still_show_permissions() -> None:
     given = json.dumps({**ALICE, "exp": 1})
     explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
     assert explained.exit_code == 1
-    assert "REFUSED   token_expired: " in explained.output
-    assert "Permissions without this refusal" in explained.output
+    assert EXPLAIN_REFUSED_EXPIRED in explained.output
+    assert EXPLAIN_WITHOUT_REFUSAL in explained.output

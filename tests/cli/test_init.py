@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from kit.command_runner import run
+from kit.messages import HTTP_ON_LOOPBACK_ONLY
 
 from oidc_auth.cli.dev_server import running_dev_server
 from oidc_auth.providers import PROVIDERS
@@ -371,7 +372,7 @@ def test_special_characters_in_values_are_kept(tmp_path: Path, audience: str) ->
 def test_invalid_url_writes_nothing(tmp_path: Path) -> None:
     options = ("--issuer", "http://id.acme.com", "--audience", "a", "--dir", str(tmp_path / "app"))
     refused = run("init", "generic", *options)
-    assert (refused.exit_code, "http is allowed for loopback only" in refused.output) == (1, True)
+    assert (refused.exit_code, HTTP_ON_LOOPBACK_ONLY in refused.output) == (1, True)
     assert not (tmp_path / "app").exists()
 
 

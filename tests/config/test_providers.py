@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit.mapping import NOW
+from kit.messages import unread_header
 
 from oidc_auth import ConfigError, OIDCAuth, OIDCAuthError, presets
 from oidc_auth.config.load import load_mapping
@@ -260,7 +261,7 @@ SAMPLES: dict[str, Sample] = {
 }
 
 
-def configured(sample: Sample, *issuers: LocalIssuer, **settings: Any) -> OIDCAuth:
+def oidc_for(sample: Sample, *issuers: LocalIssuer, **settings: Any) -> OIDCAuth:
     """Return the authenticator over these providers."""
     table = {**sample.table, **settings}
     return OIDCAuth.from_dict({"issuer": table}, fetcher=IssuerRouter(*issuers), clock=lambda: NOW)
@@ -306,7 +307,7 @@ def test_every_preset_has_sample() -> None:
 def test_provider_token_gives_identity_tenant_and_permissions(name: str) -> None:
     sample = SAMPLES[name]
     issuer = sample.issuer
-    caller = authenticate_headers(configured(sample, issuer), presented(sample, issuer))
+    caller = authenticate_headers(oidc_for(sample, issuer), presented(sample, issuer))
     user = caller.user()
     assert (user["identity"], user["display_name"], user.get("tenant", "")) == sample.who
     assert user["permissions"] == sample.gives
@@ -323,14 +324,14 @@ REFUSALS = [
 def test_other_provider_tokens_are_rejected(name: str, changes: dict[str, Any], code: ErrorCode) -> None:
     sample = SAMPLES[name]
     issuer = sample.issuer
-    assert refusal(configured(sample, issuer), presented(sample, issuer, **changes)).code is code
+    assert refusal(oidc_for(sample, issuer), presented(sample, issuer, **changes)).code is code
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_removing_claim_never_adds_permissions(name: str) -> None:
     sample = SAMPLES[name]
     issuer = sample.issuer
-    oidc = configured(sample, issuer)
+    oidc = oidc_for(sample, issuer)
     for claim in sample.claims:
         try:
             caller = authenticate_headers(oidc, presented(sample, issuer, **{claim: None}))
@@ -404,7 +405,7 @@ def test_provider_with_aliases_is_one_provider(name: str, spelling: str) -> None
     sample = SAMPLES[name]
     usual = sample.issuer
     other = usual if "jwks_uri" in PROVIDERS[name].tokens.settings else replace(sample, url=spelling).issuer
-    oidc = configured(sample, usual, other)
+    oidc = oidc_for(sample, usual, other)
     callers = [
         authenticate_headers(oidc, presented(sample, issuer, iss=iss))
         for issuer, iss in [(usual, usual.url), (other, spelling)]
@@ -430,7 +431,7 @@ def test_alias_with_own_keys_is_separate() -> None:
     usual = sample.issuer
     other = replace(sample, url="https://issuer-cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC").issuer
     forged = presented(sample, other, iss=usual.url)
-    assert refusal(configured(sample, usual, other), forged).code is ErrorCode.SIGNATURE_INVALID
+    assert refusal(oidc_for(sample, usual, other), forged).code is ErrorCode.SIGNATURE_INVALID
 
 
 def entra_v1(tenant: str) -> LocalIssuer:
@@ -440,10 +441,10 @@ def entra_v1(tenant: str) -> LocalIssuer:
 def test_entra_v1_token_needs_configured_issuer() -> None:
     sample, issuer = SAMPLES["entra"], entra_v1(TENANT)
     old = presented(sample, issuer, ver="1.0", appid="72f988bf-0000-4000-8000-000000000001", azp=None)
-    refused = refusal(configured(sample, issuer), old)
+    refused = refusal(oidc_for(sample, issuer), old)
     assert refused.code is ErrorCode.ISSUER_NOT_TRUSTED
     assert "requestedAccessTokenVersion" in refused.hint
-    opted_in = configured(sample, issuer, aliases="https://sts.windows.net/{tenantid}/")
+    opted_in = oidc_for(sample, issuer, aliases="https://sts.windows.net/{tenantid}/")
     assert authenticate_headers(opted_in, old).identity == sample.who[0]
 
 
@@ -451,7 +452,7 @@ def test_each_entra_tenant_is_separate() -> None:
     sample = SAMPLES["entra"]
     ours = sample.issuer
     theirs = replace(sample, url=f"https://login.microsoftonline.com/{OTHER_TENANT}/v2.0").issuer
-    oidc = configured(sample, ours, theirs, tenants=[TENANT, OTHER_TENANT])
+    oidc = oidc_for(sample, ours, theirs, tenants=[TENANT, OTHER_TENANT])
     callers = [
         authenticate_headers(oidc, presented(sample, one, tid=tid))
         for one, tid in [(ours, TENANT), (theirs, OTHER_TENANT)]
@@ -465,7 +466,7 @@ def test_each_entra_tenant_is_separate() -> None:
 def test_entra_token_without_tenant_gets_hint(tid: str | None) -> None:
     sample = SAMPLES["entra"]
     issuer = sample.issuer
-    refused = refusal(configured(sample, issuer), presented(sample, issuer, tid=tid))
+    refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, tid=tid))
     assert (refused.code, refused.expected) == (ErrorCode.REQUIREMENT_NOT_MET, f"tid in {TENANT}")
     assert "'tenants' (preset 'entra') requires the claim tid" in refused.hint
 
@@ -474,16 +475,16 @@ def test_preset_requirement_is_named_in_hint() -> None:
     sample = SAMPLES["supabase"]
     issuer = sample.issuer
     anonymous = presented(sample, issuer, is_anonymous=True)
-    refused = refusal(configured(sample, issuer), anonymous)
+    refused = refusal(oidc_for(sample, issuer), anonymous)
     assert refused.hint.startswith("Preset 'supabase' requires is_anonymous = 'false' of every token")
-    own = configured(sample, issuer, require={"is_anonymous": ["false", "maybe"], "mfa": "true"})
+    own = oidc_for(sample, issuer, require={"is_anonymous": ["false", "maybe"], "mfa": "true"})
     assert refusal(own, anonymous).hint == ERROR_DETAILS[ErrorCode.REQUIREMENT_NOT_MET].hint
     assert refusal(own, presented(sample, issuer, mfa=None)).hint == ERROR_DETAILS[ErrorCode.REQUIREMENT_NOT_MET].hint
 
 
 def test_entra_claims_get_entra_hints() -> None:
     sample = SAMPLES["entra"]
-    oidc = configured(sample, sample.issuer)
+    oidc = oidc_for(sample, sample.issuer)
     why = oidc.explain({"iss": sample.url, "tid": TENANT, "azp": "web"})
     assert "Entra: access tokens name every caller in oid and sub" in why.refusal
     assert "Keycloak" not in why.refusal
@@ -514,7 +515,7 @@ def test_microsoft_graph_token_is_named() -> None:
     sample = SAMPLES["entra"]
     issuer = sample.issuer
     graph = presented(sample, issuer, aud="https://graph.microsoft.com")
-    assert "Microsoft Graph token" in refusal(configured(sample, issuer), graph).hint
+    assert "Microsoft Graph token" in refusal(oidc_for(sample, issuer), graph).hint
 
 
 @pytest.mark.parametrize(
@@ -530,7 +531,7 @@ def test_entra_group_overage_is_named(overage: dict[str, Any], caplog: pytest.Lo
     permission_maps = presets.entra(TENANT, audience="a", permission_map={"groups": READER, "roles": READER})[
         "permission_map"
     ]
-    oidc = configured(sample, issuer, permission_map=permission_maps)
+    oidc = oidc_for(sample, issuer, permission_map=permission_maps)
     assert authenticate_headers(oidc, presented(sample, issuer, **overage)).permissions == []
     assert "its groups were left out for being too many: use app roles" in caplog.text
     assert authenticate_headers(oidc, presented(sample, issuer, **overage, roles=["reader"])).permissions == READ
@@ -539,7 +540,7 @@ def test_entra_group_overage_is_named(overage: dict[str, Any], caplog: pytest.Lo
 def test_okta_service_and_user_identities_differ() -> None:
     sample = SAMPLES["okta"]
     issuer = sample.issuer
-    oidc = configured(sample, issuer)
+    oidc = oidc_for(sample, issuer)
     service = presented(sample, issuer, uid=None, sub="0oabskvc6442nkvQO0h7")
     assert authenticate_headers(oidc, service).identity == "client:0oabskvc6442nkvQO0h7"
     assert (
@@ -550,14 +551,14 @@ def test_okta_service_and_user_identities_differ() -> None:
 def test_okta_org_server_token_is_named() -> None:
     sample = SAMPLES["okta"]
     issuer = sample.issuer
-    refused = refusal(configured(sample, issuer), presented(sample, issuer, iss="https://acme.okta.com"))
+    refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, iss="https://acme.okta.com"))
     assert "org authorization server" in refused.hint
 
 
 def test_pending_clerk_session_is_named() -> None:
     sample = SAMPLES["clerk"]
     issuer = sample.issuer
-    refused = refusal(configured(sample, issuer), presented(sample, issuer, sts="pending"))
+    refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, sts="pending"))
     assert "has tasks left" in refused.hint
     assert "sts='pending'" in refused.found
 
@@ -565,7 +566,7 @@ def test_pending_clerk_session_is_named() -> None:
 def test_zitadel_user_without_role_has_no_permissions() -> None:
     sample = SAMPLES["zitadel"]
     issuer = sample.issuer
-    assert authenticate_headers(configured(sample, issuer), presented(sample, issuer, **{ROLES: {}})).permissions == []
+    assert authenticate_headers(oidc_for(sample, issuer), presented(sample, issuer, **{ROLES: {}})).permissions == []
 
 
 ZITADEL = SAMPLES["zitadel"].issuer
@@ -623,7 +624,7 @@ COGNITO_GROUPS = {"claim": "cognito:groups", "values": {"testers": ["threads:rea
 def test_cognito_token_for_other_api_is_rejected(settings: dict[str, Any], scope: str | None, *, refused: bool) -> None:
     sample = SAMPLES["cognito"]
     issuer = sample.issuer
-    oidc = configured(sample, issuer, permission_map=[*sample.table["permission_map"], COGNITO_GROUPS], **settings)
+    oidc = oidc_for(sample, issuer, permission_map=[*sample.table["permission_map"], COGNITO_GROUPS], **settings)
     presented_one = presented(sample, issuer, scope=scope, aud=settings.get("audience"))
     if refused:
         assert refusal(oidc, presented_one).code is ErrorCode.REQUIREMENT_NOT_MET
@@ -635,17 +636,17 @@ def test_supabase_user_metadata_is_not_read() -> None:
     sample = SAMPLES["supabase"]
     issuer = sample.issuer
     vain = presented(sample, issuer, app_metadata={}, user_metadata={"roles": ["reader"]})
-    assert authenticate_headers(configured(sample, issuer), vain).permissions == []
+    assert authenticate_headers(oidc_for(sample, issuer), vain).permissions == []
 
 
 def test_own_conditions_add_to_preset_conditions() -> None:
     sample = SAMPLES["supabase"]
     issuer = sample.issuer
-    oidc = configured(sample, issuer, require={"aal": "aal2"})
+    oidc = oidc_for(sample, issuer, require={"aal": "aal2"})
     assert refusal(oidc, presented(sample, issuer)).code is ErrorCode.REQUIREMENT_NOT_MET
     assert refusal(oidc, presented(sample, issuer, aal="aal2", is_anonymous=True)).code is ErrorCode.REQUIREMENT_NOT_MET
     assert authenticate_headers(oidc, presented(sample, issuer, aal="aal2")).permissions == READ
-    allowed = configured(sample, issuer, require={"is_anonymous": ["false", "true"]})
+    allowed = oidc_for(sample, issuer, require={"is_anonymous": ["false", "true"]})
     assert authenticate_headers(allowed, presented(sample, issuer, is_anonymous=True)).permissions == READ
 
 
@@ -692,7 +693,7 @@ def test_custom_header_name_is_case_insensitive(spelling: str) -> None:
     sample = SAMPLES["google-iap"]
     issuer = sample.issuer
     (token,) = presented(sample, issuer).values()
-    oidc = configured(sample, issuer)
+    oidc = oidc_for(sample, issuer)
     assert authenticate_headers(oidc, {spelling: token}).permissions == READ
     assert asyncio.run(oidc.authenticate([(spelling.encode(), token.encode())])).permissions == READ
 
@@ -701,10 +702,10 @@ def test_unused_authorization_header_is_not_read() -> None:
     sample = SAMPLES["google-iap"]
     issuer = sample.issuer
     (token,) = presented(sample, issuer).values()
-    oidc = configured(sample, issuer)
+    oidc = oidc_for(sample, issuer)
     refused = refusal(oidc, {"authorization": f"Bearer {token}"})
     assert (refused.code, refused.expected) == (ErrorCode.TOKEN_MISSING, f"a token in the header {IAP}")
-    assert refused.found == "a header authorization, which is not read"
+    assert refused.found == unread_header("authorization")
     assert authenticate_headers(oidc, {"authorization": "Basic YTpi", IAP: token}).permissions == READ
 
 
@@ -714,7 +715,7 @@ def test_custom_header_holds_only_token(text: str) -> None:
     issuer = sample.issuer
     (token,) = presented(sample, issuer).values()
     code = ErrorCode.HEADER_MALFORMED if text else ErrorCode.TOKEN_MISSING
-    assert refusal(configured(sample, issuer), {IAP: text.format(token, token)}).code is code
+    assert refusal(oidc_for(sample, issuer), {IAP: text.format(token, token)}).code is code
 
 
 def test_two_acceptable_credentials_are_rejected() -> None:
@@ -744,4 +745,4 @@ def test_custom_header_token_is_explained() -> None:
     sample = SAMPLES["google-iap"]
     issuer = sample.issuer
     (token,) = presented(sample, issuer).values()
-    assert asyncio.run(configured(sample, issuer).explain_token(token)).allows("threads:read")
+    assert asyncio.run(oidc_for(sample, issuer).explain_token(token)).allows("threads:read")

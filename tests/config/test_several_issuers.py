@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kit.auth_harness import Clock, IssuerRouter, bearer
+from kit.auth_harness import IssuerRouter, bearer
 from kit.mapping import NOW
 from kit.mapping import bearer as authenticate_headers
 
 from oidc_auth import OIDCAuth, OIDCAuthError, store_label
 from oidc_auth.errors import ErrorCode
-from oidc_auth.testing import Fault, LocalIssuer
+from oidc_auth.testing import Clock, Fault, LocalIssuer
 
 if TYPE_CHECKING:
     from oidc_auth import Caller

@@ -22,7 +22,7 @@ NOW = 10.0
 OWN = {"owner": "alice"}
 
 
-def run(event: str, value: dict[str, Any], facts: ServerFacts = FIRE, **settings: Any) -> Decision:
+def enforce_event(event: str, value: dict[str, Any], facts: ServerFacts = FIRE, **settings: Any) -> Decision:
     return enforce(SCHEDULER, event, value, EnforcementSettings(**settings), NOW, facts)
 
 
@@ -37,7 +37,7 @@ def fire(**metadata: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("tenants", [{"tenant": "acme"}, {"tenant": None}, {}])
 def test_fire_carries_its_user_without_permissions(tenants: dict[str, Any]) -> None:
     value = fire(**tenants)
-    decision = run("threads:create_run", value)
+    decision = enforce_event("threads:create_run", value)
     assert decision.filter == Restriction({**OWN, **tenants})
     assert value["metadata"] == {**OWN, **tenants}
     expected = {
@@ -56,7 +56,7 @@ def test_fire_carries_its_user_without_permissions(tenants: dict[str, Any]) -> N
 @pytest.mark.parametrize("kwargs", [None, {}, {"config": None}, {"config": {"configurable": {}}}])
 def test_fire_without_place_for_its_user_fails(kwargs: Any) -> None:
     with pytest.raises(MalformedError):
-        run("threads:create_run", {**fire(), "kwargs": kwargs})
+        enforce_event("threads:create_run", {**fire(), "kwargs": kwargs})
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_fire_without_place_for_its_user_fails(kwargs: Any) -> None:
     ],
 )
 def test_cron_needs_current_authorization(metadata: dict[str, Any], settings: Any, code: ErrorCode) -> None:
-    assert run("threads:create_run", fire(**metadata), **settings).code is code
+    assert enforce_event("threads:create_run", fire(**metadata), **settings).code is code
 
 
 def test_boolean_is_no_expiry_time() -> None:
@@ -85,7 +85,7 @@ def test_boolean_is_no_expiry_time() -> None:
 
 def test_cron_run_respects_limits() -> None:
     value = fire() | {"after_seconds": 10**6}
-    assert run("threads:create_run", value).code is ErrorCode.DELAY_NOT_ALLOWED
+    assert enforce_event("threads:create_run", value).code is ErrorCode.DELAY_NOT_ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_cron_run_respects_limits() -> None:
 )
 def test_scheduler_cleans_up_own_runs(event: str, value: dict[str, Any], where: dict[str, Any]) -> None:
     before = dict(value)
-    assert run(event, value).filter == Restriction(where)
+    assert enforce_event(event, value).filter == Restriction(where)
     assert value == before
 
 
@@ -109,10 +109,10 @@ ALLOWED = {"assistants:read", "threads:create_run", "threads:delete"}
 @pytest.mark.parametrize("event", [*EVENTS, "threads:archive"])
 def test_scheduler_may_do_nothing_else(event: str) -> None:
     value = fire() | {"thread_id": "t"}
-    assert run(event, value).allowed is (event in ALLOWED)
+    assert enforce_event(event, value).allowed is (event in ALLOWED)
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_graph_of_cron_has_no_permissions(event: str) -> None:
     for value in (fire(), fire() | {"action": "interrupt"}, fire() | {"run_id": "r"}):
-        assert run(event, value, FIRE._replace(in_request=True)).code is ErrorCode.SCHEDULER_NOT_ALLOWED
+        assert enforce_event(event, value, FIRE._replace(in_request=True)).code is ErrorCode.SCHEDULER_NOT_ALLOWED

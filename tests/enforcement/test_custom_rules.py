@@ -16,7 +16,7 @@ from oidc_auth.enforcement.decision import Decision, NoRestriction, Restriction
 OURS = Restriction({"owner": "alice"})
 
 
-def run(answer: Any, value: dict[str, Any] | None = None, ours: Any = OURS, edit: Any = None) -> Decision:
+def apply_rule(answer: Any, value: dict[str, Any] | None = None, ours: Any = OURS, edit: Any = None) -> Decision:
     async def rule(ctx: object, value: dict[str, Any]) -> Any:
         if edit is not None:
             edit(value)
@@ -29,24 +29,24 @@ def run(answer: Any, value: dict[str, Any] | None = None, ours: Any = OURS, edit
 
 
 def test_rule_denies_with_false() -> None:
-    assert run(answer=False).code is ErrorCode.CUSTOM_RULE_DENIED
+    assert apply_rule(answer=False).code is ErrorCode.CUSTOM_RULE_DENIED
 
 
 @pytest.mark.parametrize("answer", [None, True])
 @pytest.mark.parametrize("ours", [OURS, NoRestriction()])
 def test_silent_rule_keeps_our_filter(answer: Any, ours: Any) -> None:
-    assert run(answer, ours=ours).filter == ours
+    assert apply_rule(answer, ours=ours).filter == ours
 
 
 def test_rules_filter_is_added_to_ours() -> None:
     theirs = {"title": "plans"}
-    assert run(theirs).filter == Restriction({"$and": [{"owner": "alice"}, theirs]})
-    assert run(theirs, ours=NoRestriction()).filter == Restriction(theirs)
+    assert apply_rule(theirs).filter == Restriction({"$and": [{"owner": "alice"}, theirs]})
+    assert apply_rule(theirs, ours=NoRestriction()).filter == Restriction(theirs)
 
 
 def test_store_rule_returns_no_filter() -> None:
     with pytest.raises(FilterError):
-        run({"title": "plans"}, {"namespace": ("x",)})
+        apply_rule({"title": "plans"}, {"namespace": ("x",)})
 
 
 VALID = [
@@ -145,7 +145,7 @@ def test_rule_cannot_change_reserved_fields(edit: Any, answer: Any) -> None:
     value = reserved()
     seen, user = value["metadata"], value["kwargs"]["config"]["configurable"]
     with contextlib.suppress(RuntimeError):
-        run(answer, value, edit=edit)
+        apply_rule(answer, value, edit=edit)
     for metadata in (value["metadata"], seen):
         assert {key: metadata[key] for key in ("owner", "tenant")} == {"owner": "alice", "tenant": "acme"}
         assert metadata["created_by"] == "system"
@@ -165,11 +165,11 @@ def test_rule_cannot_change_reserved_fields(edit: Any, answer: Any) -> None:
 )
 def test_value_without_reserved_fields_stays(value: dict[str, Any]) -> None:
     before = copy.deepcopy(value)
-    run(None, value)
+    apply_rule(None, value)
     assert value == before
 
 
 def test_other_edits_of_rule_stay() -> None:
     value = reserved()
-    run(None, value, edit=lambda value: value["metadata"].update(title="y"))
+    apply_rule(None, value, edit=lambda value: value["metadata"].update(title="y"))
     assert value["metadata"]["title"] == "y"

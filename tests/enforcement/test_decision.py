@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
+from kit.messages import LEEWAY_TEXT, MISSING_THREADS_CREATE, PAST_EXPIRES_AT
 
 from oidc_auth import Caller, DeniedError, ErrorCode
 from oidc_auth.enforcement.access_request import AccessRequest
@@ -219,7 +220,7 @@ def test_denial_becomes_raisable_error() -> None:
     assert isinstance(error, DeniedError)
     assert error.code is ErrorCode.PERMISSION_MISSING
     assert error.challenge().status == 403
-    assert error.challenge().detail == "missing permission threads:create (threads:write includes it)"
+    assert error.challenge().detail == MISSING_THREADS_CREATE
 
 
 @pytest.mark.parametrize("event", ["threads:create", "threads:update", "threads:create_run", "crons:create"])
@@ -260,10 +261,8 @@ def test_only_threads_of_allowed_graphs_get_another_graph() -> None:
 
 
 def test_denial_for_expired_token_is_401() -> None:
-    error = deny(
-        "threads:read", ErrorCode.TOKEN_EXPIRED, expected="leeway 30 s", found="31.0 s past expires_at"
-    ).to_error()
-    assert (error.expected, error.found) == ("leeway 30 s", "31.0 s past expires_at")
+    error = deny("threads:read", ErrorCode.TOKEN_EXPIRED, expected=LEEWAY_TEXT, found=PAST_EXPIRES_AT).to_error()
+    assert (error.expected, error.found) == (LEEWAY_TEXT, PAST_EXPIRES_AT)
     challenge = error.challenge()
     assert (challenge.status, challenge.error) == (401, "invalid_token")
     assert challenge.detail.startswith("token_expired: ")

@@ -31,7 +31,7 @@ FACTS = ServerFacts(is_studio=False, in_request=True, expiry_leeway=None)
 STUDIO = FACTS._replace(is_studio=True)
 
 
-def run(
+def enforce_event(
     event: str,
     value: Value,
     user: object = ALICE,
@@ -53,7 +53,7 @@ def test_each_event_has_one_row() -> None:
 def test_owner_is_stamped_over_client_values(event: str) -> None:
     metadata: dict[str, Any] = {**FORGED, "title": "plans"}
     value = {"metadata": metadata}
-    assert run(event, value).allowed
+    assert enforce_event(event, value).allowed
     stamped = {**MINE, "title": "plans"}
     assert value["metadata"] is metadata
     assert metadata == (stamped if event != "crons:create" else {**stamped, "authorized_until": int(NOW + MAX_AGE)})
@@ -63,34 +63,34 @@ def test_owner_is_stamped_over_client_values(event: str) -> None:
 @pytest.mark.parametrize("metadata", [None, [], "text"])
 def test_object_without_metadata_is_not_created(event: str, metadata: Any) -> None:
     with pytest.raises(MalformedError):
-        run(event, {"metadata": metadata})
+        enforce_event(event, {"metadata": metadata})
 
 
 @pytest.mark.parametrize("event", [event for event in CREATES if event != "threads:create_run"])
 def test_client_creates_no_system_object(event: str) -> None:
     system = {"created_by": "system"}
-    assert run(event, {"metadata": dict(system)}).code is ErrorCode.RESERVED_METADATA
+    assert enforce_event(event, {"metadata": dict(system)}).code is ErrorCode.RESERVED_METADATA
     value = {"metadata": {}, "payload": {"metadata": dict(system)}}
-    assert run(event, value).code is ErrorCode.RESERVED_METADATA
+    assert enforce_event(event, value).code is ErrorCode.RESERVED_METADATA
     assert value["metadata"] == {}
 
 
 def test_run_drops_system_mark() -> None:
     value = {"metadata": {"created_by": "system"}}
-    assert run("threads:create_run", value).allowed
+    assert enforce_event("threads:create_run", value).allowed
     assert value["metadata"] == MINE
 
 
 def test_copy_is_not_stamped() -> None:
     value: Value = {"thread_id": "t"}
-    assert run("threads:create", value).allowed
+    assert enforce_event("threads:create", value).allowed
     assert value == {"thread_id": "t"}
 
 
 @pytest.mark.parametrize(("temporary", "marked"), [(True, True), (False, False), (None, False)])
 def test_temporary_thread_is_marked(temporary: object, *, marked: bool) -> None:
     value: Value = {"metadata": {}, "kwargs": {"temporary": temporary}}
-    run("threads:create_run", value)
+    enforce_event("threads:create_run", value)
     assert value["metadata"] == ({**MINE, "oidc_auth_temporary": True} if marked else MINE)
 
 
@@ -103,7 +103,7 @@ def test_reserved_keys_are_removed_everywhere(event: str) -> None:
         value["kwargs"] = {"config": value.pop("config")}
     if event.startswith("crons:"):
         value["payload"] = {"metadata": dict(forged), "config": copy.deepcopy(config)}
-    assert run(event, value).allowed
+    assert enforce_event(event, value).allowed
     holders = [value, value.get("kwargs"), value.get("payload")]
     configs = [holder["config"] for holder in holders if holder and "config" in holder]
     assert configs == [{"metadata": {}, "configurable": {"x": 1}}] * len(configs)
@@ -119,40 +119,40 @@ def test_malformed_config_metadata_fails(event: str, config: dict[str, Any]) -> 
     value: Value = {"thread_id": "t", "metadata": {}}
     value |= {holder: {"config": config}} if holder else {"config": config}
     with pytest.raises(MalformedError):
-        run(event, value)
+        enforce_event(event, value)
 
 
 @pytest.mark.parametrize("event", CHANGES)
 @pytest.mark.parametrize("change", [{"owner": "bob"}, {"tenant": "globex"}, {"owner": None}, {"created_by": "system"}])
 def test_owner_cannot_be_changed(event: str, change: dict[str, Any]) -> None:
-    assert run(event, {"thread_id": "t", "metadata": dict(change)}).code is ErrorCode.RESERVED_METADATA
+    assert enforce_event(event, {"thread_id": "t", "metadata": dict(change)}).code is ErrorCode.RESERVED_METADATA
     if event == "crons:update":
-        assert run(event, {"payload": {"metadata": dict(change)}}).code is ErrorCode.RESERVED_METADATA
+        assert enforce_event(event, {"payload": {"metadata": dict(change)}}).code is ErrorCode.RESERVED_METADATA
 
 
 @pytest.mark.parametrize("event", ["threads:update", "assistants:update"])
 def test_read_metadata_can_be_written_back(event: str) -> None:
     for user, owner in ((ALICE, "alice"), (ADMIN, "alice")):
         value = {"thread_id": "t", "metadata": {"owner": owner, "tenant": "acme", "title": "new"}}
-        assert run(event, value, user).allowed
+        assert enforce_event(event, value, user).allowed
         assert value["metadata"] == {"title": "new"}
 
 
 def test_administrator_cannot_mark_system_object() -> None:
     value = {"metadata": {"created_by": "system"}}
-    assert run("assistants:update", value, ADMIN).code is ErrorCode.RESERVED_METADATA
+    assert enforce_event("assistants:update", value, ADMIN).code is ErrorCode.RESERVED_METADATA
 
 
 @pytest.mark.parametrize("value", [{"action": "interrupt"}, {"thread_id": "t", "action": "rollback", "metadata": [1]}])
 def test_run_control_writes_nothing(value: Value) -> None:
     before = copy.deepcopy(value)
-    assert run("threads:update", value).filter == Restriction(MINE)
+    assert enforce_event("threads:update", value).filter == Restriction(MINE)
     assert value == before
 
 
 def test_action_in_other_changes_is_cleaned() -> None:
     value = {"action": "interrupt", "metadata": {"authorized_until": 9_999_999_999}}
-    assert run("assistants:update", value).allowed
+    assert enforce_event("assistants:update", value).allowed
     assert value["metadata"] == {}
 
 
@@ -165,7 +165,7 @@ def test_action_in_other_changes_is_cleaned() -> None:
     ],
 )
 def test_owners_change_renews_cron(value: Value, expected: Value) -> None:
-    assert run("crons:update", value).allowed
+    assert enforce_event("crons:update", value).allowed
     assert value == expected
 
 
@@ -173,7 +173,7 @@ def test_only_owner_with_run_permission_renews_cron() -> None:
     demoted = SimpleNamespace(**{**vars(ALICE), "permissions": ["crons:update"]})
     for user in (ADMIN, demoted):
         value: Value = {"payload": {"enabled": False}}
-        assert run("crons:update", value, user).allowed
+        assert enforce_event("crons:update", value, user).allowed
         assert value == {"payload": {"enabled": False}}
 
 
@@ -188,7 +188,7 @@ def test_store_is_isolated_by_namespace(event: str) -> None:
         ("notes", (label, "notes")),
     ):
         value = {"namespace": namespace}
-        assert run(event, value).filter == NoRestriction()
+        assert enforce_event(event, value).filter == NoRestriction()
         assert value["namespace"] == scoped
 
 
@@ -196,7 +196,7 @@ def test_wide_reach_names_any_namespace() -> None:
     label, other = make_store_label("ada", Tenancy("acme")), make_store_label("alice", Tenancy("acme"))
     for namespace, scoped in (([other, "x"], (other, "x")), (["*"], ("*",)), (["x"], (label, "x")), ([5], (label, 5))):
         value: Value = {"namespace": namespace}
-        run("store:get", value, ADMIN)
+        enforce_event("store:get", value, ADMIN)
         assert value["namespace"] == scoped
 
 
@@ -204,18 +204,18 @@ def test_wide_reach_names_any_namespace() -> None:
 def test_user_without_identity_is_denied(identity: object) -> None:
     for facts in (FACTS, STUDIO):
         user = SimpleNamespace(identity=identity, permissions=list(EVENTS))
-        assert run("threads:read", {}, user, facts).code is ErrorCode.USER_UNKNOWN
-    assert run("threads:read", {}, object()).code is ErrorCode.USER_UNKNOWN
+        assert enforce_event("threads:read", {}, user, facts).code is ErrorCode.USER_UNKNOWN
+    assert enforce_event("threads:read", {}, object()).code is ErrorCode.USER_UNKNOWN
 
 
 def test_unknown_event_is_denied() -> None:
-    assert run("threads:archive", {}).code is ErrorCode.EVENT_UNKNOWN
+    assert enforce_event("threads:archive", {}).code is ErrorCode.EVENT_UNKNOWN
 
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_user_without_permissions_is_denied(event: str) -> None:
     user = SimpleNamespace(identity="alice", permissions=[])
-    assert run(event, {"metadata": {}}, user).code is ErrorCode.NO_PERMISSIONS
+    assert enforce_event(event, {"metadata": {}}, user).code is ErrorCode.NO_PERMISSIONS
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -223,7 +223,7 @@ def test_studio_follows_setting(event: str) -> None:
     user = SimpleNamespace(identity="studio")
     value: Value = {"metadata": {}, "thread_id": "t"}
     found = {
-        studio: run(event, copy.deepcopy(value), user, STUDIO, EnforcementSettings(studio=studio))
+        studio: enforce_event(event, copy.deepcopy(value), user, STUDIO, EnforcementSettings(studio=studio))
         for studio in ("deny", "own", "all")
     }
     assert found["deny"].code is ErrorCode.STUDIO_NOT_ALLOWED
@@ -234,9 +234,9 @@ def test_studio_follows_setting(event: str) -> None:
 
 def test_limits_apply_after_decision() -> None:
     late = {"metadata": {}, "after_seconds": 10**6}
-    assert run("threads:create_run", dict(late)).code is ErrorCode.DELAY_NOT_ALLOWED
+    assert enforce_event("threads:create_run", dict(late)).code is ErrorCode.DELAY_NOT_ALLOWED
     reader = SimpleNamespace(identity="alice", permissions=["store:get"])
-    assert run("threads:create_run", dict(late), reader).code is ErrorCode.PERMISSION_MISSING
+    assert enforce_event("threads:create_run", dict(late), reader).code is ErrorCode.PERMISSION_MISSING
 
 
 @pytest.mark.parametrize(
@@ -252,4 +252,4 @@ def test_limits_apply_after_decision() -> None:
 )
 def test_decision_names_permission(event: str, value: Value, permissions: list[str], permission: str) -> None:
     user = SimpleNamespace(identity="alice", permissions=permissions, graphs=None)
-    assert run(event, value, user).permission == permission
+    assert enforce_event(event, value, user).permission == permission

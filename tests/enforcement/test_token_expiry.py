@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from kit.messages import LEEWAY_TEXT, PAST_EXPIRES_AT
 
 from oidc_auth.enforcement.authorize import ServerFacts
 from oidc_auth.enforcement.enforce import enforce
@@ -45,4 +46,4 @@ def test_denial_shows_leeway_and_age() -> None:
     facts = ServerFacts(is_studio=False, in_request=True, expiry_leeway=LEEWAY)
     user = SimpleNamespace(identity="alice", expires_at=100)
     decision = enforce(user, "threads:read", {}, EnforcementSettings(), 131, facts)
-    assert (decision.expected, decision.found) == ("leeway 30 s", "31.0 s past expires_at")
+    assert (decision.expected, decision.found) == (LEEWAY_TEXT, PAST_EXPIRES_AT)

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.messages import HTTP_ON_LOOPBACK_ONLY
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import UpstreamError
@@ -386,12 +387,12 @@ def test_https_and_loopback_http_are_allowed(url: str) -> None:
 
 
 FORBIDDEN = {
-    "http://issuer.test/": "http is allowed for loopback only",
-    "http://10.0.0.1/": "http is allowed for loopback only",
-    "http://0.0.0.0/": "http is allowed for loopback only",
-    "http://localhost.evil.test/": "http is allowed for loopback only",
-    "http://127.0.0.1.evil.test/": "http is allowed for loopback only",
-    "http://169.254.169.254/latest/meta-data/": "http is allowed for loopback only",
+    "http://issuer.test/": HTTP_ON_LOOPBACK_ONLY,
+    "http://10.0.0.1/": HTTP_ON_LOOPBACK_ONLY,
+    "http://0.0.0.0/": HTTP_ON_LOOPBACK_ONLY,
+    "http://localhost.evil.test/": HTTP_ON_LOOPBACK_ONLY,
+    "http://127.0.0.1.evil.test/": HTTP_ON_LOOPBACK_ONLY,
+    "http://169.254.169.254/latest/meta-data/": HTTP_ON_LOOPBACK_ONLY,
     "file:///etc/passwd": "a plain https URL",
     "file://localhost/etc/passwd": "scheme 'file'",
     "ftp://issuer.test/": "scheme 'ftp'",

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.algorithms import RSAAlgorithm
-from kit.auth_harness import AuthHarness, rsa_key, rsa_private
+from kit.auth_harness import AuthHarness
+from kit.messages import EMPTY_KEY_SET
+from kit.tokens import rsa_key, rsa_private
 
 from oidc_auth.errors import ConfigError, ErrorCode, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError
@@ -166,7 +168,7 @@ def test_invalid_key_set_document_is_rejected(document: object) -> None:
 
 
 def test_empty_set_is_named() -> None:
-    with pytest.raises(UnusableKeyError, match="it is empty"):
+    with pytest.raises(UnusableKeyError, match=EMPTY_KEY_SET):
         read_key_set({"keys": []})
 
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from keys.test_key_sets import curve_jwk, private_jwk, rsa_jwk
-from kit.auth_harness import AuthHarness, Clock, IssuerRouter, bearer, claims_of, header_of, rsa_key, run_event_loop
+from kit.auth_harness import AuthHarness, IssuerRouter, bearer, run_event_loop
+from kit.clock import NOON
+from kit.messages import CANNOT_REFRESH_KEYS
+from kit.tokens import rsa_key, sign_token
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError, UpstreamError
@@ -16,8 +19,8 @@ from oidc_auth.keys.discovery import ADDRESS_HINT, DOCUMENT_HINT, STATUS_HINT, W
 from oidc_auth.keys.fetch import FetchError, Response, forbidden_url_reason
 from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.key_set import read_key_set
-from oidc_auth.testing import Fault, LocalIssuer
-from oidc_auth.testing.signing import SigningKey, compact
+from oidc_auth.testing import Clock, Fault, LocalIssuer
+from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -79,9 +82,7 @@ def run_scenario(scenario: Callable[[AuthHarness], Awaitable[None]], **settings:
 async def refusal(harness: AuthHarness, kid: str) -> TokenError:
     """Return the error for a valid token with an unpublished key id."""
     with pytest.raises(TokenError) as refused:
-        await harness.admit(
-            compact(header_of(harness.issuer, kid=kid), claims_of(harness.issuer), harness.issuer.keys[0])
-        )
+        await harness.admit(sign_token(harness.issuer, {"kid": kid}))
     return refused.value
 
 
@@ -96,7 +97,7 @@ def test_unknown_kid_lists_published_kids() -> None:
 
 
 def test_age_of_keys_is_told() -> None:
-    clock, names = Clock(), ("one", "two")
+    clock, names = Clock(NOON), ("one", "two")
     one, two = (LocalIssuer(f"https://{name}.test", algorithm="ES256", clock=clock) for name in names)
     one.rotate("ES256")
     tables = [
@@ -166,7 +167,7 @@ def test_outage_warning_is_one_line_per_minute(caplog: pytest.LogCaptureFixture)
             await run_event_loop()
 
     run_scenario(scenario)
-    said = [record.getMessage() for record in caplog.records if "cannot be refreshed" in record.getMessage()]
+    said = [record.getMessage() for record in caplog.records if CANNOT_REFRESH_KEYS in record.getMessage()]
     start = "keys of https://issuer.test cannot be refreshed: GET https://issuer.test"
     assert said == [f"{start}/.well-known/openid-configuration: connection refused"] * 2
 

@@ -7,14 +7,17 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from keys.test_key_refresh import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, outage_from, run_scenario
-from kit.auth_harness import DAY, HOUR, NOON, AuthHarness, Clock, bearer, rsa_key, run_event_loop
+from kit.auth_harness import AuthHarness, bearer, run_event_loop
+from kit.clock import DAY, HOUR, NOON
+from kit.key_scenarios import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, outage_from, run_scenario
+from kit.messages import EMPTY_KEY_SET
+from kit.tokens import rsa_key
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, OIDCAuthError
 from oidc_auth.keys.budget import FetchBudget
 from oidc_auth.keys.fetch import FetchError, Response
-from oidc_auth.testing import Fault, LocalIssuer
+from oidc_auth.testing import Clock, Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
@@ -144,7 +147,7 @@ class Provider:
         limits: Mapping[str, float] | None = None,
         **settings: Any,
     ) -> None:
-        self.clock = Clock()
+        self.clock = Clock(NOON)
         self.issuer = LocalIssuer(issuer, algorithm="ES256", clock=self.clock)
         self.fetcher = fetcher or FaultyFetcher({})
         self.answers: dict[str, Response | BaseException] = {}
@@ -400,7 +403,7 @@ def test_loopback_issuer_may_have_loopback_keys() -> None:
     document = json.dumps({"issuer": issuer, "jwks_uri": f"{issuer}/keys"})
     key_set = Response(200, {}, b'{"keys": []}')
     answers = {f"{issuer}/.well-known/openid-configuration": Response(200, {}, document.encode())}
-    assert "it is empty" in outage_from(FaultyFetcher({**answers, f"{issuer}/keys": key_set}), issuer).found
+    assert EMPTY_KEY_SET in outage_from(FaultyFetcher({**answers, f"{issuer}/keys": key_set}), issuer).found
 
 
 # Unknown key ids ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey, Ed4
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from keys.test_key_sets import rsa_jwk
-from kit.auth_harness import AuthHarness, claims_of, json_text
+from kit.auth_harness import AuthHarness
+from kit.tokens import claims_of, json_text
 
 from oidc_auth.errors import ErrorCode
 from oidc_auth.keys.jwk import UnusableKeyError, read_key

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import OIDCAuthError
 from oidc_auth.observability import AuthenticationDecided, KeysFetched
-from oidc_auth.testing import LocalIssuer
-from oidc_auth.testing.signing import SigningKey, encode_base64url
+from oidc_auth.testing import Clock, LocalIssuer
+
+from .clock import NOON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,23 +20,6 @@ if TYPE_CHECKING:
     from oidc_auth.observability import Event
     from oidc_auth.permissions.caller import Caller
     from oidc_auth.tokens.extract import Headers
-
-NOON = 1_800_000_000.0
-HOUR = 3_600.0
-DAY = 24 * HOUR
-
-
-class Clock:
-    """A clock that moves only with ``advance``."""
-
-    def __init__(self, now: float = NOON) -> None:
-        self.now = now
-
-    def __call__(self) -> float:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += seconds
 
 
 class Publisher(LocalIssuer):
@@ -75,7 +55,7 @@ class AuthHarness:
         mapper: Callable[[Mapping[str, object], Caller], Caller] | None = None,
         **settings: Any,
     ) -> None:
-        self.clock = Clock()
+        self.clock = Clock(NOON)
         self.events: list[Event] = []
         self.issuer = Publisher(url, algorithm=algorithm, clock=clock or self.clock)
         table = {"preset": "generic", "issuer": url, "audience": "agents", **settings}
@@ -121,37 +101,6 @@ class AuthHarness:
 def bearer(token: str) -> dict[str, str]:
     """Return request headers with a token."""
     return {"authorization": f"Bearer {token}"}
-
-
-def header_of(issuer: LocalIssuer, **members: Any) -> dict[str, Any]:
-    """Return a valid token header with changes. None means JSON null."""
-    return {"alg": issuer.keys[0].algorithm, "kid": issuer.keys[0].kid, "typ": "at+jwt", **members}
-
-
-def claims_of(issuer: LocalIssuer, **claims: Any) -> dict[str, Any]:
-    """Return valid claims with changes. None means JSON null."""
-    return {"iss": issuer.url, "sub": "alice", "aud": "agents", "iat": NOON, "exp": NOON + 300, **claims}
-
-
-def json_text(members: Mapping[str, Any], more: str = "") -> bytes:
-    """Return the JSON text of an object, with ``more`` as the text of further members."""
-    return f"{json.dumps(members)[:-1]}{f', {more}' if more else ''}}}".encode()
-
-
-def sign_segments(header: str, payload: str, key: SigningKey) -> str:
-    """Return a token with two encoded segments."""
-    return f"{header}.{payload}.{encode_base64url(key.sign(f'{header}.{payload}'.encode()))}"
-
-
-@cache
-def rsa_private(bits: int = 2048, exponent: int = 65_537) -> rsa.RSAPrivateKey:
-    """Return an RSA private key. It is cached, because it takes long to create."""
-    return rsa.generate_private_key(public_exponent=exponent, key_size=bits)
-
-
-def rsa_key(kid: str = "key-1", algorithm: str = "RS256", bits: int = 2048) -> SigningKey:
-    """Return a key that signs with the shared RSA private key."""
-    return SigningKey(kid, algorithm, rsa_private(bits))
 
 
 async def run_event_loop(count: int = 20) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from oidc_auth.testing.signing import SigningKey
 
-from .command_runner import run as run_command
+from .command_runner import run
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -24,14 +24,12 @@ RSA = SigningKey.make("rsa", "RS256").jwk()
 JWK = json.dumps(RSA).replace('": ', '" = ')
 
 
-def run(*arguments: str, token: str = "") -> Result:
+def run_doctor(*arguments: str, token: str = "") -> Result:
     """Run ``oidc-auth doctor``."""
-    return run_command(
-        "doctor", *arguments, env={"OIDC_AUTH_TOKEN": token, "OIDC_ISSUER": os.environ.get("OIDC_ISSUER")}
-    )
+    return run("doctor", *arguments, env={"OIDC_AUTH_TOKEN": token, "OIDC_ISSUER": os.environ.get("OIDC_ISSUER")})
 
 
-def configured(folder: Path, issuer: str, more: str = "", *, limits: str = "") -> Path:
+def write_configuration(folder: Path, issuer: str, more: str = "", *, limits: str = "") -> Path:
     """Write a configuration with one issuer."""
     file = folder / "oidc-auth.toml"
     file.write_text(f'[[issuer]]\nissuer = "{issuer}"\naudience = "agents"\n{more}\n{GRANT}{limits}', "utf-8")
@@ -40,7 +38,7 @@ def configured(folder: Path, issuer: str, more: str = "", *, limits: str = "") -
 
 def examined(file: Path, *options: str, token: str = "") -> dict[str, dict[str, Any]]:
     """Return the result of each check by its ID. The exit code must agree with it."""
-    done = run(str(file), *options, "--json", token=token)
+    done = run_doctor(str(file), *options, "--json", token=token)
     checks = {check["id"]: check for check in json.loads(done.output)["checks"]}
     assert done.exit_code == int(any(check["status"] == "error" for check in checks.values())), done.output
     return checks

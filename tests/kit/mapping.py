@@ -7,25 +7,44 @@ from typing import TYPE_CHECKING, Any
 
 from oidc_auth import OIDCAuth
 from oidc_auth.testing import LocalIssuer
-from oidc_auth.testing.signing import compact
+
+from .clock import NOON
+from .tokens import sign_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from oidc_auth import Caller
 
     Mapper = Callable[[Mapping[str, object], Caller], Caller]
 
 URL = "https://issuer.test"
-NOW = 1_800_000_000
+NOW = int(NOON)
 ISSUER = LocalIssuer(URL, algorithm="ES256")
 USERS = {"claim": "roles", "values": {"user": ["threads:read"]}}
+TOML = f"""
+[[issuer]]
+issuer = "{URL}"
+audience = "agents"
+[[issuer.permission_map]]
+claim = "roles"
+values = {{ user = ["threads:read"] }}
+"""
 
 
 def table(**changes: Any) -> dict[str, Any]:
     """Return a valid ``[[issuer]]`` table with changes. ``...`` removes a key."""
     valid = {"issuer": URL, "audience": "agents", "jwks": ISSUER.key_set(), "permission_map": [USERS]}
     return {key: value for key, value in {**valid, **changes}.items() if value is not ...}
+
+
+def write_toml(folder: Path, text: str = TOML, name: str = "oidc-auth.toml") -> Path:
+    """Write a configuration into a folder."""
+    path = folder / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def configured(
@@ -44,10 +63,7 @@ def configured(
 
 def token(**claims: Any) -> str:
     """Return a signed token. ``...`` removes a claim, None means JSON null."""
-    standard = {"iss": URL, "sub": "alice", "aud": "agents", "iat": NOW, "exp": NOW + 300}
-    payload = {name: value for name, value in {**standard, **claims}.items() if value is not ...}
-    key = ISSUER.keys[0]
-    return compact({"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}, payload, key)
+    return sign_token(ISSUER, **{"iat": NOW, "exp": NOW + 300, **claims})
 
 
 def authenticated(oidc: OIDCAuth, **claims: Any) -> Caller:

@@ -21,7 +21,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from kit.auth_harness import NOON, AuthHarness, bearer, claims_of, header_of, json_text, rsa_key, rsa_private
+from kit.auth_harness import AuthHarness, bearer
+from kit.clock import NOON
+from kit.tokens import claims_of, header_of, json_text, rsa_key, rsa_private
 
 from oidc_auth import ConfigError, OIDCAuth, presets
 from oidc_auth.errors import ErrorCode, TokenError, UpstreamError

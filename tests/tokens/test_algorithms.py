@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
-from kit.auth_harness import AuthHarness, rsa_key, rsa_private
+from kit.auth_harness import AuthHarness
+from kit.tokens import rsa_key, rsa_private
 
 from oidc_auth.errors import ErrorCode
 from oidc_auth.keys.jwk import ASYMMETRIC

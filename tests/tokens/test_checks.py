@@ -13,19 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from kit.auth_harness import (
-    NOON,
-    AuthHarness,
-    IssuerRouter,
-    Publisher,
-    bearer,
-    claims_of,
-    header_of,
-    json_text,
-    rsa_key,
-    rsa_private,
-    sign_segments,
-)
+from kit.auth_harness import AuthHarness, IssuerRouter, Publisher, bearer
+from kit.clock import NOON
+from kit.tokens import claims_of, header_of, json_text, rsa_key, rsa_private, sign_segments, sign_token
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError
@@ -328,7 +318,7 @@ for name, strict in STRICT_JSON.items():
 
 
 def with_header(**members: Any) -> Callable[[Publisher], str]:
-    return lambda i: compact(header_of(i, **members), claims_of(i), i.keys[0])
+    return lambda i: sign_token(i, members)
 
 
 def without_header(name: str) -> Callable[[Publisher], str]:
@@ -448,7 +438,7 @@ admitted("no typ, listed", without_header("typ"), accepted_typ=["", "JOSE"])
 
 
 def with_claims(**claims: Any) -> Callable[[Publisher], str]:
-    return lambda i: compact(header_of(i), claims_of(i, **claims), i.keys[0])
+    return lambda i: sign_token(i, **claims)
 
 
 def without_claim(*names: str, **claims: Any) -> Callable[[Publisher], str]:
@@ -554,7 +544,7 @@ admitted("a session that is", with_claims(sts="active"))
 
 
 def as_id_token(**claims: Any) -> Callable[[Publisher], str]:
-    return lambda i: compact(header_of(i, typ="JWT"), claims_of(i, **claims), i.keys[0])
+    return lambda i: sign_token(i, {"typ": "JWT"}, **claims)
 
 
 for claims in ({"typ": "Bearer"}, {"typ": "Refresh"}, {"token_use": "access"}, {"typ": "ID", "events": {}}):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kit.auth_harness import AuthHarness
+from kit.messages import unread_header
 
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError
 from oidc_auth.testing.signing import SigningKey, encode_base64url
@@ -355,7 +356,7 @@ def test_other_refusals_keep_default_hint() -> None:
 def test_misplaced_token_header_is_named(name: str) -> None:
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().oidc.authenticate({name: "s3cr3t"}))
-    assert refused.value.found == f"a header {name}, which is not read"
+    assert refused.value.found == unread_header(name)
     assert "s3cr3t" not in refused.value.report()
     assert refused.value.challenge().error is None
 

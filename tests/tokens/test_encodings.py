@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kit.auth_harness import AuthHarness, claims_of, header_of
+from kit.auth_harness import AuthHarness
+from kit.tokens import claims_of, header_of
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing.signing import encode_base64url

@@ -6,7 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from kit.auth_harness import NOON, AuthHarness, IssuerRouter, bearer, claims_of, header_of
+from kit.auth_harness import AuthHarness, IssuerRouter, bearer
+from kit.clock import NOON
+from kit.messages import LEEWAY_TEXT
+from kit.tokens import claims_of, header_of, sign_token
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, OIDCAuthError, TokenError
@@ -19,16 +22,15 @@ from oidc_auth.tokens.extract import extract_token
 from oidc_auth.tokens.jws import split_token
 from oidc_auth.tokens.states import PresentedToken, VerifiedToken
 
-LEEWAY = "leeway 30 s"
 CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ({"iss": "https://other.test"}, {}, "https://issuer.test", "'https://other.test'"),
     ({"typ": "ID", "token_use": "id"}, {}, "an access token", "typ='ID', token_use='id'"),
     ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, {}, "an access token", "events"),
     ({"aud": "other"}, {"audience": ["b", "a"]}, "a, b", "'other'"),
     ({"exp": "soon"}, {}, "exp as a number of seconds", "str"),
-    ({"exp": NOON - 60}, {}, LEEWAY, "60.0 s past exp"),
-    ({"nbf": NOON + 60}, {}, LEEWAY, "60.0 s to nbf"),
-    ({"iat": NOON + 60}, {}, LEEWAY, "iat 60.0 s in this host's future"),
+    ({"exp": NOON - 60}, {}, LEEWAY_TEXT, "60.0 s past exp"),
+    ({"nbf": NOON + 60}, {}, LEEWAY_TEXT, "60.0 s to nbf"),
+    ({"iat": NOON + 60}, {}, LEEWAY_TEXT, "iat 60.0 s in this host's future"),
     ({"iat": NOON - 100}, {"max_token_age": 60}, "an age of at most 60 s", "100.0 s"),
     ({}, {"require": {"org.id": "*"}}, "a claim org.id", "none"),
     ({"azp": "other"}, {"allowed_clients": ["web", "cli"]}, "cli, web", "'other'"),
@@ -64,14 +66,14 @@ def test_rejected_claim_shows_expected_value(
     claims: dict[str, Any], settings: dict[str, Any], expected: str, found: str
 ) -> None:
     harness = AuthHarness(**settings)
-    token = compact(header_of(harness.issuer), claims_of(harness.issuer, **claims), harness.issuer.keys[0])
+    token = sign_token(harness.issuer, **claims)
     assert codes(harness, token) == (expected, found)
 
 
 @pytest.mark.parametrize("scope", ["agents", "a agents", ["a", "agents"]])
 def test_one_matching_scope_meets_requirement(scope: object) -> None:
     harness = AuthHarness(require={"scope": "agents"})
-    token = compact(header_of(harness.issuer), claims_of(harness.issuer, scope=scope), harness.issuer.keys[0])
+    token = sign_token(harness.issuer, scope=scope)
     assert harness.authenticate(token) is None
 
 
@@ -104,7 +106,7 @@ def test_missing_time_is_named(name: str, said: tuple[str, str]) -> None:
 )
 def test_rejected_header_shows_expected_value(header: dict[str, Any], expected: str, found: str) -> None:
     harness = AuthHarness(algorithms=["ES256"])
-    token = compact(header_of(harness.issuer, **header), claims_of(harness.issuer), harness.issuer.keys[0])
+    token = sign_token(harness.issuer, header)
     assert codes(harness, token) == (expected, found)
 
 
@@ -116,9 +118,7 @@ def test_unpublished_kid_shows_known_kids_and_refetch() -> None:
         for age, s in waits
     ]
     for number, expected in enumerate(known):
-        token = compact(
-            header_of(harness.issuer, kid=f"gone-{number}"), claims_of(harness.issuer), harness.issuer.keys[0]
-        )
+        token = sign_token(harness.issuer, {"kid": f"gone-{number}"})
         assert codes(harness, token) == (expected, f"'gone-{number}'")
         harness.clock.advance(1)
 
@@ -131,7 +131,7 @@ def test_matching_keys_are_counted() -> None:
 
 def test_key_of_other_type_is_named() -> None:
     harness = AuthHarness()
-    token = compact(header_of(harness.issuer, alg="RS256"), claims_of(harness.issuer), harness.issuer.keys[0])
+    token = sign_token(harness.issuer, {"alg": "RS256"})
     assert codes(harness, token) == ("one of ES256", "RS256")
 
 
@@ -292,7 +292,7 @@ def test_reserved_prefix_is_named() -> None:
     harness = AuthHarness(
         identity=[{"claim": "uid", "prefix": "u:"}, {"claim": "sub", "prefix": "u:x:"}],
     )
-    token = compact(header_of(harness.issuer), claims_of(harness.issuer, uid="x:alice"), harness.issuer.keys[0])
+    token = sign_token(harness.issuer, uid="x:alice")
     assert codes(harness, token) == ("a string in uid", "a value that begins with another identity_prefix")
 
 

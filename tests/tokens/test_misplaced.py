@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from kit.auth_harness import AuthHarness, IssuerRouter
+from kit.messages import unread_header
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, TokenError
@@ -61,7 +62,7 @@ def test_other_scheme_is_named(scheme: str) -> None:
 @pytest.mark.parametrize("name", sorted(PROXY_HEADERS))
 def test_proxy_header_is_named_with_setting(name: str) -> None:
     error = refuse({name.title(): TOKEN})
-    assert (error.code, error.found) == (ErrorCode.TOKEN_MISSING, f"a header {name}, which is not read")
+    assert (error.code, error.found) == (ErrorCode.TOKEN_MISSING, unread_header(name))
     assert f'header = "{name}"' in error.hint
 
 
@@ -95,7 +96,7 @@ def test_hint_names_configured_header() -> None:
     error = refuse({"authorization": f"Bearer {TOKEN}"}, header="x-goog-iap-jwt-assertion")
     assert error.code is ErrorCode.TOKEN_MISSING
     assert error.expected == "a token in the header x-goog-iap-jwt-assertion"
-    assert error.found == "a header authorization, which is not read"
+    assert error.found == unread_header("authorization")
     assert "header x-goog-iap-jwt-assertion" in error.hint
     assert "Authorization: Bearer" not in error.hint
 

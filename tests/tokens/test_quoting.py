@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kit.auth_harness import AuthHarness, claims_of, header_of
+from kit.auth_harness import AuthHarness
+from kit.tokens import sign_token
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.quoting import list_examples, quote
-from oidc_auth.testing.signing import compact
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | st.text(),
@@ -87,7 +87,7 @@ def test_token_cannot_forge_log_lines(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     harness = AuthHarness(**settings)
-    token = compact(header_of(harness.issuer, **header), claims_of(harness.issuer, **claims), harness.issuer.keys[0])
+    token = sign_token(harness.issuer, header, **claims)
     with pytest.raises(TokenError) as refused:
         asyncio.run(harness.admit(token))
     assert refused.value.code is code

@@ -9,7 +9,8 @@ from functools import cache
 from typing import Any, NoReturn
 
 import pytest
-from kit.auth_harness import NOON, IssuerRouter, bearer
+from kit.auth_harness import IssuerRouter, bearer
+from kit.clock import NOON
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, TokenError

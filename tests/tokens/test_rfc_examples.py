@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from kit.auth_harness import AuthHarness, Clock
+from kit.auth_harness import AuthHarness
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.keys.jwk import UnusableKeyError, read_key
 from oidc_auth.keys.key_set import read_key_set, select_key
+from oidc_auth.testing import Clock
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 from oidc_auth.tokens.jws import decode_base64url, parse_object, split_token
 

@@ -10,7 +10,8 @@ from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
-from kit.auth_harness import AuthHarness, claims_of, json_text, run_event_loop
+from kit.auth_harness import AuthHarness, run_event_loop
+from kit.tokens import claims_of, json_text
 
 from oidc_auth.errors import ErrorCode, OIDCAuthError, TokenError
 from oidc_auth.permissions.caller import Caller

@@ -7,7 +7,9 @@ import logging
 from typing import Any
 
 import pytest
-from kit.auth_harness import NOON, AuthHarness, bearer, claims_of, header_of
+from kit.auth_harness import AuthHarness, bearer
+from kit.clock import NOON
+from kit.tokens import claims_of, header_of, sign_token
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing.signing import SigningKey, compact, encode_base64url
@@ -117,7 +119,5 @@ def test_unlogged_refusal_keeps_no_claims(caplog: pytest.LogCaptureFixture) -> N
 )
 def test_header_and_issuer_come_before_claims(header: dict[str, Any], claims: dict[str, Any], code: ErrorCode) -> None:
     harness = AuthHarness(**SETTINGS)
-    token = compact(
-        header_of(harness.issuer, **header), claims_of(harness.issuer, **{**RIGHT, **claims}), harness.issuer.keys[0]
-    )
+    token = sign_token(harness.issuer, header, **{**RIGHT, **claims})
     assert refuse(harness, token).client_code is code

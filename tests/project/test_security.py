@@ -1,0 +1,284 @@
+"""SECURITY.md is true: each promise names the tests that fail if it is broken."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+PROMISE = re.compile(r"^- \*\*([A-Z]\d+)\. ", re.MULTILINE)
+THREAT = re.compile(r"^\|[^|]+\|[^|]+\|([^|]+)\|$", re.MULTILINE)
+RANGE = re.compile(r"([A-Z])(\d+)(?: to [A-Z](\d+))?")
+
+TESTS = {
+    "A1": [
+        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_properties.py::test_changed_character_is_rejected",
+        "tests/langgraph/test_error_responses.py::test_missing_token_is_401_without_error",
+    ],
+    "A2": [
+        "tests/tokens/test_checks.py::test_two_issuers_have_own_algorithms",
+        "tests/tokens/test_rfc_examples.py::test_mac_is_rejected_by_algorithm",
+        "tests/tokens/test_rfc_examples.py::test_unsecured_token_is_rejected_twice",
+        "tests/tokens/test_algorithms.py::test_key_without_alg_rejects_other_types",
+        "tests/tokens/test_algorithms.py::test_bound_rsa_key_rejects_other_algorithms",
+    ],
+    "A3": [
+        "tests/tokens/test_advisories.py::test_key_in_token_is_never_used",
+        "tests/tokens/test_checks.py::test_key_address_in_token_is_not_fetched",
+        "tests/tokens/test_advisories.py::test_issuer_of_token_is_never_contacted",
+    ],
+    "A4": [
+        "tests/config/test_presets.py::test_issuer_with_extra_slash_is_different",
+        "tests/config/test_several_issuers.py::test_same_kid_at_two_issuers_differs",
+        "tests/config/test_several_issuers.py::test_kid_of_other_issuer_is_unknown",
+    ],
+    "A5": [
+        "tests/config/test_several_issuers.py::test_each_issuer_has_own_audience",
+        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+    ],
+    "A6": [
+        "tests/config/test_providers.py::test_other_provider_tokens_are_rejected",
+        "tests/config/test_startup_log.py::test_client_id_as_audience_is_warned",
+        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+    ],
+    "A7": [
+        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_checks.py::test_token_at_limit_is_accepted",
+        "tests/tokens/test_admission.py::test_token_expiring_while_waiting_is_rejected",
+        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+    ],
+    "A8": ["tests/tokens/test_checks.py::test_violated_rule_returns_its_code"],
+    "A9": [
+        "tests/config/test_providers.py::test_two_acceptable_credentials_are_rejected",
+        "tests/config/test_providers.py::test_token_in_other_issuers_header_is_rejected",
+        "tests/langgraph/test_error_responses.py::test_two_authorization_headers_are_rejected",
+    ],
+    "A10": [
+        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_several_issuers.py::test_example_rejects_foreign_deployments",
+        ("tests/config/test_providers.py::test_each_entra_tenant_is_separate"),
+    ],
+    "A11": [
+        "tests/tokens/test_origin.py::test_only_own_and_listed_pages_pass",
+        "tests/tokens/test_origin.py::test_cached_token_is_checked_again",
+        "tests/langgraph/test_origins.py::test_foreign_form_starts_no_run",
+        "tests/langgraph/test_origins.py::test_foreign_page_opens_no_websocket",
+    ],
+    "A12": [
+        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_checks.py::test_unclosed_string_is_rejected_cheaply",
+        "tests/tokens/test_advisories.py::test_huge_token_is_rejected_cheaply",
+        "tests/tokens/test_advisories.py::test_deep_nesting_never_overflows_stack",
+        "tests/tokens/test_properties.py::test_any_segment_bytes_are_rejected_safely",
+        "tests/tokens/test_refusal_cost.py::test_refusal_cost_is_independent_of_issuer_count",
+    ],
+    "A13": [
+        "tests/tokens/test_unsigned_guesses.py::test_unsigned_guess_learns_nothing",
+        "tests/tokens/test_unsigned_guesses.py::test_unreadable_signature_hides_claims",
+    ],
+    "K1": [
+        "tests/keys/test_fetch.py::test_forbidden_address_is_rejected_with_reason",
+        "tests/keys/test_fetch.py::test_redirect_is_not_followed",
+        "tests/keys/test_fetch.py::test_cookies_of_provider_are_not_kept",
+        "tests/keys/test_faults.py::test_keys_at_forbidden_address_are_not_fetched",
+        "tests/keys/test_rotation.py::test_metadata_of_https_issuer_name_https_keys",
+    ],
+    "K2": ["tests/keys/test_faults.py::test_wrong_discovery_document_is_outage"],
+    "K3": [
+        "tests/keys/test_fetch.py::test_body_over_limit_is_error",
+        "tests/keys/test_faults.py::test_deadline_bounds_whole_fetch",
+    ],
+    "K4": [
+        "tests/keys/test_faults.py::test_fault_never_replaces_good_keys",
+        "tests/keys/test_rotation.py::test_set_without_usable_keys_withdraws_all",
+        "tests/keys/test_key_sets.py::test_token_of_unusable_key_is_rejected",
+        "tests/keys/test_key_sets.py::test_key_published_with_its_private_part_is_refused",
+        "tests/keys/test_weak_keys.py::test_point_of_small_order_is_no_key",
+        "tests/keys/test_weak_keys.py::test_modulus_with_small_factor_is_refused",
+    ],
+    "K5": [
+        "tests/keys/test_key_refresh.py::test_concurrent_first_requests_cost_one_fetch",
+        "tests/keys/test_unknown_kids.py::test_concurrent_unknown_kids_cost_two_fetches",
+        "tests/keys/test_unknown_kids.py::test_allowance_for_unknown_kids_grows_each_fifteen_seconds",
+        "tests/keys/test_rotation.py::test_allowance_is_bounded_at_any_time",
+    ],
+    "K6": [
+        "tests/tokens/test_admission.py::test_cached_tokens_need_no_admission",
+        "tests/tokens/test_admission.py::test_valid_token_is_not_delayed_by_invalid_ones",
+    ],
+    "K7": [
+        "tests/tokens/test_token_cache.py::test_withdrawn_key_drops_cached_tokens",
+        "tests/keys/test_key_refresh.py::test_idle_server_refreshes_before_first_use",
+        "tests/keys/test_outage.py::test_keys_serve_one_day_of_outage",
+        "tests/keys/test_rotation.py::test_key_withdrawn_at_new_address_is_rejected",
+    ],
+    "Z1": [
+        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/langgraph/test_error_responses.py::test_unmapped_token_is_403",
+        "tests/langgraph/test_error_responses.py::test_failing_mapper_denies_and_reveals_nothing",
+        "tests/langgraph/test_langgraph_doc_examples.py::test_unhandled_event_is_denied",
+        "tests/langgraph/test_custom_rules.py::test_unstampable_object_is_not_created",
+        "tests/langgraph/test_robustness.py::test_malformed_requests_never_return_500",
+        "tests/permissions/test_permission_maps.py::test_malformed_claim_gives_nothing",
+    ],
+    "Z2": [
+        "tests/langgraph/test_route_coverage.py::test_every_server_route_is_in_table",
+        "tests/langgraph/test_every_route.py::test_listed_permissions_suffice_for_owner",
+        "tests/langgraph/test_every_route.py::test_other_permissions_do_not_suffice_for_owner",
+    ],
+    "Z3": [
+        "tests/langgraph/test_every_route.py::test_other_user_sees_only_listed_result",
+        "tests/langgraph/test_bypass_attempts.py::test_search_never_finds_foreign_objects",
+    ],
+    "Z4": [
+        "tests/langgraph/test_ownership.py::test_created_object_belongs_to_creator",
+        "tests/langgraph/test_ownership.py::test_client_reserved_keys_are_dropped",
+        "tests/langgraph/test_ownership.py::test_user_cannot_change_owner",
+        "tests/langgraph/test_ownership.py::test_update_writes_no_reserved_keys",
+        "tests/langgraph/test_ownership.py::test_user_cannot_mark_object_as_system",
+    ],
+    "Z5": [
+        "tests/langgraph/test_ownership.py::test_same_subject_in_other_tenant_owns_nothing",
+        "tests/langgraph/test_assistants_and_store.py::test_same_user_in_two_tenants_has_two_stores",
+        "tests/langgraph/test_crons.py::test_crons_of_two_tenants_share_no_memories",
+        "tests/enforcement/test_decision.py::test_missing_tenant_is_own_tenant",
+    ],
+    "Z6": [
+        "tests/langgraph/test_assistants_and_store.py::test_same_namespace_is_separate_per_user",
+        "tests/langgraph/test_assistants_and_store.py::test_other_users_label_gives_no_access",
+        "tests/langgraph/test_custom_rules.py::test_custom_rule_cannot_change_namespace",
+    ],
+    "Z7": [
+        "tests/langgraph/test_run_config.py::test_run_config_cannot_change_owner_or_thread",
+        "tests/langgraph/test_run_config.py::test_cron_drops_dangerous_config_keys",
+        "tests/langgraph/test_run_config.py::test_custom_rule_cannot_add_dangerous_config",
+    ],
+    "Z8": ["tests/langgraph/test_every_route.py::test_other_permissions_do_not_suffice_for_owner"],
+    "Z9": [
+        "tests/langgraph/test_crons.py::test_cron_runs_as_creator",
+        "tests/langgraph/test_crons.py::test_cron_past_authorization_does_not_run",
+        "tests/langgraph/test_crons.py::test_only_owner_renews_authorized_until",
+        "tests/langgraph/test_crons.py::test_cron_run_has_no_rights_on_server",
+    ],
+    "Z10": [
+        "tests/langgraph/test_runs.py::test_long_delay_is_refused_on_every_way",
+        "tests/langgraph/test_runs.py::test_longest_delay_is_setting",
+        "tests/enforcement/test_request_limits.py::test_odd_delay_is_denied",
+        "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
+    ],
+    "Z11": [
+        "tests/langgraph/test_runs.py::test_graph_limits_apply_to_immediate_starts",
+        "tests/langgraph/test_runs.py::test_graph_limits_apply_to_delayed_starts",
+        "tests/langgraph/test_runs.py::test_graph_limits_apply_to_protocols",
+        "tests/langgraph/test_graph_limits.py::test_run_names_no_other_graph",
+        "tests/langgraph/test_graph_limits.py::test_cron_names_no_other_graph",
+        "tests/langgraph/test_graph_limits.py::test_state_of_older_thread_runs_no_other_graph",
+    ],
+    "Z12": [
+        "tests/langgraph/test_sockets.py::test_socket_starts_no_run_with_expired_token",
+        "tests/langgraph/test_sockets.py::test_every_event_of_expired_socket_is_refused",
+    ],
+    "Z13": [
+        "tests/langgraph/test_custom_rules.py::test_custom_rule_may_deny_or_narrow",
+        "tests/langgraph/test_custom_rules.py::test_custom_rule_never_widens",
+        "tests/langgraph/test_custom_rules.py::test_ambiguous_filter_is_denied",
+    ],
+    "Z14": [
+        "tests/langgraph/test_runs.py::test_webhook_follows_configuration",
+        "tests/langgraph/test_runs.py::test_relative_webhook_is_denied_everywhere",
+        "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
+    ],
+    "Z15": [
+        "tests/langgraph/test_error_responses.py::test_studio_is_denied_by_default",
+        "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
+    ],
+    "Z16": [
+        "tests/langgraph/test_shared_connection.py::test_each_request_acts_as_its_own_user",
+        "tests/langgraph/test_shared_connection.py::test_websocket_acts_as_its_own_user",
+        "tests/langgraph/test_shared_connection.py::test_studio_does_not_act_as_user",
+    ],
+    "Z17": [
+        "tests/langgraph/test_server_version.py::test_unsupported_version_is_refused",
+        "tests/langgraph/test_server_version.py::test_entry_point_stops_on_unsupported_server",
+        "tests/langgraph/test_server_context.py::test_server_without_variable_does_not_start",
+    ],
+    "C1": [
+        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_errors.py::test_all_mistakes_are_reported_together",
+        "tests/tokens/test_advisories.py::test_broken_configuration_stops_server",
+    ],
+    "C2": [
+        "tests/config/test_startup_log.py::test_skipped_audience_is_warned",
+        "tests/config/test_startup_log.py::test_each_dangerous_setting_warns_at_each_start",
+    ],
+    "S1": [
+        "tests/langgraph/test_robustness.py::test_logs_contain_no_token",
+        "tests/langgraph/test_runs.py::test_run_belongs_to_caller_without_token",
+        "tests/tokens/test_token_cache.py::test_cached_objects_hold_no_token_text",
+        "tests/tokens/test_token_cache.py::test_repr_shows_no_token_or_claims",
+        "tests/tokens/test_token_cache.py::test_refusal_keeps_no_token",
+        "tests/tokens/test_token_cache.py::test_cache_entries_are_told_apart_by_sha256",
+    ],
+    "S2": [
+        "tests/permissions/test_callers.py::test_user_dict_has_exact_keys",
+        "tests/permissions/test_callers.py::test_unlisted_claims_stay_out",
+    ],
+    "S3": [
+        "tests/observability/test_logging.py::test_only_log_has_failed_claim",
+        "tests/langgraph/test_error_responses.py::test_invalid_token_is_401_with_code",
+        "tests/langgraph/test_error_responses.py::test_provider_outage_is_503_with_retry_after",
+    ],
+    "S4": [
+        "tests/observability/test_logging.py::test_rejected_token_is_one_complete_line",
+        "tests/langgraph/test_robustness.py::test_denial_is_one_complete_log_line",
+    ],
+    "S5": [
+        ("tests/langgraph/test_robustness.py::test_custom_rule_failure_log_hides_data"),
+    ],
+}
+
+
+def promises() -> list[str]:
+    return PROMISE.findall((ROOT / "SECURITY.md").read_text("utf-8"))
+
+
+def threats() -> list[list[str]]:
+    """Return the promises that each row of the threat table names."""
+    _, _, *cells = THREAT.findall((ROOT / "SECURITY.md").read_text("utf-8"))
+    return [[name for named in RANGE.findall(cell) for name in expand(*named)] for cell in cells]
+
+
+def expand(letter: str, first: str, last: str) -> list[str]:
+    """Return the promises of a range such as "A1 to A4"."""
+    return [f"{letter}{number}" for number in range(int(first), int(last or first) + 1)]
+
+
+@cache
+def names_in(module: str) -> frozenset[str]:
+    body = ast.parse((ROOT / module).read_text("utf-8")).body
+    functions = (node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(function.name for function in functions if function.name.startswith("test_"))
+
+
+def exists(test: str) -> bool:
+    module, _, name = test.partition("::")
+    return (ROOT / module).is_file() and name in names_in(module)
+
+
+def test_every_promise_has_tests() -> None:
+    assert promises() == list(TESTS)
+    assert [promise for promise, tests in TESTS.items() if not tests] == []
+
+
+def test_every_threat_names_its_promises() -> None:
+    assert len(threats()) > 10
+    assert all(named and set(named) <= set(TESTS) for named in threats())
+
+
+def test_every_named_test_exists() -> None:
+    assert [test for tests in TESTS.values() for test in tests if not exists(test)] == []

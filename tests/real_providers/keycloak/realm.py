@@ -1,0 +1,152 @@
+"""What a test asks of Keycloak: tokens as clients get them, and the administrator's calls."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import time
+from typing import Any
+
+import httpx
+from real_providers.keycloak.login import logged_in
+from real_providers.keycloak.process import KeycloakError
+
+AUDIENCE = "langgraph-api"
+WORKER = ("agents-worker", "worker-secret")
+WEB_CLIENT = "agents-web"
+CLI_CLIENT = "agents-cli"
+REDIRECT_URI = "http://127.0.0.1:3000/callback"
+
+# The administrator's token lives for a minute.
+ADMIN_SECONDS = 40.0
+
+AUDIENCE_MAPPER = {
+    "name": "audience",
+    "protocol": "openid-connect",
+    "protocolMapper": "oidc-audience-mapper",
+    "config": {"included.client.audience": AUDIENCE, "access.token.claim": "true", "id.token.claim": "false"},
+}
+
+
+class Realm:
+    """The realm ``acme`` of a running Keycloak.
+
+    Args:
+        url: where Keycloak listens.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.issuer = f"{url}/realms/acme"
+        self.endpoints = f"{self.issuer}/protocol/openid-connect"
+        self._http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._admin: tuple[float, str] = (0.0, "")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    # What clients do.
+
+    def tokens(self, **form: str) -> dict[str, Any]:
+        """Return the token endpoint's answer to this form."""
+        return self._ok(self._http.post(f"{self.endpoints}/token", data=form)).json()  # type: ignore[no-any-return]
+
+    def machine(self, client: str = WORKER[0]) -> str:
+        """Return the access token of a service account."""
+        form = {"grant_type": "client_credentials", "client_id": client, "client_secret": WORKER[1]}
+        return str(self.tokens(**form)["access_token"])
+
+    def direct(self, username: str, client: str = CLI_CLIENT, scope: str = "openid") -> dict[str, Any]:
+        """Return the tokens of a user who gave the password to the client."""
+        form = {"client_id": client, "username": username, "password": username, "scope": scope}
+        return self.tokens(grant_type="password", **form)
+
+    def user(self, username: str, client: str = CLI_CLIENT, scope: str = "openid") -> str:
+        """Return the access token of the same."""
+        return str(self.direct(username, client, scope)["access_token"])
+
+    def login(self, username: str, client: str = WEB_CLIENT, scope: str = "openid") -> dict[str, Any]:
+        """Return the tokens of a user who logged in with authorization code and PKCE."""
+        verifier = secrets.token_urlsafe(48)
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        query = {
+            "response_type": "code",
+            "client_id": client,
+            "redirect_uri": REDIRECT_URI,
+            "scope": scope,
+            "state": secrets.token_urlsafe(8),
+            "nonce": secrets.token_urlsafe(8),
+            "code_challenge": challenge,
+            "code_challenge_method": "S256",
+        }
+        code = logged_in(f"{self.endpoints}/auth", query, username)
+        form = {"client_id": client, "code": code, "redirect_uri": REDIRECT_URI, "code_verifier": verifier}
+        return self.tokens(grant_type="authorization_code", **form)
+
+    # What the administrator does.
+
+    def admin(self, method: str, path: str, body: Any = None, **query: str) -> httpx.Response:
+        """Send one request of the admin API about this realm."""
+        taken, token = self._admin
+        if time.monotonic() > taken + ADMIN_SECONDS:
+            form = {"grant_type": "password", "client_id": "admin-cli", "username": "admin", "password": "admin"}
+            reply = self._ok(self._http.post("/realms/master/protocol/openid-connect/token", data=form))
+            token = reply.json()["access_token"]
+            self._admin = (time.monotonic(), token)
+        headers = {"authorization": f"Bearer {token}"}
+        return self._ok(
+            self._http.request(method, f"/admin/realms/acme{path}", json=body, params=query, headers=headers)
+        )
+
+    def change(self, path: str, **members: Any) -> None:
+        """Change members of the object at a path. Keys of ``config`` and ``attributes`` are merged, others replaced."""
+        now = self.admin("GET", path).json()
+        for name, value in members.items():
+            now[name] = {**now.get(name, {}), **value} if name in {"config", "attributes"} else value
+        self.admin("PUT", path, now)
+
+    def add_client(self, name: str, *mappers: Any, **settings: Any) -> str:
+        """Create a confidential client with a service account, these mappers and other settings; its path."""
+        client = {"clientId": name, "secret": WORKER[1], "serviceAccountsEnabled": True, "protocolMappers": [*mappers]}
+        return f"/clients/{created(self.admin('POST', '/clients', {**client, **settings}))}"
+
+    def client(self, name: str) -> str:
+        """Return the path of a client."""
+        (found,) = self.admin("GET", "/clients", clientId=name).json()
+        return f"/clients/{found['id']}"
+
+    def scope(self, name: str) -> dict[str, Any]:
+        """Return a client scope."""
+        (found,) = [scope for scope in self.admin("GET", "/client-scopes").json() if scope["name"] == name]
+        return found  # type: ignore[no-any-return]
+
+    def person(self, username: str) -> str:
+        """Return the path of a user."""
+        (found,) = self.admin("GET", "/users", username=username, exact="true").json()
+        return f"/users/{found['id']}"
+
+    def kids(self) -> list[str]:
+        """Return the ids of the published keys."""
+        return [key["kid"] for key in self._ok(self._http.get(f"{self.endpoints}/certs")).json()["keys"]]
+
+    def _ok(self, reply: httpx.Response) -> httpx.Response:
+        if reply.is_success:
+            return reply
+        raise KeycloakError(f"{reply.request.method} {reply.url} answered {reply.status_code}: {reply.text[:1000]}")
+
+
+def created(reply: httpx.Response) -> str:
+    """Return the id of what a POST of the admin API created."""
+    return reply.headers["location"].rpartition("/")[2]
+
+
+def decoded(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return a token's header and claims."""
+    header, claims, _ = token.split(".")
+    return _part(header), _part(claims)
+
+
+def _part(segment: str) -> dict[str, Any]:
+    return json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))  # type: ignore[no-any-return]
