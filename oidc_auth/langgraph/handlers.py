@@ -71,7 +71,6 @@ def deny_unknown(oidc: OIDCAuth) -> Handler:
 
     async def deny_unhandled(ctx: AuthContext, value: Value) -> None:
         report = observe(ctx.user, value)
-        # Fail closed: nothing is known about what such an event would allow.
         decision = deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN)
         report(decision)
         _respond(decision, ctx.user, oidc)
