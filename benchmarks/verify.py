@@ -118,7 +118,7 @@ class Bench:
 
     async def verification(self, presented: PresentedToken) -> None:
         """Verify one token: what comes between its text and its claims, in our library."""
-        await self.oidc._verifier.verify(presented, time.time())  # noqa: SLF001 - a part of the public call, by itself
+        await self.oidc._verifier.verify(presented, time.time())  # noqa: SLF001 - only this part of the public call
 
     async def cached(self, presented: PresentedToken) -> None:
         """Find a token among those seen before, its keys unchanged."""

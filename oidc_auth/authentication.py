@@ -20,8 +20,7 @@ from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
 from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
-from .tokens.extract import check_header, extract_token, header_pairs
-from .tokens.origin import check_origin
+from .tokens.extract import check_header, check_origin, extract_token, header_pairs
 from .tokens.verifier import JwtVerifier
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .config.build import Settings
-    from .enforcement.settings import EnforcementSettings
+    from .enforcement.limits import EnforcementSettings
     from .keys.fetch import Fetcher
     from .observability import Observer
     from .permissions.caller import Caller
@@ -189,6 +188,7 @@ class OIDCAuth:
         try:
             token = await self._verifier.verify(presented, now)
             entry = _CachedCaller(token.for_cache(), self._caller(token))
+            # Not after the end of the token, and not longer than the operator allows.
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
             verified = True
         finally:
@@ -261,6 +261,7 @@ class OIDCAuth:
         """Return a token as if a request without other headers carried it."""
         codes = codes_of(Stage.EXTRACT)
         try:
+            # The same checks as for a request, so that explain and authenticate never disagree.
             headers = [("authorization", f"Bearer {token}")]
             presented = extract_token(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
         except TokenError as error:

@@ -103,6 +103,7 @@ class OIDCAuthError(Exception):
     def hint(self) -> str:
         """What to do, for the operator."""
         if self._find_hint is not None:
+            # Found once, and then the claims that it needs are released.
             find_hint, self._find_hint = self._find_hint, None
             self._hint = self._hint or find_hint(self)
         return self._hint or self.default_hint
@@ -140,6 +141,7 @@ class TokenError(OIDCAuthError):
         """Return the answer for the client, without ``error`` if no token was sent (RFC 6750 §3.1)."""
         code = self.client_code
         status = ERROR_DETAILS[code].status
+        # A request without a token gets no error code (RFC 6750 §3.1).
         is_invalid = status == UNAUTHENTICATED and code is not ErrorCode.TOKEN_MISSING
         message = self.client_message if code is self.code else ERROR_DETAILS[code].client_message
         return Challenge(status=status, detail=f"{code}: {message}", error="invalid_token" if is_invalid else None)
@@ -171,6 +173,7 @@ class DeniedError(OIDCAuthError):
             return Challenge(
                 status=UNAUTHENTICATED, detail=f"{self.code}: {self.client_message}", error="invalid_token"
             )
+        # MCP clients start a new login on this error. Without a scope that helps, the login would repeat forever.
         error = "insufficient_scope" if self.scope else None
         return Challenge(status=FORBIDDEN, detail=self.client_message, error=error, scope=self.scope)
 
@@ -186,6 +189,7 @@ class UpstreamError(OIDCAuthError):
 
     def __init__(self, *, found: str = "", hint: str = "", retry_after: float = 1) -> None:
         super().__init__(ErrorCode.KEYS_UNAVAILABLE, found=found, hint=hint)
+        # Retry-After is a whole number of seconds (RFC 9110 §10.2.3). 0 would make clients retry in a loop.
         self.retry_after = max(1, round(retry_after))
 
     def challenge(self) -> Challenge:

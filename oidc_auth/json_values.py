@@ -1,4 +1,7 @@
-"""Type guards and texts of JSON values."""
+"""Type guards and texts of JSON values.
+
+This is the lowest layer. It imports nothing of the package, so that every module can use it.
+"""
 
 from __future__ import annotations
 

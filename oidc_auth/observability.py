@@ -136,6 +136,7 @@ class EventReporter:
     def report(self, event: Event) -> None:
         """Give an event to the observer. A failing observer allows and denies nothing."""
         try:
+            # The observer is the operator's code. Its failure must not refuse users or let them in.
             self.observer(event)
         except Exception:
             logger.exception("the observer failed")
@@ -143,11 +144,13 @@ class EventReporter:
 
 def format_trace(error: BaseException) -> str:
     """Return where an error was raised, and its type. Its message may hold claims, so it is omitted."""
+    # Only places in the code, and no values.
     return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}"
 
 
 def pseudonym(identity: str) -> str:
     """Return a stable pseudonym of an identity for the log."""
+    # The same user has the same pseudonym in all log lines and processes, so the hash has no salt.
     return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:12]
 
 

@@ -1,4 +1,7 @@
-"""Quote values that a client or a provider chose, for messages."""
+"""Quote values that a client or a provider chose, for messages.
+
+This is the only protection against forged log lines, so it is a module that can be reviewed alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The group of all commands, and ``oidc-auth schema``."""
+"""The group of all commands, and ``oidc-auth schema``.
+
+It is separate, so that no command imports the group, and the group imports every command once.
+"""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ import httpx
 from rich.progress import Progress
 from rich.table import Table
 
-from ..enforcement.graph_limits import built_in_assistant
-from ..enforcement.metadata_keys import CREATED_BY, OWNER, SYSTEM, TENANT
+from ..enforcement.limits import built_in_assistant
+from ..enforcement.reserved_keys import CREATED_BY, OWNER, SYSTEM, TENANT
 from ..keys.fetch import forbidden_url_reason
 from ..tokens.checks import find_tenant, identity_fault
 from ..tokens.claim_path import MISSING

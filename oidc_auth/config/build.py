@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
-from ..enforcement.settings import EnforcementSettings
+from ..enforcement.limits import EnforcementSettings
 from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
-from ..keys.key_set import read_key_set
+from ..keys.key_set import StaticKeys, read_key_set
 from ..keys.refresh import RefreshAges
 from ..keys.remote import KeyLimits, RemoteKeys
-from ..keys.source import StaticKeys
 from ..permissions.names import expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
 from ..providers import PROVIDERS
@@ -33,7 +32,7 @@ from .issuers import binding_scopes, exact_issuers
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from ..keys.source import KeySource
+    from ..keys.key_set import KeySource
     from ..observability import EventReporter
     from .issuers import ExactIssuer
     from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable
@@ -72,6 +71,7 @@ def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporte
     # Made only if keys are fetched: importing httpx takes 0.2 s.
     shared = cache(lambda: HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout))
     fetchers: list[Fetcher] = []
+    # Of all issuers, because an identity of one of them could begin with the prefix of another.
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
     issuers: list[TrustedIssuer] = []
     sources: Sequence[KeySource]
@@ -128,6 +128,7 @@ def _remote(
             fetch_budget=fetch_budget,
         )
 
+    # One key set is fetched once, and not once for each tenant.
     return [remote(table.issuer)] * len(issuers) if table.jwks_uri is not None else [*map(remote, issuers)]
 
 
@@ -152,6 +153,7 @@ def _prefix(table: IssuerTable, source: IdentitySource) -> str:
 
 def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str]) -> IdentityClaim:
     prefix = _prefix(table, source)
+    # Only longer prefixes: with "" and "ci:", the sub "ci:bob" would be the same identity as bob of the other issuer.
     reserved_prefixes = tuple(sorted(other for other in prefixes if other != prefix and other.startswith(prefix)))
     return IdentityClaim(path=tuple(source.claim), prefix=prefix, reserved_prefixes=reserved_prefixes)
 
@@ -159,6 +161,7 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
 def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
     # The issuer of a tenant may only issue tokens for that tenant, so the claim must repeat its id.
     own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), hint=TENANTS.hint),) if exact.tenant else ()
+    # For providers without aud, the client and a scope prefix bind the token to this API. lint_binding requires both.
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
     return TokenPolicy(
@@ -190,6 +193,7 @@ def _accepted_typ(table: IssuerTable) -> frozenset[str]:
     if table.token_type == "id":
         # An ID token never has the type of access tokens (RFC 9068 §2.1).
         return frozenset(map(normalize_typ, table.accepted_typ)) - OTHER_TOKEN_TYPES - {"at+jwt"}
+    # No setting can accept logout or DPoP tokens as access tokens (RFC 8725 §3.11).
     accepted = ["at+jwt"] if table.strict_rfc9068 else table.accepted_typ
     return frozenset(map(normalize_typ, accepted)) - OTHER_TOKEN_TYPES
 
@@ -294,4 +298,5 @@ def value_rights(document: Document) -> dict[str, tuple[Right, ...]]:
 def _intersect_graphs(outer: frozenset[str] | None, inner: frozenset[str] | None) -> frozenset[str] | None:
     if outer is None or inner is None:
         return inner if outer is None else outer
+    # A role can narrow the graphs of a role that it includes, and never widen them.
     return outer & inner

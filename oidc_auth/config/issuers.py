@@ -50,6 +50,7 @@ def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
     """Yield the problems of ``tenants``."""
     texts = [table.get("issuer"), *read_strings(table.get("aliases"))]
     templates = any(isinstance(text, str) and TENANT in text for text in texts)
+    # Without a list, users of every tenant of the provider could log in.
     if templates and not table.get("tenants"):
         hint = "list the GUIDs of the tenants that are trusted"
         yield Problem(f"{where}.tenants", f"is missing: the issuer contains {TENANT}", hint)
@@ -70,10 +71,12 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
         hint = f"write this API's name{_without_audience(table)}"
         yield Problem(f"{where}.audience", "is missing: tokens issued for other APIs would be accepted", hint)
+    # One client often calls several APIs.
     if "client_claim" in table and not (required or _scope_prefixes(table)):
         hint = "add a permission map on scope with strip_prefix, or a [issuer.require] table"
         yield Problem(f"{where}.client_claim", "a client id alone does not bind a token to this API", hint)
     for issuer in dict.fromkeys(exact.issuer for exact in list_issuers(table)):
+        # Such a provider has one issuer for all its customers, so the issuer alone identifies no organization.
         public = PUBLIC_ISSUERS.get(issuer)
         if public is None:
             continue

@@ -41,6 +41,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
     for number, table in issuers:
         where, issuer_key = f"issuer[{number}]", find_issuer_key(own[number])
         yield from lint_preset(table, where, issuer_key)
+        # Without a binding, tokens for any API of the provider would be accepted (RFC 8725 §3.9).
         yield from lint_binding(table, where)
         yield from lint_tenants(table, where)
         yield from lint_keys(table, where, issuer_key)

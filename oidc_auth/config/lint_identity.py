@@ -22,6 +22,7 @@ def lint_identity(table: Table, where: str) -> Iterator[Problem]:
             hint = "add [issuer.require] email_verified = true, or use a claim that never changes, such as sub"
             yield Problem(f"{where}.identity[{number}]", "an unverified e-mail address can be anyone's", hint)
     prefixes = [source.get("prefix", "") for _, source in read_tables(table.get("identity"))]
+    # A user who can choose one of the claims could have the identity of another user.
     if len(prefixes) != len({str(prefix) for prefix in prefixes}):
         hint = 'give each claim its own prefix, such as "client:"; one prefix may be empty'
         yield Problem(f"{where}.identity", "two claims can produce the same identity", hint)
@@ -43,6 +44,7 @@ def lint_several_issuers(issuers: list[tuple[int, Table]]) -> Iterator[Problem]:
     empty = [number for number, table in issuers if table.get("identity_prefix") == ""]
     for number, table in issuers:
         where = f"issuer[{number}].identity_prefix"
+        # sub is unique only within its issuer (OpenID Connect Core §2).
         if table.get("identity_prefix") is None:
             yield Problem(where, "is missing: two issuers can use the same sub", hint)
         elif number in empty[1:]:

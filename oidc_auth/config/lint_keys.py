@@ -37,6 +37,7 @@ def lint_keys(table: Table, where: str, issuer_key: str) -> Iterator[Problem]:
     yield from _lint_addresses(table, where, issuer_key)
     yield from _lint_files(table, where)
     for name in read_strings(table.get("algorithms")):
+        # RFC 8725 §3.2. With a shared secret, each server that verifies tokens could also sign them.
         if name not in ASYMMETRIC:
             symmetric = name == "none" or name.startswith("HS")
             hint = "use asymmetric algorithms: anyone who can check HS256 can also sign with it"
@@ -86,5 +87,6 @@ def _lint_files(table: Table, where: str) -> Iterator[Problem]:
             yield Problem(f"{where}.{name}", "cannot be combined with jwks", "keep one of the two")
         elif name == "client_key" and path is not None and "client_certificate" not in table:
             yield Problem(f"{where}.{name}", "needs client_certificate", "write the file of the certificate too")
+        # At start, and not at the first fetch, when users already wait.
         elif isinstance(path, str) and not Path(path).is_file():
             yield Problem(f"{where}.{name}", f"file {path!r} does not exist", f"the working directory is {Path.cwd()}")

@@ -39,15 +39,18 @@ def lint_permission_maps(table: Table, where: str, roles: Table) -> Iterator[Pro
             yield Problem(place, found, "write accept if the claim has permission names, or values to map its values")
         yield from _lint_values(permission_map, place)
         yield from _lint_role_claim(permission_map, place, roles)
+        # An ID token describes a login, for the client (OpenID Connect Core §2). Access tokens carry permissions.
         if "accept" in permission_map and table.get("token_type") == "id":
             hint = "let the client send an access token, or map the claim's values"
             yield Problem(f"{place}.accept", "an ID token does not carry permissions of an API", hint)
         for name in read_strings(permission_map.get("accept")):
             yield from _lint_right(name, f"{place}.accept", {}, has_tenant="tenant" in table)
+            # Such a pattern would accept names like threads:delete@all from any token.
             if "*" in name and "@" in name:
                 hint = "list each name with a reach literally"
                 yield Problem(f"{place}.accept", f"{name!r}: a pattern covers own objects only", hint)
         for value, names in read_table(permission_map.get("values")).items():
+            # Every value would match, so every user of the provider would have these rights.
             if value == "*" and not permission_map.get("when"):
                 hint = "add a condition, when = {...}, or name the values"
                 yield Problem(f"{place}.values.*", "matches every value", hint)
@@ -116,6 +119,7 @@ def _lint_right(text: str, where: str, roles: Table, *, has_tenant: bool) -> Ite
     except UnknownPermissionError:
         yield Problem(where, f"unknown permission {text!r}", _suggest_name(text, roles))
         return
+    # A store label names one user, so no namespace belongs to a tenant.
     if reach is Reach.TENANT and name.startswith("store:"):
         yield Problem(where, f"{text!r}: the store has no @tenant reach", "write it without a reach, or with @all")
     elif reach is Reach.TENANT and not has_tenant:
@@ -148,8 +152,10 @@ def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
                 "move it up, before the first [roles] or [[issuer.permission_map]]",
             )
             continue
+        # Otherwise one text would name a role in one place and a permission in another.
         if name in NAMES or name in ALIASES or ":" in name or "*" in name or "@" in name:
             yield Problem(where, "a role must not look like a permission", "use a name without : * and @")
+        # Expanding such a role would never end.
         if _is_cyclic(name, roles):
             yield Problem(where, "the role includes itself", "remove one of the references")
         for text in read_strings(read_table(role).get("permissions")):

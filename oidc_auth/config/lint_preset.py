@@ -45,6 +45,7 @@ def lint_preset(table: Table, where: str, issuer_key: str) -> Iterator[Problem]:
         yield Problem(where, "no permission map: callers would have no permissions", hint)
     if preset is not None:
         yield from _lint_parameters(table, where, str(name), preset.issuer)
+    # An uncertain fault is only a warning, because many providers allow custom domains.
     if (fault := issuer_fault(table)) and fault.certain:
         yield Problem(f"{where}.{issuer_key}", fault.message, fault.hint)
 

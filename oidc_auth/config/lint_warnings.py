@@ -21,6 +21,7 @@ def find_warnings(document: Table) -> tuple[str, ...]:
     """Return what is dangerous, or probably a mistake, although it is valid."""
     issuers = read_tables(document.get("issuer"))
     found = [f"issuer[{number}]: {text}" for number, table in issuers for text in _issuer_warnings(table)]
+    # Two providers can give one tenant name to different customers.
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers have tenant: a tenant of the same name at two of them is one tenant")
     unused = unused_roles([table for _, table in issuers], read_table(document.get("roles")))
@@ -51,6 +52,7 @@ def _issuer_warnings(table: Table) -> Iterator[str]:
 
 
 def _audience_warnings(table: Table) -> Iterator[str]:
+    # Such an ID token has the right aud, and may have no claim that marks it as an ID token (RFC 8725 §2.8).
     if table.get("token_type") != "id" and table.get("strict_rfc9068") is not True:
         for text in client_audiences(table):
             yield f"audience {text!r} is a client id: ID tokens of that client have it too, and are accepted"
@@ -61,6 +63,7 @@ def _audience_warnings(table: Table) -> Iterator[str]:
 def _default_role_warnings(table: Table) -> Iterator[str]:
     role = table.get("default_role")
     public = [exact.issuer for exact in list_issuers(table) if exact.issuer in PUBLIC_ISSUERS]
+    # Every customer of the provider can get such a token.
     if role is not None and public:
         yield f"default_role: {public[0]} signs tokens for anyone: every token that meets require has role {role!r}"
 
@@ -93,5 +96,6 @@ def _unverified(
     for path in paths:
         # Some providers put a claim under a URL that ends in its name.
         name = path[0].rpartition("/")[2] if path else ""
+        # A user could write the e-mail address of an administrator into the profile.
         if name in USER_WRITABLE_CLAIMS and not requires_verified(conditions, name):
             yield key, name

@@ -57,6 +57,7 @@ def load_file(path: str | os.PathLike[str], environ: Mapping[str, str] | None = 
     """
     source = str(path)
     parsed = parse_file(source)
+    # A frequent mistake, because the two files are in one folder.
     if isinstance(parsed, dict) and "graphs" in parsed and "issuer" not in parsed:
         message = "this is langgraph.json, which does not name the trusted issuers"
         raise ConfigError([Problem("", message, f"name the file with [[issuer]], such as {FILE_NAME}")], source=source)
@@ -83,6 +84,7 @@ def load_mapping(
     problems = _merge_problems(first, [*lint(document, written)], shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
+    # A digest, because the configuration can hold secrets from the environment.
     digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
     return LoadedConfig(shaped, source, digest, find_warnings(document))
 
@@ -108,6 +110,7 @@ def load_environment(environ: Mapping[str, str], folder: Path) -> LoadedConfig:
     if local.is_file():
         files.add(local.resolve())
     sources = [*(str(path) for path in sorted(files)), *([ISSUER_VARIABLE] if environ.get(ISSUER_VARIABLE) else [])]
+    # No precedence: a forgotten file must not decide without a message which issuers are trusted.
     if len(sources) != 1:
         raise ConfigError([_source_problem(sources, folder)])
     if files:
@@ -160,6 +163,7 @@ def _resolve_references(
         return value
     problems.extend(
         Problem(where, f"the environment has no variable {name}", f"set {name}, or write the value")
+        # Fail closed: a missing variable must not become an empty value.
         for name in _REFERENCE.findall(value)
         if name not in environ
     )

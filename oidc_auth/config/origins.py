@@ -66,4 +66,5 @@ def _suggestion(text: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     own_port = "" if port is None or str(port) == DEFAULT_PORTS.get(parts.scheme) else f":{port}"
     origin = f"{parts.scheme}://{host}{own_port}"
+    # No suggestion from a URL with user information, because that can be a password.
     return _secure(origin) if host and "@" not in parts.netloc and _is_origin(origin) else ""

@@ -42,6 +42,7 @@ def child_path(where: str, key: str) -> str:
 
 
 def _parse_problem(raw: bytes, error: ValueError) -> Problem:
+    # Windows editors and PowerShell write these encodings.
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Problem("", "cannot be parsed: it is UTF-16", "save it as UTF-8")
     if raw.startswith(codecs.BOM_UTF8):

@@ -1,6 +1,6 @@
-"""Reading of a raw document that may be invalid.
+"""Read a raw document that may be invalid.
 
-The checks need it, because pydantic reports nothing more about a table if one of its keys is invalid.
+All lint modules share it, because pydantic reports nothing more about a table if one of its keys is invalid.
 """
 
 from __future__ import annotations

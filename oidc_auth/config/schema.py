@@ -159,7 +159,7 @@ class IssuerTable(_Table):
     )
     allowed_origins: Strings | None = Field(
         default=None,
-        description="Web origins whose pages may use a token that a proxy adds. Empty: only the server's own origin.",
+        description="Web origins with pages that may use a token of a proxy. Empty: only the server's own origin.",
     )
     identity: Annotated[
         list[Annotated[IdentitySource, AlsoAccepts("string", convert=as_table("claim", str))]], AlsoAccepts(single=True)

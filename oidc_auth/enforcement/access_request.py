@@ -101,6 +101,7 @@ def read_run(event: str, value: Value) -> AccessRequest:
     holders = _holders(value)
     return AccessRequest(
         event,
+        # The server gives a UUID or text. A missing id becomes text that matches no allowed graph.
         assistant=str(value.get("assistant_id")),
         metadata_graphs=_metadata_graphs(holders),
         webhooks=_members(holders, "webhook"),
@@ -127,6 +128,7 @@ def read_cron_change(event: str, value: Value) -> AccessRequest:
     payload: object = value.get("payload")
     assistant = get_payload(value).get("assistant_id")
     request = _read_cron(event, value, None if assistant is None else str(assistant))
+    # Fail closed: any key that is not only about time counts as a change of what runs.
     edits = not isinstance(payload, dict) or not SCHEDULE_KEYS.issuperset(cast("Value", payload))
     return request._replace(edits_payload=edits)
 

@@ -11,12 +11,12 @@ from ..permissions.permission_maps import Right, merge_rights
 from .crons import authorize_scheduler
 from .decision import Decision, Filter, deny, deny_missing
 from .event_rules import EVENT_RULES, EventRule
-from .graph_limits import check_graphs
+from .limits import check_graphs
 from .ownership import make_stamp
 
 if TYPE_CHECKING:
     from .access_request import AccessRequest, Value
-    from .settings import EnforcementSettings
+    from .limits import EnforcementSettings
 
 _STUDIO_REACH = {"own": Reach.OWN, "all": Reach.ALL}
 
@@ -41,8 +41,10 @@ def authorize(
 ) -> tuple[Decision, Caller | None]:
     """Return the decision and its caller; None for the scheduler and for unknown users."""
     identity: object = getattr(user, "identity", None)
+    # Fail closed: all users with an empty identity would share their objects.
     if not isinstance(identity, str) or not identity:
         return deny(request.event, ErrorCode.USER_UNKNOWN), None
+    # Studio gets its reach from the operator's setting, and nothing from its user object.
     if facts.is_studio:
         return _authorize_studio(identity, request, settings)
     if getattr(user, "permissions", ABSENT) is ABSENT:
@@ -55,6 +57,7 @@ def _authorize_studio(
     identity: str, request: AccessRequest, settings: EnforcementSettings
 ) -> tuple[Decision, Caller | None]:
     reach = _STUDIO_REACH.get(settings.studio)
+    # "deny" has no reach.
     if reach is None:
         return deny(request.event, ErrorCode.STUDIO_NOT_ALLOWED), None
     caller = Caller(identity=identity, rights=merge_rights(Right(name, reach) for name in expand("*")))
@@ -66,6 +69,7 @@ def decide(caller: Caller, request: AccessRequest) -> Decision:
     rule = EVENT_RULES.get(request.event)
     if rule is None:
         return deny(request.event, ErrorCode.EVENT_UNKNOWN)
+    # A separate code, because the fault is in the permission maps and not in one missing permission.
     if not caller.rights:
         return deny(request.event, ErrorCode.NO_PERMISSIONS)
     if (found := _find_permission(rule, caller, request)) is None:
@@ -84,6 +88,7 @@ def _find_permission(rule: EventRule, caller: Caller, request: AccessRequest) ->
     """Return the permission that allows the event, and which objects it reaches."""
     if (reach := caller.rights.get(rule.event)) is not None:
         return rule.event, rule.filter(caller, reach, request)
+    # A permission covers only the part of another event that its own requests cause.
     for permission, cover in rule.covered_by.items():
         if permission in caller.rights and (allowed := cover(caller, request)) is not None:
             return permission, allowed

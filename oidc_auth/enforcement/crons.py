@@ -13,9 +13,8 @@ from ..permissions.caller import Tenancy, tenant_fields
 from .access_request import get_payload
 from .decision import Decision, Restriction, deny, deny_missing
 from .filters import BUILT_IN, own_objects
-from .metadata_keys import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT
 from .ownership import clean_change, get_metadata, stamp_object, write_run_stamp
-from .run_config import require_configurable
+from .reserved_keys import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT, require_configurable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from ..permissions.caller import Caller
     from .access_request import AccessRequest, Value
     from .decision import AllowedAccess
-    from .settings import EnforcementSettings
+    from .limits import EnforcementSettings
 
 
 RUN_PERMISSION = "threads:create_run"
@@ -31,6 +30,7 @@ RUN_PERMISSION = "threads:create_run"
 
 def check_cron_runs(caller: Caller, request: AccessRequest) -> Decision | None:
     """Return the denial if the caller creates a cron and may not run."""
+    # A cron starts runs later. Without this check, it would give a permission that the caller does not have.
     return None if RUN_PERMISSION in caller.rights else deny_missing(request.event, RUN_PERMISSION)
 
 
@@ -43,6 +43,7 @@ def stamp_cron(value: Value, access: AllowedAccess) -> Decision:
     """Write the owner of a new cron and until when it may run."""
     decision = stamp_object(value, access)
     if decision.allowed:
+        # A cron has no token that expires. Without an end, it would still run for users who left the company.
         get_metadata(value)[AUTHORIZED_UNTIL] = int(access.cron_until)
     return decision
 
@@ -51,6 +52,7 @@ def clean_cron_change(value: Value, access: AllowedAccess) -> Decision:
     """Remove the reserved keys from a change; a change by the owner renews the cron."""
     decision = clean_change(value, access)
     is_own = decision.filter == own_objects(access.caller)
+    # Only the owner renews. A change by an administrator says nothing about the rights of the owner.
     if decision.allowed and is_own and RUN_PERMISSION in access.caller.rights:
         _renew(value, access.cron_until)
     return decision
@@ -90,6 +92,7 @@ def authorize_scheduler(
     if request.controls_run or request.deletes_run:
         return _allow(event, own)
     if event == "threads:delete":
+        # The scheduler deletes only the thread that the server made for one run.
         return _allow(event, {**own, TEMPORARY: True})
     return deny(event, ErrorCode.SCHEDULER_NOT_ALLOWED)
 
@@ -98,8 +101,10 @@ def _authorize_cron_run(
     identity: str, request: AccessRequest, value: Value, settings: EnforcementSettings, now: float
 ) -> Decision:
     metadata = get_metadata(value)
+    # Checked at each run, so that the setting also stops crons that exist already.
     if settings.crons == "deny":
         return deny(request.event, ErrorCode.CRONS_DISABLED)
+    # A cron without an owner, for example from before this library, does not run.
     if metadata.get(OWNER) != identity:
         return deny(request.event, ErrorCode.SCHEDULER_NOT_ALLOWED)
     if not _is_current(metadata.get(AUTHORIZED_UNTIL), now):

@@ -40,17 +40,20 @@ async def run_custom_rule(
     try:
         answer = await rule(ctx=ctx, value=value)
     finally:
+        # Also after an exception, so that no change of a reserved field remains.
         reserved.restore(value)
     if answer is False:
         return deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED)
     if answer is None or answer is True:
         return decision
+    # A filter would look effective and protect nothing.
     if "namespace" in value:
         raise FilterError("the store ignores filters; deny the event instead")
     return decision._replace(filter=_join(decision.filter, validate_filter(answer)))
 
 
 def _join(ours: Filter, theirs: dict[str, Any]) -> Restriction:
+    # Both filters must match, so that a rule can only narrow.
     return Restriction(theirs if isinstance(ours, NoRestriction) else {"$and": [dict(ours.where), theirs]})
 
 
@@ -63,6 +66,7 @@ def validate_filter(answer: object) -> dict[str, Any]:
     Raises:
         FilterError: it has another form.
     """
+    # An empty filter would match every object.
     if not is_object(answer) or not answer:
         raise FilterError("expected a dict that is not empty")
     for key, condition in answer.items():

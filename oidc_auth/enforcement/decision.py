@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ERROR_DETAILS, DeniedError, ErrorCode
 from ..permissions.names import narrowest_group
-from .metadata_keys import OWNER
+from .reserved_keys import OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,6 +32,7 @@ class NoRestriction:
     """All objects, intentionally."""
 
 
+# Not None and not {}: a missing or empty filter must never mean all objects.
 Filter = Restriction | NoRestriction
 
 MATCH_NOTHING = Restriction({OWNER: ""})
@@ -59,6 +60,7 @@ class Decision(NamedTuple):
     code: ErrorCode | None = None
     client_message: str = ""
     hint: str = ""
+    # Fail closed: a decision without a filter reaches no object.
     filter: Filter = MATCH_NOTHING
     stamp: Mapping[str, Any] = MappingProxyType({})
     expected: str = ""
@@ -67,6 +69,7 @@ class Decision(NamedTuple):
 
     def to_error(self) -> DeniedError:
         """Return the error for a denial."""
+        # Fail closed: a denial without a code is still a denial.
         code = self.code or ErrorCode.PERMISSION_MISSING
         return DeniedError(
             code, expected=self.expected, found=self.found, client_message=self.client_message, hint=self.hint

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import ErrorCode
 from .authorize import ServerFacts, authorize
 from .crons import write_cron_run
-from .decision import AllowedAccess, Decision
+from .decision import AllowedAccess, Decision, deny
 from .event_rules import EVENT_RULES, read_access_request
-from .request_limits import check_request_limits
-from .token_expiry import check_expiry
+from .limits import check_request_limits
 
 if TYPE_CHECKING:
     from .access_request import Value
-    from .settings import EnforcementSettings
+    from .limits import EnforcementSettings
 
 
 def enforce(
@@ -55,3 +55,24 @@ def enforce(
     if write is None:
         return decision
     return write(value, AllowedAccess(decision, caller, request, now + settings.cron_max_age))
+
+
+def check_expiry(user: object, event: str, now: float, leeway: float) -> Decision | None:
+    """Return the denial if the token of a long connection, such as a WebSocket, has expired.
+
+    The rule is the same as for a new connection: ``exp`` plus the issuer's leeway (RFC 7519 §4.1.4).
+
+    Args:
+        user: the server's user object.
+        event: the event of the connection.
+        now: seconds since the epoch.
+        leeway: seconds by which the issuer's clock may differ.
+    """
+    expires_at: object = getattr(user, "expires_at", None)
+    if not isinstance(expires_at, (int, float)):
+        # Fail closed: without an expiry the connection could stay open forever.
+        return deny(event, ErrorCode.TOKEN_EXPIRED, expected="expires_at", found="none")
+    if now < expires_at + leeway:
+        return None
+    found = f"{now - expires_at:.1f} s past expires_at"
+    return deny(event, ErrorCode.TOKEN_EXPIRED, expected=f"leeway {leeway:g} s", found=found)

@@ -66,6 +66,7 @@ class EventRule:
 
     event: str
     read: Read = read_event
+    # The default restricts, so that a new row is never open by mistake.
     filter: ReachFilter = filter_reach
     covered_by: Mapping[str, Cover] = field(default_factory=dict[str, Cover])
     checks: tuple[Check, ...] = ()
@@ -82,17 +83,21 @@ _ROWS = (
         event="threads:update",
         read=read_thread_change,
         filter=filter_thread_change,
+        # The server cancels runs with this event. Users who may run must be able to stop their runs.
         covered_by={"threads:create_run": cover_run_control, "assistants:delete": cover_bulk_run_control},
         rewrite=clean_change,
     ),
+    # The server also deletes single runs, and the threads of stateless runs, with this event.
     EventRule(event="threads:delete", read=read_thread_deletion, covered_by={"threads:create_run": cover_run_cleanup}),
     EventRule(event="threads:search"),
+    # A run can create its thread, so the stamp goes into the metadata of both.
     EventRule(event="threads:create_run", read=read_run, stamp=stamp_run),
     EventRule(event="assistants:create", read=read_assistant, filter=filter_own, stamp=stamp_object),
     EventRule(event="assistants:read", filter=filter_reach_or_built_in),
     EventRule(event="assistants:update", read=read_assistant, rewrite=clean_change),
     EventRule(event="assistants:delete"),
     EventRule(event="assistants:search", filter=filter_reach_or_built_in),
+    # The check on runs is necessary, because a cron starts runs without a request.
     EventRule(event="crons:create", read=read_new_cron, filter=filter_own, checks=(check_cron_runs,), stamp=stamp_cron),
     EventRule(event="crons:read"),
     EventRule(
@@ -104,6 +109,7 @@ _ROWS = (
     ),
     EventRule(event="crons:delete"),
     EventRule(event="crons:search"),
+    # Servers ignore filters in the store. Only the namespace separates users.
     EventRule(event="store:put", rewrite=isolate_namespace),
     EventRule(event="store:get", rewrite=isolate_namespace),
     EventRule(event="store:search", rewrite=isolate_namespace),
@@ -117,4 +123,5 @@ EVENT_RULES: Mapping[str, EventRule] = {row.event: row for row in _ROWS}
 def read_access_request(event: str, value: Value) -> AccessRequest:
     """Return what a request wants; of an unknown event, only its name."""
     rule = EVENT_RULES.get(event)
+    # An unknown event is always denied, so nothing of its value is read.
     return AccessRequest(event) if rule is None else rule.read(event, value)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..permissions.names import Reach
 from .decision import MATCH_NOTHING, Filter, NoRestriction, Restriction
-from .metadata_keys import CREATED_BY, OWNER, SYSTEM, TEMPORARY, TENANT
+from .reserved_keys import CREATED_BY, OWNER, SYSTEM, TEMPORARY, TENANT
 
 if TYPE_CHECKING:
     from ..permissions.caller import Caller
@@ -84,6 +84,7 @@ def cover_bulk_run_control(caller: Caller, request: AccessRequest) -> Filter | N
 
 def cover_run_cleanup(caller: Caller, request: AccessRequest) -> Filter | None:
     """Return the filter for deleting own runs, or own threads that the server made for one run."""
+    # Without TEMPORARY, a user who may only run could delete threads with conversations.
     own = own_objects(caller)
     return own if request.deletes_run else Restriction({**own.where, TEMPORARY: True})
 
@@ -97,6 +98,7 @@ def _within(caller: Caller, reach: Reach) -> Restriction:
 
 def _of_graphs(allowed: Filter, graphs: frozenset[str]) -> Restriction:
     """Return the filter for threads of these graphs. The server writes both keys into a thread's metadata."""
+    # An empty list means no graph. A filter without branches would match every thread.
     if not graphs:
         return MATCH_NOTHING
     branches = [{key: name} for name in sorted(graphs) for key in ("graph_id", "assistant_id")]

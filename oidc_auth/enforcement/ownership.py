@@ -15,8 +15,7 @@ from ..permissions.names import Reach
 from .access_request import MalformedError, Value, get_payload
 from .decision import Decision, deny
 from .filters import own_objects
-from .metadata_keys import CREATED_BY, OWNER, RESERVED, SYSTEM, TEMPORARY, TENANT
-from .run_config import remove_unknown_keys
+from .reserved_keys import CREATED_BY, OWNER, RESERVED, SYSTEM, TEMPORARY, TENANT, remove_unknown_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +38,7 @@ def stamp_object(value: Value, access: AllowedAccess) -> Decision:
     if access.request.copies_thread:
         # The server copies the metadata of the original, with its owner. It shows none that could be stamped.
         return access.decision
+    # All callers can use the objects of the system. A client must not publish its own object in this way.
     if claims_system(value.get("metadata")) or claims_system(get_payload(value).get("metadata")):
         return deny(access.request.event, ErrorCode.RESERVED_METADATA)
     clean_payload(value)
@@ -72,6 +72,7 @@ def write_stamp(value: Value, stamp: Mapping[str, Any]) -> None:
         raise MalformedError("metadata is missing")
     metadata = get_metadata(value)
     clean(metadata)
+    # The keys of the client are removed first, so that the stamp alone decides.
     metadata.update(stamp)
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from .access_request import get_payload
-from .metadata_keys import CREATED_BY, RESERVED, SYSTEM
 from .ownership import claims_system, clean, clean_config
-from .run_config import RUN_USER, find_configurable, replace_run_user
+from .reserved_keys import CREATED_BY, RESERVED, RUN_USER, SYSTEM, find_configurable, replace_run_user
 
 if TYPE_CHECKING:
     from .access_request import Value
@@ -24,6 +23,7 @@ class ReservedFields:
         self._reserved = _reserved_in(self._metadata)
         self._payload_reserved = _reserved_in(_payload_metadata(value) or {})
         self._was_system = claims_system(self._metadata)
+        # The dict itself and no copy, because the server may keep a reference to it.
         self._configurable = find_configurable(value.get("kwargs"))
         self._run_user = {key: self._configurable[key] for key in RUN_USER if key in self._configurable}
         self._namespace: object = value.get("namespace")

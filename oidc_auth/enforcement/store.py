@@ -1,4 +1,7 @@
-"""The store: a namespace starts with its owner's label. Servers ignore filters there."""
+"""Start each namespace of the store with its owner's label.
+
+This is separate from ``ownership``, because servers ignore filters in the store. Only the namespace separates users.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ WILDCARD = "*"
 def isolate_namespace(value: Value, access: AllowedAccess) -> Decision:
     """Put the caller's label in front of the namespace; return the decision without a filter."""
     scope_namespace(value, access.caller, access.caller.rights[access.request.event])
+    # The namespace restricts the event. A filter would have no effect.
     return access.decision._replace(filter=NoRestriction())
 
 
@@ -33,11 +37,13 @@ def scope_namespace(value: Value, caller: Caller, reach: Reach) -> None:
     parts = _parts(value.get("namespace"))
     first = parts[0] if parts else None
     label = make_store_label(caller.identity, caller.tenancy)
+    # Clients send back namespaces as the server returned them, with the label.
     value["namespace"] = parts if first == label or _reaches(first, reach) else (label, *parts)
 
 
 def _reaches(first: object, reach: Reach) -> bool:
     """Return whether a namespace's first part is within an ``@all`` permission."""
+    # Any other first part is a name within the caller's own namespace.
     is_label = isinstance(first, str) and (first == WILDCARD or _LABEL.fullmatch(first) is not None)
     return is_label and reach is Reach.ALL
 

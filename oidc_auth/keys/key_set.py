@@ -1,9 +1,12 @@
-"""Read a JWK Set and select the key for a token's header."""
+"""Read a JWK Set, and select the key for a token's header.
+
+``KeySource`` is where the keys of an issuer come from: the configuration or the provider.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import ErrorCode, TokenError
 from ..json_values import is_list, is_object
@@ -170,3 +173,71 @@ def require_single_key(keys: tuple[Key, ...], algorithm: str) -> Key:
     if len(keys) != 1:
         raise TokenError(ErrorCode.KEY_AMBIGUOUS, expected="one key", found=f"{len(keys)} that fit {algorithm}")
     return keys[0]
+
+
+class SelectedKey(NamedTuple):
+    """The key for a token's header.
+
+    Attributes:
+        key: the key.
+        generation: the generation of the key set that has it.
+    """
+
+    key: Key
+    generation: int
+
+
+class KeySource(Protocol):
+    """The keys of one issuer.
+
+    ``now`` is the time in seconds since the epoch. A request reads the clock once.
+    """
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether there are keys, of any age."""
+        ...
+
+    async def current_generation(self, now: float) -> int:
+        """Refresh the keys if necessary and return their generation.
+
+        The generation changes with each change of the keys. Tokens that were verified with an older generation must be
+        verified again.
+
+        Raises:
+            UpstreamError: no keys may be used.
+        """
+        ...
+
+    async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
+        """Return the key for a token's header.
+
+        Raises:
+            TokenError: no key matches, or several do.
+            UpstreamError: no keys may be used.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StaticKeys:
+    """The keys of the configuration, which never change."""
+
+    # A change of the configuration needs a restart, so there is only one generation.
+
+    key_set: KeySet
+
+    @property
+    def has_keys(self) -> bool:
+        """Always True."""
+        return True
+
+    async def current_generation(self, now: float) -> int:
+        """Return the only generation."""
+        del now
+        return 0
+
+    async def find(self, algorithm: str, kid: str | None, now: float) -> SelectedKey:
+        """Return the key for a token's header."""
+        del now
+        return SelectedKey(select_key(self.key_set, algorithm, kid), 0)

@@ -12,9 +12,8 @@ from ..observability import EventReporter, KeysFetched, logger
 from .budget import UnknownKids
 from .discovery import KeySetClient, WithdrawnKeysError
 from .fetch import FetchError
-from .key_set import select_key
+from .key_set import SelectedKey, select_key
 from .refresh import RefreshAges, RefreshingValue
-from .source import SelectedKey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

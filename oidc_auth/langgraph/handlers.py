@@ -19,7 +19,7 @@ from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from .http_errors import HTTP_EXCEPTIONS, handler_error
-from .request_origin import read_request_origin
+from .server_context import read_request_origin
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -95,6 +95,7 @@ async def _run_custom_rule(
 
 
 def _decide(user: object, event: str, value: Value, oidc: OIDCAuth) -> Decision:
+    # Compare the name, because Aegra need not be installed.
     if type(user).__module__.partition(".")[0] == AEGRA:
         # Aegra ignores most filters, so that these handlers would protect less than they promise.
         client_message = "this server is Aegra, which needs its own entry point and is not supported yet"
@@ -152,6 +153,7 @@ def _describe(decision: Decision, user: object, duration: float, ids: Mapping[st
 
 def _text(user: object, name: str) -> str:
     found: object = getattr(user, name, None)
+    # The user object is of the server and can have any attributes.
     return found if isinstance(found, str) else ""
 
 
@@ -163,6 +165,7 @@ def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any]
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # MCP clients start a login on insufficient_scope. So it is sent only where a scope of the provider would help.
         denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event)
+    # A pseudonym, so that the log contains no personal data.
     denial.issuer, denial.user = _text(user, "issuer"), pseudonym(_text(user, "identity"))
     log_refusal(denial, decision.event)
     raise handler_error(denial.challenge())

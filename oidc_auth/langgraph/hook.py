@@ -35,6 +35,7 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or has other names for its context variables.
     """
+    # At start, because an older server ignores what the handlers write.
     check_installed_server()
     at_start = prepare_server()
 

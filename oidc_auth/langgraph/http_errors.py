@@ -1,8 +1,10 @@
-"""Refusals as exceptions that keep status, message and headers (measured on langgraph-api 0.16.7).
+"""Return refusals as exceptions that keep status, message and headers.
+
+Only this module imports starlette. The server installs it, but a user's test may run without it. Then the SDK's
+exception is raised. These facts were measured on langgraph-api 0.16.7:
 
 In ``authenticate``, the server drops the headers of the SDK's exception and turns its 503 into a 500. It keeps those of
-starlette's exception. In a handler, starlette's exception also works on Aegra. The server installs starlette. Without
-it, for example in a user's test, the SDK's exception is raised.
+starlette's exception. In a handler, starlette's exception also works on Aegra.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ if TYPE_CHECKING or ServerException is not SDKException:
 
         def __init__(self, status_code: int, detail: str, headers: dict[str, str]) -> None:
             """Initialize both kinds."""
+            # Both kinds have the same three attributes, so one call is enough.
             SDKException.__init__(self, status_code, detail, headers)
 
 else:

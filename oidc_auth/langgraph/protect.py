@@ -49,14 +49,17 @@ def protect(
     """
     oidc = _oidc_auth(sources, {"roles": roles, "langgraph": langgraph})
     rules, instead = dict(also or {}), dict(replace or {})
+    # All problems together, so that one start shows every mistake.
     if problems := [*_problems(rules, "also"), *_problems(instead, "replace"), *_check_overlap(rules, instead)]:
         raise ConfigError(problems, source="protect()")
     auth = Auth()
     auth.authenticate(build_hook(oidc))
     for event in EVENTS:
         resource, _, action = event.partition(":")
+        # A handler for every event: the server allows an event without a handler.
         rule = instead.get(event) or build_handler(event, oidc, rules.get(event))
         auth.on(resources=resource, actions=action)(cast("Any", rule))
+    # The server falls back to this handler, so that a new event of a newer server is denied.
     auth.on(cast("Any", deny_unknown(oidc)))
     # The server prefers a more specific handler to ours, without a message. So no more handlers can be registered.
     auth.on = cast("Any", _RegistrationClosed())
@@ -75,6 +78,7 @@ def authenticate_hook(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or too new for this library.
     """
+    # The default of the server allows, and nothing else would show it.
     logger.warning("authenticate_hook() registers no handlers: the server allows events that yours do not cover")
     return build_hook(oidc)
 
@@ -102,6 +106,7 @@ def _oidc_auth(sources: Sequence[Source], tables: Mapping[str, object]) -> OIDCA
     whole = [source for source in sources if not _is_issuer(source)]
     if not whole:
         return OIDCAuth.from_dict({"issuer": [dict(cast("Mapping[str, Any]", source)) for source in sources], **extra})
+    # Two sources could contradict each other, and neither order would be the right one.
     if len(sources) > 1 or extra:
         names = ", ".join(["a whole configuration", *extra]) if extra else "several configurations"
         raise ConfigError([Problem("", f"protect() got {names}", "pass one file, document or OIDCAuth alone")])

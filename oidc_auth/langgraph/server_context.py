@@ -1,8 +1,13 @@
-"""Reset the context variables in which langgraph-api keeps the user of a request.
+"""Read and reset the context variables of langgraph-api.
 
-The server stores the user in ``AuthContext`` and does not remove it when the request ends. A later request on the same
-connection can run in a copy of that context. ``ApiRoute.handle`` prefers ``AuthContext`` to the user that was just
-authenticated, so this request would act as the earlier user. See "Users who share a connection" in docs/enforcement.md.
+``read_request_origin`` tells where an event comes from. langgraph-api notes the method of each request for its log
+(``langgraph_api.logging.worker_config``). A WebSocket has the method "WEBSOCKET" (langgraph_api 0.16.7, route.py). The
+scheduler and the workers have no method. A call of a graph to the server has the method of that call.
+
+``reset_server_context`` removes the user of an earlier request. The server stores the user in ``AuthContext`` and does
+not remove it when the request ends. A later request on the same connection can run in a copy of that context.
+``ApiRoute.handle`` prefers ``AuthContext`` to the user that was just authenticated, so this request would act as the
+earlier user. See "Users who share a connection" in docs/enforcement.md.
 
 The hook resets the variables. The server does not call the hook for requests of LangGraph Studio, so the method that
 decides between the two is wrapped as well.
@@ -67,6 +72,7 @@ def prepare_server() -> ServerContext | None:
     Raises:
         ServerNotSupportedError: the server does not have them, so it could mix the users of one connection.
     """
+    # No import here: the import of a server reads its environment, which commands and tests do not have.
     if not any(name in sys.modules for name in LOADED):
         return None
     context = ServerContext(_find(*USER_VARIABLE, ContextVar), _find(*LOG_VARIABLE, ContextVar))
@@ -76,6 +82,7 @@ def prepare_server() -> ServerContext | None:
 
 def reset_server_context(context: ServerContext, scope: Mapping[str, Any]) -> None:
     """Forget the earlier request of this connection; ``scope`` is the ASGI scope of the current one."""
+    # Without a value, the server uses the user that it has just authenticated.
     context.user.set(None)
     context.log.set(_own_entries(context.log.get(), scope.get("headers", ())))
 
@@ -115,3 +122,38 @@ def _find(module: str, path: str, kind: type[T]) -> T:
         expected=f"{module}.{path} ({kind.__name__})",
         found=f"none in langgraph-api {installed_server() or '(unknown version)'}",
     )
+
+
+class RequestOrigin(NamedTuple):
+    """Where an event comes from.
+
+    Attributes:
+        in_request: it belongs to a request. LangChain's context would show the run of a graph too, but not on a server
+            with the operator's own app, which replaces the context (measured).
+        in_websocket: the request is a WebSocket, which the server authenticates only when it opens.
+    """
+
+    in_request: bool
+    in_websocket: bool
+
+
+REQUEST = RequestOrigin(in_request=True, in_websocket=False)
+WEBSOCKET = RequestOrigin(in_request=True, in_websocket=True)
+NO_REQUEST = RequestOrigin(in_request=False, in_websocket=False)
+"""The scheduler or a worker."""
+
+
+def read_request_origin() -> RequestOrigin:
+    """Return where the current event comes from; a server without the note gets the strictest answer."""
+    module_name, name = LOG_VARIABLE
+    module = sys.modules.get(module_name)
+    if module is None:
+        # Without a server, an event comes neither from a WebSocket nor from the scheduler.
+        return REQUEST
+    variable = getattr(module, name, None)
+    if variable is None:
+        return WEBSOCKET
+    note: dict[str, object] = variable.get() or {}
+    if "method" not in note:
+        return NO_REQUEST
+    return WEBSOCKET if note["method"] == "WEBSOCKET" else REQUEST

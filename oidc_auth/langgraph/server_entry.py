@@ -1,4 +1,7 @@
-"""The entry point for langgraph.json. Without a valid configuration the server does not start."""
+"""The entry point for langgraph.json.
+
+It is imported on first use only, because it reads the configuration. Without a valid one the server does not start.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,8 @@ def server_auth() -> Auth:
     try:
         return protect(OIDCAuth.from_env())
     except OIDCAuthError as error:
+        # Not chained, because the report is complete and a traceback would hide it.
         raise ConfigurationExit(f"oidc_auth: {error.report()}") from None
+    # Any error must end the process. Aegra would otherwise continue without authentication.
     except Exception as error:
         raise ConfigurationExit(f"oidc_auth: the configuration could not be used: {error!r}") from error

@@ -1,4 +1,6 @@
-"""Refuse to start on a langgraph-api that is older than every version this library was tested on.
+"""Refuse to start on a langgraph-api that is too old.
+
+``oidc-auth doctor`` checks the same version and imports only this module.
 
 The server enforces what the handlers decide. langgraph-api 0.7.32 and older ignore the store namespace that our handler
 writes, so that users read and overwrite each other's items. No handler can see that.

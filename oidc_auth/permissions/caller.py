@@ -18,6 +18,7 @@ ABSENT: Final = object()
 
 LABEL_LENGTH = 32
 """Characters of a store label: 128 bits of SHA-256, in lower-case hexadecimal digits."""
+# No text has this length, so that a missing tenant never equals a tenant.
 _NO_TENANT = b"\xff" * 8
 
 
@@ -55,6 +56,7 @@ class Caller:
     rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
     tenancy: Tenancy | None = None
     graphs: frozenset[str] | None = None
+    # Claims are personal data, and reprs get into logs.
     claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     @property
@@ -78,17 +80,19 @@ class Caller:
             "is_authenticated": True,
             "permissions": self.permissions,
             "issuer": self.issuer,
+            # Rounded down, so that the token never seems to be valid longer than it is.
             "expires_at": int(self.expires_at),
             "graphs": None if self.graphs is None else sorted(self.graphs),
+            # A copy, because a handler may change the dict, and the caller is cached.
             "claims": _copy_json(self.claims),
             **tenant_fields(self.tenancy),
         }
 
     @classmethod
     def from_user(cls, user: object) -> Caller:
-        """Return the caller of a server's user object, whose attributes all servers provide.
+        """Return the caller of a server's user object. All servers provide its attributes.
 
-        A malformed value gives nothing. Unknown permissions are dropped, and graphs that are not a list mean none.
+        A malformed value grants nothing. Unknown permissions are dropped, and graphs that are not a list mean none.
         """
         # The hook always sets graphs. A user without them comes from elsewhere and may start none.
         graphs = getattr(user, "graphs", ())
@@ -121,7 +125,9 @@ def tenant_fields(tenancy: Tenancy | None) -> dict[str, Any]:
 def _tenancy_of(tenant: object, has_tenants: object) -> Tenancy | None:
     # Without tenancy, a filter covers every tenant. Only has_tenants = False may cause that.
     if tenant is ABSENT:
+        # Fail closed: without has_tenants the tenant is unknown, and not absent.
         return None if has_tenants is False else Tenancy(None)
+    # A malformed tenant counts as no tenant, and never as all tenants.
     return Tenancy(tenant if isinstance(tenant, str) else None)
 
 
@@ -136,7 +142,9 @@ def _rights(permissions: tuple[str, ...]) -> Mapping[str, Reach]:
             name, reach = split_reach(permission)
         except UnknownPermissionError:
             continue
+        # A run record can hold names of another version. They grant nothing.
         if name in NAMES:
+            # The list has a name with and without its reach. Their order must not matter.
             rights[name] = max(reach, rights.get(name, Reach.OWN))
     return rights
 
@@ -160,6 +168,7 @@ def make_store_label(identity: str, tenancy: Tenancy | None) -> str:
     bytes. A missing tenant has the length 2^64-1 and no bytes.
     """
     tenant = None if tenancy is None else tenancy.tenant
+    # Each part starts with its length, so that two pairs of tenant and identity never give the same input.
     return hashlib.sha256(_length_prefixed(tenant) + _length_prefixed(identity)).hexdigest()[:LABEL_LENGTH]
 
 
@@ -180,7 +189,7 @@ def store_label(user: object) -> str:
     ``has_tenants: False`` if the issuer has no ``tenant`` setting.
 
     Raises:
-        TypeError: There is no identity, or neither ``tenant`` nor ``has_tenants: False``.
+        TypeError: The identity is missing, or neither ``tenant`` nor ``has_tenants: False``.
 
     Example::
 
@@ -190,6 +199,7 @@ def store_label(user: object) -> str:
         user = {"identity": user.identity, **tenant_fields(user.tenancy)}
     read = user.get if is_object(user) else partial(getattr, user)
     identity, tenant = read("identity", None), read("tenant", ABSENT)
+    # An empty identity would give one namespace to all such users.
     if not isinstance(identity, str) or not identity:
         raise TypeError("store_label: expected a user with an identity")
     if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user, read("kind", None)):

@@ -114,6 +114,7 @@ class Explanation:
             ValueError: The permission does not exist.
         """
         name, reach = split_reach(permission)
+        # A misspelt permission would never be allowed, so a test that expects a denial would pass.
         if name not in NAMES:
             raise ValueError(f"unknown permission {permission!r}. The permissions are {', '.join(sorted(NAMES))}.")
         return not self.refusal and self.rights.get(name, -1) >= reach
@@ -240,7 +241,7 @@ def _notes(claims: Mapping[str, object], permission_map: PermissionMap, tenancy:
         yield f"{name}: its condition (when) is not met"
         return
     if claim is MISSING:
-        yield f"{name}: no such claim"
+        yield f"{name}: the claim is missing"
         return
     values = claim_values(claim, permission_map)
     yield from (f"{name}: {note}" for note in _ignored_values(claim, permission_map))
@@ -249,6 +250,7 @@ def _notes(claims: Mapping[str, object], permission_map: PermissionMap, tenancy:
 
 def _ignored_values(claim: object, permission_map: PermissionMap) -> Iterator[str]:
     if is_list(claim):
+        # Quoted, because a value of a token could forge a line of the output.
         ignored = [quote(member) for member in claim if member_text(member, permission_map) is None]
         wanted = "a string, a number or a boolean" if permission_map.field is None else _wanted_object(permission_map)
         yield from (f"{member} is not {wanted}: ignored" for member in ignored)
@@ -265,6 +267,7 @@ def _wanted_object(permission_map: PermissionMap) -> str:
 
 
 def _note(value: str, permission_map: PermissionMap, tenancy: Tenancy | None) -> str:
+    # Users can often choose names of groups. A name must not work as a pattern.
     if "*" in value:
         return "ignored: wildcards in tokens never count"
     if not (rights := rights_from_value(value, permission_map)):
@@ -281,6 +284,7 @@ def _explain_mismatch(value: str, permission_map: PermissionMap) -> str:
         return f"no match: it does not start with {permission_map.strip_prefix!r}"
     bare = value[len(permission_map.strip_prefix) :]
     for known in (*permission_map.mapped, *permission_map.accepted):
+        # Keycloak writes groups as paths with a leading slash, a frequent cause of mismatches.
         if known.strip("/").lower() == bare.strip("/").lower():
             return f"no match: the configuration has {known!r}, which differs only in case or a leading '/'"
     if permission_map.accepted and bare in NAMES:
@@ -292,6 +296,7 @@ def _unread_claims(claims: Mapping[str, object], rules: MappingRules) -> Iterato
     """Yield claims that look like permissions, and that no permission map reads."""
     read = {permission_map.path for permission_map in rules.permission_maps}
     for path, value in _leaves(claims, ()):
+        # A map on an object also reads what is below it.
         if not any(path[: len(known)] == known for known in read) and (
             _looks_like_permissions(path) or _names_permissions(value)
         ):
@@ -302,6 +307,7 @@ def _unread_claims(claims: Mapping[str, object], rules: MappingRules) -> Iterato
 
 def _leaves(value: object, path: ClaimPath) -> Iterator[tuple[ClaimPath, object]]:
     """Yield each claim without members, and each object that looks like permissions or is too deep."""
+    # Bounded, because the token chooses how deep its claims are.
     ends = _looks_like_permissions(path) or len(path) == MAX_CLAIM_DEPTH
     members = value if is_object(value) and not ends else None
     if members is None:
@@ -332,6 +338,7 @@ def explain_no_permissions(claims: Mapping[str, object], rules: MappingRules) ->
     paths = {format_path(permission_map.path) for permission_map in rules.permission_maps}
     # Users can choose names of claims, so they are escaped and bounded.
     unread = [name for name, value in claims.items() if name not in paths and _names_permissions(value)]
+    # Bounded, because one user could otherwise fill the log.
     named = ", ".join(quote(name) for name in unread[:MAX_NAMED])
     parts = [f"read: {', '.join(read)}"]
     parts += [f"not read, but it holds permission names: {named}"] if named else []

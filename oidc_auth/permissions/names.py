@@ -75,6 +75,7 @@ def split_reach(text: str) -> tuple[str, Reach]:
         UnknownPermissionError: The part after ``@`` is neither ``tenant`` nor ``all``.
     """
     name, at, suffix = text.partition("@")
+    # "threads:read@" is a mistake. It must not mean own objects.
     if suffix not in SUFFIXES or bool(at) != bool(suffix):
         raise UnknownPermissionError(f"unknown reach '@{suffix}': write @tenant, @all, or nothing for own objects")
     return name, SUFFIXES[suffix]
@@ -95,7 +96,9 @@ def expand(pattern: str) -> frozenset[str]:
         return frozenset(name for name in IMPLIES if name.endswith(f":{action}"))
     if action == "*" and resource in ACTIONS:
         return frozenset(name for name in NAMES if name.startswith(f"{resource}:"))
+    # Resolved before the check, so that an alias never reaches a token, a log or a user dict.
     name = ALIASES.get(pattern, pattern)
+    # A misspelt permission stops the server at start. Otherwise it would be missing without a message.
     if name not in NAMES:
         raise UnknownPermissionError(f"unknown permission {pattern!r}")
     return frozenset({name})
@@ -133,4 +136,5 @@ def narrowest_group(permission: str) -> str:
     """Return the smallest group of the same resource that includes a permission, or ""."""
     resource = permission.partition(":")[0]
     groups = {f"{resource}:read", f"{resource}:write"}.intersection(names_including(permission))
+    # Least privilege: the smallest group is suggested.
     return min(groups, key=lambda group: len(closure(group, Reach.OWN)), default="")

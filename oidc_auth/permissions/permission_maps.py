@@ -81,7 +81,7 @@ class PermissionMap:
         given = {**{name: (right,) for name, right in self.accepted.items()}, **self.mapped}
         exact_rights = {self.strip_prefix + value: rights for value, rights in given.items()}
         prefix_rights = {self.strip_prefix + start: rights for start, rights in self.mapped_prefixes.items()}
-        # A value with a * in a token gives nothing, even if strip_prefix contains the *.
+        # A value with a * in a token grants nothing, even if strip_prefix contains the *.
         object.__setattr__(self, "exact", {text: rights for text, rights in exact_rights.items() if "*" not in text})
         object.__setattr__(self, "prefixes", prefix_rights)
 
@@ -115,6 +115,7 @@ class MappingRules:
             if permission_map.reads_scopes
             for offer in _scopes(permission_map, event)
         ]
+        # Least privilege: the scope that gives the fewest names.
         return min(offers)[1] if offers else ""
 
 
@@ -132,6 +133,7 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
     claims = token.claims
     identity = read_identity(claims, rules.policy)
     tenancy = read_tenancy(claims, rules.policy.tenant)
+    # Rights without an effect are removed first, so that their graphs and implied names do not count.
     given = [right for right in rights_from_claims(claims, rules.permission_maps) if is_effective(right, tenancy)]
     return Caller(
         identity=identity,
@@ -172,6 +174,7 @@ def rights_from_claims(claims: Mapping[str, object], permission_maps: Iterable[P
 
 def _rights_given(claim: object, permission_map: PermissionMap) -> Iterator[Right]:
     """Yield the rights of a claim's values. A right can come from several values."""
+    # The loop is over the configuration, because a token can have thousands of values.
     values = frozenset(claim_values(claim, permission_map))
     for value, rights in permission_map.exact.items():
         if value in values:
@@ -183,6 +186,7 @@ def _rights_given(claim: object, permission_map: PermissionMap) -> Iterator[Righ
 
 def conditions_met(conditions: Iterable[Requirement], claims: Mapping[str, object]) -> bool:
     """Tell whether all conditions hold. A missing claim meets none."""
+    # Fail closed: a condition on a missing claim never holds.
     return all(meets_requirement(find_claim(claims, condition.path), condition) for condition in conditions)
 
 
@@ -225,9 +229,10 @@ def _split_text(text: str, permission_map: PermissionMap) -> list[str]:
 
 
 def rights_from_value(value: str, permission_map: PermissionMap) -> tuple[Right, ...]:
-    """Return the rights of one value. A value with a ``*`` in a token gives nothing."""
+    """Return the rights of one value. A value with a ``*`` in a token grants nothing."""
     given = permission_map.exact.get(value, ())
     for prefix, rights in permission_map.prefixes.items():
+        # A user who can choose a value must not get the rights of a pattern.
         if value.startswith(prefix) and "*" not in value:
             given += rights
     return given
@@ -235,6 +240,7 @@ def rights_from_value(value: str, permission_map: PermissionMap) -> tuple[Right,
 
 def is_effective(right: Right, tenancy: Tenancy | None) -> bool:
     """Tell whether a right has an effect. Without a tenant, ``@tenant`` has none."""
+    # A missing tenant must not count as a tenant that all such users share.
     return right.reach is not Reach.TENANT or (tenancy is not None and tenancy.tenant is not None)
 
 
@@ -243,6 +249,7 @@ def merge_rights(rights: Iterable[Right]) -> dict[str, Reach]:
     names: dict[str, Reach] = {}
     for right in rights:
         for name, reach in right.implied.items():
+            # Maps only add rights, so the order of the maps never matters.
             if names.get(name, -1) < reach:
                 names[name] = reach
     return names
@@ -251,17 +258,20 @@ def merge_rights(rights: Iterable[Right]) -> dict[str, Reach]:
 def allowed_graphs(rights: Iterable[Right]) -> frozenset[str] | None:
     """Return the graphs of all rights together, or None if one right has no limit."""
     limits = [right.graphs for right in rights if "threads:create_run" in right.implied]
+    # Rights add up, so one role without a limit allows every graph.
     if not limits or None in limits:
         return None
     return frozenset(graph for limit in limits if limit is not None for graph in limit)
 
 
 def _display_name(claims: Mapping[str, object], path: ClaimPath | None) -> str:
+    # A display name decides nothing, so an unusable one does not cause a refusal.
     name = MISSING if path is None else find_claim(claims, path)
     return name if isinstance(name, str) and _is_name(name) else ""
 
 
 def _allowed_claims(claims: Mapping[str, object], allowed: Mapping[str, ClaimPath]) -> dict[str, object]:
+    # An allow list, because servers store the user dict and send it to webhooks.
     found = {name: find_claim(claims, path) for name, path in allowed.items()}
     return {name: value for name, value in found.items() if value is not MISSING}
 

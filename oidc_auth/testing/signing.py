@@ -1,4 +1,7 @@
-"""Create signing keys and sign tokens for tests."""
+"""Create signing keys and sign tokens for tests.
+
+The plugin imports it on first use only, because the import of cryptography takes long.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A cache for verified tokens that keeps no token."""
+"""A cache for verified tokens that keeps no token.
+
+It does not read claims or keys. ``authentication`` decides what is cached, and for how long.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,7 @@ class TokenCache(Generic[V]):
         """Return the value for a token, or None if there is none or its time is over."""
         place = cache_slot(text)
         entry = self._entries.get(place)
+        # The two ends only select the entry. The digest of the whole token proves that it is the same token.
         if entry is None or entry.digest != _digest(text):
             return None
         if now < entry.until:
@@ -62,4 +66,5 @@ def cache_slot(text: str) -> int:
 
 
 def _digest(text: str) -> bytes:
+    # A digest, so that a memory dump of the cache contains no usable credential.
     return sha256(text.encode()).digest()

@@ -79,6 +79,8 @@ def check_algorithm(header: Mapping[str, object], allowed: frozenset[str]) -> st
 
     ``none`` and HS* are never allowed.
     """
+    # An allow list, so that no weak or new algorithm is accepted by accident. HS* would use the public key as a shared
+    # secret (RFC 8725 §2.1).
     algorithm = header.get("alg")
     if not isinstance(algorithm, str) or algorithm not in allowed:
         raise TokenError(ErrorCode.ALG_NOT_ALLOWED, expected=_listed(allowed), found=quote(algorithm))
@@ -87,6 +89,7 @@ def check_algorithm(header: Mapping[str, object], allowed: frozenset[str]) -> st
 
 def check_crit(header: Mapping[str, object]) -> None:
     """Refuse critical extensions and unencoded payloads (RFC 7515 §4.1.11, RFC 7797 §7)."""
+    # A verifier that ignored one of them would check other bytes than the issuer signed.
     if not _EXTENSIONS.isdisjoint(header):
         raise TokenError(ErrorCode.CRIT_NOT_SUPPORTED, found=", ".join(sorted(_EXTENSIONS.intersection(header))))
 
@@ -94,6 +97,7 @@ def check_crit(header: Mapping[str, object]) -> None:
 def check_kid(header: Mapping[str, object]) -> str | None:
     """Return the ``kid`` of a header, or None (RFC 7515 §4.1.4)."""
     kid = header.get("kid")
+    # The sender chooses kid. It is only compared with known key ids, and never used as a path or URL (RFC 8725 §3.10).
     if kid is not None and (not isinstance(kid, str) or not 0 < len(kid) <= MAX_KEY_ID):
         raise TokenError(ErrorCode.KID_INVALID, expected=f"a string of 1 to {MAX_KEY_ID} characters", found=quote(kid))
     return kid
@@ -109,6 +113,7 @@ def check_typ(header: Mapping[str, object], policy: TokenPolicy) -> None:
 def select_issuer(claims: Mapping[str, object], issuers: TrustedIssuers) -> TrustedIssuer:
     """Return the trusted issuer that ``iss`` names exactly (RFC 8725 §3.8, OpenID Connect Core §3.1.3.7)."""
     issuer = claims.get("iss")
+    # Exact text: if two names were equal after normalization, one provider could sign tokens of the other.
     found = issuers.by_name.get(issuer) if isinstance(issuer, str) else None
     if found is None:
         raise TokenError(ErrorCode.ISSUER_NOT_TRUSTED, expected=issuers.description, found=quote(issuer))
@@ -153,6 +158,7 @@ def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float
         return
     audience = claims.get("aud")
     named = _members(audience)
+    # One member of another type makes the whole claim malformed. Fail closed.
     if not _all_strings(named) or policy.audiences.isdisjoint(named):
         raise TokenError(ErrorCode.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=quote(audience))
 
@@ -194,6 +200,7 @@ def check_client(claims: Mapping[str, object], policy: TokenPolicy, now: float) 
 def check_expiry(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse an expired token, or one without ``exp`` (RFC 7519 §4.1.4)."""
     expires = _time(claims, "exp", ErrorCode.TOKEN_EXPIRED)
+    # exp is optional in RFC 7519 and required in RFC 9068 §2.2. Without it a stolen token would be valid forever.
     if expires is None:
         raise TokenError(ErrorCode.TOKEN_EXPIRED, expected="a claim exp", found="none")
     if now >= expires + policy.leeway:
@@ -213,6 +220,7 @@ def check_not_before(claims: Mapping[str, object], policy: TokenPolicy, now: flo
 
 def check_issued_at(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token that was issued in the future (RFC 7519 §4.1.6)."""
+    # With an iat in the future, a token would look younger to max_token_age than it is.
     issued = _time(claims, "iat", ErrorCode.TOKEN_ISSUED_IN_FUTURE)
     if issued is not None and now < issued - policy.leeway:
         found = f"iat {issued - now:.1f} s in this host's future"
@@ -224,6 +232,7 @@ def check_age(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
     if policy.max_token_age is None:
         return
     issued = _time(claims, "iat", ErrorCode.TOKEN_TOO_OLD)
+    # Without iat the age is unknown. Fail closed.
     if issued is None or now >= issued + policy.max_token_age + policy.leeway:
         found = "no iat" if issued is None else f"{now - issued:.1f} s"
         raise TokenError(ErrorCode.TOKEN_TOO_OLD, expected=f"an age of at most {policy.max_token_age:g} s", found=found)
@@ -282,13 +291,14 @@ def find_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
     """Return the tenant, None if the token has none, or ``MISSING`` if its tenant cannot be used.
 
     A tenant is a string, a whole number or a boolean, a list of one of these, or with ``object_keys`` an object of one
-    key. An empty string is no tenant, and so are several memberships.
+    key. An empty string or several memberships are not a tenant.
     """
     value = find_claim(claims, rule.path)
     if rule.object_keys and is_object(value):
         value = list(value)
     names = [] if value in (None, MISSING, "") else _members(value)
     texts = [_tenant_text(name) for name in names]
+    # With several memberships, the order of the list would decide which objects a user reaches.
     if len(texts) != 1:
         return MISSING if None in texts else None
     (name,) = texts
@@ -316,13 +326,16 @@ def identity_fault(claim: IdentityClaim, value: object) -> str | None:
         return "no claim"
     if not isinstance(value, str) or not value.strip():
         return "an empty value" if isinstance(value, str) else f"a {type(value).__name__}"
+    # A line break in an identity could forge a line of a log that prints it.
     if has_control(value):
         return "control characters"
     identity = claim.prefix + value
     if len(identity) > MAX_IDENTITY:
         return f"more than {MAX_IDENTITY} characters"
+    # A user of this issuer could otherwise have the identity of a user of another issuer.
     if claim.reserved_prefixes and identity.startswith(claim.reserved_prefixes):
         return "a value that begins with another identity_prefix"
+    # Servers and stores give these names a meaning. See RESERVED_IDENTITIES.
     return f"the reserved name {quote(value)}" if identity in RESERVED_IDENTITIES else None
 
 

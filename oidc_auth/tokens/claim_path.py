@@ -39,6 +39,7 @@ def parse_path(path: str | Sequence[str]) -> ClaimPath:
     """
     if not isinstance(path, str):
         return _reject_wildcards(path, _from_keys(path))
+    # Auth0 needs URLs as names of custom claims. Their dots do not separate keys.
     if "://" in path:
         return (path,)
     if path.startswith(("/", "$")):
@@ -86,6 +87,7 @@ def find_claim(claims: Mapping[str, object], path: ClaimPath) -> object:
     """Return the value at ``path``, or ``MISSING``."""
     value: object = claims
     for key in path:
+        # Only objects have members. An index of a list would depend on the order that the provider chose.
         if not isinstance(value, dict) or key not in value:
             return MISSING
         value = value[key]  # pyright: ignore[reportUnknownVariableType] - a JSON object

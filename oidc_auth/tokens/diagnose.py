@@ -103,6 +103,7 @@ def diagnose(error: OIDCAuthError, *, refusal: Refusal, issuers: TrustedIssuers,
     if refusal.policy is None:
         return ""
     hint = diagnose_claims(error, refusal.header, refusal.claims, refusal.policy)
+    # For the log only. The client must not learn which claims this server requires.
     if error.code is ErrorCode.SIGNATURE_INVALID:
         return " ".join(
             filter(None, [hint or error.default_hint, _claims_fault(refusal.claims, refusal.policy, refusal.now)])
@@ -147,6 +148,7 @@ def hint_for_claims(code: ErrorCode, claims: Mapping[str, object], policy: Token
 
 def _algorithm_hint(error: OIDCAuthError, refusal: Refusal, max_depth: int, providers: Iterable[Provider]) -> str:
     """Return the hint for a token that is signed with a shared secret (HS256 and the like), or ""."""
+    # Only short payloads are decoded: the signature was not checked, and the sender chooses the length.
     length = refusal.token.rfind(".")
     if not str(refusal.header.get("alg")).startswith("HS") or length > MAX_EXPLAINED_LENGTH:
         return ""
@@ -184,10 +186,12 @@ def add_log_context(error: OIDCAuthError, refusal: Refusal) -> None:
     """Add the issuer and the pseudonym of the user to a refusal, for the log. Neither is verified."""
     claims, policy = refusal.claims, refusal.policy
     if policy is None:
+        # Not verified, so it is quoted. A line break could forge a line of the log.
         error.issuer = quote(claims["iss"]) if "iss" in claims else ""
         return
     error.issuer = policy.issuer
     claim, value = find_identity(claims, policy)
+    # A pseudonym, so that the log contains no personal data.
     error.user = pseudonym(claim.prefix + value) if isinstance(value, str) and value else ""
 
 
@@ -216,6 +220,7 @@ def _missing(code: ErrorCode, claims: Mapping[str, object], policy: TokenPolicy)
 def _typ_hint(header: Mapping[str, object], policy: TokenPolicy) -> str:
     """Return the setting that would accept a header ``typ``, or ""."""
     typ = header.get("typ", "")
+    # No advice to accept ID or logout tokens as access tokens (RFC 8725 §2.8, cross-JWT confusion).
     if not isinstance(typ, str) or normalize_typ(typ) in OTHER_TOKEN_TYPES:
         return ""
     accepted = ", ".join(f'"{each}"' for each in [*sorted(policy.accepted_typ), quote(typ).strip("'")])
@@ -259,6 +264,7 @@ def _near_audiences(code: ErrorCode, claims: Mapping[str, object], policy: Token
     """Yield each small difference between the token's and the configured audiences, and the token's audience."""
     if code is not ErrorCode.AUDIENCE_MISMATCH or policy.audiences is None:
         return
+    # Both lists are bounded, because the sender chooses the audiences of an unsigned token.
     audience = claims.get("aud")
     named = islice(audience if is_list(audience) else [audience], MAX_COMPARED_AUDIENCES)
     found = [name for name in named if isinstance(name, str) and len(name) <= LONGEST_ISSUER]

@@ -1,13 +1,16 @@
-"""Extract the one bearer token of a request (RFC 6750 §2.1)."""
+"""Extract the one bearer token of a request (RFC 6750 §2.1).
+
+``check_origin`` refuses cross-site requests that use a token which a proxy adds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
 from ..errors import ErrorCode, TokenError
-from ..quoting import list_examples
+from ..quoting import list_examples, quote
 from .misplaced import (
     LONGEST_PLACEHOLDER,
     describe_misplaced,
@@ -134,6 +137,7 @@ def parse_bearer(value: str) -> str:
     """
     scheme, _, token = value.strip(" \t").partition(" ")
     token = token.strip(" ")
+    # Other schemes, such as DPoP (RFC 9449), need checks that are not implemented here.
     if scheme.lower() != SCHEME:
         raise TokenError(ErrorCode.HEADER_MALFORMED, expected="the scheme Bearer", found=describe_scheme(scheme))
     if token[:7].lower() == "bearer ":
@@ -153,6 +157,7 @@ def parse_bare_token(value: str) -> str:
 
 
 def _require_single_token(token: str, expected: str) -> str:
+    # Two credentials in one field are refused: a proxy and this server could choose different ones.
     if not token.isascii() or not token or token[0] in "\"'" or " " in token or "\t" in token or "," in token:
         raise TokenError(
             ErrorCode.HEADER_MALFORMED, expected=expected, found=_describe_fault(token), hint=_fault_hint(token)
@@ -165,6 +170,7 @@ def _require_single_token(token: str, expected: str) -> str:
 def _describe_fault(token: str) -> str:
     if not token:
         return "none"
+    # The characters are not shown, because they can be parts of a token.
     return "quotes around it" if token[0] in "\"'" else "characters that no token has"
 
 
@@ -185,6 +191,7 @@ def check_header(presented: PresentedToken, issuer: str, header: str) -> None:
     Raises:
         TokenError: ``issuer_not_trusted``. The issuer is not trusted in that header.
     """
+    # A client must not send its own token in a header that only a proxy may set, or the reverse.
     if presented.header != header:
         refusal = TokenError(
             ErrorCode.ISSUER_NOT_TRUSTED,
@@ -202,6 +209,48 @@ def check_length(field: Text, max_bytes: int) -> None:
     Raises:
         TokenError: ``token_too_long``.
     """
+    # The limit is checked before any parsing, so that a long token costs no more than a short one.
     length = len(field) - len("Bearer ")
     if length > max_bytes:
         raise TokenError(ErrorCode.TOKEN_TOO_LONG, expected=f"at most {max_bytes} bytes", found=f"{length}")
+
+
+OWN_PAGE = (["same-origin"], ["none"])
+"""``Sec-Fetch-Site`` of a page of this server's own origin, and of an address that the user typed."""
+
+
+def check_origin(pairs: Sequence[tuple[Text, Text]], issuer: str, allowed: frozenset[str] | None) -> None:
+    """Refuse a request that a page of a foreign origin sent.
+
+    A proxy adds the user's token to each request that has the user's cookie, from any page: cross-site request
+    forgery. The browser sets ``Origin`` (RFC 6454 §7) and ``Sec-Fetch-Site`` (Fetch Metadata), and no script can.
+
+    Args:
+        pairs: the request's header fields.
+        issuer: the issuer of the token, for the log.
+        allowed: origins of pages that may use its tokens. None means any, because the client itself adds the token.
+
+    Raises:
+        TokenError: ``origin_not_allowed``, with status 403.
+    """
+    if allowed is None:
+        return
+    origins, sites = claim_values(pairs, "origin"), claim_values(pairs, "sec-fetch-site")
+    if not origins and not sites:
+        # Not a browser: those send Origin with every cross-site POST (Fetch Standard) and WebSocket (RFC 6455 §4.1).
+        return
+    # Which of two values counts is unclear (RFC 9110 §5.3): refuse both.
+    if len(origins) <= 1 and len(sites) <= 1 and (sites in OWN_PAGE or not allowed.isdisjoint(origins)):
+        return
+    listed = list_examples(allowed) if allowed else "allowed_origins"
+    refusal = TokenError(
+        ErrorCode.ORIGIN_NOT_ALLOWED,
+        expected=f"Sec-Fetch-Site same-origin or none, or Origin in {listed}",
+        found=f"Origin {_shown(origins)}, Sec-Fetch-Site {_shown(sites)}",
+    )
+    refusal.issuer = issuer
+    raise refusal
+
+
+def _shown(values: list[str]) -> str:
+    return quote(values[0] if values else None) if len(values) <= 1 else f"{len(values)} times"

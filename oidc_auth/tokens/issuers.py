@@ -11,7 +11,7 @@ from ..providers.lookup import LONGEST_ISSUER, identify_provider, recognize_issu
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ..keys.source import KeySource
+    from ..keys.key_set import KeySource
     from ..providers.record import Provider
     from .policy import TokenPolicy
 
@@ -42,6 +42,7 @@ class TrustedIssuers:
     """
 
     def __init__(self, issuers: Sequence[TrustedIssuer]) -> None:
+        # One exact lookup decides about trust. The similar names below are only for hints.
         self.by_name = {issuer.policy.issuer: issuer for issuer in issuers}
         self.algorithms = frozenset(name for issuer in issuers for name in issuer.policy.algorithms)
         self.description = describe_issuers(tuple(self.by_name))
@@ -92,6 +93,7 @@ def split_issuer(issuer: str) -> tuple[str, str]:
     """Return the host and the path of an issuer, or twice "" if it is not a URL."""
     try:
         parts = urlsplit(issuer)
+    # The issuer of an unsigned token can be any text, also an invalid URL.
     except ValueError:
         return "", ""
     return parts.netloc, parts.path

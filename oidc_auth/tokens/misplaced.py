@@ -107,4 +107,5 @@ def describe_scheme(scheme: str) -> str:
     """Return what was found in place of ``Bearer``, without any part of a token."""
     if scheme.lower() in KNOWN_SCHEMES:
         return f"the scheme {scheme.lower()}"
+    # The text is not shown, because it can be the token itself.
     return "a token without the scheme" if scheme.count(".") > 1 else "another scheme, or none"

@@ -17,7 +17,7 @@ RESERVED_IDENTITIES = frozenset({"*", "system", "anonymous", "langgraph-studio-u
 """Names with a meaning on the servers: a wildcard of the store, their own objects, no user, Studio."""
 
 DEFAULT_TYPES = ("JWT", "at+jwt", "")
-"""The header ``typ`` of access tokens (RFC 7519 §5.1, RFC 9068 §2.1). "" means that there is no ``typ``."""
+"""The header ``typ`` of access tokens (RFC 7519 §5.1, RFC 9068 §2.1). "" means that ``typ`` is absent."""
 
 OTHER_TOKEN_TYPES = frozenset(
     {"logout+jwt", "dpop+jwt", "secevent+jwt", "oauth-authz-req+jwt", "token-introspection+jwt"}
@@ -89,7 +89,7 @@ class TokenPolicy:
         max_token_age: The longest time since ``iat``, or None.
         allowed_clients: One of these must be ``azp``, or ``client_id`` in a token without ``azp``. Empty: any.
         token_type: Whether this issuer sends access tokens or ID tokens.
-        strict_rfc9068: Only ``at+jwt`` is an access token (RFC 9068 §4).
+        accepted_typ: The header ``typ`` of its tokens, in lower case. "" means that it may be absent (RFC 9068 §4).
         identities: The claims that may name the caller. The first one present counts.
         client: The claim that binds a token to known clients, for providers without ``aud``.
         requirements: All of these must hold.
@@ -99,6 +99,7 @@ class TokenPolicy:
     """
 
     issuer: str
+    # No default: a policy without audiences must be a decision.
     audiences: frozenset[str] | None
     algorithms: frozenset[str]
     identities: tuple[IdentityClaim, ...]
@@ -112,6 +113,7 @@ class TokenPolicy:
     tenant: TenantClaim | None = None
     header: str = "authorization"
     preset: str = ""
+    # None is safe only if the client itself adds the token. For other headers, the configuration sets an empty set.
     allowed_origins: frozenset[str] | None = None
 
 

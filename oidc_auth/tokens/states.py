@@ -1,4 +1,7 @@
-"""The states of a token: presented, unverified, verified."""
+"""The states of a token: presented, unverified, verified.
+
+Extraction, verification and permissions exchange these types, so the module imports none of them.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ class PresentedToken(NamedTuple):
 
     def __repr__(self) -> str:
         """Return no part of the token."""
-        return f"Presented(scheme={self.scheme!r}, method={self.method!r}, url={self.url!r}, header={self.header!r})"
+        # Tracebacks and debuggers print reprs, and logs keep them.
+        request = f"method={self.method!r}, url={self.url!r}, header={self.header!r}"
+        return f"PresentedToken(scheme={self.scheme!r}, {request})"
 
 
 CACHED_CLAIMS = ("sub", "sid", "jti", "iat", "auth_time", "acr", "cnf")

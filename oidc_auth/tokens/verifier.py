@@ -27,7 +27,7 @@ from .states import UnverifiedClaims, VerifiedToken
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from ..keys.source import KeySource
+    from ..keys.key_set import KeySource
     from .issuers import TrustedIssuer
     from .jws import Segments
     from .policy import TokenPolicy

@@ -115,7 +115,7 @@ no assignment
 
 
 def project(folder: Path, env: object) -> Path:
-    """Write a project whose configuration needs the variables that langgraph.json sets."""
+    """Write a project with a configuration that needs the variables of langgraph.json."""
     (folder / "langgraph.json").write_text(json.dumps({"env": env}), "utf-8")
     (folder / ".env").write_text(ENV_FILE, "utf-8")
     file = folder / "oidc-auth.toml"

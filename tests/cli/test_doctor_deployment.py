@@ -222,7 +222,7 @@ def install_drf_oidc_auth(site: Path, *, before_ours: bool, declares: str) -> No
 
 
 def examined_in(site: Path, file: Path) -> dict[str, Any]:
-    """Run doctor in a process of its own, with a folder of distributions before the others."""
+    """Run doctor in a separate process, with a folder of distributions before the others."""
     done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "oidc_auth.cli", "doctor", str(file), "--json"],
         capture_output=True,

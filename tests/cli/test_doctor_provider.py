@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def issuer() -> LocalIssuer:
-    """Return a provider whose key is quickly made."""
+    """Return a provider with a key that is fast to create."""
     return LocalIssuer(algorithm="ES256")
 
 
@@ -173,7 +173,7 @@ def test_redirect_is_error_with_target(tmp_path: Path, issuer: LocalIssuer) -> N
 
 
 class Keyed(LocalIssuer):
-    """A provider that wants a key of its own in the query."""
+    """A provider that needs an API key in the query."""
 
     def answer(self, path: str) -> Any:
         return super().answer(path.removesuffix("?key=s3cr3t"))
@@ -293,7 +293,7 @@ def test_keys_without_allowed_algorithm_are_error(
 
 
 class EscapeSequences(LocalIssuer):
-    """A provider whose document would paint the operator's terminal."""
+    """A provider with control characters for the operator's terminal in its document."""
 
     def answer(self, path: str) -> Any:
         answer = super().answer(path)

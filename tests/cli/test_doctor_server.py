@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def issuer() -> LocalIssuer:
-    """Return a provider whose key is quickly made."""
+    """Return a provider with a key that is fast to create."""
     return LocalIssuer(algorithm="ES256")
 
 
@@ -110,7 +110,7 @@ def test_server_unable_to_verify_is_error(tmp_path: Path, issuer: LocalIssuer) -
 
 @contextmanager
 def answering(status: int, says: Callable[[str], str] = lambda _: "[]") -> Iterator[str]:
-    """Serve a server that answers everybody the same, or repeats of the credential what it likes, on loopback."""
+    """Serve on loopback a server with one answer for all requests, or with parts of the credential in it."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -135,7 +135,7 @@ codes: list[dict[str, str]] = []
 
 @contextmanager
 def closed() -> Iterator[str]:
-    """Hold a port of this machine at which nobody answers."""
+    """Hold a port of this machine without a server."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{held.getsockname()[1]}"

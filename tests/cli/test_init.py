@@ -47,7 +47,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 def documented(provider: Provider) -> tuple[str, ...]:
-    """Return the options that the record gives as an example, for a provider without a row of its own."""
+    """Return the options that the record gives as an example, for a provider without a separate row."""
     given = [(each.name.replace("_", "-"), each.example) for each in provider.issuer.parameters]
     given += [(each.name, value) for each in provider.setup.required for value in each.examples]
     options = [part for name, value in given for part in (f"--{name}", value)]

@@ -38,7 +38,7 @@ def issuer(**changes: Any) -> dict[str, Any]:
 
 
 def granting(**permission_map: Any) -> dict[str, Any]:
-    """Return a document whose one permission map is about scopes."""
+    """Return a document with one permission map, on scopes."""
     return issuer(permission_map={"claim": "scope", **permission_map})
 
 
@@ -731,7 +731,7 @@ def test_any_mapping_type_is_accepted() -> None:
     OIDCAuth.from_dict(MappingProxyType({"issuer": MappingProxyType(table(permission_map=(permission_map,)))}))
 
 
-# --- whatever stands there -------------------------------------------------------------------------------------------
+# --- any value -------------------------------------------------------------------------------------------------------
 
 WHOLE: dict[str, Any] = {
     "issuer": [

@@ -268,7 +268,7 @@ def oidc_for(sample: Sample, *issuers: LocalIssuer, **settings: Any) -> OIDCAuth
 
 
 class IssuerRouter:
-    """A fetcher that reaches several providers, and a provider's keys wherever its documentation says they lie."""
+    """A fetcher for several providers, with the keys at the address in the documentation of each."""
 
     def __init__(self, *issuers: LocalIssuer) -> None:
         self.issuers = issuers
@@ -680,7 +680,7 @@ def test_missing_provider_settings_are_reported_at_load(table: dict[str, Any], w
     assert [message in problem.message for problem in caught.value.problems if problem.where == where] == [True]
 
 
-# --- a header of its own ---------------------------------------------------------------------------------------------
+# --- another header --------------------------------------------------------------------------------------------------
 
 
 def behind_iap(*more: dict[str, Any], issuers: tuple[LocalIssuer, ...]) -> OIDCAuth:

@@ -12,7 +12,7 @@ from oidc_auth.enforcement.access_request import MalformedError
 from oidc_auth.enforcement.authorize import ServerFacts
 from oidc_auth.enforcement.decision import Decision, Restriction
 from oidc_auth.enforcement.enforce import enforce
-from oidc_auth.enforcement.settings import EnforcementSettings
+from oidc_auth.enforcement.limits import EnforcementSettings
 from oidc_auth.permissions.names import EVENTS
 
 SCHEDULER = SimpleNamespace(identity="alice")

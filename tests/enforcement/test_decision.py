@@ -77,7 +77,7 @@ FOR_CRON = AccessRequest(event="threads:read", creates_cron=True)
 REWRITE = AccessRequest(event="crons:update", edits_payload=True)
 
 SPECIAL = [
-    # what the caller holds, the ask, the filter
+    # the rights of the caller, the request, the filter
     ("threads:create_run", STEER, "own"),
     ("threads:create_run@tenant", STEER, "own"),
     ("threads:create_run@all", STEER, "own"),
@@ -190,14 +190,14 @@ def test_denial_names_permission_and_narrowest_group(event: str) -> None:
     assert (decision.event, decision.permission) == (event, event)
 
 
-@pytest.mark.parametrize(("rights", "ask", "expected"), SPECIAL)
-def test_one_right_covers_implied_events(rights: str, ask: AccessRequest, expected: str) -> None:
-    assert touched(decide(holder(rights), ask)) == FILTERS[expected]
+@pytest.mark.parametrize(("rights", "wanted", "expected"), SPECIAL)
+def test_one_right_covers_implied_events(rights: str, wanted: AccessRequest, expected: str) -> None:
+    assert touched(decide(holder(rights), wanted)) == FILTERS[expected]
 
 
-@pytest.mark.parametrize(("rights", "ask", "code"), REFUSED)
-def test_special_cases_are_denied(rights: str, ask: AccessRequest, code: ErrorCode) -> None:
-    decision = decide(holder(rights), ask)
+@pytest.mark.parametrize(("rights", "wanted", "code"), REFUSED)
+def test_special_cases_are_denied(rights: str, wanted: AccessRequest, code: ErrorCode) -> None:
+    decision = decide(holder(rights), wanted)
     assert (decision.allowed, decision.code) == (False, code)
     assert decision.client_message
     assert decision.hint
@@ -279,11 +279,11 @@ def test_owner_alone_counts_without_tenants(event: str) -> None:
 @pytest.mark.parametrize("suffix", ["", "@tenant"])
 @pytest.mark.parametrize("event", EVENTS)
 def test_missing_tenant_is_own_tenant(event: str, suffix: str) -> None:
-    nobodys = {"owner": "alice", "tenant": None}
+    without_tenant = {"owner": "alice", "tenant": None}
     decision = decide(holder(f"*{suffix}", tenancy=Tenancy(None)), AccessRequest(event=event))
     shared = event in ("assistants:read", "assistants:search")
-    assert touched(decision) == ({"$or": [nobodys, BUILT_IN]} if shared else nobodys)
-    assert decision.stamp in ({}, nobodys)
+    assert touched(decision) == ({"$or": [without_tenant, BUILT_IN]} if shared else without_tenant)
+    assert decision.stamp in ({}, without_tenant)
 
 
 @pytest.mark.parametrize("event", EVENTS)

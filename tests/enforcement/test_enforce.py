@@ -14,7 +14,7 @@ from oidc_auth.enforcement.authorize import ServerFacts
 from oidc_auth.enforcement.decision import Decision, NoRestriction, Restriction
 from oidc_auth.enforcement.enforce import enforce
 from oidc_auth.enforcement.event_rules import EVENT_RULES
-from oidc_auth.enforcement.settings import EnforcementSettings
+from oidc_auth.enforcement.limits import EnforcementSettings
 from oidc_auth.permissions.caller import Tenancy, make_store_label
 from oidc_auth.permissions.names import EVENTS
 
@@ -235,8 +235,8 @@ def test_studio_follows_setting(event: str) -> None:
 def test_limits_apply_after_decision() -> None:
     late = {"metadata": {}, "after_seconds": 10**6}
     assert enforce_event("threads:create_run", dict(late)).code is ErrorCode.DELAY_NOT_ALLOWED
-    nobody = SimpleNamespace(identity="alice", permissions=["store:get"])
-    assert enforce_event("threads:create_run", dict(late), nobody).code is ErrorCode.PERMISSION_MISSING
+    reader = SimpleNamespace(identity="alice", permissions=["store:get"])
+    assert enforce_event("threads:create_run", dict(late), reader).code is ErrorCode.PERMISSION_MISSING
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,7 @@ import pytest
 from oidc_auth import ErrorCode
 from oidc_auth.enforcement.access_request import AccessRequest
 from oidc_auth.enforcement.event_rules import read_access_request
-from oidc_auth.enforcement.request_limits import check_request_limits
-from oidc_auth.enforcement.settings import EnforcementSettings
+from oidc_auth.enforcement.limits import EnforcementSettings, check_request_limits
 
 SECONDS = [
     3_000_000_000,

@@ -10,7 +10,7 @@ from kit.messages import LEEWAY_TEXT, PAST_EXPIRES_AT
 
 from oidc_auth.enforcement.authorize import ServerFacts
 from oidc_auth.enforcement.enforce import enforce
-from oidc_auth.enforcement.settings import EnforcementSettings
+from oidc_auth.enforcement.limits import EnforcementSettings
 
 LEEWAY = 30
 

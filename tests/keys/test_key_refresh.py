@@ -134,14 +134,14 @@ def test_waiting_requests_hold_no_claims() -> None:
 
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.fault = Fault.STALL
-        crowd = [
+        requests = [
             asyncio.create_task(harness.admit(harness.issuer.token(marker="held", groups=["a"]))) for _ in range(20)
         ]
         await run_event_loop()
         assert held() == []
-        assert not any(task.done() for task in crowd)
+        assert not any(task.done() for task in requests)
         harness.issuer.release.set()
-        assert [caller.identity for caller in await asyncio.gather(*crowd)] == ["alice"] * 20
+        assert [caller.identity for caller in await asyncio.gather(*requests)] == ["alice"] * 20
         assert fetched(harness) == 1
 
     run_scenario(scenario)
@@ -160,11 +160,11 @@ def test_first_waiter_verifies_shared_token() -> None:
 def test_first_keys_are_used_after_any_wait() -> None:
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.fault = Fault.STALL
-        crowd = [asyncio.create_task(harness.admit(harness.issuer.token())) for _ in range(3)]
+        requests = [asyncio.create_task(harness.admit(harness.issuer.token())) for _ in range(3)]
         await run_event_loop()
         harness.clock.advance(20)
         harness.issuer.release.set()
-        await asyncio.gather(*crowd)
+        await asyncio.gather(*requests)
         await run_event_loop()
         assert fetched(harness) == 1
 

@@ -235,7 +235,9 @@ def test_inline_key_matching_alg_is_used() -> None:
 def negated(jwk: dict[str, Any]) -> dict[str, Any]:
     """Return the other point of the curve with the same x."""
     prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
-    return {**jwk, "y": number(prime - int.from_bytes(decode_base64url(jwk["y"]), "big"))}
+    y = prime - int.from_bytes(decode_base64url(jwk["y"]), "big")
+    # A coordinate has all its leading zeros (RFC 7518 §6.2.1.3). One of 256 points has a zero octet.
+    return {**jwk, "y": encode_base64url(y.to_bytes(32, "big"))}
 
 
 EDWARDS = [SigningKey.make("key-1", "EdDSA").jwk() for _ in range(2)]
@@ -321,7 +323,7 @@ def test_key_with_two_ids_is_found_by_each() -> None:
         ([RSA_ANY, RSA_256], {"key-1": {"RS256"}, None: {"RS256"}}),
         ([RSA_256, OTHER_ID], {"key-1": {"RS256"}, "key-2": {"RS256"}, None: {"RS256"}}),
         ([OTHER_ID, RSA_256], {"key-1": {"RS256"}, "key-2": {"RS256"}, None: {"RS256"}}),
-        # A key may name two algorithms in two entries. A key id keeps the algorithms of its own entries.
+        # A key may name two algorithms in two entries. A key id keeps the algorithms of its entries.
         ([RSA_256, {**RSA_ANY, "alg": "PS256"}], {"key-1": {"RS256", "PS256"}, None: {"RS256", "PS256"}}),
         (
             [RSA_256, RSA_ANY, {**OTHER_ID, "alg": "PS256"}],

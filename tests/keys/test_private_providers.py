@@ -63,7 +63,7 @@ def key_usage(*, authority: bool) -> x509.KeyUsage:
 
 
 def issued(by: Pair | None = None) -> Pair:
-    """Return a new certificate, signed by an authority or by itself."""
+    """Return a new certificate, signed by an authority or self-signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     issuer = by.certificate.subject if by else NAME
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "leaf")]) if by else NAME

@@ -500,10 +500,10 @@ def test_repeated_old_token_delays_no_new_key() -> None:
 @pytest.mark.parametrize("start", [0.0, NOON, NOON + 0.3, NOON + 1 / 3])
 @pytest.mark.parametrize(("size", "window"), [(1, 30), (1, 0.7), (2, 30), (3, 10), (7, 0.7)])
 def test_allowance_is_bounded_at_any_time(size: int, window: float, start: float) -> None:
-    bucket, taken = FetchBudget(size, window), list[float]()
+    budget, taken = FetchBudget(size, window), list[float]()
     for step in range(1_000):
         now = start + step * window / 50
-        while len(taken) < 10_000 and bucket.take(now):
+        while len(taken) < 10_000 and budget.take(now):
             taken.append(now)
     # First the whole budget, then one fetch per pause.
     assert size * 20 <= len(taken) <= size * 21
@@ -512,5 +512,5 @@ def test_allowance_is_bounded_at_any_time(size: int, window: float, start: float
 
 
 def test_allowance_of_none_stays_none() -> None:
-    bucket = FetchBudget(0, 30)
-    assert (bucket.is_available(NOON), bucket.take(NOON), bucket.seconds_until_available(NOON)) == (False, False, 30)
+    budget = FetchBudget(0, 30)
+    assert (budget.is_available(NOON), budget.take(NOON), budget.seconds_until_available(NOON)) == (False, False, 30)

@@ -11,7 +11,7 @@ import httpx
 
 from kit.exchange import first_answer, first_event
 from oidc_auth import store_label
-from oidc_auth.enforcement.graph_limits import built_in_assistant
+from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ ROLES: dict[str, list[str]] = {
     "colleague": ["threads:read@tenant", "threads:write", "crons:update@tenant", "crons:write"],
     "admin": ["*@tenant"],
     "root": ["*@all"],
-    "nobody": [],
+    "unprivileged": [],
 }
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def issuer() -> LocalIssuer:
-    """Return a provider whose keys are made quickly: which kind they are is not what is tested here."""
+    """Return a provider with keys that are fast to create. The tests here do not depend on their type."""
     return LocalIssuer(algorithm="ES256")
 
 

@@ -30,7 +30,7 @@ BY_USER = ["--owner-from", "user_id", "--tenant-from", "org_id"]
 
 
 class OldServer:
-    """The server as it was before ``protect``: everybody who has a key may do everything."""
+    """The server before ``protect``: every user with a key may do everything."""
 
     def __init__(self, live_server: LiveServer, url: str, folder: Path) -> None:
         self.job = uuid.uuid4().hex
@@ -44,7 +44,7 @@ class OldServer:
         @auth.authenticate
         async def authenticate(headers: Any) -> str:
             assert headers[b"x-api-key"] == b"old key"
-            return "everybody"
+            return "all-users"
 
         async def authenticate_by_name(headers: Any, method: Any, path: Any, scope: Any) -> str:
             return await authenticate(headers)
@@ -311,7 +311,7 @@ def test_headers_need_https_or_loopback(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
 def test_loopback_headers_bypass_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    # Whoever connects to the proxy is refused as well: what tells them apart is who was asked.
+    # A client that connects to the proxy is refused too. The address that was asked shows the difference.
     with socket.create_server(("127.0.0.1", 0)) as proxy, socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         proxy.settimeout(0)

@@ -1,4 +1,4 @@
-"""Assistants: the built-in ones are everybody's. The store: a namespace is its owner's, whatever the client names."""
+"""All users can use the built-in assistants. A store namespace belongs to its owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests that name somebody else's object where the server might not look: in a filter, a batch, a configuration."""
+"""Requests that name another user's object in a filter, a batch or a configuration."""
 
 from __future__ import annotations
 

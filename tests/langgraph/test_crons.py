@@ -26,7 +26,7 @@ def first_fire(person: SampleUser, **where: Any) -> dict[str, Any]:
         for thread in person.search("threads", **where):
             if thread.get("values"):
                 return thread
-        time.sleep(0.1)  # the scheduler is a process of the server's own: there is no event to wait for
+        time.sleep(0.1)  # the scheduler is another process and has no event to wait for
     raise AssertionError("the cron did not fire")
 
 
@@ -139,7 +139,7 @@ def test_crons_can_be_disabled(live_server: LiveServer) -> None:
 
 
 def test_cron_run_has_no_rights_on_server(live_server: LiveServer, alice: SampleUser) -> None:
-    """The run's user looks like the scheduler: whatever the graph claims to be, it may start nothing."""
+    """The run's user looks like the scheduler. The graph may start nothing."""
     elsewhere = live_server.user("alice", "editor", tenant="globex").thread(job="in globex")
     forged = {"owner": "alice", "tenant": "globex", "authorized_until": 9_999_999_999}
     run = {"assistant_id": "agent", "input": {"text": "evil"}, "metadata": forged}
@@ -188,7 +188,7 @@ def test_lost_run_right_blocks_cron_changes(live_server: LiveServer, alice: Samp
 
 
 def memory_cron(person: SampleUser, job: str) -> Any:
-    """Let a cron of somebody's remember, twice; return what the second run remembered and its user."""
+    """Run a user's cron twice; return what the second run remembered, and its user."""
     body = {**cron(EVERY_SECOND, metadata={"job": job}, on_run_completed="keep"), "assistant_id": "memory"}
     made = person("POST", "/runs/crons", {**body, "input": {"text": job}}).json()
     try:
@@ -196,7 +196,7 @@ def memory_cron(person: SampleUser, job: str) -> Any:
             values = [thread["values"] for thread in person.search("threads", job=job) if thread.get("values")]
             if found := [value for value in values if value["for_cache"]]:
                 return found[0]
-            time.sleep(0.1)  # the scheduler is a process of the server's own: there is no event to wait for
+            time.sleep(0.1)  # the scheduler is another process and has no event to wait for
     finally:
         person("DELETE", f"/runs/crons/{made['cron_id']}")
     raise AssertionError("the cron did not fire twice")

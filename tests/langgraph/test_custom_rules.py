@@ -63,7 +63,7 @@ UNSTAMPED.remove(("threads:create", {}))  # a copy: the server takes over the or
 
 @pytest.mark.parametrize(("event", "value"), UNSTAMPED)
 def test_unstampable_object_is_not_created(live_server: LiveServer, event: str, value: dict[str, Any]) -> None:
-    """A server that shows no metadata would store an object of nobody."""
+    """A server that shows no metadata would store an object without an owner."""
     resource, _, action = event.partition(":")
     (handle,) = protect(configuration_for(live_server.issuer))._handlers[(resource, action)]
     user = SimpleNamespace(identity="ada", permissions=list(MADE), graphs=None)

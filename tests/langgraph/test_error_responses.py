@@ -1,4 +1,4 @@
-"""What a client hears of a refusal: the status, the sentence and the headers, as they leave the real server."""
+"""Status, message and headers of a refusal, as the real server sends them."""
 
 from __future__ import annotations
 

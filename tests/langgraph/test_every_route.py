@@ -1,4 +1,4 @@
-"""Every row of ``kit.routes`` on the real server: for its owner, for everybody else, with more reach and without."""
+"""Every row of ``kit.routes`` on the real server, for the owner and for other users with each reach."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def each(rows: Iterable[Row]) -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def live_server(server: Server) -> LiveServer:
-    """Return one town for all rows: no row changes the rules."""
+    """Return one server for all rows, because no row changes the rules."""
     return LiveServer(server, LocalIssuer(algorithm="ES256"))
 
 

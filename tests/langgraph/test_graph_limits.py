@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.enforcement.graph_limits import built_in_assistant
+from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.observability import AuthorizationDecided
 from oidc_auth.permissions.names import EVENTS
 

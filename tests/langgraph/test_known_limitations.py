@@ -1,4 +1,4 @@
-"""Roads past every handler: the server's own, each stated in docs/enforcement.md. A test that fails is good news."""
+"""Paths of the server without a handler; docs/enforcement.md lists them. A failing test means that one is closed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def test_custom_route_requires_only_token(live_server: LiveServer) -> None:
     assert live_server.server.request("GET", "/custom/who").status_code == 401
-    guest = live_server.user("guest", "nobody")
+    guest = live_server.user("guest", "unprivileged")
     assert guest("GET", "/custom/who").json() == {"identity": "guest", "permissions": []}
     assert live_server.user("victor", "threads:search")("GET", "/custom/who").json()["permissions"] == [
         "threads:search"
@@ -26,7 +26,7 @@ def test_custom_route_requires_only_token(live_server: LiveServer) -> None:
 
 def test_custom_route_loopback_call_sees_all_threads(live_server: LiveServer, alice: SampleUser) -> None:
     alice.thread(title="seen by a route")
-    guest = live_server.user("guest", "nobody")
+    guest = live_server.user("guest", "unprivileged")
     assert guest("POST", "/threads/search", {}).status_code == 403
     (found,) = guest("POST", "/custom/threads", {"title": "seen by a route"}).json()
     assert found["metadata"]["owner"] == "alice"
@@ -55,7 +55,7 @@ def test_reused_thread_id_replays_deleted_threads_stream(alice: SampleUser, bob:
 
 
 def test_two_first_runs_at_once_share_thread(live_server: LiveServer) -> None:
-    """A rule that awaits makes the moment long: the server decides before it that there is no thread."""
+    """The server looks for the thread before the rule runs. A rule that awaits makes the time between them long."""
     both = threading.Barrier(2)
 
     async def rule(ctx: Any, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""Who owns what, and that nobody can give it away, take it, or pass it off as the server's."""
+"""Owners of objects. Users cannot change an owner, or mark an object as the server's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.enforcement.graph_limits import built_in_assistant
+from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.permissions.names import EVENTS
 
 if TYPE_CHECKING:

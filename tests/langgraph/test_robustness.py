@@ -1,4 +1,4 @@
-"""What must never happen whatever is asked: a 500, a token in a log, one user's state in another's request."""
+"""No request causes a 500, a token in a log, or the state of another user in a response."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A release of the server or the SDK with a route or an event of its own fails here, before it is a hole."""
+"""A new route or event of the server or the SDK fails here, before it can be used without a check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a client writes beside ``configurable`` in a run's config: LangGraph would let it win over the server's own."""
+"""Keys of a run's config outside ``configurable``. LangGraph would prefer them to the keys of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs: whoever may run can also stop, replace and clean up; nothing hangs, and nothing is left behind."""
+"""Runs. Users who may run can also stop, replace and delete their runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.enforcement.graph_limits import built_in_assistant
+from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.observability import AuthorizationDecided
 from oidc_auth.permissions.names import EVENTS
 
@@ -171,7 +171,7 @@ def test_command_starts_its_run_at_once(alice: SampleUser) -> None:
 
 
 def analyst(live_server: LiveServer, graphs: list[str]) -> SampleUser:
-    """Return somebody who may do everything with what is theirs, and start these graphs alone."""
+    """Return a user who may do everything with own objects, and start only these graphs."""
     values = {"claim": "roles", "values": {"analyst": "analyst"}}
     limited = {"analyst": {"permissions": ["*"], "graphs": graphs}}
     live_server.enforce(roles=limited, issuer=[{**issuer_table(live_server), "permission_map": values}])
@@ -267,7 +267,7 @@ def test_run_config_cannot_change_identity(live_server: LiveServer) -> None:
 
 
 def test_colleague_cannot_stop_owners_run(live_server: LiveServer, alice: SampleUser) -> None:
-    """The server then starts theirs after it: a refused interrupt is no refused run."""
+    """The server starts the other run afterwards. It refuses the interrupt and not the run."""
     path = alice.thread()
     earlier = alice("POST", f"{path}/runs", run(after_seconds=3600)).json()["run_id"]
     cora = live_server.user("cora", "threads:create_run@tenant")

@@ -47,7 +47,7 @@ class Service:
 
     def round(self) -> list[tuple[Request, tuple[int, str | None]]]:
         """Return requests of several users, each with the status and the owner it must be answered with."""
-        alice, bob, nobody = self.token("alice"), self.token("bob"), self.token("nobody", "nobody")
+        alice, bob, guest = self.token("alice"), self.token("bob"), self.token("guest", "unprivileged")
         return [
             (create(alice), (200, "alice")),
             (create(bob), (200, "bob")),
@@ -57,9 +57,9 @@ class Service:
             (create(None), (401, None)),
             (create(bob, PADDING), (200, "bob")),
             (create("not.a.token"), (401, None)),
-            (create(nobody), (403, None)),
+            (create(guest), (403, None)),
             (create(bob, PADDING), (200, "bob")),
-            (create(nobody, PADDING), (403, None)),
+            (create(guest, PADDING), (403, None)),
             (create(alice), (200, "alice")),
             (create(None, PADDING), (401, None)),
         ]

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 
 from oidc_auth import OIDCAuth
 from oidc_auth.langgraph.handlers import build_handler
-from oidc_auth.langgraph.request_origin import RequestOrigin, read_request_origin
+from oidc_auth.langgraph.server_context import RequestOrigin, read_request_origin
 from oidc_auth.observability import AuthorizationDecided
 from oidc_auth.testing import Clock, LocalIssuer
 

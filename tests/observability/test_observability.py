@@ -29,7 +29,7 @@ USER = SimpleNamespace(**ALICE, permissions=["threads:read", "threads:search"], 
 
 
 class Observed:
-    """An ``OIDCAuth`` whose timer advances by one tick with each reading."""
+    """An ``OIDCAuth`` with a timer that advances by one tick with each reading."""
 
     def __init__(self) -> None:
         self.issuer = LocalIssuer(ALICE["issuer"])

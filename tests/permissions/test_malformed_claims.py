@@ -1,6 +1,6 @@
 """Each claim missing, null, empty or of the wrong type: the table of docs/claims.md is the test data.
 
-Whatever stands in a cell is never more than what the right claim gives.
+No cell gives more than the valid claim.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ BASE = authenticated(OIDC, **RIGHT, **FORBIDDEN)
 
 
 def outcome(claim: str, value: object) -> str:
-    """Return what becomes of a right token whose one claim has this value, in the words of the table."""
+    """Return the result for a valid token in which one claim has this value, as text of the table."""
     try:
         caller = authenticated(OIDC, **{**RIGHT, **FORBIDDEN, claim: value})
     except OIDCAuthError as refusal:

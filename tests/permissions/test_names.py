@@ -1,4 +1,4 @@
-"""The vocabulary: what there is to grant, and what each name stands for."""
+"""Names of permissions, and what each one includes."""
 
 from __future__ import annotations
 

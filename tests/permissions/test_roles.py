@@ -45,7 +45,7 @@ GRAPH_ROLES = {
     "reader": {"permissions": ["threads:read"], "graphs": ["docs_agent"]},
     "inner": {"permissions": ["docs"], "graphs": ["faq", "sales_agent"]},
     "outer": ["docs"],
-    "capped": {"permissions": ["free"], "graphs": ["faq"]},
+    "limited": {"permissions": ["free"], "graphs": ["faq"]},
     "none": {"permissions": ["threads:create_run"], "graphs": []},
     "beside": {"permissions": ["threads:create_run", "docs"], "graphs": ["other"]},
 }
@@ -65,7 +65,7 @@ GRAPH_ROLES = {
         (["docs", "reader"], ["docs_agent", "faq"]),
         (["inner"], ["faq"]),
         (["outer"], ["docs_agent", "faq"]),
-        (["capped"], ["faq"]),
+        (["limited"], ["faq"]),
         (["none"], []),
         (["none", "sales"], ["sales_agent"]),
         (["beside"], ["other"]),

@@ -108,7 +108,7 @@ def test_non_string_tenant_counts_as_none(tenant: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "nobody",
+    "user",
     [
         {},
         {"identity": ""},
@@ -122,6 +122,6 @@ def test_non_string_tenant_counts_as_none(tenant: object) -> None:
         "alice",
     ],
 )
-def test_missing_identity_raises_error(nobody: object) -> None:
+def test_missing_identity_raises_error(user: object) -> None:
     with pytest.raises(TypeError, match="identity"):
-        store_label(nobody)
+        store_label(user)

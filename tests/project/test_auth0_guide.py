@@ -89,7 +89,7 @@ MADE: dict[str, tuple[list[Callable[[LocalIssuer], str]], dict[str, Any]]] = {
         [sent(**{**NO_PERMISSIONS, "scope": "openid threads:write"})],
         document(),
     ),
-    "The API's permissions have names of their own": (
+    "The API's permissions have other names": (
         [sent(**{**NO_PERMISSIONS, "permissions": ["read:threads"]})],
         document(),
     ),
@@ -124,7 +124,7 @@ def test_log_matches_documented_text(mistake: str, tenant: LocalIssuer, caplog: 
             pass
         else:
             assert caller.permissions == []
-        # A line of the log has no end; the page breaks it, and leaves out whose token it was.
+        # The page wraps the long line of the log, and leaves out the user.
         lines = [re.sub(r" \(issuer [^)]*\)$", "", line) for line in caplog.messages]
         assert lines == [" ".join(said.split())]
 

@@ -76,7 +76,7 @@ def test_example_starts_denies_and_allows(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", sorted(PROVIDERS))
 def test_doctor_accepts_example_langgraph_json(name: str) -> None:
-    # Without its variable a configuration is wrong, so that nobody's provider is asked.
+    # Without its variable a configuration is invalid, so no provider is asked.
     unset = dict.fromkeys(VARIABLES.values())
     done = run("doctor", str(EXAMPLES / name / "oidc-auth.toml"), "--json", env=unset)
     statuses = {check["id"]: check["status"] for check in json.loads(done.output)["checks"]}

@@ -1,4 +1,4 @@
-"""Real providers: skipped with the reason where something is missing, required where OIDC_AUTH_REQUIRE says so."""
+"""Real providers. A test is skipped if its provider is missing, unless OIDC_AUTH_REQUIRE requires it."""
 
 from __future__ import annotations
 

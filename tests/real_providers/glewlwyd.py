@@ -57,7 +57,7 @@ KEY_TYPES: dict[str, tuple[str, int | str]] = {
     "EdDSA": ("OKP", "Ed25519"),
 }
 
-# Only what differs from a default, or has none; the whole list stands in /etc/glewlwyd/glewlwyd.conf.
+# Only settings that differ from a default or have none. /etc/glewlwyd/glewlwyd.conf has the whole list.
 CONFIGURATION = """
 port = {port}
 bind_address = "127.0.0.1"
@@ -202,7 +202,7 @@ def running_glewlwyd(folder: Path) -> Generator[Glewlwyd]:
 def _running(command: list[str], log: Path) -> Generator[subprocess.Popen[bytes]]:
     with (
         log.open("wb") as output,
-        # A group of its own: whatever it starts ends with it.
+        # A separate group, so that all its processes end with it.
         subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,  # noqa: S603 - Debian's
     ):
         try:

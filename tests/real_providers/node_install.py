@@ -47,7 +47,7 @@ def missing_requirement() -> str | None:
 
 
 def prepare() -> Path:
-    """Install the provider into the cache folder unless it is there already; the path of its script."""
+    """Install the provider into the cache folder if it is missing; return the path of its script."""
     folder = _folder()
     sources = {path.name: path.read_bytes() for path in sorted(_SOURCE.glob("*.mjs"))}
     # Named by its content: two checkouts can share one cache and never overwrite each other's scripts.
@@ -63,7 +63,7 @@ def prepare() -> Path:
 
 
 def _write(scripts: Path, sources: Mapping[str, bytes]) -> None:
-    # Whoever sees the folder without holding the lock must see all of it.
+    # A process that sees the folder without the lock must see all of it.
     unfinished = Path(tempfile.mkdtemp(dir=scripts.parent))
     for name, source in sources.items():
         (unfinished / name).write_bytes(source)

@@ -49,7 +49,7 @@ class Options(TypedDict, total=False):
         path: What follows the port in that address, such as `/` or `/realms/agents`.
         alg: Signs until the first rotation.
         ttl: The life of an access token in seconds.
-        shape: Whose access tokens its own look like; see shapes.mjs.
+        shape: The provider that its access tokens imitate; see shapes.mjs.
         scopes: More scopes than those it has, space-separated.
         audiences: What a resource is called in `aud`.
         accounts: The claims of each user's or client's access tokens, instead of the default ones.
@@ -106,7 +106,7 @@ class NodeProvider:
             raise NodeProviderError(reason)
         script = prepare()
         with ExitStack() as undo:
-            # A file, because nobody reads a pipe while the tests run, and a full pipe would stop the provider. Opened
+            # A file: no process reads a pipe while the tests run, and a full pipe would stop the provider. Opened
             # for appending, because the provider shares its position, which moves when we read.
             self._log = undo.enter_context(tempfile.TemporaryFile("a+b"))
             ready = undo.enter_context(_running(script, self._options, self._log))
@@ -206,7 +206,7 @@ class NodeProvider:
         return self._error(f"{reply.request.method} {reply.url} answered {reply.status_code}: {reply.text[:2000]}")
 
     def _error(self, message: str) -> NodeProviderError:
-        # The reason for a "server_error" stands only in the provider's own output.
+        # Only the output of the provider has the reason for a "server_error".
         self._log.seek(0)
         return NodeProviderError(f"{message}\n{self._log.read()[-4000:].decode(errors='replace')}")
 

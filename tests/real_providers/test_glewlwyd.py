@@ -1,6 +1,6 @@
 """Tokens that an independent OpenID provider (Debian's Glewlwyd, written in C) issued, on the real LangGraph server.
 
-It signs and publishes keys with libraries of its own, so that what it accepts as right was not learnt from npm's.
+It signs and publishes keys with other libraries than the provider from npm, so that both agree independently.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_id_token_and_other_audience_are_rejected(at_server: ProtectedServer, in
 
 
 def test_list_audience_is_matched(at_server: ProtectedServer, independent: Glewlwyd) -> None:
-    # Asked for no API, it writes the whole scope into aud; a word of it is nobody's audience.
+    # Without a requested API, it writes the whole scope into aud. No API has a part of it as audience.
     token = independent.client_credentials("threads:read threads:write", resource="")
     for audience, status in (("threads:write", 401), ("threads:read threads:write", 200)):
         at_server.install(issuer_document(independent, audience=audience))

@@ -36,10 +36,10 @@ RUN = ["threads:create_run", *READ]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A provider as its documentation shows it, an API's configuration for it, and who its tokens stand for.
+    """A provider as its documentation shows it, an API's configuration, and the users of its tokens.
 
     Attributes:
-        shape: whose tokens.
+        shape: the shape of its tokens.
         issuer: as the provider spells it.
         audience: what the API is called in `aud`.
         document: the configuration under test.

@@ -1,4 +1,4 @@
-"""What users test with: fixtures in a pytest run of their own, invalid tokens, provider shapes, permission tables."""
+"""The testing kit for users: pytest fixtures, invalid tokens, provider shapes and permission tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "testing.md").read_
 
 
 def pytest_run(folder: Path, source: str, *options: str) -> tuple[int, str]:
-    """Run a test file of a user's, in a process and a folder of its own."""
+    """Run a user's test file in a separate process and folder."""
     (folder / "test_mine.py").write_text(source, "utf-8")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", *options, "test_mine.py"]

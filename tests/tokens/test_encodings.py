@@ -1,4 +1,4 @@
-"""However a token's JSON and base64 are written: the same is heard, or nothing at all."""
+"""Different encodings of a token's JSON and base64 give the same claims, or a refusal."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FINE: st.SearchStrategy[Any] = st.recursive(
 
 
 class ClaimsRecorder:
-    """A door that keeps what the last admitted token said."""
+    """A server that keeps the claims of the last accepted token."""
 
     def __init__(self) -> None:
         self.codes: Mapping[str, object] = {}
@@ -54,7 +54,7 @@ class ClaimsRecorder:
         return caller
 
     def authenticate(self, payload: bytes) -> ErrorCode | None:
-        """Present a token that is right in all but, perhaps, the way its payload is written."""
+        """Present a valid token with this encoded payload."""
         issuer = self.harness.issuer
         header = json.dumps(header_of(issuer)).encode()
         signed = f"{encode_base64url(header)}.{encode_base64url(payload)}"

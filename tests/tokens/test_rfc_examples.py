@@ -293,7 +293,7 @@ FORMS["RFC 7520 4.5, flattened"] = {"protected": RFC7520_44_HEADER, "signature":
 
 
 def joe_harness(seconds: float = -1) -> AuthHarness:
-    """Return a door that trusts RFC 7515's issuer "joe", this long after the end of the one token it ever issued.
+    """Return a server that trusts RFC 7515's issuer "joe", this long after the end of its only token.
 
     That token has no audience and no subject. The audience is not checked, and the issuer is the identity claim.
     """
@@ -310,7 +310,7 @@ def joe_harness(seconds: float = -1) -> AuthHarness:
 
 
 def bilbo_harness() -> AuthHarness:
-    """Return a door that trusts both public keys of RFC 7520 section 3, which share one kid."""
+    """Return a server that trusts both public keys of RFC 7520 section 3, which share one kid."""
     return AuthHarness(jwks={"keys": [RFC7520_31_KEY, RFC7520_33_KEY]})
 
 

@@ -62,7 +62,7 @@ class RunningServer:
         """Return the header with the token. Only Authorization has the scheme Bearer.
 
         Raises:
-            NotApplicableError: There is no token, or it would be sent unencrypted.
+            NotApplicableError: The token is missing, or it would be sent unencrypted.
         """
         if not self.token:
             raise NotApplicableError("no token (--token-file FILE, or the variable OIDC_AUTH_TOKEN)")

@@ -40,7 +40,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start Keycloak: it is ready by the time the other tests are through."""
     needing = [item for item in session.items if "keycloak" in getattr(item, "fixturenames", ())]
     for item in needing:
-        # Whoever comes first waits for it.
+        # The first test waits for it.
         item.add_marker(pytest.mark.timeout(READY_WITHIN))
     if not needing or session.config.option.collectonly or missing_requirement(may_download=required()) is not None:
         return
@@ -121,7 +121,7 @@ def add_client(realm: Realm) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def refusal(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) -> Callable[[str], str]:
-    """Send a token that is refused; what the log says, where the client hears the code and its sentence only.
+    """Send a token that is refused; return the log. The client gets only the code and its message.
 
     The guide shows the same line.
     """
@@ -146,7 +146,7 @@ def clock() -> OffsetClock:
 
 @pytest.fixture
 def lasting(guarded: Guarded, realm: Realm, clock: OffsetClock, add_client: Callable[..., None]) -> Callable[[], str]:
-    """Return fresh tokens that live for three hours, at a server whose clock may be moved (Keycloak's is not)."""
+    """Return new tokens that are valid for three hours, so that a test can advance the server's clock."""
     add_client("agents-lasting", AUDIENCE_MAPPER, attributes={"access.token.lifespan": "10800"})
     guarded.configure(clock, permission_map={"claim": "azp", "values": {"agents-lasting": ["threads:write"]}})
     return lambda: realm.machine("agents-lasting")

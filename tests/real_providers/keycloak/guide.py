@@ -15,7 +15,7 @@ def blocks(language: str) -> list[str]:
 
 
 def assert_in_guide(said: str, issuer: str) -> None:
-    """Hold the guide to what the log says, at the guide's address and without whose token it was."""
+    """Compare the guide with the log, with the guide's address and without the user."""
     line = said.partition(" (issuer ")[0].replace(issuer, REALM)
     # The guide may break a line anywhere.
     assert line in " ".join(GUIDE.read_text("utf-8").split())

@@ -34,7 +34,7 @@ class Browser(httpx.Client):
 
 
 def logged_in(address: str, query: Mapping[str, str], username: str) -> str:
-    """Return the authorization code of somebody who logged in, whose password is their name.
+    """Return the authorization code of a login. The password is the user's name.
 
     Raises:
         KeycloakError: the login did not end in a code; the message is the page.

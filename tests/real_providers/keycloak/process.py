@@ -1,4 +1,4 @@
-"""The real Keycloak with the realm of ``examples/keycloak``, as a process group of its own on 127.0.0.1.
+"""The real Keycloak with the realm of ``examples/keycloak``, in a separate process group on 127.0.0.1.
 
 What runs is the example's own ``keycloak.sh``: the tests start Keycloak with the command that readers are given.
 """
@@ -73,7 +73,7 @@ class KeycloakProcess:
     def start(self) -> None:
         """Start it in the background."""
         environment = {"KEYCLOAK_PORT": str(self.port), "KEYCLOAK_DATA": str(self._folder)}
-        # Nobody writes into this pipe: it ends when the last of them has ended who hold it, script and java.
+        # No process writes into this pipe. It closes when script and java, which hold it, have ended.
         self._alive, held = os.pipe()
         with self._log.open("ab") as log:
             self._process = _start_process_group(log, environment, held)
@@ -98,7 +98,7 @@ class KeycloakProcess:
             raise KeycloakError(f"Keycloak does not answer:\n{self.said()}")
 
     def stop(self) -> None:
-        """Stop it, and whatever it started: a java that outlives its script would keep the port."""
+        """Stop it and all processes that it started. A java without its script would keep the port."""
         process, self._process = self._process, None
         if process is None:
             return

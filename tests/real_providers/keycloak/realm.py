@@ -59,7 +59,7 @@ class Realm:
         return str(self.tokens(**form)["access_token"])
 
     def direct(self, username: str, client: str = CLI_CLIENT, scope: str = "openid") -> dict[str, Any]:
-        """Return the tokens of somebody who gave their password to the client."""
+        """Return the tokens of a user who gave the password to the client."""
         form = {"client_id": client, "username": username, "password": username, "scope": scope}
         return self.tokens(grant_type="password", **form)
 
@@ -68,7 +68,7 @@ class Realm:
         return str(self.direct(username, client, scope)["access_token"])
 
     def login(self, username: str, client: str = WEB_CLIENT, scope: str = "openid") -> dict[str, Any]:
-        """Return the tokens of somebody who logged in through the pages: authorization code with PKCE."""
+        """Return the tokens of a user who logged in with authorization code and PKCE."""
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         query = {
@@ -101,7 +101,7 @@ class Realm:
         )
 
     def change(self, path: str, **members: Any) -> None:
-        """Change members of what lies at a path: keys of ``config`` and ``attributes`` are merged, others replaced."""
+        """Change members of the object at a path. Keys of ``config`` and ``attributes`` are merged, others replaced."""
         now = self.admin("GET", path).json()
         for name, value in members.items():
             now[name] = {**now.get(name, {}), **value} if name in {"config", "attributes"} else value

@@ -1,4 +1,4 @@
-"""The Keycloak guide: its commands run as they stand, at the test's own ports, and its sample token is a real one."""
+"""The Keycloak guide: its commands run unchanged, except for the ports, and its sample token is a real one."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_compose_file_and_script_share_version() -> None:
 def test_wrong_checksum_download_is_removed(tmp_path: Path) -> None:
     tools, cache = tmp_path / "tools", tmp_path / "cache"
     tools.mkdir()
-    # A Maven that brings something else, whatever it is asked for.
+    # A Maven that always delivers another file.
     fetched = 'for word; do case $word in -DoutputDirectory=*) echo no >"${word#*=}/keycloak-quarkus-dist-'
     for name, script in {"java": "", "mvn": f'{fetched}{version()}.tar.gz"; esac; done'}.items():
         (tools / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")

@@ -37,7 +37,7 @@ class Keys:
         self.added.append(created(self._realm.admin("POST", "/components", component)))
 
     def of(self, token: str) -> str:
-        """Return the path of the component whose key signed a token."""
+        """Return the path of the component with the key that signed a token."""
         kid = decoded(token)[0]["kid"]
         (key,) = [key for key in self._realm.admin("GET", "/keys").json()["keys"] if key["kid"] == kid]
         return f"/components/{key['providerId']}"
@@ -82,7 +82,7 @@ def test_passive_key_still_verifies_tokens(
 
 
 def withdrawn(guarded: Guarded, clock: OffsetClock, token: str, at: float) -> list[int]:
-    """Return the answers to two requests at once, this long after the keys were fetched."""
+    """Return the answers to two concurrent requests, this long after the keys were fetched."""
     clock.offset = at
     return [guarded.create(token), guarded.create(token)]
 

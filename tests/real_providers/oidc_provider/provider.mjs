@@ -24,9 +24,9 @@ process.stdin.resume().on('close', () => process.exit(0));
 
 const TENANT = 'https://agents.example/tenant';
 const SCOPES = 'threads:read threads:write threads:create threads:create_run assistants:read store:write';
-// The second one exists so that a test can obtain a valid token that was meant for somebody else.
+// The second one exists so that a test can obtain a valid token for another API.
 const RESOURCES = new Set(['https://agents.example/api', 'https://other.example/api']);
-// Tokens for this one are encrypted: nobody but the one who holds the key can read them (Auth0's, without an audience).
+// Tokens for this one are encrypted: only the holder of the key can read them (Auth0's, without an audience).
 const ENCRYPTED = 'https://encrypted.example/api';
 const ENCRYPTION = { alg: 'dir', enc: 'A256GCM', key: randomBytes(32) };
 

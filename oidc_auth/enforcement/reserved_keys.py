@@ -1,10 +1,25 @@
-"""The ``config`` of a run: which keys a client may send, and the user that the server writes."""
+"""Keys that clients cannot write: in metadata, and in the ``config`` of a run."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
 from .access_request import MalformedError, Value
+
+OWNER = "owner"
+"""The identity that owns an object."""
+TENANT = "tenant"
+"""The tenant of the owner; null if the token has none."""
+AUTHORIZED_UNTIL = "authorized_until"
+"""Until when a cron may run, in whole seconds since the epoch."""
+TEMPORARY = "oidc_auth_temporary"
+"""Marks a thread that the server deletes when its run ends."""
+RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, TEMPORARY)
+"""The keys that clients cannot write."""
+
+CREATED_BY = "created_by"
+SYSTEM = "system"
+"""``created_by: "system"`` marks the server's own assistants. Clients cannot write this value."""
 
 RUN_CONFIG = frozenset(
     {"tags", "metadata", "callbacks", "run_name", "max_concurrency", "recursion_limit", "configurable", "run_id"}
@@ -29,6 +44,7 @@ def remove_unknown_keys(holder: object) -> object:
     if not isinstance(config, dict):
         return None
     known = cast("Value", config)
+    # An allow list, because a newer LangGraph can give another key a meaning.
     for key in known.keys() - RUN_CONFIG:
         del known[key]
     metadata: object = known.get("metadata")
@@ -61,5 +77,6 @@ def find_configurable(holder: object) -> Value:
 def replace_run_user(configurable: Value, user: dict[str, Any]) -> None:
     """Replace the keys that hold a run's user."""
     for key in RUN_USER:
+        # Removed first, so that no key of the client remains if the server wrote fewer of them.
         configurable.pop(key, None)
     configurable.update(user)
