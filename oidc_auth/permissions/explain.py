@@ -284,7 +284,7 @@ def _explain_mismatch(value: str, permission_map: PermissionMap) -> str:
         return f"no match: it does not start with {permission_map.strip_prefix!r}"
     bare = value[len(permission_map.strip_prefix) :]
     for known in (*permission_map.mapped, *permission_map.accepted):
-        # Keycloak writes groups as paths with a leading slash, a frequent cause of mismatches.
+        # Some providers write groups as paths with a leading slash, a frequent cause of mismatches.
         if known.strip("/").lower() == bare.strip("/").lower():
             return f"no match: the configuration has {known!r}, which differs only in case or a leading '/'"
     if permission_map.accepted and bare in NAMES:

@@ -39,7 +39,7 @@ def parse_path(path: str | Sequence[str]) -> ClaimPath:
     """
     if not isinstance(path, str):
         return _reject_wildcards(path, _from_keys(path))
-    # Auth0 needs URLs as names of custom claims. Their dots do not separate keys.
+    # Some providers need URLs as names of custom claims. Their dots do not separate keys.
     if "://" in path:
         return (path,)
     if path.startswith(("/", "$")):
