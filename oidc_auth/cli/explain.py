@@ -159,7 +159,7 @@ def _to_json(answer: Answer) -> dict[str, Any]:
 def _print(answer: Answer, *, verbose: bool) -> None:
     screen, why = console(), answer.why
     if why.checks:
-        print_table(screen, "Checks", _checks(why))
+        print_table(screen, "Checks", _checks(why, verbose=verbose))
     if verbose and why.not_run:
         print_text(screen, ", ".join(why.not_run), label=f"{'not run':<{LABEL_WIDTH}}")
     for label, lines in (("issuer", [why.issuer]), ("identity", [why.identity]), *_facts(why)):
@@ -182,9 +182,11 @@ def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
     return [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
 
 
-def _checks(why: Explanation) -> Table:
+def _checks(why: Explanation, *, verbose: bool) -> Table:
     table = Table(Column("check", no_wrap=True), Column("outcome", no_wrap=True), Column("detail", overflow="fold"))
     for check in why.checks:
+        if check.outcome == "not checked" and not verbose:
+            continue
         # The line REFUSED has the same text.
         detail = "" if check.detail and check.detail in why.refusal else check.detail
         table.add_row(check.name, f"[{COLOURS[check.outcome]}]{check.outcome}[/]", escape(detail))

@@ -48,6 +48,15 @@ def test_verbose_explain_names_checks_not_run(*, as_json: bool) -> None:
     assert ("signature valid" in json.loads(output)["not_run"]) if as_json else "not run   one credential" in output
 
 
+def test_checks_without_result_are_shown_on_request() -> None:
+    plain, verbose = (
+        run("explain", str(QUICKSTART), "--claims", "-", *more, given=json.dumps(ALICE)).output
+        for more in ([], ["--verbose"])
+    )
+    assert ("audience matches" in plain, "audience matches" in verbose) == (False, True)
+    assert "token use allowed" in plain
+
+
 @pytest.mark.parametrize("way", ["file", "stdin", "variable"])
 def test_explain_verifies_token_without_printing_it(tmp_path: Path, issuer: LocalIssuer, way: str) -> None:
     with issuer.served() as url:
