@@ -126,6 +126,8 @@ class JwtVerifier:
             if not issuer.keys.has_keys:
                 claims = UnverifiedClaims({})
             key, generation = await issuer.keys.find(algorithm, kid, now)
+            # A fetch of the keys can take seconds. The token may have expired in that time.
+            now = self._clock()
             claims = claims or self._parse_claims(segments, None)
             _note(record, *_KEY_CODES)
             # 6. The signature (RFC 7515 §5.2).

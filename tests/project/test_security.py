@@ -50,6 +50,7 @@ TESTS = {
         "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
         "tests/tokens/test_checks.py::test_token_at_limit_is_accepted",
         "tests/tokens/test_admission.py::test_token_expiring_while_waiting_is_rejected",
+        "tests/tokens/test_admission.py::test_token_expiring_during_key_fetch_is_rejected",
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
     ],
     "A8": ["tests/tokens/test_checks.py::test_violated_rule_returns_its_code"],

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from kit.auth_harness import AuthHarness, run_event_loop
 
 from oidc_auth.errors import ErrorCode, TokenError
+from oidc_auth.testing import Fault
 from oidc_auth.testing.signing import SigningKey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from oidc_auth.permissions.caller import Caller
 
 REQUESTS = 330
 
@@ -176,6 +183,20 @@ def test_token_expiring_while_waiting_is_rejected() -> None:
     asyncio.run(scenario())
 
 
+def test_token_expiring_during_key_fetch_is_rejected() -> None:
+    async def scenario() -> None:
+        harness = AuthHarness()
+        harness.issuer.fault = Fault.STALL
+        request = asyncio.create_task(harness.authenticate_async(harness.issuer.token()))
+        await run_event_loop()
+        harness.clock.advance(300 + 30)
+        harness.issuer.fault = None
+        harness.issuer.release.set()
+        assert await request is ErrorCode.TOKEN_EXPIRED
+
+    asyncio.run(scenario())
+
+
 def test_idle_limiter_schedules_nothing() -> None:
     async def scenario() -> None:
         harness = AuthHarness()
@@ -296,14 +317,17 @@ def test_concurrent_invalid_token_is_refused_each_time() -> None:
 
 
 def test_waiting_request_sees_later_time() -> None:
+    def advance(_claims: Mapping[str, object], caller: Caller) -> Caller:
+        # Runs after the verification of the first request, while the second one waits for it.
+        harness.clock.advance(130)
+        return caller
+
     async def scenario() -> None:
-        harness = AuthHarness()
         token = harness.issuer.token(lifetime=100)
         requests = [asyncio.create_task(harness.authenticate_async(token)) for _ in range(2)]
-        await asyncio.sleep(0)
-        harness.clock.advance(130)
         assert await asyncio.gather(*requests) == [None, ErrorCode.TOKEN_EXPIRED]
 
+    harness = AuthHarness(mapper=advance)
     asyncio.run(scenario())
 
 
