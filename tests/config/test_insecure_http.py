@@ -17,6 +17,7 @@ from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 REALM = "http://keycloak:8080/realms/acme"
 
@@ -63,6 +64,13 @@ def test_http_problem_names_written_key(changes: dict[str, Any], key: str) -> No
 def test_listed_host_is_accepted_with_warning(changes: dict[str, Any]) -> None:
     loaded = load_mapping({"issuer": keycloak(**changes)})
     assert ["insecure_http_hosts" in warning for warning in loaded.warnings] == [True]
+
+
+def test_unencrypted_bearer_file_is_warned(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("secret", "utf-8")
+    loaded = load_mapping({"issuer": keycloak(insecure_http_hosts="keycloak", bearer_file=str(file))})
+    assert ["bearer_file" in warning for warning in loaded.warnings] == [False, True]
 
 
 @pytest.mark.parametrize(
