@@ -187,7 +187,7 @@ class IssuerTable(_Table):
     )
     require: Conditions = Field(
         default_factory=dict,
-        description="Claims that a token must have, each with a value, a list of values, or `*` for any but null.",
+        description="Claims that a token must have, each with a value, a list of values, or `*` (any, but not empty).",
     )
     permission_map: Annotated[list[PermissionMapTable], AlsoAccepts(single=True)] = Field(
         default_factory=list[PermissionMapTable],
