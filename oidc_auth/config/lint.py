@@ -46,6 +46,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
         yield from lint_tenants(table, where)
         yield from lint_keys(table, where, issuer_key)
         yield from lint_origins(table, where)
+        yield from _lint_strict_typ(table, where)
         yield from _lint_conditions(table, where)
         yield from lint_identity(table, where)
         yield from lint_permission_maps(table, where, roles)
@@ -74,6 +75,19 @@ def find_consequences(document: Table) -> frozenset[str]:
                 if permission_map.get("claim", "") is None
             }
     return frozenset(silent)
+
+
+def _lint_strict_typ(table: Table, where: str) -> Iterator[Problem]:
+    """Yield a setting that contradicts ``strict_rfc9068``."""
+    if table.get("strict_rfc9068") is not True:
+        return
+    place = f"{where}.strict_rfc9068"
+    # Without an error, one of the two settings would have no effect.
+    if "accepted_typ" in table:
+        yield Problem(place, "cannot be combined with accepted_typ", "keep one of the two")
+    # RFC 9068 defines the type of access tokens. No ID token has it.
+    if table.get("token_type") == "id":
+        yield Problem(place, 'cannot be combined with token_type = "id"', "leave it out")
 
 
 def _lint_conditions(table: Table, where: str) -> Iterator[Problem]:

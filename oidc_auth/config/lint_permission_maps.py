@@ -71,11 +71,16 @@ def lint_default_role(table: Table, where: str, roles: Table) -> Iterator[Proble
 
 
 def _lint_values(permission_map: Table, place: str) -> Iterator[Problem]:
-    """Yield the settings that read one claim in two ways."""
+    """Yield the settings that read one claim in two ways, and separators that cannot work."""
     ways = [name for name in ("object_keys", "field", "split") if permission_map.get(name)]
     if "field" in ways and len(ways) > 1:
         found = " and ".join(ways)
         yield Problem(place, f"{found} cannot be combined", "keep the one that fits the claim")
+    separator = permission_map.get("split")
+    # A value with a * grants nothing. Split at the *, it would become values that grant. Brackets are trimmed before
+    # the split, so a bracket would separate only some values.
+    if isinstance(separator, str) and ("*" in separator or separator.strip(" ") in ("[", "]")):
+        yield Problem(f"{place}.split", f"{separator!r} cannot separate values", 'write the separator, such as ","')
 
 
 def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterator[Problem]:
@@ -160,6 +165,11 @@ def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
             yield Problem(where, "the role includes itself", "remove one of the references")
         for text in read_strings(read_table(role).get("permissions")):
             yield from _lint_right(text, where, roles, has_tenant=has_tenant)
+
+
+def find_wide_permissions(role: str, roles: Table) -> list[str]:
+    """Return the patterns and the ``@all`` permissions of a role, also through other roles."""
+    return sorted(name for name in _collect_rights(role, roles) if "*" in name or name.endswith("@all"))
 
 
 def unused_roles(issuers: Sequence[Table], roles: Table) -> list[str]:
