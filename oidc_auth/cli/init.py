@@ -218,7 +218,8 @@ def _next_commands(folder: Path) -> list[str]:
     return [
         f"oidc-auth check {file}",
         f"oidc-auth doctor {file}",
-        f"{there}langgraph dev",
+        # Without the option, the server opens LangGraph Studio, which langgraph.json does not let in.
+        f"{there}langgraph dev --no-browser",
         f"oidc-auth doctor --url http://127.0.0.1:2024 {file}",
     ]
 

@@ -136,8 +136,10 @@ class Starter:
         if self.clients:
             values = ", ".join(_quote(client) for client in self.clients)
             yield f'client_claim = {{ claim = "{self.record.tokens.client_claim}", values = [{values}] }}'
-        if "tenant" not in self.record.tokens.settings:
-            yield _line('# tenant = "org_id"', "the claim that names the organization, which separates users and data")
+        # Tokens of workloads name no organization, so the line would be a setting that matches no claim.
+        if self.setup.tenant_claim and "tenant" not in self.record.tokens.settings:
+            setting = f"# tenant = {_quote(self.setup.tenant_claim)}"
+            yield _line(setting, "the claim that names the organization, which separates users and data")
         if self.conditions:
             yield ""
             yield _line("[issuer.require]", "a token must meet all of these")
