@@ -63,11 +63,14 @@ def find_consequences(document: Table) -> frozenset[str]:
     for number, table in read_tables(document.get("issuer")):
         where, preset = f"issuer[{number}]", preset_of(table)
         if "preset" in table and preset is None:
+            # Without the preset, its parameters look like unknown keys.
             silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS, *PARAMETERS_WITH_DEFAULT)}
         elif preset is not None and "issuer" not in table and preset.issuer.keys != ("issuer",):
+            # The preset asks for its own parameter. The schema would also ask for the issuer.
             readable = [name for name in preset.issuer.replaced_keys if isinstance(table.get(name), str)]
             silent |= {f"{where}.{name}" for name in ("issuer", *readable)}
         if preset is not None and any(name in table for name in preset.issuer.defaults):
+            # A placeholder without a value left no claim path. The missing parameter is reported.
             permission_maps = read_tables(table.get("permission_map"))
             silent |= {
                 f"{where}.permission_map[{n}].claim"

@@ -88,6 +88,7 @@ def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterato
     path = read_path(permission_map.get("claim"))
     for rule in ROLE_CLAIMS:
         if len(path) == 1 and (named := re.fullmatch(rule.pattern, path[0])):
+            # Without a project id, Zitadel writes the roles of whichever project requested the token.
             if named[1] is None:
                 yield Problem(f"{place}.claim", rule.unqualified, rule.unqualified_hint)
             yield from _lint_tenant_reach(rule, permission_map, place, roles)
@@ -183,6 +184,7 @@ def unused_roles(issuers: Sequence[Table], roles: Table) -> list[str]:
         for names in read_table(permission_map.get("values")).values()
         for name in read_strings(names)
     }
+    # default_role can also be of a wrong type here, because lint reads the raw document.
     given |= {role for table in issuers if isinstance(role := table.get("default_role"), str)}
     used = given.union(*(_collect_rights(name, roles) for name in given))
     return [name for name in roles if name not in used]
@@ -200,6 +202,7 @@ def _collect_rights(start: str, roles: Table) -> set[str]:
     """Return the names that a role includes, also through other roles."""
     found: set[str] = set()
     waiting = [start]
+    # A loop over a set ends also for roles that include each other, which lint reports.
     while waiting:
         for name in read_strings(read_table(roles.get(waiting.pop())).get("permissions")):
             if name not in found:

@@ -24,6 +24,7 @@ def find_warnings(document: Table) -> tuple[str, ...]:
     # Two providers can give one tenant name to different customers.
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers have tenant: a tenant of the same name at two of them is one tenant")
+    # Such a role shows that a value of a permission map is missing or misspelt.
     unused = unused_roles([table for _, table in issuers], roles)
     found += [
         f"roles.{name}: no caller can have it: no permission map, role or default_role gives it" for name in unused
@@ -42,6 +43,7 @@ def _issuer_warnings(table: Table, roles: Table) -> Iterator[str]:
         if table.get("bearer_file") is not None:
             yield f"bearer_file: its token is sent unencrypted to {', '.join(hosts)}, a host of insecure_http_hosts"
     yield from _audience_warnings(table)
+    # Aliases share identities. With another realm, two people with one sub would be one user.
     for alias in find_foreign_aliases(table):
         yield (
             f"{table.get('issuer')} and its alias {alias} can produce the same identity for two people. If the alias "
@@ -89,6 +91,7 @@ def _user_claim_warnings(table: Table) -> Iterator[str]:
 def _trusted_claims(table: Table) -> Iterator[tuple[str, str]]:
     """Yield each setting that decides about access, with the claim that users can write."""
     required = read_conditions(table.get("require"))
+    # Conditions count too: one that users meet by their own profile refuses nobody.
     yield from _unverified("require", [each.path for each in required], required)
     identities = [read_path(source.get("claim")) for _, source in read_tables(table.get("identity"))]
     yield from _unverified("identity", identities, required)
