@@ -61,7 +61,7 @@ def _parameters(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
     complete = len(given) == len(form.replaced_keys) and all(key in filled for key in form.keys)
     if complete and "issuer" not in filled:
         for name in form.replaced_keys:
-            # The schema knows no parameters of presets, and would report an unknown key.
+            # The schema does not have the parameters of presets, and would report an unknown key.
             del filled[name]
         filled["issuer"] = _with(form.template, given, ())
     issuer = filled.get("issuer")
@@ -73,7 +73,7 @@ def _defaults(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, key in form.defaults.items():
         values = read_strings(filled.get(key))
-        # Of several audiences, the preset cannot know which one is the project. None lets lint ask for it.
+        # Of several audiences, the preset cannot know which one is the project. With None, lint reports it.
         written = filled.setdefault(name, values[0] if len(values) == 1 else None)
         if isinstance(written, str) and written:
             found[name] = filled.pop(name)

@@ -91,7 +91,7 @@ def _user_claim_warnings(table: Table) -> Iterator[str]:
 def _trusted_claims(table: Table) -> Iterator[tuple[str, str]]:
     """Yield each setting that decides about access, with the claim that users can write."""
     required = read_conditions(table.get("require"))
-    # Conditions count too: one that users meet by their own profile refuses nobody.
+    # Conditions count too: one that users can meet by a change of their profile has no effect.
     yield from _unverified("require", [each.path for each in required], required)
     identities = [read_path(source.get("claim")) for _, source in read_tables(table.get("identity"))]
     yield from _unverified("identity", identities, required)

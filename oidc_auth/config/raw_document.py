@@ -33,7 +33,7 @@ def kind_of(value: object) -> str:
 def read_path(claim: object) -> tuple[str, ...]:
     """Return the keys of a claim path in any form, or () if it is not a path."""
     if isinstance(claim, list):
-        # A member that is no string is a fault of the shape, which validation reports.
+        # Validation reports a member that is not a string.
         claim = read_strings(cast("object", claim))
     try:
         return parse_path(cast("str | list[str]", claim)) if isinstance(claim, (str, list)) else ()

@@ -208,7 +208,8 @@ class LocalIssuer:
         # An event of threading, because release belongs to the loop of the test, and asyncio events are not
         # thread-safe.
         stalled = Event()
-        # Threads, so that a stalled request does not hold the others. On loopback, because it is no real provider.
+        # Threads, so that a stalled request does not hold the others. On loopback, because its
+        # tokens are for tests.
         server = ThreadingHTTPServer((LOOPBACK, port), _handler(self, stalled))
         self.url = f"http://{LOOPBACK}:{server.server_port}{path}"
         logger.warning("LocalIssuer serves %s. It signs any token, use it for tests only", self.url)

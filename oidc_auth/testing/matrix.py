@@ -96,7 +96,7 @@ def _expand_wildcards(marks: Mapping[str, list[str]], users: int) -> dict[str, l
     for name in marks:
         if name not in EVENTS and name not in wildcards:
             raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*EVENTS, *wildcards])}")
-    # A permission without a line is given to nobody. So a new LangGraph event fails the test until someone decides.
+    # No user has a permission without a line. So a new LangGraph event fails the test until someone decides.
     none = [NONE] * users
     return {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", none) for event in EVENTS}
 
@@ -112,7 +112,7 @@ def _differences(
     for event, marks in expected.items():
         for user, mark in zip(users, marks, strict=True):
             why = given[user]
-            # A refused user has no permission, whatever the maps would give.
+            # A refused user has no permission, also if the maps would give some.
             found = _REACH_MARKS[None if why.refusal else why.rights.get(event)]
             if found != mark:
                 yield Difference(event, user, mark, found)
