@@ -14,7 +14,7 @@ from kit.auth_harness import bearer
 from langgraph_sdk import Auth
 from starlette.exceptions import HTTPException
 
-from oidc_auth import OIDCAuth, OIDCAuthError
+from oidc_auth import ErrorCode, OIDCAuth, OIDCAuthError, TokenError
 from oidc_auth.langgraph.handlers import build_handler, deny_unknown
 from oidc_auth.observability import AuthenticationDecided, AuthorizationDecided, EventReporter, KeysFetched
 from oidc_auth.testing import Fault, LocalIssuer
@@ -98,6 +98,17 @@ def test_failing_mapper_is_reported_on_each_request() -> None:
         assert observed.events[-1] == AuthenticationDecided(
             outcome="failed", code="custom_rule_failed", issuer=observed.issuer.url, duration=duration
         )
+
+
+def test_refusal_by_mapper_is_reported_once() -> None:
+    def refuse(claims: Any, caller: Any) -> Any:
+        raise TokenError(ErrorCode.REQUIREMENT_NOT_MET)
+
+    events = Observed(mapper=refuse)
+    decided = [
+        event for event in events.authenticate(events.issuer.token()) if isinstance(event, AuthenticationDecided)
+    ]
+    assert [event.code for event in decided] == ["requirement_not_met"]
 
 
 def test_outage_reports_failed_fetch() -> None:
