@@ -161,7 +161,10 @@ class IssuerTable(_Table):
         description='The allowed values of the header `typ`. `""` means a header without `typ`. The types of logout, '
         "DPoP and security event tokens are never accepted.",
     )
-    strict_rfc9068: bool = Field(default=False, description='Short for `accepted_typ = ["at+jwt"]` (RFC 9068 §4).')
+    strict_rfc9068: bool = Field(
+        default=False,
+        description='Short for `accepted_typ = ["at+jwt"]` (RFC 9068 §4). Use one of the two, for access tokens only.',
+    )
     header: HeaderName = Field(
         default="authorization",
         description="The request header with the token. Any header but `authorization` holds the token alone.",
