@@ -124,6 +124,8 @@ class GuardedStream:
         """Receive for the application."""
         if self._gone.done():
             return self._disconnect()
+        if self._is_over:
+            return await self._receive()
         receiving = asyncio.ensure_future(self._receive())
         try:
             await asyncio.wait((receiving, self._gone), return_when=asyncio.FIRST_COMPLETED)
