@@ -121,8 +121,8 @@ class OIDCAuth:
         self._pending = PendingVerifications()
         self._clock = clock
         self._mapper = mapper
-        self.anonymous_routes: set[tuple[str, str]] = set()
-        """Methods and paths that need no token. Only ``oidc_auth.web`` adds some."""
+        self.anonymous_endpoints: set[object] = set()
+        """Functions of routes that need no token. Only ``oidc_auth.web`` adds some."""
         self.loaded = loaded
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._issuers.by_name))
