@@ -10,7 +10,7 @@ from langgraph_sdk import Auth
 from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
 from ..observability import format_trace, logger
 from .http_errors import authenticate_error
-from .request_path import find_request_resource
+from .request_kind import find_request_kind, find_request_resource, move_subprotocol_token
 from .server_context import prepare_server, reset_server_context
 from .server_version import check_installed_server
 
@@ -71,9 +71,8 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
                 reset_server_context(context, scope or {})
             if _is_anonymous(oidc, scope or {}):
                 return dict(ANONYMOUS)
-            caller = await oidc.authenticate(
-                read_fields(headers, scope, oidc), method=method, url=path, resource=resource
-            )
+            fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
+            caller = await oidc.authenticate(fields, method=method, url=path, resource=resource, kind=kind)
             note_caller(scope, caller)
             return caller.user()
         except (TokenError, UpstreamError) as refusal:
@@ -115,7 +114,11 @@ def find_oidc_auth(auth: object) -> OIDCAuth | None:
 
 
 def read_fields(headers: Headers, scope: Mapping[str, Any] | None, oidc: OIDCAuth) -> Headers:
-    """Return all header fields of a request."""
-    del oidc
+    """Return all header fields of a request.
+
+    The token of a WebSocket is moved from its subprotocols to Authorization, also for the rest of the request.
+    """
+    if oidc.accepts_subprotocol and scope is not None:
+        move_subprotocol_token(scope)
     # A mapping has each name once. The list in the scope shows whether Authorization was sent twice.
     return cast("Headers", (scope or {}).get("headers") or headers)

@@ -33,6 +33,14 @@ class Resource(StrEnum):
     ANY = "any"
 
 
+class RequestKind(StrEnum):
+    """What a request opens."""
+
+    ANSWER = "answer"
+    STREAM = "stream"
+    WEBSOCKET = "websocket"
+
+
 def mcp_address(public_url: str) -> str:
     """Return the address of the MCP endpoint, which is also the audience of its tokens.
 
@@ -106,6 +114,22 @@ def is_for_mcp_only(claims: Mapping[str, object], policy: TokenPolicy) -> bool:
     # check_audience has shown that it is a string or a list of strings.
     named: Iterable[object] = audience if is_list(audience) else (audience,)
     return (policy.audiences - {policy.mcp_audience}).isdisjoint(named)
+
+
+def check_stream_start(issuer: str, expires_at: float, now: float) -> None:
+    """Refuse a new stream with a token that has ended.
+
+    Streams end with their token. With the leeway, an expired token could open one stream after the other, and each
+    would end at once.
+
+    Raises:
+        TokenError: ``token_expired``.
+    """
+    if now >= expires_at:
+        expected, found = "a token that has not ended, for a new stream", f"{now - expires_at:.1f} s past its end"
+        refusal = TokenError(ErrorCode.TOKEN_EXPIRED, expected=expected, found=found)
+        refusal.issuer = issuer
+        raise refusal
 
 
 def check_resource(policy: TokenPolicy, resource: Resource) -> None:

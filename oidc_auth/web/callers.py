@@ -23,7 +23,7 @@ from ..errors import (
     UpstreamError,
 )
 from ..langgraph.hook import CALLER_KEY, note_caller, read_fields
-from ..langgraph.request_path import find_request_resource
+from ..langgraph.request_kind import find_request_kind, find_request_resource
 from ..observability import format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
 from ..permissions.names import NAMES
@@ -120,7 +120,8 @@ async def _authenticate(oidc: OIDCAuth, request: HTTPConnection, resource: Resou
     scope = request.scope
     try:
         fields = read_fields(scope["headers"], scope, oidc)
-        caller = await oidc.authenticate(fields, method=scope.get("method"), url=scope["path"], resource=resource)
+        method, kind = scope.get("method"), find_request_kind(scope)
+        caller = await oidc.authenticate(fields, method=method, url=scope["path"], resource=resource, kind=kind)
     except (TokenError, UpstreamError) as refusal:
         return oidc.challenge(refusal, resource)
     except Exception as error:  # noqa: BLE001 - fail closed

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from ..errors import FORBIDDEN, UNAUTHENTICATED
 from ..json_values import is_object
-from ..langgraph.request_path import find_request_resource
+from ..langgraph.request_kind import find_request_resource
 from ..tokens.resource import Resource
 
 if TYPE_CHECKING:

@@ -142,7 +142,7 @@ def mounted(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], None]:
     def mount(prefix: str | None) -> None:
         server = sys.modules.get("langgraph_api.config") or SimpleNamespace()
         monkeypatch.setitem(sys.modules, "oidc_auth_test_server", server)
-        monkeypatch.setattr("oidc_auth.langgraph.request_path.CONFIG_MODULE", "oidc_auth_test_server")
+        monkeypatch.setattr("oidc_auth.langgraph.request_kind.CONFIG_MODULE", "oidc_auth_test_server")
         monkeypatch.setattr(server, "MOUNT_PREFIX", prefix, raising=False)
 
     return mount
