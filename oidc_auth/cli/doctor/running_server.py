@@ -84,8 +84,12 @@ class RunningServer:
     def response_text(self, answer: httpx.Response) -> str:
         """Return the beginning of an answer. Parts of the token in it are masked."""
         # A proxy can repeat the headers of the request on its error page.
-        text = printable(answer.text, MAX_RESPONSE_LENGTH)
-        return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, text)[:120]
+        return self.mask(answer.text)[:120]
+
+    def mask(self, text: str) -> str:
+        """Return text of the server on one line. Parts of the token in it are masked."""
+        shown = printable(text, MAX_RESPONSE_LENGTH)
+        return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, shown)
 
     def _masked(self, run: re.Match[str]) -> str:
         pieces = (run[0][start : start + MIN_MASKED_LENGTH] for start in range(len(run[0]) - MIN_MASKED_LENGTH + 1))

@@ -174,17 +174,15 @@ def check_whoami(environment: DoctorEnvironment) -> Iterator[Finding]:
     if answer.status_code != OK:
         yield Finding(f"GET {answer.url.path}: expected 200; found {answer.status_code}", NEXT_TO_AUTH)
         return
-    body, hint = _body(answer), "Restart the server with this configuration."
-    if body.get("identity") != explanation.identity:
-        what = (
-            f"expected the identity {printable(explanation.identity)!r}; found {printable(str(body.get('identity')))!r}"
-        )
+    body, hint, mask = _body(answer), "Restart the server with this configuration.", environment.running_server().mask
+    if (identity := str(body.get("identity"))) != explanation.identity:
+        what = f"expected the identity {printable(explanation.identity)!r}; found {mask(identity)[:300]!r}"
         yield Finding(what, hint)
     caller = Caller(identity=explanation.identity, rights={} if explanation.refusal else explanation.rights)
     given, found = set(caller.permissions), set(read_strings(body.get("permissions")))
     for text, names in (("allows", found - given), ("does not allow", given - found)):
         if names:
-            yield Finding(f"the server {text} {printable(', '.join(sorted(names)))}, unlike the configuration", hint)
+            yield Finding(f"the server {text} {mask(', '.join(sorted(names)))[:300]}, unlike the configuration", hint)
 
 
 def _get(environment: DoctorEnvironment, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response:
