@@ -47,7 +47,7 @@ class Exchange:
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application behind the middleware, at most 20 seconds."""
-        middleware = WebMiddleware(app, oidc=self.oidc, streams=self.streams)  # type: ignore[arg-type]
+        middleware = WebMiddleware(app, oidc=self.oidc, streams=self.streams)
         async with asyncio.timeout(20):
             await middleware(self.scope, self.incoming.get, self.send)
 
