@@ -1,10 +1,11 @@
-"""What a request to a LangGraph server opens, and the token of a WebSocket.
+"""What a request to a LangGraph server is for and what it opens, and the token of a WebSocket.
 
 Both are told from the request alone, because a run must not be created before a stream is refused.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -20,6 +21,18 @@ SUBPROTOCOL_KEY = "oidc_auth.subprotocol"
 """The key of the ASGI scope that tells that the token was a subprotocol."""
 
 
+CONFIG_MODULE, MOUNT_PREFIX = "langgraph_api.config", "MOUNT_PREFIX"
+"""Where the server keeps its mount prefix."""
+
+
+def find_request_resource(scope: Mapping[str, Any]) -> Resource:
+    """Return the part of the server that a request is for, from its ASGI scope."""
+    # Not root_path alone. Inside a user's Mount("/files"), it would turn the path /files/mcp into /mcp.
+    root_path = scope.get("app_root_path", scope.get("root_path", ""))
+    prefix = getattr(sys.modules.get(CONFIG_MODULE), MOUNT_PREFIX, None) or ""
+    return find_resource(scope.get("path", ""), root_path + prefix)
+
+
 def find_request_kind(scope: Mapping[str, Any]) -> RequestKind:
     """Return what a request opens.
 
@@ -32,17 +45,14 @@ def find_request_kind(scope: Mapping[str, Any]) -> RequestKind:
         return RequestKind.WEBSOCKET
     path: str = scope.get("path", "")
     # A2A streams and those of the operator's own routes have any path, and their clients name the type.
-    is_stream = path.endswith(STREAM_PATHS) or (_accepts_events(scope) and not _is_mcp(scope, path))
+    # MCP clients name the type on each call, and the server answers with JSON (langgraph_api 0.16.7, api/mcp).
+    is_mcp = find_request_resource(scope) is Resource.MCP
+    is_stream = path.endswith(STREAM_PATHS) or (_accepts_events(scope) and not is_mcp)
     return RequestKind.STREAM if is_stream else RequestKind.ANSWER
 
 
 def _accepts_events(scope: Mapping[str, Any]) -> bool:
     return any(EVENT_STREAM in value.lower() for name, value in scope.get("headers", ()) if name == b"accept")
-
-
-def _is_mcp(scope: Mapping[str, Any], path: str) -> bool:
-    # MCP clients name the type on each call, and the server answers with JSON (langgraph_api 0.16.7, api/mcp).
-    return find_resource(path, scope.get("root_path", "")) is Resource.MCP
 
 
 def move_subprotocol_token(scope: Mapping[str, Any]) -> None:

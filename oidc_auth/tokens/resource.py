@@ -49,20 +49,15 @@ def mcp_address(public_url: str) -> str:
     return public_url + MCP_PATH
 
 
-def find_resource(path: str, root_path: str = "") -> Resource:
+def find_resource(path: str, prefix: str = "") -> Resource:
     """Return the resource of a request.
 
     Args:
         path: The path of the request, with the mount prefix.
-        root_path: The mount prefix, from the ASGI scope.
+        prefix: The mount prefix of the server.
     """
     # The exact path. An ending would also match /assistants/{id}/subgraphs/mcp. The server redirects /mcp/ to /mcp.
-    return Resource.MCP if local_path(path, root_path) in (MCP_PATH, f"{MCP_PATH}/") else Resource.API
-
-
-def local_path(path: str, root_path: str) -> str:
-    """Return a path without the mount prefix (``root_path`` of the ASGI specification)."""
-    return path[len(root_path) :] if root_path and path.startswith(f"{root_path}/") else path
+    return Resource.MCP if path in (f"{prefix}{MCP_PATH}", f"{prefix}{MCP_PATH}/") else Resource.API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,10 +17,10 @@ from starlette.responses import JSONResponse
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
 from ..langgraph.hook import CALLER_KEY
-from ..langgraph.request_kind import EVENT_STREAM, find_request_kind
+from ..langgraph.request_kind import EVENT_STREAM, find_request_kind, find_request_resource
 from ..observability import log_refusal
 from ..permissions.caller import Caller
-from ..tokens.resource import RequestKind, check_stream_start, find_resource
+from ..tokens.resource import RequestKind, check_stream_start
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -260,8 +260,7 @@ class GuardedEvents(GuardedStream):
 
     async def _refuse(self, refusal: TokenError, start: Message) -> None:
         log_refusal(refusal)
-        resource = find_resource(self._scope["path"], self._scope.get("root_path", ""))
-        challenge = self._oidc.challenge(refusal, resource)
+        challenge = self._oidc.challenge(refusal, find_request_resource(self._scope))
         response = JSONResponse({"detail": challenge.detail}, challenge.status, challenge.headers())
         # Scripts of a page could not read the answer without the headers that a middleware of the application has set.
         response.raw_headers += [field for field in start["headers"] if field[0].lower().startswith(CORS_HEADERS)]
