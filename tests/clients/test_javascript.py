@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kit.snippets import block
+from kit.cut_proxy import running_cut_proxy
+from kit.snippets import block, write_files
 
 if TYPE_CHECKING:
     from clients.conftest import ClientServer, JavaScript
@@ -109,7 +110,7 @@ def test_stream_has_all_events(javascript: JavaScript) -> None:
     (counts,) = javascript.run("""
         import { client } from "./client.js";
         import { follow } from "./follow.js";
-        const input = { messages: [{ role: "user", content: "hello" }], steps: 3, pause: 0.05 };
+        const input = { messages: [{ role: "user", content: "hello" }], steps: 3 };
         const { thread_id } = await client.threads.create();
         const counts = [];
         for await (const part of follow(thread_id, input))
@@ -117,3 +118,26 @@ def test_stream_has_all_events(javascript: JavaScript) -> None:
         console.log(JSON.stringify(counts));
     """)
     assert counts == [1, 2, 3, 4]
+
+
+def test_lost_stream_continues_with_fresh_token(
+    client_server: ClientServer, javascript: JavaScript, pages: PageServer
+) -> None:
+    tokens = [client_server.token(lifetime=lifetime) for lifetime in (301, 302, 303, 304)]
+    unused = iter(tokens)
+    pages.issue_token = lambda: next(unused)
+    with running_cut_proxy(client_server.url) as proxy:
+        write_files(PAGE, javascript.folder, proxy.url)
+        (counts,) = javascript.run("""
+            import { client } from "./client.js";
+            const input = { messages: [{ role: "user", content: "hello" }], steps: 3 };
+            const { thread_id } = await client.threads.create();
+            const counts = [];
+            const options = { input, streamMode: ["values"], streamResumable: true };
+            for await (const part of client.runs.stream(thread_id, "agent", options))
+              if (part.event === "values") counts.push(part.data.messages.length);
+            console.log(JSON.stringify(counts));
+        """)
+    assert counts == [1, 2, 3, 4]
+    streams = [(method, token) for method, path, token in proxy.requests() if "/stream" in path]
+    assert streams == [("POST", tokens[1]), ("GET", tokens[2])]

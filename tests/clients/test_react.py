@@ -6,9 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients.conftest import build_application
+from kit.cut_proxy import running_cut_proxy
 from kit.snippets import block
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from clients.conftest import ClientServer
     from kit.browser import Browser
     from kit.page_server import PageServer
@@ -64,3 +68,23 @@ def test_refusal_is_shown_as_documented(
     documented = json.loads(block(PAGE, heading, "json"))
     assert answers == [documented]
     assert text == shown.format(**documented)
+
+
+def test_lost_stream_continues_in_browser(
+    client_server: ClientServer, browser: Browser, node_packages: Path, pages: PageServer, tmp_path: Path
+) -> None:
+    """The SDK continues only if CORS exposes ``Location``."""
+    with running_cut_proxy(client_server.url, events=1) as proxy:
+        address = build_application(tmp_path, node_packages, proxy.url, pages, "lost-stream")
+
+        async def ask(page: Any) -> list[str]:
+            await page.goto(address)
+            await page.click("text=Ask")
+            await page.wait_for_selector("p:has-text('you said hello')")
+            await page.wait_for_selector("button:enabled")
+            texts: list[str] = await page.locator("p").all_inner_texts()
+            return texts
+
+        assert browser.visit(ask) == ["hello", "you said hello"]
+        methods = [method for method, path, token in proxy.requests() if "/stream" in path and token]
+    assert methods == ["POST", "GET"]

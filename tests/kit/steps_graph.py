@@ -9,6 +9,8 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import MessagesState
 
 LONGEST_PAUSE = 1.0
+# Long enough that a client gets the events one at a time.
+USUAL_PAUSE = 0.05
 
 
 class State(MessagesState, total=False):
@@ -20,7 +22,7 @@ class State(MessagesState, total=False):
 
 async def reply(state: State) -> dict[str, Any]:
     """Answer the user's message, then count the steps."""
-    await asyncio.sleep(min(state.get("pause", 0.0), LONGEST_PAUSE))
+    await asyncio.sleep(min(state.get("pause", USUAL_PAUSE), LONGEST_PAUSE))
     number = len(state["messages"])
     text = f"you said {state['messages'][0].content}" if number == 1 else f"step {number}"
     return {"messages": [{"role": "assistant", "content": text}]}
