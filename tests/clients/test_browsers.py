@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from clients.conftest import ClientServer
+    from clients.harness import ClientServer
     from kit.browser import Browser
     from kit.page_server import PageServer
 

@@ -14,7 +14,7 @@ from kit.requirements import skip_or_fail
 from kit.snippets import SERVER_ADDRESS, block, code_blocks, section
 
 if TYPE_CHECKING:
-    from clients.conftest import ClientServer
+    from clients.harness import ClientServer
 
 PAGE = "clients/curl.md"
 TEXT = re.compile(r"^```text\n(.*?)\n```$", re.MULTILINE | re.DOTALL)

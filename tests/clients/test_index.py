@@ -7,12 +7,14 @@ import re
 from typing import TYPE_CHECKING
 
 import httpx
-from kit.snippets import block, section
+import pytest
+from clients.harness import PACKAGES
+from kit.snippets import DOCS, block, section
 
 from oidc_auth.cli.langgraph_json import EXPOSED_HEADERS
 
 if TYPE_CHECKING:
-    from clients.conftest import ClientServer
+    from clients.harness import ClientServer
 
 PAGE = "clients/index.md"
 
@@ -20,6 +22,12 @@ PAGE = "clients/index.md"
 def test_cors_rule_is_that_of_init() -> None:
     rule = json.loads(block(PAGE, "Browsers", "json"))["http"]["cors"]
     assert rule["expose_headers"] == list(EXPOSED_HEADERS)
+
+
+@pytest.mark.parametrize("page", ["javascript.md", "react.md"])
+def test_page_names_tested_version(page: str) -> None:
+    version = json.loads(PACKAGES[1].read_text("utf-8"))["dependencies"]["@langchain/langgraph-sdk"]
+    assert f"examples are tested with version {version}." in (DOCS / "clients" / page).read_text("utf-8")
 
 
 def test_wrong_headers_are_refused_as_documented(client_server: ClientServer) -> None:

@@ -9,7 +9,7 @@ from kit.cut_proxy import running_cut_proxy
 from kit.snippets import block, write_files
 
 if TYPE_CHECKING:
-    from clients.conftest import ClientServer, JavaScript
+    from clients.harness import ClientServer, JavaScript
     from kit.page_server import PageServer
 
 PAGE = "clients/javascript.md"

@@ -11,7 +11,7 @@ from kit.snippets import SERVER_ADDRESS, block, code_blocks
 from langgraph_sdk import get_client
 
 if TYPE_CHECKING:
-    from clients.conftest import ClientServer
+    from clients.harness import ClientServer
 
 PAGE = "clients/python.md"
 # Two steps more than the question and its answer.

@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clients.conftest import build_application
+from clients.harness import build_application
 from kit.cut_proxy import running_cut_proxy
 from kit.snippets import block
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from clients.conftest import ClientServer
+    from clients.harness import ClientServer
     from kit.browser import Browser
     from kit.page_server import PageServer
 
@@ -75,7 +75,7 @@ def test_lost_stream_continues_in_browser(
 ) -> None:
     """The SDK continues only if CORS exposes ``Location``."""
     with running_cut_proxy(client_server.url, events=1) as proxy:
-        address = build_application(tmp_path, node_packages, proxy.url, pages, "lost-stream")
+        address = build_application(tmp_path, node_packages, proxy.url, pages)
 
         async def ask(page: Any) -> list[str]:
             await page.goto(address)
