@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from clients.harness import NODE_TOKEN, PACKAGES, ClientServer, JavaScript, build_application
@@ -19,7 +21,6 @@ from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from kit.page_server import PageServer
 
@@ -54,19 +55,37 @@ def client_server(
     tmp_path_factory: pytest.TempPathFactory, clients_issuer: LocalIssuer, page_server: PageServer
 ) -> Iterator[ClientServer]:
     """Run a server with the CORS rule of the page."""
-    folder = tmp_path_factory.mktemp("client-server")
+    with running_server(tmp_path_factory.mktemp("client-server"), clients_issuer, page_server) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def closing_server(
+    tmp_path_factory: pytest.TempPathFactory, clients_issuer: LocalIssuer, page_server: PageServer
+) -> Iterator[ClientServer]:
+    """Run a server with the web application, which ends streams with their token."""
+    folder = tmp_path_factory.mktemp("closing-server")
+    web = {"public_url": "https://agents.acme.com", "stream_expiry": "close"}
+    with running_server(folder, clients_issuer, page_server, web) as running:
+        yield running
+
+
+@contextmanager
+def running_server(
+    folder: Path, issuer: LocalIssuer, pages: PageServer, web: dict[str, Any] | None = None
+) -> Iterator[ClientServer]:
     (http,) = [json.loads(code)["http"] for code in code_blocks("clients/index.md", "json") if "cors" in code]
     assert http["cors"]["allow_origins"] == [DOCUMENTED_ORIGIN]
-    http["cors"]["allow_origins"] = [page_server.origin]
-    graphs = {"agent": f"{HERE / 'steps_graph.py'}:graph"}
-    environ = {
-        **environment(folder, clients_issuer, **http),
-        "LANGSERVE_GRAPHS": json.dumps(graphs),
-        # As `oidc-auth init` writes it.
-        "LANGGRAPH_AUTH": json.dumps({"path": ZERO_CODE, "disable_studio_auth": True}),
-    }
+    http["cors"]["allow_origins"] = [pages.origin]
+    environ = environment(folder, issuer, **http, **({"app": "oidc_auth.web:app"} if web else {}))
+    environ["LANGSERVE_GRAPHS"] = json.dumps({"agent": f"{HERE / 'steps_graph.py'}:graph"})
+    # As `oidc-auth init` writes it.
+    environ["LANGGRAPH_AUTH"] = json.dumps({"path": ZERO_CODE, "disable_studio_auth": True})
+    if web:
+        configuration = Path(environ["OIDC_AUTH_CONFIG"])
+        configuration.write_text(json.dumps({**json.loads(configuration.read_text("utf-8")), "web": web}), "utf-8")
     with running_uvicorn(folder, environ, "auto") as (host, port):
-        yield ClientServer(f"http://{host}:{port}", clients_issuer)
+        yield ClientServer(f"http://{host}:{port}", issuer)
 
 
 @pytest.fixture(scope="session")

@@ -18,16 +18,23 @@ if TYPE_CHECKING:
 
 PAGE = "clients/curl.md"
 TEXT = re.compile(r"^```text\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+RUN_INPUT = '{"messages": [{"role": "user", "content": "hello"}]}'
 # Headers of every answer, which the page leaves out.
 COMMON_HEADERS = re.compile(r"^(?:date|server|content-length|vary|connection): .*\n", re.MULTILINE)
 
 
-def run(server: ClientServer, *names: str, token: str = "", **environ: str) -> str:
-    """Run scripts of the page, which begin with their names, in one shell; return what they print."""
+def run(server: ClientServer, *names: str, token: str = "", run_input: str = RUN_INPUT, **environ: str) -> str:
+    """Run scripts of the page, which begin with their names, in one shell, and return what they print.
+
+    Only the last one sends a request, which has the input of the run.
+    """
     if shutil.which("curl") is None:
         skip_or_fail("curl", "curl is not installed")
     scripts = {code.partition("\n")[0]: code for code in code_blocks(PAGE, "bash")}
-    script = "\n".join(scripts[f"# {name}"] for name in names).replace(SERVER_ADDRESS, server.url)
+    *before, last = [scripts[f"# {name}"].replace(SERVER_ADDRESS, server.url) for name in names]
+    # Of the scripts before, only the variables are needed.
+    variables = [line for script in before for line in script.splitlines() if not line.startswith("curl ")]
+    script = "\n".join([*variables, last.replace(RUN_INPUT, run_input)])
     done = subprocess.run(  # noqa: S603 - our own page
         ["bash", "-euc", script],  # noqa: S607
         capture_output=True,
@@ -56,7 +63,13 @@ def test_refusals_are_printed_as_documented(
 ) -> None:
     printed = run(client_server, "ask.sh", "expired.sh", token=client_server.token("alice", role, lifetime))
     documented = TEXT.findall(section(PAGE, heading))[0]
-    assert without_common_headers(printed[printed.index("HTTP/1.1") :]) == documented
+    assert without_common_headers(printed) == documented
+
+
+def test_whoami_shows_identity(closing_server: ClientServer) -> None:
+    answer = json.loads(run(closing_server, "ask.sh", "whoami.sh", token=closing_server.token("alice", "viewer")))
+    assert answer["identity"] == "alice"
+    assert "threads:read" in answer["permissions"]
 
 
 def test_missing_token_is_printed_as_documented(client_server: ClientServer) -> None:
