@@ -69,12 +69,12 @@ def is_installed(folder: Path) -> bool:
 
 
 def _npm(node: str) -> str | None:
-    # The npm that came with this node is certain to run on it.
+    # The npm of this installation of node certainly runs with it.
     return shutil.which("npm", path=_search_path(node))
 
 
 def _search_path(node: str) -> str:
-    # npm is a script that runs the first node on PATH, which can be another one than NODE names.
+    # npm is a script that looks for node in PATH, and the node in NODE may be elsewhere.
     return f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
 
 
@@ -100,16 +100,16 @@ def _install(name: str, folder: Path, package_file: Path) -> None:
         raise NodeError(f"npm did not install {name} within {INSTALL_SECONDS:.0f} s") from error
     if done.returncode != 0:
         raise NodeError(f"npm could not install {name}:\n{(done.stdout + done.stderr)[-4000:]}")
-    # Written last: an installation that was interrupted is repeated.
+    # Written last, so that an interrupted installation is repeated.
     (folder / "installed").touch()
 
 
 @contextmanager
 def exclusive(path: Path) -> Generator[None]:
-    """Let one process at a time do what follows.
+    """Hold a lock that only one process can have.
 
-    SQLite is the lock of the standard library that waits for a bounded time, works on every system, and is released
-    when its holder is killed.
+    SQLite is part of the standard library and has such a lock on every system. It waits for a bounded time. A killed
+    process releases it.
     """
     with closing(sqlite3.connect(path, timeout=INSTALL_SECONDS + 10, isolation_level=None)) as lock:
         try:

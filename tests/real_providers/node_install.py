@@ -19,11 +19,11 @@ _PACKAGES = ("oidc-provider", _SOURCE / "package.json")
 
 
 class NodeProviderError(NodeError):
-    """The provider could not be started, or it refused what a test asked of it."""
+    """The provider could not be started, or it refused a request of a test."""
 
 
 def missing_requirement() -> str | None:
-    """Why the provider cannot run on this machine, or `None` if it can."""
+    """Return why the provider cannot run on this machine, or `None`."""
     node = node_executable()
     if node is None:
         return missing_node(*_PACKAGES)
@@ -35,17 +35,17 @@ def missing_requirement() -> str | None:
     answer = done.stdout.split()
     if len(answer) != 2:
         return f"node does not run: {node} said {(done.stdout + done.stderr).strip()[:200]!r}"
-    # Asked for by name, because both came in the middle of a release line, and more than one line got them.
+    # By feature and not by version, because several release lines got both of them in a minor release.
     if answer[1] != "true":
         return f"node is too old: {answer[0]} has no URL.parse or no crypto.hash, and oidc-provider uses both"
     return missing_node(*_PACKAGES)
 
 
 def prepare() -> Path:
-    """Install the provider into the cache folder if it is missing; return the path of its script."""
+    """Install the provider into the cache folder if it is missing, and return the path of its script."""
     folder = install_packages(*_PACKAGES)
     sources = {path.name: path.read_bytes() for path in sorted(_SOURCE.glob("*.mjs"))}
-    # Named by its content: two checkouts can share one cache and never overwrite each other's scripts.
+    # The name is a digest of the content, so that two checkouts can share one cache.
     scripts = folder / f"provider-{digest(b''.join(sources.values()))}"
     if not scripts.is_dir():
         with exclusive(folder / "lock.sqlite"):
@@ -55,7 +55,7 @@ def prepare() -> Path:
 
 
 def _write(scripts: Path, sources: Mapping[str, bytes]) -> None:
-    # A process that sees the folder without the lock must see all of it.
+    # Another process can read the folder without the lock, so it must always be complete.
     unfinished = Path(tempfile.mkdtemp(dir=scripts.parent))
     for name, source in sources.items():
         (unfinished / name).write_bytes(source)
