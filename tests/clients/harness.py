@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 PACKAGES = ("clients", Path(__file__).parent / "package.json")
 NODE_SECONDS = 30
 
+# The question of the pages, and the graph's answer.
+CONVERSATION = ["hello", "you said hello"]
+# What the examples return for a thread of another user.
+NOT_FOUND = "the thread does not exist, or it belongs to another user"
+
 # The pages import the function of the reader's OpenID Connect library from token.js.
 NODE_TOKEN = "export const getAccessToken = async () => await (await fetch(process.env.TOKEN_URL)).text();"
 BROWSER_TOKEN = 'export const getAccessToken = async () => await (await fetch("/token")).text();'

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from clients.harness import CONVERSATION
 from kit.requirements import skip_or_fail
 from kit.snippets import SERVER_ADDRESS, block, code_blocks, section
 
@@ -52,7 +53,7 @@ def without_common_headers(answer: str) -> str:
 
 def test_five_lines_get_an_answer(client_server: ClientServer) -> None:
     answer = json.loads(run(client_server, "ask.sh", token=client_server.token()))
-    assert [message["content"] for message in answer["messages"]] == ["hello", "you said hello"]
+    assert [message["content"] for message in answer["messages"]] == CONVERSATION
 
 
 @pytest.mark.parametrize(

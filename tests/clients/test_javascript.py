@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from clients.harness import CONVERSATION, NOT_FOUND
 from kit.cut_proxy import running_cut_proxy
 from kit.snippets import block, write_files
 
@@ -20,7 +21,7 @@ def test_five_lines_get_an_answer(javascript: JavaScript) -> None:
         import { ask } from "./ask.js";
         console.log(JSON.stringify(await ask("hello")));
     """)
-    assert [message["content"] for message in answer["messages"]] == ["hello", "you said hello"]
+    assert [message["content"] for message in answer["messages"]] == CONVERSATION
 
 
 def test_each_request_has_fresh_token(client_server: ClientServer, javascript: JavaScript, pages: PageServer) -> None:
@@ -103,7 +104,7 @@ def test_refused_actions_are_reported_as_documented(
         for (const _ of [1, 2, 3]) console.log(JSON.stringify(await deleteThread(thread_id)));
     """)
     assert viewer == block(PAGE, "Refused action", "text").strip()
-    assert (other, owner) == ("the thread does not exist, or it belongs to another user", "deleted")
+    assert (other, owner) == (NOT_FOUND, "deleted")
 
 
 def test_stream_has_all_events(javascript: JavaScript) -> None:

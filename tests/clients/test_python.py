@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clients.harness import CONVERSATION, NOT_FOUND
 from kit.cut_proxy import running_cut_proxy
 from kit.snippets import SERVER_ADDRESS, block, code_blocks
 from langgraph_sdk import get_client
@@ -46,7 +47,7 @@ class Tokens:
 
 def test_five_lines_get_an_answer(client_server: ClientServer, examples: Any) -> None:
     answer = asyncio.run(examples["ask"](client_server.token(), "hello"))
-    assert [message["content"] for message in answer["messages"]] == ["hello", "you said hello"]
+    assert [message["content"] for message in answer["messages"]] == CONVERSATION
 
 
 def test_each_request_has_fresh_token(client_server: ClientServer, examples: Any) -> None:
@@ -81,7 +82,7 @@ def test_refused_actions_are_reported_as_documented(client_server: ClientServer,
 
     viewer, other, owner = asyncio.run(run())
     assert viewer == block(PAGE, "Refused action", "text").strip()
-    assert (other, owner) == ("the thread does not exist, or it belongs to another user", "deleted")
+    assert (other, owner) == (NOT_FOUND, "deleted")
 
 
 def test_stream_has_all_events(client_server: ClientServer, examples: Any) -> None:

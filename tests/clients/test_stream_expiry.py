@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from clients.harness import build_application
+from clients.harness import CONVERSATION, build_application
 from clients.test_curl import PAGE as CURL_PAGE
 from clients.test_curl import TEXT, run
 from clients.test_python import read_examples
@@ -199,4 +199,4 @@ def test_react_continues_with_new_token(
         return texts
 
     steps = [f"step {number}" for number in range(2, 6)]
-    assert browser.visit(ask) == ["hello", "you said hello", *steps]
+    assert browser.visit(ask) == [*CONVERSATION, *steps]
