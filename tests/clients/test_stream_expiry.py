@@ -77,11 +77,13 @@ def test_python_continues_with_new_token(closing_server: ClientServer) -> None:
 
 
 def test_python_thread_stream_continues_automatically(closing_server: ClientServer) -> None:
-    # The thread, the command and the stream.
-    issue = short_then_long(closing_server, 3)
+    # The thread, the command, and two streams: one for the values, one for the state of the run.
+    issue = short_then_long(closing_server, 4)
+    issued: list[str] = []
 
     async def get_access_token() -> str:
-        return issue()
+        issued.append(issue())
+        return issued[-1]
 
     async def follow() -> tuple[str, list[int]]:
         async with read_examples(closing_server.url)["connect"](get_access_token) as client:
@@ -93,6 +95,7 @@ def test_python_thread_stream_continues_automatically(closing_server: ClientServ
 
     thread_id, counts = asyncio.run(follow())
     assert counts == COUNTS
+    assert len(issued) > 4  # the streams were opened again
     assert statuses(closing_server, thread_id) == ["success"]
 
 
@@ -171,7 +174,8 @@ import { client } from "./client.js";
 import { useStream } from "./stream.js";
 const input = INPUT;
 function Chat() {
-  const stream = useStream({ client, assistantId: "agent", reconnectOnMount: true });
+  const onError = (error) => (window.seen = error.name);
+  const stream = useStream({ client, assistantId: "agent", reconnectOnMount: true, onError });
   return (
     <main>
       <button onClick={() => stream.submit(input)}>Ask</button>
@@ -191,12 +195,11 @@ def test_react_continues_with_new_token(
     main = LONG_CHAT.replace("INPUT", json.dumps(INPUT))
     address = build_application(tmp_path, node_packages, closing_server.url, pages, main)
 
-    async def ask(page: Any) -> list[str]:
+    async def ask(page: Any) -> tuple[list[str], str]:
         await page.goto(address)
         await page.click("text=Ask")
         await page.wait_for_selector("p:has-text('step 5')")
-        texts: list[str] = await page.locator("p").all_inner_texts()
-        return texts
+        return await page.locator("p").all_inner_texts(), await page.evaluate("window.seen")
 
     steps = [f"step {number}" for number in range(2, 6)]
-    assert browser.visit(ask) == [*CONVERSATION, *steps]
+    assert browser.visit(ask) == ([*CONVERSATION, *steps], "token_expired")
