@@ -76,27 +76,28 @@ def test_python_continues_with_new_token(closing_server: ClientServer) -> None:
     assert statuses(closing_server, thread_id) == ["success"]
 
 
-def test_python_thread_stream_continues_automatically(closing_server: ClientServer) -> None:
-    # The thread, the command, and two streams: one for the values, one for the state of the run.
+def test_python_thread_stream_must_be_opened_again(closing_server: ClientServer) -> None:
+    """The page warns of this property of the SDK: a stream that ends is complete for it."""
+    # The thread, the command, the stream and the state of the thread.
     issue = short_then_long(closing_server, 4)
-    issued: list[str] = []
 
     async def get_access_token() -> str:
-        issued.append(issue())
-        return issued[-1]
+        return issue()
 
-    async def follow() -> tuple[str, list[int]]:
+    async def follow() -> tuple[list[int], list[int]]:
         async with read_examples(closing_server.url)["connect"](get_access_token) as client:
             thread_id = (await client.threads.create())["thread_id"]
             async with client.threads.stream(thread_id, assistant_id="agent") as thread:
                 await thread.run.start(input=INPUT)
                 # The first value is the empty state.
-                return thread_id, [len(value["messages"]) async for value in thread.values if value]
+                before = [len(value["messages"]) async for value in thread.values if value]
+            async with client.threads.stream(thread_id, assistant_id="agent") as thread:
+                return before, [len(value["messages"]) async for value in thread.values]
 
-    thread_id, counts = asyncio.run(follow())
-    assert counts == COUNTS
-    assert len(issued) > 4  # the streams were opened again
-    assert statuses(closing_server, thread_id) == ["success"]
+    before, after = asyncio.run(follow())
+    assert before == COUNTS[: len(before)] != COUNTS
+    # The state, and then the events from the beginning.
+    assert after[1:] == COUNTS
 
 
 def test_javascript_continues_with_new_token(
