@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 # A placeholder of the examples. Loading a configuration sends no request.
 os.environ.setdefault("OIDC_ISSUER", "https://issuer.test")
 
+pytest_plugins = ["kit.workers"]
 
 LOOPBACK = ("127.", "::1", "localhost")
 

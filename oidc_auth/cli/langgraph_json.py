@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LANGGRAPH_JSON = "langgraph.json"
 ENTRY = "oidc_auth.langgraph:auth"
+WEB_ENTRY = "oidc_auth.web:app"
 CHALLENGE = "WWW-Authenticate"
 EXPOSED_HEADERS = (
     CHALLENGE,
