@@ -462,3 +462,24 @@ def test_unchanged_lines_of_langgraph_json_stay(tmp_path: Path, text: str) -> No
     after = (tmp_path / "langgraph.json").read_text("utf-8")
     assert json.loads(after)["auth"]["path"] == "oidc_auth.langgraph:auth"
     assert after.startswith(text.rstrip().removesuffix("}").rstrip() if "graphs" in text else "{")
+
+
+def test_public_url_adds_web_application(tmp_path: Path) -> None:
+    done = init(tmp_path, "generic", "--public-url", "https://agents.test/")
+    assert done.exit_code == 0, done.output
+    written = tomllib.loads((tmp_path / "oidc-auth.toml").read_text("utf-8"))
+    assert written["web"] == {"public_url": "https://agents.test/"}
+    http = json.loads((tmp_path / "langgraph.json").read_text("utf-8"))["http"]
+    assert http["app"] == "oidc_auth.web:app"
+
+
+def test_own_application_is_kept_and_named(tmp_path: Path) -> None:
+    (tmp_path / "langgraph.json").write_text(json.dumps({"graphs": {}, "http": {"app": "./mine.py:app"}}), "utf-8")
+    done = init(tmp_path, "generic", "--public-url", "https://agents.test")
+    http = json.loads((tmp_path / "langgraph.json").read_text("utf-8"))["http"]
+    assert (http["app"], "oidc_auth.web.install" in done.output) == ("./mine.py:app", True)
+
+
+def test_wrong_public_url_writes_nothing(tmp_path: Path) -> None:
+    done = init(tmp_path, "generic", "--public-url", "http://agents.test")
+    assert (done.exit_code, list(tmp_path.iterdir())) == (1, [])

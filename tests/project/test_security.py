@@ -208,6 +208,36 @@ TESTS = {
         "tests/langgraph/test_server_version.py::test_entry_point_stops_on_unsupported_server",
         "tests/langgraph/test_server_context.py::test_server_without_variable_does_not_start",
     ],
+    "W1": [
+        "tests/web/test_servers.py::test_own_route_with_such_ending_needs_token",
+        "tests/web/test_servers.py::test_other_methods_need_token",
+        "tests/web/test_servers.py::test_table_lists_all_routes",
+    ],
+    "W2": [
+        "tests/web/test_audience.py::test_token_for_mcp_is_refused_elsewhere",
+        "tests/web/test_audience.py::test_cached_token_is_checked_for_each_path",
+        "tests/web/test_audience.py::test_mount_prefix_is_part_of_path",
+        "tests/web/test_servers.py::test_token_for_mcp_is_accepted_there_only",
+    ],
+    "W3": [
+        "tests/web/test_metadata.py::test_answer_repeats_nothing_of_request",
+        "tests/web/test_servers.py::test_metadata_names_public_url",
+    ],
+    "W4": [
+        "tests/web/test_whoami.py::test_refusal_has_challenge_and_is_not_stored",
+        "tests/web/test_whoami.py::test_answer_has_caller_and_nothing_else",
+        "tests/web/test_own_application.py::test_current_caller_of_own_route",
+        "tests/web/test_own_application.py::test_all_required_permissions_are_checked",
+    ],
+    "W5": [
+        "tests/web/test_ready.py::test_answer_has_no_reason_and_no_secret",
+        "tests/config/test_digest.py::test_secrets_do_not_change_digest",
+    ],
+    "W6": [
+        "tests/web/test_shared_configuration.py::test_different_options_are_not_shared",
+        "tests/web/test_shared_configuration.py::test_different_configurations_are_not_shared",
+    ],
+    "W7": ["tests/web/test_properties.py::test_clients_find_values_whatever_message_says"],
     "C1": [
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_errors.py::test_all_mistakes_are_reported_together",

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oidc_auth.errors import Challenge, DeniedError, ErrorCode, TokenError
@@ -51,6 +51,14 @@ def parameters(header: str) -> dict[str, str]:
     return dict(pairs)
 
 
+WITHOUT_SCOPES = ProtectedResource(
+    public_url="https://agents.test", has_mcp=True, authorization_servers=("https://a.test",), scopes=()
+)
+
+
+@example(WITHOUT_SCOPES, Resource.MCP, 'sco"pe="evil"', [], "invalid_token")
+@example(WITHOUT_SCOPES, Resource.API, "error=evil, resource_metadata=evil", [], "invalid_token")
+@example(WITHOUT_SCOPES, Resource.API, 'resource_metadata="https://evil.test"', [], "insufficient_scope")
 @given(RESOURCES, PARTS, TEXT, SCOPES, st.sampled_from([None, "invalid_token", "insufficient_scope"]))
 def test_clients_find_values_whatever_message_says(
     resource: ProtectedResource, part: Resource, detail: str, needed: list[str], error: str | None
