@@ -15,12 +15,12 @@ RANGE = re.compile(r"([A-Z])(\d+)(?: to [A-Z](\d+))?")
 
 TESTS = {
     "A1": [
-        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_signature_checks.py::test_violated_rule_returns_its_code",
         "tests/tokens/test_properties.py::test_changed_character_is_rejected",
         "tests/langgraph/test_error_responses.py::test_missing_token_is_401_without_error",
     ],
     "A2": [
-        "tests/tokens/test_checks.py::test_two_issuers_have_own_algorithms",
+        "tests/tokens/test_issuer_and_key_checks.py::test_two_issuers_have_own_algorithms",
         "tests/tokens/test_rfc_examples.py::test_mac_is_rejected_by_algorithm",
         "tests/tokens/test_rfc_examples.py::test_unsecured_token_is_rejected_twice",
         "tests/tokens/test_algorithms.py::test_key_without_alg_rejects_other_types",
@@ -28,7 +28,7 @@ TESTS = {
     ],
     "A3": [
         "tests/tokens/test_advisories.py::test_key_in_token_is_never_used",
-        "tests/tokens/test_checks.py::test_key_address_in_token_is_not_fetched",
+        "tests/tokens/test_issuer_and_key_checks.py::test_key_address_in_token_is_not_fetched",
         "tests/tokens/test_advisories.py::test_issuer_of_token_is_never_contacted",
     ],
     "A4": [
@@ -39,21 +39,22 @@ TESTS = {
     "A5": [
         "tests/config/test_several_issuers.py::test_each_issuer_has_own_audience",
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
-        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code",
     ],
     "A6": [
         "tests/config/test_providers.py::test_other_provider_tokens_are_rejected",
         "tests/config/test_startup_log.py::test_client_id_as_audience_is_warned",
-        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_issuer_and_key_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code",
     ],
     "A7": [
-        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
-        "tests/tokens/test_checks.py::test_token_at_limit_is_accepted",
+        "tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_claim_checks.py::test_token_at_limit_is_accepted",
         "tests/tokens/test_admission.py::test_token_expiring_while_waiting_is_rejected",
         "tests/tokens/test_admission.py::test_token_expiring_during_key_fetch_is_rejected",
         "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
     ],
-    "A8": ["tests/tokens/test_checks.py::test_violated_rule_returns_its_code"],
+    "A8": ["tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code"],
     "A9": [
         "tests/config/test_providers.py::test_two_acceptable_credentials_are_rejected",
         "tests/config/test_providers.py::test_token_in_other_issuers_header_is_rejected",
@@ -71,8 +72,9 @@ TESTS = {
         "tests/langgraph/test_origins.py::test_foreign_page_opens_no_websocket",
     ],
     "A12": [
-        "tests/tokens/test_checks.py::test_violated_rule_returns_its_code",
-        "tests/tokens/test_checks.py::test_unclosed_string_is_rejected_cheaply",
+        "tests/tokens/test_header_field_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_syntax_checks.py::test_violated_rule_returns_its_code",
+        "tests/tokens/test_syntax_checks.py::test_unclosed_string_is_rejected_cheaply",
         "tests/tokens/test_advisories.py::test_huge_token_is_rejected_cheaply",
         "tests/tokens/test_advisories.py::test_deep_nesting_never_overflows_stack",
         "tests/tokens/test_properties.py::test_any_segment_bytes_are_rejected_safely",
