@@ -38,7 +38,8 @@ TESTS = {
     ],
     "A5": [
         "tests/config/test_several_issuers.py::test_each_issuer_has_own_audience",
-        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_audience_errors.py::test_each_mistake_has_place_and_hint",
         "tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code",
     ],
     "A6": [
@@ -52,7 +53,7 @@ TESTS = {
         "tests/tokens/test_claim_checks.py::test_token_at_limit_is_accepted",
         "tests/tokens/test_admission.py::test_token_expiring_while_waiting_is_rejected",
         "tests/tokens/test_admission.py::test_token_expiring_during_key_fetch_is_rejected",
-        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_value_errors.py::test_each_mistake_has_place_and_hint",
     ],
     "A8": ["tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code"],
     "A9": [
@@ -61,7 +62,7 @@ TESTS = {
         "tests/langgraph/test_error_responses.py::test_two_authorization_headers_are_rejected",
     ],
     "A10": [
-        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_audience_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_several_issuers.py::test_example_rejects_foreign_deployments",
         ("tests/config/test_providers.py::test_each_entra_tenant_is_separate"),
     ],
@@ -121,7 +122,8 @@ TESTS = {
         "tests/keys/test_rotation.py::test_key_withdrawn_at_new_address_is_rejected",
     ],
     "Z1": [
-        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_permission_map_errors.py::test_each_mistake_has_place_and_hint",
         "tests/langgraph/test_error_responses.py::test_unmapped_token_is_403",
         "tests/langgraph/test_error_responses.py::test_failing_mapper_denies_and_reveals_nothing",
         "tests/langgraph/test_langgraph_doc_examples.py::test_unhandled_event_is_denied",
@@ -211,8 +213,12 @@ TESTS = {
         "tests/langgraph/test_server_context.py::test_server_without_variable_does_not_start",
     ],
     "C1": [
-        "tests/config/test_errors.py::test_each_mistake_has_place_and_hint",
-        "tests/config/test_errors.py::test_all_mistakes_are_reported_together",
+        "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_claim_path_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_permission_map_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_role_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_value_errors.py::test_each_mistake_has_place_and_hint",
+        "tests/config/test_error_report.py::test_all_mistakes_are_reported_together",
         "tests/tokens/test_advisories.py::test_broken_configuration_stops_server",
     ],
     "C2": [
