@@ -57,14 +57,14 @@ TESTS = {
     ],
     "A8": ["tests/tokens/test_claim_checks.py::test_violated_rule_returns_its_code"],
     "A9": [
-        "tests/config/test_providers.py::test_two_acceptable_credentials_are_rejected",
-        "tests/config/test_providers.py::test_token_in_other_issuers_header_is_rejected",
+        "tests/config/test_custom_header.py::test_two_acceptable_credentials_are_rejected",
+        "tests/config/test_custom_header.py::test_token_in_other_issuers_header_is_rejected",
         "tests/langgraph/test_error_responses.py::test_two_authorization_headers_are_rejected",
     ],
     "A10": [
         "tests/config/test_audience_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_several_issuers.py::test_example_rejects_foreign_deployments",
-        ("tests/config/test_providers.py::test_each_entra_tenant_is_separate"),
+        ("tests/config/test_entra.py::test_each_entra_tenant_is_separate"),
     ],
     "A11": [
         "tests/tokens/test_origin.py::test_only_own_and_listed_pages_pass",
