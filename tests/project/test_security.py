@@ -27,9 +27,9 @@ TESTS = {
         "tests/tokens/test_algorithms.py::test_bound_rsa_key_rejects_other_algorithms",
     ],
     "A3": [
-        "tests/tokens/test_advisories.py::test_key_in_token_is_never_used",
+        "tests/tokens/test_key_advisories.py::test_key_in_token_is_never_used",
         "tests/tokens/test_issuer_and_key_checks.py::test_key_address_in_token_is_not_fetched",
-        "tests/tokens/test_advisories.py::test_issuer_of_token_is_never_contacted",
+        "tests/tokens/test_address_advisories.py::test_issuer_of_token_is_never_contacted",
     ],
     "A4": [
         "tests/config/test_presets.py::test_issuer_with_extra_slash_is_different",
@@ -76,8 +76,8 @@ TESTS = {
         "tests/tokens/test_header_field_checks.py::test_violated_rule_returns_its_code",
         "tests/tokens/test_syntax_checks.py::test_violated_rule_returns_its_code",
         "tests/tokens/test_syntax_checks.py::test_unclosed_string_is_rejected_cheaply",
-        "tests/tokens/test_advisories.py::test_huge_token_is_rejected_cheaply",
-        "tests/tokens/test_advisories.py::test_deep_nesting_never_overflows_stack",
+        "tests/tokens/test_parser_advisories.py::test_huge_token_is_rejected_cheaply",
+        "tests/tokens/test_parser_advisories.py::test_deep_nesting_never_overflows_stack",
         "tests/tokens/test_properties.py::test_any_segment_bytes_are_rejected_safely",
         "tests/tokens/test_refusal_cost.py::test_refusal_cost_is_independent_of_issuer_count",
     ],
@@ -90,7 +90,7 @@ TESTS = {
         "tests/keys/test_fetch.py::test_redirect_is_not_followed",
         "tests/keys/test_fetch.py::test_cookies_of_provider_are_not_kept",
         "tests/keys/test_faults.py::test_keys_at_forbidden_address_are_not_fetched",
-        "tests/keys/test_rotation.py::test_metadata_of_https_issuer_name_https_keys",
+        "tests/keys/test_moved_keys.py::test_metadata_of_https_issuer_name_https_keys",
     ],
     "K2": ["tests/keys/test_faults.py::test_wrong_discovery_document_is_outage"],
     "K3": [
@@ -99,7 +99,7 @@ TESTS = {
     ],
     "K4": [
         "tests/keys/test_faults.py::test_fault_never_replaces_good_keys",
-        "tests/keys/test_rotation.py::test_set_without_usable_keys_withdraws_all",
+        "tests/keys/test_withdrawn_keys.py::test_set_without_usable_keys_withdraws_all",
         "tests/keys/test_key_sets.py::test_token_of_unusable_key_is_rejected",
         "tests/keys/test_key_sets.py::test_key_published_with_its_private_part_is_refused",
         "tests/keys/test_weak_keys.py::test_point_of_small_order_is_no_key",
@@ -109,7 +109,7 @@ TESTS = {
         "tests/keys/test_key_refresh.py::test_concurrent_first_requests_cost_one_fetch",
         "tests/keys/test_unknown_kids.py::test_concurrent_unknown_kids_cost_two_fetches",
         "tests/keys/test_unknown_kids.py::test_allowance_for_unknown_kids_grows_each_fifteen_seconds",
-        "tests/keys/test_rotation.py::test_allowance_is_bounded_at_any_time",
+        "tests/keys/test_new_key_ids.py::test_allowance_is_bounded_at_any_time",
     ],
     "K6": [
         "tests/tokens/test_admission.py::test_cached_tokens_need_no_admission",
@@ -119,7 +119,7 @@ TESTS = {
         "tests/tokens/test_token_cache.py::test_withdrawn_key_drops_cached_tokens",
         "tests/keys/test_key_refresh.py::test_idle_server_refreshes_before_first_use",
         "tests/keys/test_outage.py::test_keys_serve_one_day_of_outage",
-        "tests/keys/test_rotation.py::test_key_withdrawn_at_new_address_is_rejected",
+        "tests/keys/test_moved_keys.py::test_key_withdrawn_at_new_address_is_rejected",
     ],
     "Z1": [
         "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
@@ -219,7 +219,7 @@ TESTS = {
         "tests/config/test_role_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_value_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_error_report.py::test_all_mistakes_are_reported_together",
-        "tests/tokens/test_advisories.py::test_broken_configuration_stops_server",
+        "tests/tokens/test_startup_advisories.py::test_broken_configuration_stops_server",
     ],
     "C2": [
         "tests/config/test_startup_log.py::test_skipped_audience_is_warned",
