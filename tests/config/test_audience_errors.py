@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import USERS
-from kit.mistakes import CLIENT, check_mistake, issuer
+from kit.mistakes import CLIENT, find_mistake, issuer, told
 
 from oidc_auth import OIDCAuth
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 GITHUB = "https://token.actions.githubusercontent.com"
 
@@ -16,19 +19,14 @@ PREFIXED = {"claim": "scope", "strip_prefix": "agents/", "accept": "*"}
 
 
 MISTAKES = [
-    # document, where, a word of the message, a word of the hint
-    (issuer(audience=..., client_claim=CLIENT), "issuer[0].client_claim", "does not bind", "strip_prefix"),
+    (issuer(audience=..., client_claim=CLIENT), "issuer[0].client_claim"),
     (
         issuer(client_claim=CLIENT, permission_map={"claim": "scope", "accept": "*"}),
         "issuer[0].client_claim",
-        "does not bind",
-        "[issuer.require]",
     ),
     (
         issuer(client_claim={**CLIENT, "values": []}, require={"a": "b"}),
         "issuer[0].client_claim.values",
-        "is empty",
-        "",
     ),
     (
         issuer(
@@ -42,34 +40,26 @@ MISTAKES = [
             require={'"token_use"': "access"},
         ),
         "issuer[0].client_claim",
-        "does not bind",
-        "[issuer.require]",
     ),
     (
         issuer(audience=..., client_claim=CLIENT, permission_map=[PREFIXED, {"claim": '"scope"', "accept": "*"}]),
         "issuer[0].client_claim",
-        "does not bind",
-        "strip_prefix",
     ),
     (
         issuer(issuer=GITHUB, require={'"repository"': "acme*"}),
         'issuer[0].require."repository"',
-        "also matches other owners",
-        "acme/*",
     ),
-    (issuer(issuer=GITHUB), "issuer[0].require", "tokens for anyone", "repository_owner_id"),
-    (issuer(issuer=GITHUB, require={}), "issuer[0].require", "tokens for anyone", "repository"),
-    (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require", "anyone", "repository"),
-    (issuer(issuer="https://accounts.google.com"), "issuer[0].require", "tokens for anyone", "[issuer.require]"),
-    (issuer(issuer="accounts.google.com"), "issuer[0].require", "tokens for anyone", "[issuer.require]"),
-    (issuer(aliases=GITHUB), "issuer[0].require", "tokens for anyone", "repository_owner_id"),
-    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require", "for anyone", "namespace_id"),
+    (issuer(issuer=GITHUB), "issuer[0].require"),
+    (issuer(issuer=GITHUB, require={}), "issuer[0].require"),
+    (issuer(issuer=GITHUB, require={"ref": "refs/heads/main"}), "issuer[0].require"),
+    (issuer(issuer="https://accounts.google.com"), "issuer[0].require"),
+    (issuer(issuer="accounts.google.com"), "issuer[0].require"),
+    (issuer(aliases=GITHUB), "issuer[0].require"),
+    (issuer(issuer="https://gitlab.com", require={"ref": "main"}), "issuer[0].require"),
     *(
         (
             issuer(issuer=url, require={claim: value, "ref": "x"}),
             f"issuer[0].require.{claim}",
-            "also matches other owners",
-            '"acme/*"',
         )
         for url, claim, value in [
             (GITHUB, "repository", "acme*"),
@@ -85,9 +75,11 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("document", "where", "message", "hint"), MISTAKES)
-def test_each_mistake_has_place_and_hint(document: dict[str, Any], where: str, message: str, hint: str) -> None:
-    check_mistake(document, where, message, hint)
+@pytest.mark.parametrize(("document", "where"), MISTAKES, ids=[where for _, where in MISTAKES])
+def test_each_mistake_has_place_and_hint(document: dict[str, Any], where: str, messages: Messages) -> None:
+    problem = find_mistake(document)
+    assert problem.where == where
+    messages.check(told(problem))
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import table
-from kit.mistakes import check_mistake, granting, issuer, problems
+from kit.mistakes import find_mistake, granting, issuer, problems, told
 
 from oidc_auth import OIDCAuth
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 ZITADEL_ROLES = "urn:zitadel:iam:org:project:1:roles"
 
@@ -18,53 +21,38 @@ def zitadel(**changes: Any) -> dict[str, Any]:
 
 
 MISTAKES = [
-    # document, where, a word of the message, a word of the hint
-    (granting(), "issuer[0].permission_map[0]", "neither accept nor values", "to map its values"),
+    (granting(), "issuer[0].permission_map[0]"),
     (
         granting(accept="*", values={"a": "*"}),
         "issuer[0].permission_map[0]",
-        "both accept and values",
-        "permission names",
     ),
-    (granting(values={"*": ["*:read"]}), "issuer[0].permission_map[0].values.*", "matches every value", "when = {...}"),
+    (granting(values={"*": ["*:read"]}), "issuer[0].permission_map[0].values.*"),
     (
         granting(values={"*": ["*:read"]}, when={}),
         "issuer[0].permission_map[0].values.*",
-        "matches every value",
-        "condition",
     ),
-    (granting(accept="*", split=""), "issuer[0].permission_map[0].split", "is empty", ""),
+    (granting(accept="*", split=""), "issuer[0].permission_map[0].split"),
     (
         issuer(token_type="id", permission_map={"claim": "c", "accept": "*"}),
         "issuer[0].permission_map[0].accept",
-        "an ID token",
-        "map",
     ),
     (
         granting(accept="*@all"),
         "issuer[0].permission_map[0].accept",
-        "a pattern covers own",
-        "each name with a reach",
     ),
     (
         granting(claim="urn:zitadel:iam:org:project:roles", object_keys=True, values={"admin": "*:read@all"}),
         "issuer[0].permission_map[0].claim",
-        "which can be any project",
-        "urn:zitadel:iam:org:project:<the project's id>:roles",
     ),
     (
         granting(claim='"urn:zitadel:iam:org:project:roles"', object_keys=True, accept="*"),
         "issuer[0].permission_map[0].claim",
-        "which can be any project",
-        "",
     ),
     (
         issuer(
             tenant="org", permission_map={"claim": ZITADEL_ROLES, "object_keys": True, "values": {"admin": "*@tenant"}}
         ),
         "issuer[0].permission_map[0]",
-        "'*@tenant': another organization can have given the role",
-        "@all",
     ),
     (
         {
@@ -74,37 +62,35 @@ MISTAKES = [
             "roles": {"admin": ["*@tenant"]},
         },
         "issuer[0].permission_map[0]",
-        "'admin': another organization can have given the role",
-        "@all",
     ),
     (
         issuer(
             tenant="org", permission_map={"claim": ZITADEL_ROLES, "object_keys": True, "accept": "threads:read@tenant"}
         ),
         "issuer[0].permission_map[0]",
-        "another organization",
-        "@all",
     ),
     *(
-        (document, "issuer[0].project_id", message, "")
-        for document, message in [
-            (zitadel(audience=["1", "2"]), "is missing: audience is not one value"),
-            (zitadel(audience=["1", "2"], permission_map=...), "is missing: audience is not one value"),
-            (zitadel(audience=..., insecure_skip_audience=True), "is missing: audience is not one value"),
-            (zitadel(project_id=""), "is missing"),
-            (zitadel(project_id=5), "should be a string; found a number"),
+        (document, "issuer[0].project_id")
+        for document in [
+            zitadel(audience=["1", "2"]),
+            zitadel(audience=["1", "2"], permission_map=...),
+            zitadel(audience=..., insecure_skip_audience=True),
+            zitadel(project_id=""),
+            zitadel(project_id=5),
         ]
     ),
-    (issuer(preset="generic", project_id="1"), "issuer[0].project_id", "does not belong", "'issuer'"),
+    (issuer(preset="generic", project_id="1"), "issuer[0].project_id"),
 ]
 
 
-@pytest.mark.parametrize(("document", "where", "message", "hint"), MISTAKES)
-def test_each_mistake_has_place_and_hint(document: dict[str, Any], where: str, message: str, hint: str) -> None:
-    check_mistake(document, where, message, hint)
+@pytest.mark.parametrize(("document", "where"), MISTAKES, ids=[where for _, where in MISTAKES])
+def test_each_mistake_has_place_and_hint(document: dict[str, Any], where: str, messages: Messages) -> None:
+    problem = find_mistake(document)
+    assert problem.where == where
+    messages.check(told(problem))
 
 
-def test_tenant_role_needs_issuer_with_tenant() -> None:
+def test_tenant_role_needs_issuer_with_tenant(messages: Messages) -> None:
     values = {"claim": "r", "values": {"x": ["outer"]}}
     document = {
         "issuer": [
@@ -115,7 +101,7 @@ def test_tenant_role_needs_issuer_with_tenant() -> None:
     }
     (problem,) = problems(document)
     assert problem.where == "issuer[1].permission_map[0].values.x"
-    assert "'outer' has @tenant rights, and this issuer has no tenant claim" in problem.message
+    messages.check(told(problem))
 
 
 def test_tenant_permission_needs_tenant_claim() -> None:
