@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import NOW
@@ -25,17 +25,20 @@ from oidc_auth.config.load import load_mapping
 from oidc_auth.errors import ErrorCode
 from oidc_auth.testing import LocalIssuer
 
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
+
 
 def entra_v1(tenant: str) -> LocalIssuer:
     return LocalIssuer(f"https://sts.windows.net/{tenant}/", algorithm="ES256", clock=lambda: NOW)
 
 
-def test_entra_v1_token_needs_configured_issuer() -> None:
+def test_entra_v1_token_needs_configured_issuer(messages: Messages) -> None:
     sample, issuer = SAMPLES["entra"], entra_v1(TENANT)
     old = presented(sample, issuer, ver="1.0", appid="72f988bf-0000-4000-8000-000000000001", azp=None)
     refused = refusal(oidc_for(sample, issuer), old)
     assert refused.code is ErrorCode.ISSUER_NOT_TRUSTED
-    assert "requestedAccessTokenVersion" in refused.hint
+    messages.check(refused.hint)
     opted_in = oidc_for(sample, issuer, aliases="https://sts.windows.net/{tenantid}/")
     assert authenticate_headers(opted_in, old).identity == sample.who[0]
 
@@ -55,20 +58,19 @@ def test_each_entra_tenant_is_separate() -> None:
 
 
 @pytest.mark.parametrize("tid", [None, OTHER_TENANT, ""])
-def test_entra_token_without_tenant_gets_hint(tid: str | None) -> None:
+def test_entra_token_without_tenant_gets_hint(tid: str | None, messages: Messages) -> None:
     sample = SAMPLES["entra"]
     issuer = sample.issuer
     refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, tid=tid))
     assert (refused.code, refused.expected) == (ErrorCode.REQUIREMENT_NOT_MET, f"tid in {TENANT}")
-    assert "'tenants' (preset 'entra') requires the claim tid" in refused.hint
+    messages.check(refused.hint)
 
 
-def test_entra_claims_get_entra_hints() -> None:
+def test_entra_claims_get_entra_hints(messages: Messages) -> None:
     sample = SAMPLES["entra"]
     oidc = oidc_for(sample, sample.issuer)
     why = oidc.explain({"iss": sample.url, "tid": TENANT, "azp": "web"})
-    assert "Entra: access tokens name every caller in oid and sub" in why.refusal
-    assert "Keycloak" not in why.refusal
+    messages.check(why.refusal)
 
 
 @pytest.mark.parametrize(
@@ -84,19 +86,20 @@ def test_entra_claims_get_entra_hints() -> None:
     ],
 )
 def test_impossible_entra_audience_is_warned_at_load(
-    audience: str | list[str], more: dict[str, Any], warned: list[str]
+    audience: str | list[str], more: dict[str, Any], warned: list[str], messages: Messages
 ) -> None:
     loaded = load_mapping({"issuer": presets.entra(TENANT, audience=audience, **more)})
     assert [warning.split("'")[1] for warning in loaded.warnings] == warned
-    assert all("Application (client) ID, a GUID in lower case" in warning for warning in loaded.warnings)
+    for warning in loaded.warnings:
+        messages.check(warning)
     assert load_mapping({"issuer": presets.auth0("acme.eu.auth0.com", audience=audience)}).warnings == ()
 
 
-def test_microsoft_graph_token_is_named() -> None:
+def test_microsoft_graph_token_is_named(messages: Messages) -> None:
     sample = SAMPLES["entra"]
     issuer = sample.issuer
     graph = presented(sample, issuer, aud="https://graph.microsoft.com")
-    assert "Microsoft Graph token" in refusal(oidc_for(sample, issuer), graph).hint
+    messages.check(refusal(oidc_for(sample, issuer), graph).hint)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,9 @@ def test_microsoft_graph_token_is_named() -> None:
         {"hasgroups": True},
     ],
 )
-def test_entra_group_overage_is_named(overage: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_entra_group_overage_is_named(
+    overage: dict[str, Any], caplog: pytest.LogCaptureFixture, messages: Messages
+) -> None:
     sample = SAMPLES["entra"]
     issuer = sample.issuer
     permission_maps = presets.entra(TENANT, audience="a", permission_map={"groups": READER, "roles": READER})[
@@ -114,5 +119,5 @@ def test_entra_group_overage_is_named(overage: dict[str, Any], caplog: pytest.Lo
     ]
     oidc = oidc_for(sample, issuer, permission_map=permission_maps)
     assert authenticate_headers(oidc, presented(sample, issuer, **overage)).permissions == []
-    assert "its groups were left out for being too many: use app roles" in caplog.text
+    messages.check(caplog.messages[-1])
     assert authenticate_headers(oidc, presented(sample, issuer, **overage, roles=["reader"])).permissions == READ

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,6 +13,9 @@ from kit.mapping import table
 from kit.mistakes import CLIENT, issuer, problems
 
 from oidc_auth import ConfigError, OIDCAuth
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 
 def test_all_mistakes_are_reported_together() -> None:
@@ -61,15 +64,12 @@ def test_table_numbers_ignore_earlier_tables() -> None:
     assert found == ["issuer[0]", "issuer[1].header", "issuer[1].leeway"]
 
 
-def test_report_has_one_line_per_problem() -> None:
+def test_report_has_one_line_per_problem(messages: Messages) -> None:
     with pytest.raises(ConfigError) as caught:
         OIDCAuth.from_dict({**issuer(leway=5, zzz=1)})
     assert isinstance(caught.value, ValueError)
-    assert str(caught.value).splitlines() == [
-        "mapping: 2 problems",
-        "  - issuer[0].leway: unknown key (did you mean 'leeway'?)",
-        "  - issuer[0].zzz: unknown key",
-    ]
+    assert len(str(caught.value).splitlines()) == 3
+    messages.check(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kit.mapping import NOW
+from kit.mistakes import told
 from kit.provider_samples import (
     READ,
     READER,
@@ -23,6 +24,9 @@ from kit.provider_samples import (
 from oidc_auth import ConfigError, OIDCAuth, OIDCAuthError, presets
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode
 from oidc_auth.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 
 def test_every_preset_has_sample() -> None:
@@ -95,12 +99,12 @@ def test_every_preset_field_names_its_source(name: str) -> None:
     assert [one for one in sources if not re.match(r"https://|RFC \d+ |OpenID Connect |tokens of Keycloak", one)] == []
 
 
-def test_preset_requirement_is_named_in_hint() -> None:
+def test_preset_requirement_is_named_in_hint(messages: Messages) -> None:
     sample = SAMPLES["supabase"]
     issuer = sample.issuer
     anonymous = presented(sample, issuer, is_anonymous=True)
     refused = refusal(oidc_for(sample, issuer), anonymous)
-    assert refused.hint.startswith("Preset 'supabase' requires is_anonymous = 'false' of every token")
+    messages.check(refused.hint)
     own = oidc_for(sample, issuer, require={"is_anonymous": ["false", "maybe"], "mfa": "true"})
     assert refusal(own, anonymous).hint == ERROR_DETAILS[ErrorCode.REQUIREMENT_NOT_MET].hint
     assert refusal(own, presented(sample, issuer, mfa=None)).hint == ERROR_DETAILS[ErrorCode.REQUIREMENT_NOT_MET].hint
@@ -117,19 +121,20 @@ def test_okta_service_and_user_identities_differ() -> None:
     )
 
 
-def test_okta_org_server_token_is_named() -> None:
+def test_okta_org_server_token_is_named(messages: Messages) -> None:
     sample = SAMPLES["okta"]
     issuer = sample.issuer
     refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, iss="https://acme.okta.com"))
-    assert "org authorization server" in refused.hint
+    assert refused.code is ErrorCode.ISSUER_NOT_TRUSTED
+    messages.check(refused.hint)
 
 
-def test_pending_clerk_session_is_named() -> None:
+def test_pending_clerk_session_is_named(messages: Messages) -> None:
     sample = SAMPLES["clerk"]
     issuer = sample.issuer
     refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, sts="pending"))
-    assert "has tasks left" in refused.hint
     assert "sts='pending'" in refused.found
+    messages.check(refused.hint)
 
 
 def test_supabase_user_metadata_is_not_read() -> None:
@@ -151,33 +156,33 @@ def test_own_conditions_add_to_preset_conditions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "where", "message"),
+    ("table", "where"),
     [
-        (presets.github_actions(audience="a", permission_map={"ref": READER}), "issuer[0].require", "for anyone"),
-        (presets.google(audience="a", permission_map={"hd": READER}), "issuer[0].require", "for anyone"),
-        (presets.okta("https://acme.okta.com", audience="a"), "issuer[0].url", "org authorization server"),
-        (presets.entra("acme.com", audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
-        (presets.entra(TENANT.upper(), audience="a"), "issuer[0].tenants[0]", "not a tenant's GUID"),
-        (presets.entra([], audience="a"), "issuer[0].tenants", "is missing"),
-        (presets.clerk("https://clerk.acme.com", permission_map={"o.rol": READER}), "issuer[0].audience", "is missing"),
+        (presets.github_actions(audience="a", permission_map={"ref": READER}), "issuer[0].require"),
+        (presets.google(audience="a", permission_map={"hd": READER}), "issuer[0].require"),
+        (presets.okta("https://acme.okta.com", audience="a"), "issuer[0].url"),
+        (presets.entra("acme.com", audience="a"), "issuer[0].tenants[0]"),
+        (presets.entra(TENANT.upper(), audience="a"), "issuer[0].tenants[0]"),
+        (presets.entra([], audience="a"), "issuer[0].tenants"),
+        (presets.clerk("https://clerk.acme.com", permission_map={"o.rol": READER}), "issuer[0].audience"),
         (
             presets.cognito(
                 "eu-west-1", "p", client_claim={"claim": "client_id", "values": "W"}, permission_map={"x": READER}
             ),
             "issuer[0].client_claim",
-            "does not bind",
         ),
-        (presets.workos("client_01"), "issuer[0].audience", "is missing"),
-        (presets.kubernetes("https://k", audience="a"), "issuer[0]", "no permission map"),
-        ({"preset": "cognito", "region": "eu-west-1"}, "issuer[0].user_pool", "is missing"),
-        ({"preset": "entra", "audience": "a"}, "issuer[0].tenants", "is missing"),
-        ({"preset": "google", "url": "https://x.test", "audience": "a"}, "issuer[0].url", "does not belong"),
+        (presets.workos("client_01"), "issuer[0].audience"),
+        (presets.kubernetes("https://k", audience="a"), "issuer[0]"),
+        ({"preset": "cognito", "region": "eu-west-1"}, "issuer[0].user_pool"),
+        ({"preset": "entra", "audience": "a"}, "issuer[0].tenants"),
+        ({"preset": "google", "url": "https://x.test", "audience": "a"}, "issuer[0].url"),
     ],
 )
-def test_missing_provider_settings_are_reported_at_load(table: dict[str, Any], where: str, message: str) -> None:
+def test_missing_provider_settings_are_reported_at_load(table: dict[str, Any], where: str, messages: Messages) -> None:
     with pytest.raises(ConfigError) as caught:
         OIDCAuth.from_dict({"issuer": table})
-    assert [message in problem.message for problem in caught.value.problems if problem.where == where] == [True]
+    (problem,) = [problem for problem in caught.value.problems if problem.where == where]
+    messages.check(told(problem))
 
 
 # --- another header --------------------------------------------------------------------------------------------------
