@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from oidc_auth.errors import TokenError
+from oidc_auth.errors import OIDCAuthError, TokenError
 
 from .auth_harness import bearer
 
@@ -15,17 +15,19 @@ if TYPE_CHECKING:
     from .auth_harness import AuthHarness
 
 
-def expected_and_found(harness: AuthHarness, sent: str) -> tuple[str, str]:
-    """Return what was expected of a refused token, and what was found."""
-    with pytest.raises(TokenError) as refusal:
+def refusal_of(harness: AuthHarness, sent: str) -> TokenError:
+    """Return the error of a token. Its report has what was found."""
+    with pytest.raises(TokenError) as refused:
         asyncio.run(harness.oidc.authenticate(bearer(sent)))
-    said = str(refusal.value)
-    assert all(f"{name} {fact};" in said for name, fact in vars(refusal.value).items() if name == "found" and fact)
-    return refusal.value.expected, refusal.value.found
+    assert not refused.value.found or f"found {refused.value.found};" in str(refused.value)
+    return refused.value
+
+
+def reason_of(error: OIDCAuthError) -> str:
+    """Return what was expected and what was found."""
+    return f"expected {error.expected or '-'}; found {error.found or '-'}"
 
 
 def hint_of(harness: AuthHarness, **token: Any) -> str:
     """Return the hint of a refused token."""
-    with pytest.raises(TokenError) as refusal:
-        asyncio.run(harness.admit(harness.issuer.token(**token)))
-    return refusal.value.hint
+    return refusal_of(harness, harness.issuer.token(**token)).hint

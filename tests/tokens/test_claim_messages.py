@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.auth_harness import AuthHarness
 from kit.clock import NOON
-from kit.messages import LEEWAY_TEXT
-from kit.refusals import expected_and_found
+from kit.refusals import reason_of, refusal_of
 from kit.tokens import claims_of, header_of, sign_token
 
 from oidc_auth.errors import ErrorCode, OIDCAuthError
@@ -19,44 +18,45 @@ from oidc_auth.testing.signing import compact
 from oidc_auth.tokens.claim_path import ClaimPathError, parse_path
 from oidc_auth.tokens.states import VerifiedToken
 
-CLAIMS: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
-    ({"iss": "https://other.test"}, {}, "https://issuer.test", "'https://other.test'"),
-    ({"typ": "ID", "token_use": "id"}, {}, "an access token", "typ='ID', token_use='id'"),
-    ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, {}, "an access token", "events"),
-    ({"aud": "other"}, {"audience": ["b", "a"]}, "a, b", "'other'"),
-    ({"exp": "soon"}, {}, "exp as a number of seconds", "str"),
-    ({"exp": NOON - 60}, {}, LEEWAY_TEXT, "60.0 s past exp"),
-    ({"nbf": NOON + 60}, {}, LEEWAY_TEXT, "60.0 s to nbf"),
-    ({"iat": NOON + 60}, {}, LEEWAY_TEXT, "iat 60.0 s in this host's future"),
-    ({"iat": NOON - 100}, {"max_token_age": 60}, "an age of at most 60 s", "100.0 s"),
-    ({}, {"require": {"org.id": "*"}}, "a claim org.id", "none"),
-    ({"azp": "other"}, {"allowed_clients": ["web", "cli"]}, "cli, web", "'other'"),
-    ({"cnf": {"jkt": "x"}}, {}, "a token without cnf", ""),
-    ({"sub": ""}, {}, "a string in sub", "an empty value"),
-    ({"sub": 42}, {}, "a string in sub", "a int"),
-    ({"org": 1.5}, {"tenant": "org"}, "a string, a whole number or a boolean in org", "1.5"),
-    ({"org": "x"}, {"require": {"org": ["acme", ""]}}, "org in '', acme", "'x'"),
-    ({}, {"require": {"org": "acme"}}, "org in acme", "none"),
-    ({"org": None}, {"require": {"org": "acme"}}, "org in acme", "none"),
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
+
+CLAIMS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({"iss": "https://other.test"}, {}),
+    ({"typ": "ID", "token_use": "id"}, {}),
+    ({"events": {"http://schemas.openid.net/event/backchannel-logout": {}}}, {}),
+    ({"aud": "other"}, {"audience": ["b", "a"]}),
+    ({"exp": "soon"}, {}),
+    ({"exp": NOON - 60}, {}),
+    ({"nbf": NOON + 60}, {}),
+    ({"iat": NOON + 60}, {}),
+    ({"iat": NOON - 100}, {"max_token_age": 60}),
+    ({}, {"require": {"org.id": "*"}}),
+    ({"azp": "other"}, {"allowed_clients": ["web", "cli"]}),
+    ({"cnf": {"jkt": "x"}}, {}),
+    ({"sub": ""}, {}),
+    ({"sub": 42}, {}),
+    ({"org": 1.5}, {"tenant": "org"}),
+    ({"org": "x"}, {"require": {"org": ["acme", ""]}}),
+    ({}, {"require": {"org": "acme"}}),
+    ({"org": None}, {"require": {"org": "acme"}}),
     # Single spaces separate scopes (RFC 6749 §3.3), and only in scope and scp.
-    ({"scope": "a\tagents"}, {"require": {"scope": "agents"}}, "scope in agents", "'a\\tagents'"),
-    ({"scope": {"of": "a agents"}}, {"require": {"scope.of": "agents"}}, "scope.of in agents", "'a agents'"),
+    ({"scope": "a\tagents"}, {"require": {"scope": "agents"}}),
+    ({"scope": {"of": "a agents"}}, {"require": {"scope.of": "agents"}}),
     (
         {"client_id": "x", "org": "acme"},
         {"client_claim": {"claim": "client_id", "values": "web"}, "require": {"org": "acme"}},
-        "client_id in web",
-        "'x'",
     ),
 ]
 
 
-@pytest.mark.parametrize(("claims", "settings", "expected", "found"), CLAIMS)
+@pytest.mark.parametrize(("claims", "settings"), CLAIMS)
 def test_rejected_claim_shows_expected_value(
-    claims: dict[str, Any], settings: dict[str, Any], expected: str, found: str
+    claims: dict[str, Any], settings: dict[str, Any], messages: Messages
 ) -> None:
     harness = AuthHarness(**settings)
     token = sign_token(harness.issuer, **claims)
-    assert expected_and_found(harness, token) == (expected, found)
+    messages.check(reason_of(refusal_of(harness, token)))
 
 
 @pytest.mark.parametrize("scope", ["agents", "a agents", ["a", "agents"]])
@@ -66,49 +66,46 @@ def test_one_matching_scope_meets_requirement(scope: object) -> None:
     assert harness.authenticate(token) is None
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("exp", ("a claim exp", "none")), ("iat", ("an age of at most 60 s", "no iat"))]
-)
-def test_missing_time_is_named(name: str, said: tuple[str, str]) -> None:
+@pytest.mark.parametrize("name", ["exp", "iat"])
+def test_missing_time_is_named(name: str, messages: Messages) -> None:
     harness = AuthHarness(max_token_age=60)
     claims = {key: value for key, value in claims_of(harness.issuer).items() if key != name}
-    assert expected_and_found(harness, compact(header_of(harness.issuer), claims, harness.issuer.keys[0])) == said
+    token = compact(header_of(harness.issuer), claims, harness.issuer.keys[0])
+    messages.check(reason_of(refusal_of(harness, token)))
 
 
 @pytest.mark.parametrize(
-    ("path", "advice"),
+    "path",
     [
-        ("/realm_access/roles", "write realm_access.roles"),
-        ("$.realm_access.roles", "write realm_access.roles"),
-        ("$X/a", "write X.a"),
-        ("/", "write claim names separated by dots"),
+        "/realm_access/roles",
+        "$.realm_access.roles",
+        "$X/a",
+        "/",
     ],
 )
-def test_pointer_is_rewritten_as_claim_path(path: str, advice: str) -> None:
+def test_pointer_is_rewritten_as_claim_path(path: str, messages: Messages) -> None:
     with pytest.raises(ClaimPathError) as refused:
         parse_path(path)
-    assert str(refused.value) == f"{path!r} looks like a JSON pointer or JSONPath: {advice}"
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("subject", "found"),
+    "subject",
     [
-        (None, "no claim"),
-        ("a\x00", "control characters"),
-        ("a\x1f", "control characters"),
-        ("a\x7f", "control characters"),
-        ("a\x9f", "control characters"),
-        ("x" * 256, "more than 255 characters"),
-        ("system", "the reserved name 'system'"),
+        None,
+        "a\x00",
+        "a\x1f",
+        "a\x7f",
+        "a\x9f",
+        "x" * 256,
+        "system",
     ],
 )
-def test_identity_fault_is_named(subject: str | None, found: str) -> None:
+def test_identity_fault_is_named(subject: str | None, messages: Messages) -> None:
     harness = AuthHarness()
     claims = {name: value for name, value in claims_of(harness.issuer, sub=subject).items() if value is not None}
-    assert expected_and_found(harness, compact(header_of(harness.issuer), claims, harness.issuer.keys[0])) == (
-        "a string in sub",
-        found,
-    )
+    token = compact(header_of(harness.issuer), claims, harness.issuer.keys[0])
+    messages.check(reason_of(refusal_of(harness, token)))
 
 
 @pytest.mark.parametrize("subject", ["Zoë \u200bYves", "\u200b ", "a\xa0b", "~\u2028X"])
@@ -117,18 +114,18 @@ def test_unusual_printable_characters_are_allowed(subject: str) -> None:
     assert caller.identity == subject
 
 
-def test_reserved_prefix_is_named() -> None:
+def test_reserved_prefix_is_named(messages: Messages) -> None:
     harness = AuthHarness(
         identity=[{"claim": "uid", "prefix": "u:"}, {"claim": "sub", "prefix": "u:x:"}],
     )
     token = sign_token(harness.issuer, uid="x:alice")
-    assert expected_and_found(harness, token) == ("a string in uid", "a value that begins with another identity_prefix")
+    messages.check(reason_of(refusal_of(harness, token)))
 
 
 @pytest.mark.parametrize(("length", "found"), [(118, f"'{'x' * 118}'"), (119, f"'{'x' * 116}...")])
 def test_long_value_is_cut_to_120_characters(length: int, found: str) -> None:
     harness = AuthHarness()
-    assert expected_and_found(harness, harness.issuer.token(audience="x" * length))[1] == found
+    assert refusal_of(harness, harness.issuer.token(audience="x" * length)).found == found
 
 
 def test_earliest_time_is_in_past() -> None:
@@ -136,9 +133,9 @@ def test_earliest_time_is_in_past() -> None:
     assert asyncio.run(harness.admit(harness.issuer.token(nbf=-253_402_300_799))).expires_at == NOON + 300
 
 
-def test_claim_is_shown_as_configured() -> None:
+def test_claim_is_shown_as_configured(messages: Messages) -> None:
     harness = AuthHarness(require={'"a.b".Xc': "*"})
-    assert expected_and_found(harness, harness.issuer.token())[0] == 'a claim "a.b".Xc'
+    messages.check(reason_of(refusal_of(harness, harness.issuer.token())))
 
 
 async def always(now: float) -> bool:
@@ -157,7 +154,8 @@ def test_cached_claims_serve_later_checks() -> None:
 
 def test_hint_keeps_found_value() -> None:
     harness = AuthHarness()
-    assert expected_and_found(harness, harness.issuer.token(audience="account", azp="web")) == ("agents", "'account'")
+    error = refusal_of(harness, harness.issuer.token(audience="account", azp="web"))
+    assert (error.expected, error.found) == ("agents", "'account'")
 
 
 @pytest.mark.parametrize("fault", [None, Fault.DOWN])

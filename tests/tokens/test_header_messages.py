@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.auth_harness import AuthHarness
-from kit.refusals import expected_and_found
+from kit.refusals import reason_of, refusal_of
 from kit.tokens import sign_token
 
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError
@@ -16,55 +16,53 @@ from oidc_auth.tokens.extract import extract_token
 from oidc_auth.tokens.jws import split_token
 from oidc_auth.tokens.states import PresentedToken
 
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
+
 
 @pytest.mark.parametrize(
-    ("header", "expected", "found"),
+    "header",
     [
-        ({"typ": "logout+jwt"}, "typ in '', at+jwt, jwt", "'logout+jwt'"),
-        ({"alg": "none"}, "ES256", "'none'"),
-        ({"crit": ["x"], "b64": True}, "", "b64, crit"),
+        {"typ": "logout+jwt"},
+        {"alg": "none"},
+        {"crit": ["x"], "b64": True},
     ],
 )
-def test_rejected_header_shows_expected_value(header: dict[str, Any], expected: str, found: str) -> None:
+def test_rejected_header_shows_expected_value(header: dict[str, Any], messages: Messages) -> None:
     harness = AuthHarness(algorithms=["ES256"])
     token = sign_token(harness.issuer, header)
-    assert expected_and_found(harness, token) == (expected, found)
+    messages.check(reason_of(refusal_of(harness, token)))
 
 
-def test_quotes_around_token_are_named() -> None:
+def test_quotes_around_token_are_named(messages: Messages) -> None:
     harness = AuthHarness()
-    assert expected_and_found(harness, f'"{harness.issuer.token()}"')[1] == "quotes around it"
-    assert expected_and_found(harness, f"{harness.issuer.token()}é")[1] == "characters that no token has"
+    messages.check(reason_of(refusal_of(harness, f'"{harness.issuer.token()}"')))
+    messages.check(reason_of(refusal_of(harness, f"{harness.issuer.token()}é")))
 
 
 @pytest.mark.parametrize("quote", ['"', "'"])
-def test_each_quote_character_is_named(quote: str) -> None:
-    assert expected_and_found(AuthHarness(), f"{quote}a.b.c{quote}")[1] == "quotes around it"
+def test_each_quote_character_is_named(quote: str, messages: Messages) -> None:
+    messages.check(reason_of(refusal_of(AuthHarness(), f"{quote}a.b.c{quote}")))
 
 
-@pytest.mark.parametrize(("sent", "found"), [("Bearer ", "none"), ("Bearer X.é", "characters that no token has")])
-def test_credential_fault_is_named(sent: str, found: str) -> None:
+@pytest.mark.parametrize("sent", ["Bearer ", "Bearer X.é"])
+def test_credential_fault_is_named(sent: str, messages: Messages) -> None:
     with pytest.raises(TokenError) as refusal:
         asyncio.run(AuthHarness().oidc.authenticate({"authorization": sent}))
-    assert refusal.value.found == found
-
-
-INVALID_BASE64URL = (
-    "no characters, a character outside the alphabet, an impossible length, or unused bits that are not 0"
-)
+    messages.check(reason_of(refusal.value))
 
 
 @pytest.mark.parametrize(
-    ("text", "expected", "found"),
+    "text",
     [
-        ("a.b", "three segments", "another number, or an empty one"),
-        ("YQ==.YQ.YQ", "", INVALID_BASE64URL),
-        ("YR.YQ.YQ", "", INVALID_BASE64URL),
-        ("YQ.YQ.YQ", "one JSON object in UTF-8 without repeated names", ""),
+        "a.b",
+        "YQ==.YQ.YQ",
+        "YR.YQ.YQ",
+        "YQ.YQ.YQ",
     ],
 )
-def test_malformed_token_shows_expected_form(text: str, expected: str, found: str) -> None:
-    assert expected_and_found(AuthHarness(), text) == (expected, found)
+def test_malformed_token_shows_expected_form(text: str, messages: Messages) -> None:
+    messages.check(reason_of(refusal_of(AuthHarness(), text)))
 
 
 @pytest.mark.parametrize("text", ["opaque", "a.b", "a.b.c.d", "a.b.c.d.e.f", "YQ.YQ.YQ"])
@@ -75,18 +73,20 @@ def test_other_segment_count_is_not_encrypted(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "found"),
-    [("'a.b.c'", "quotes around it"), ("a.b.c d", "characters that no token has"), ("a.b.c\t", None), (" a.b.c", None)],
+    ("sent", "code"),
+    [
+        ("'a.b.c'", ErrorCode.HEADER_MALFORMED),
+        ("a.b.c d", ErrorCode.HEADER_MALFORMED),
+        ("a.b.c\t", ErrorCode.TOKEN_BASE64_INVALID),
+        (" a.b.c", ErrorCode.TOKEN_BASE64_INVALID),
+    ],
 )
-def test_header_with_only_token_is_expected(sent: str, found: str | None) -> None:
+def test_header_with_only_token_is_expected(sent: str, code: ErrorCode, messages: Messages) -> None:
     harness = AuthHarness(header="x-token")
     with pytest.raises(TokenError) as refusal:
         asyncio.run(harness.oidc.authenticate({"x-token": sent}))
-    said = refusal.value
-    if found is None:
-        assert said.code is not ErrorCode.HEADER_MALFORMED
-    else:
-        assert (said.code, said.expected, said.found) == (ErrorCode.HEADER_MALFORMED, "a token and nothing else", found)
+    assert refusal.value.code is code
+    messages.check(reason_of(refusal.value))
 
 
 def test_presented_token_keeps_request_data() -> None:
@@ -115,60 +115,55 @@ def test_bare_token_may_have_surrounding_whitespace(around: str, code: ErrorCode
 
 
 @pytest.mark.parametrize(
-    ("sent", "expected", "found"),
+    "sent",
     [
-        ("Basic YTpi", "the scheme Bearer", "the scheme basic"),
-        ("Other YTpi", "the scheme Bearer", "another scheme, or none"),
-        ("a.b.c", "the scheme Bearer", "a token without the scheme"),
-        ("Bearer Bearer a.b.c", "the scheme once", "'Bearer Bearer ...'"),
-        ("bearer BEARER a.b.c", "the scheme once", "'Bearer Bearer ...'"),
-        ("Bearer a.b.c, d", "one token after 'Bearer '", "characters that no token has"),
+        "Basic YTpi",
+        "Other YTpi",
+        "a.b.c",
+        "Bearer Bearer a.b.c",
+        "bearer BEARER a.b.c",
+        "Bearer a.b.c, d",
     ],
 )
-def test_missing_bearer_scheme_shows_expected_form(sent: str, expected: str, found: str) -> None:
+def test_missing_bearer_scheme_shows_expected_form(sent: str, messages: Messages) -> None:
     with pytest.raises(TokenError) as refusal:
         asyncio.run(AuthHarness().oidc.authenticate({"authorization": sent}))
-    assert (refusal.value.code, refusal.value.expected, refusal.value.found) == (
-        ErrorCode.HEADER_MALFORMED,
-        expected,
-        found,
-    )
+    assert refusal.value.code is ErrorCode.HEADER_MALFORMED
+    messages.check(reason_of(refusal.value))
 
 
 @pytest.mark.parametrize(
-    ("header", "sent", "expected", "found"),
+    ("header", "sent"),
     [
-        ("authorization", {}, "", ""),
-        ("authorization", {"host": "agents.example"}, "", ""),
-        ("authorization", {"x-api-key": "s"}, "", "a header x-api-key, which is not read"),
+        ("authorization", {}),
+        ("authorization", {"host": "agents.example"}),
+        ("authorization", {"x-api-key": "s"}),
         (
             "x-token",
             {"authorization": "s", "x-api-key": "s"},
-            "a token in the header x-token",
-            "a header authorization, x-api-key, w",
         ),
-        ("x-api-key", {"x-api-key": " "}, "a token in the header x-api-key", ""),
+        ("x-api-key", {"x-api-key": " "}),
     ],
 )
-def test_missing_token_names_header(header: str, sent: dict[str, str], expected: str, found: str) -> None:
+def test_missing_token_names_header(header: str, sent: dict[str, str], messages: Messages) -> None:
     with pytest.raises(TokenError) as refusal:
         asyncio.run(AuthHarness(header=header).oidc.authenticate(sent))
     assert refusal.value.code is ErrorCode.TOKEN_MISSING
-    assert refusal.value.expected == expected
-    assert refusal.value.found.startswith(found)
-    assert bool(refusal.value.found) is bool(found)
+    messages.check(reason_of(refusal.value))
 
 
-def test_long_token_shows_limit() -> None:
+def test_long_token_shows_limit(messages: Messages) -> None:
     with pytest.raises(TokenError) as refusal:
         asyncio.run(AuthHarness(limits={"token_bytes": 2_000}).admit("x" * 2_001))
     assert refusal.value.code is ErrorCode.TOKEN_TOO_LONG
-    assert (refusal.value.expected, refusal.value.found) == ("at most 2000 bytes", "2001")
+    messages.check(reason_of(refusal.value))
 
 
 @pytest.mark.parametrize("text", ["ab..cd.ef", "ab.cd..ef", ".ab.cd", "ab.cd.", "ab..cd", "..", "ab.cd.ef.gh"])
-def test_adjacent_dots_count_as_segments(text: str) -> None:
-    assert expected_and_found(AuthHarness(), text) == ("three segments", "another number, or an empty one")
+def test_adjacent_dots_count_as_segments(text: str, messages: Messages) -> None:
+    error = refusal_of(AuthHarness(), text)
+    assert error.code is ErrorCode.TOKEN_MALFORMED
+    messages.check(reason_of(error))
 
 
 @pytest.mark.parametrize("kid", ["k", "k" * 256])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 from kit.auth_harness import IssuerRouter
+from kit.refusals import reason_of
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing import LocalIssuer
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 
 def two_harnesses() -> tuple[OIDCAuth, LocalIssuer, LocalIssuer]:
@@ -29,7 +34,7 @@ def two_harnesses() -> tuple[OIDCAuth, LocalIssuer, LocalIssuer]:
     return OIDCAuth.from_dict({"issuer": tables}, fetcher=IssuerRouter(client, proxy)), client, proxy
 
 
-def test_proxy_token_counts_in_own_header_only() -> None:
+def test_proxy_token_counts_in_own_header_only(messages: Messages) -> None:
     async def scenario() -> None:
         oidc, _, proxy = two_harnesses()
         token = proxy.token()
@@ -40,9 +45,8 @@ def test_proxy_token_counts_in_own_header_only() -> None:
             assert (await oidc.authenticate({"X-Proxy-JWT": token})).identity == "https://proxy.test/alice"
         error = refused.value
         assert error.code is ErrorCode.ISSUER_NOT_TRUSTED
-        assert error.expected == "a token of https://proxy.test in the header x-proxy-jwt"
-        assert error.found == "it in authorization"
-        assert error.hint.startswith("Send the token in the header x-proxy-jwt,")
+        messages.check(reason_of(error))
+        messages.check(error.hint)
 
     asyncio.run(scenario())
 
@@ -54,21 +58,18 @@ def test_client_token_is_ignored_in_proxy_header() -> None:
     assert refused.value.code is ErrorCode.ISSUER_NOT_TRUSTED
 
 
-def test_two_credential_headers_are_rejected() -> None:
+def test_two_credential_headers_are_rejected(messages: Messages) -> None:
     oidc, client, proxy = two_harnesses()
     sent = [("x-proxy-jwt", proxy.token()), ("authorization", f"Bearer {client.token()}")]
     for headers in (dict(sent), sent, iter(sent)):
         with pytest.raises(TokenError) as refused:
             asyncio.run(oidc.authenticate(headers))
         assert refused.value.code is ErrorCode.HEADER_REPEATED
-        assert (refused.value.expected, refused.value.found) == (
-            "one header with a credential",
-            "authorization and x-proxy-jwt",
-        )
+        messages.check(reason_of(refused.value))
 
 
-def test_missing_token_names_every_issuers_header() -> None:
+def test_missing_token_names_every_issuers_header(messages: Messages) -> None:
     oidc, _, _ = two_harnesses()
     with pytest.raises(TokenError) as refusal:
         asyncio.run(oidc.authenticate({"host": "agents.example"}))
-    assert refusal.value.expected == "a token in the header authorization, x-proxy-jwt"
+    messages.check(reason_of(refusal.value))
