@@ -10,7 +10,6 @@ import pytest
 from kit.auth_harness import run_event_loop
 from kit.clock import DAY, HOUR
 from kit.key_scenarios import DISCOVERY, KEYS, FaultyFetcher, Provider, outage_from
-from kit.messages import EMPTY_KEY_SET
 
 from oidc_auth.errors import ErrorCode
 from oidc_auth.keys.fetch import FetchError, Response
@@ -18,6 +17,8 @@ from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kit.snapshots import Messages
 
 
 def test_new_key_at_new_address_is_found() -> None:
@@ -212,10 +213,10 @@ def test_configured_address_needs_no_metadata() -> None:
 @pytest.mark.parametrize(
     "url", ["http://127.0.0.1:9/keys", "http://localhost/keys", "HTTP://127.1/keys", "http://[::1]/keys"]
 )
-def test_metadata_of_https_issuer_name_https_keys(url: str) -> None:
+def test_metadata_of_https_issuer_name_https_keys(url: str, messages: Messages) -> None:
     document = json.dumps({"issuer": "https://issuer.test", "jwks_uri": url})
     fetcher = FaultyFetcher({DISCOVERY: Response(200, {}, document.encode())})
-    assert "the issuer is https" in outage_from(fetcher).found
+    messages.check(outage_from(fetcher).found)
     assert fetcher.asked == [DISCOVERY]
 
 
@@ -226,9 +227,9 @@ def test_operator_may_write_loopback_address_for_keys() -> None:
     assert asyncio.run(provider.authenticate_async(provider.token())) is None
 
 
-def test_loopback_issuer_may_have_loopback_keys() -> None:
+def test_loopback_issuer_may_have_loopback_keys(messages: Messages) -> None:
     issuer = "http://127.0.0.1:9"
     document = json.dumps({"issuer": issuer, "jwks_uri": f"{issuer}/keys"})
     key_set = Response(200, {}, b'{"keys": []}')
     answers = {f"{issuer}/.well-known/openid-configuration": Response(200, {}, document.encode())}
-    assert EMPTY_KEY_SET in outage_from(FaultyFetcher({**answers, f"{issuer}/keys": key_set}), issuer).found
+    messages.check(outage_from(FaultyFetcher({**answers, f"{issuer}/keys": key_set}), issuer).found)
