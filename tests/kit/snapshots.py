@@ -64,13 +64,14 @@ class Messages:
     @property
     def stored(self) -> str | None:
         """The text in the file for the current message."""
-        return load().get(self.function, {}).get(self.case)
+        text = load().get(self.function, {}).get(self.case)
+        return "\n".join(text) if isinstance(text, list) else text
 
 
 @cache
-def load() -> dict[str, dict[str, str]]:
-    """Return the texts in the file."""
-    texts: dict[str, dict[str, str]] = json.loads(FILE.read_text("utf-8"))
+def load() -> dict[str, dict[str, str | list[str]]]:
+    """Return the texts in the file. A text of several lines is a list."""
+    texts: dict[str, dict[str, str | list[str]]] = json.loads(FILE.read_text("utf-8"))
     return texts
 
 
@@ -80,5 +81,5 @@ def write(function: str, case: str, text: str) -> None:
     if function not in rewritten:
         rewritten.add(function)
         texts[function] = {}
-    texts[function][case] = text
+    texts[function][case] = text.split("\n") if "\n" in text else text
     FILE.write_text(json.dumps(texts, indent=1, sort_keys=True, ensure_ascii=False) + "\n", "utf-8")

@@ -60,6 +60,8 @@ from oidc_auth.tokens.jws import decode_base64url, parse_object, split_token
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kit.snapshots import Messages
+
 
 def octets(text: str) -> bytes:
     """Return the bytes of unpadded base64url, without the code that is tested here."""
@@ -298,16 +300,18 @@ PRIVATE: dict[str, tuple[Jwk, str]] = {
 
 
 @pytest.mark.parametrize(("public", "private"), PRIVATE.values(), ids=PRIVATE.keys())
-def test_rfc_private_key_is_rejected_as_public(public: Jwk, private: str) -> None:
+def test_rfc_private_key_is_rejected_as_public(public: Jwk, private: str, messages: Messages) -> None:
     assert read_key(public).algorithms
-    with pytest.raises(UnusableKeyError, match="private members"):
+    with pytest.raises(UnusableKeyError) as refused:
         read_key({**public, "d": private})
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize("jwk", [RFC7515_A1_KEY, RFC7520_35_KEY, RFC8037_A6_KEY])
-def test_rfc_non_signature_key_is_rejected(jwk: Jwk) -> None:
-    with pytest.raises(UnusableKeyError, match="is not supported"):
+def test_rfc_non_signature_key_is_rejected(jwk: Jwk, messages: Messages) -> None:
+    with pytest.raises(UnusableKeyError) as refused:
         read_key(jwk)
+    messages.check(refused.value)
 
 
 @each(COOKBOOK)
