@@ -96,7 +96,9 @@ def test_every_preset_field_names_its_source(name: str) -> None:
     tokens = provider.tokens
     sources = [provider.issuer.source, *(one.source for one in tokens.settings.values())]
     sources += [tokens.permission_maps.source] if tokens.permission_maps.value else []
-    assert [one for one in sources if not re.match(r"https://|RFC \d+ |OpenID Connect |tokens of Keycloak", one)] == []
+    assert [
+        one for one in sources if not re.match(r"https://|RFC \d+ |OpenID\sConnect\s|tokens\sof\sKeycloak", one)
+    ] == []
 
 
 def test_preset_requirement_is_named_in_hint(messages: Messages) -> None:
