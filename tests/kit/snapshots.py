@@ -77,6 +77,8 @@ def load() -> dict[str, dict[str, str | list[str]]]:
 
 def write(function: str, case: str, text: str) -> None:
     """Write a text into the file."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        pytest.fail(f"{WRITE} needs one process: pytest -n 0 ...")
     texts = load()
     if function not in rewritten:
         rewritten.add(function)
