@@ -8,7 +8,20 @@ import pytest
 from kit.snapshots import TESTS, Messages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
+
+PASSED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember whether a test passed, for its fixtures."""
+    report = yield
+    if report.when == "call":
+        item.stash[PASSED] = report.passed
+    return report
 
 
 @pytest.fixture
@@ -18,4 +31,5 @@ def messages(request: pytest.FixtureRequest) -> Iterator[Messages]:
     function, _, parameters = request.node.name.partition("[")
     compared = Messages(f"{module}::{function}", parameters.removesuffix("]"))
     yield compared
-    compared.check_all_used()
+    if request.node.stash.get(PASSED, False):
+        compared.check_all_used()

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.command_runner import run
+from kit.command_runner import error_of, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -149,7 +149,9 @@ def test_hook_without_this_library_is_noted(project: Path, messages: Messages) -
     messages.check(finding())
     assert hook_check()["status"] == "info"
     # The configuration is then that of a server without a hook.
-    assert "no configuration" in run("check").output
+    refused = run("check")
+    assert refused.exit_code == 1
+    messages.check(error_of(refused), {project: "FOLDER"})
 
 
 def test_javascript_hook_is_not_imported(project: Path) -> None:
