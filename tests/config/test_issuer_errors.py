@@ -66,7 +66,6 @@ MISTAKES = [
     (issuer(audience=[]), "issuer[0].audience"),
     (issuer(audience=..., insecure_skip_audience=False), "issuer[0].audience"),
     (issuer(permission_map=...), "issuer[0]"),
-    (issuer(permission_map=...), "issuer[0]"),
     (issuer(permission_map=[]), "issuer[0]"),
     # presets
     (issuer(preset="keycloack"), "issuer[0].preset"),
