@@ -25,7 +25,7 @@ SECONDS = [
     {"seconds": 3600},
     float("nan"),
     float("inf"),
-    10**400,
+    pytest.param(10**400, id="10**400"),
 ]
 RUN_EVENTS = ["threads:create_run", "crons:create", "crons:update"]
 ADDRESSES = ["http://127.0.0.1/x", "/threads", "//127.0.0.1/x", "https:///x", "https://[", "ftp://127.0.0.1/x", "", 5]

@@ -97,7 +97,7 @@ def test_pointer_is_rewritten_as_claim_path(path: str, messages: Messages) -> No
         "a\x1f",
         "a\x7f",
         "a\x9f",
-        "x" * 256,
+        pytest.param("x" * 256, id="256 characters"),
         "system",
     ],
 )
