@@ -144,6 +144,12 @@ def test_wrong_hook_path_gets_suggestion(project: Path, path: str, messages: Mes
     assert run("check").exit_code == 1
 
 
+def test_installed_module_is_preferred_like_server(project: Path, messages: Messages) -> None:
+    (project / "tabnanny.py").write_text(MODULE, "utf-8")
+    write(project, "tabnanny:auth")
+    messages.check(finding(), {project: "FOLDER"})
+
+
 def test_hook_without_this_library_is_noted(project: Path, messages: Messages) -> None:
     (project / "auth.py").write_text("from langgraph_sdk import Auth\nauth = Auth()\n", "utf-8")
     messages.check(finding())

@@ -23,6 +23,12 @@ MISTAKES = [
     (issuer(max_token_age=0), "issuer[0].max_token_age"),
     (issuer(max_token_age=-1.5), "issuer[0].max_token_age"),
     (issuer(token_type="refresh"), "issuer[0].token_type"),
+    (issuer(strict_rfc9068=True, accepted_typ=["JWT"]), "issuer[0].strict_rfc9068"),
+    (issuer(strict_rfc9068=True, token_type="id"), "issuer[0].strict_rfc9068"),
+    *(
+        (granting(accept="*", split=separator), "issuer[0].permission_map[0].split")
+        for separator in ("*", ",*", "[", " ]")
+    ),
     (issuer(strict_rfc9068=1), "issuer[0].strict_rfc9068"),
     (issuer(require=["x"]), "issuer[0].require"),
     (issuer(require={"groups": {}}), "issuer[0].require.groups[0]"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import NOW
@@ -21,11 +21,17 @@ from kit.provider_samples import (
 from oidc_auth import ConfigError, OIDCAuth
 from oidc_auth.errors import ErrorCode
 
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
-def test_zitadel_user_without_role_has_no_permissions() -> None:
+
+@pytest.mark.parametrize("empty", [{}, None])
+def test_zitadel_user_without_role_is_refused(empty: object, messages: Messages) -> None:
     sample = SAMPLES["zitadel"]
     issuer = sample.issuer
-    assert authenticate_headers(oidc_for(sample, issuer), presented(sample, issuer, **{ROLES: {}})).permissions == []
+    refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, **{ROLES: empty}))
+    assert refused.code is ErrorCode.CLAIM_MISSING
+    messages.check(refused.hint)
 
 
 ZITADEL = SAMPLES["zitadel"].issuer

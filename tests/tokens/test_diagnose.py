@@ -229,8 +229,9 @@ ROLES = "urn:zitadel:iam:org:project:1:roles"
     "token",
     [
         {},
-        {ROLES: {}, "jti": None},
         {ROLES: {}, "jti": "j"},
+        {ROLES: {"user": {}}, "jti": None},
+        {ROLES: {"user": {}}, "jti": "j"},
     ],
 )
 def test_claim_that_preset_requires_gets_its_hint(token: dict[str, Any], messages: Messages) -> None:
