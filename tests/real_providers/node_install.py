@@ -1,4 +1,4 @@
-"""npm's `oidc-provider`, installed once into the cache folder: `.cache` in the repository, or OIDC_AUTH_CACHE."""
+"""npm packages, installed once into the cache folder: `.cache` in the repository, or OIDC_AUTH_CACHE."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,42 @@ class NodeProviderError(Exception):
     """The provider could not be installed or started, or it refused what a test asked of it."""
 
 
-def missing_requirement() -> str | None:
-    """Why the provider cannot run on this machine, or `None` if it can."""
+@dataclass(frozen=True)
+class NodePackages:
+    """The npm packages of a package.json.
+
+    Attributes:
+        name: Their folder in the cache.
+        source: The folder of the package.json.
+    """
+
+    name: str
+    source: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder with ``node_modules``. Its name depends on the content of package.json."""
+        return cache_folder() / self.name / _digest((self.source / "package.json").read_bytes())
+
+    def is_installed(self) -> bool:
+        """Tell whether the installation is complete."""
+        return (self.folder / "installed").is_file()
+
+    def install(self) -> Path:
+        """Install the packages if they are missing, and return the folder with ``node_modules``."""
+        if not self.is_installed():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with exclusive(self.folder / "lock.sqlite"):
+                if not self.is_installed():
+                    _install(self)
+        return self.folder
+
+
+PROVIDER = NodePackages("oidc-provider", _SOURCE)
+
+
+def missing_requirement(packages: NodePackages = PROVIDER) -> str | None:
+    """Why the packages cannot run on this machine, or `None` if they can."""
     node = node_executable()
     if node is None:
         return f"node is not installed: {os.environ.get('NODE') or 'node'} is not an executable on PATH"
@@ -41,22 +76,19 @@ def missing_requirement() -> str | None:
     # Asked for by name, because both came in the middle of a release line, and more than one line got them.
     if answer[1] != "true":
         return f"node is too old: {answer[0]} has no URL.parse or no crypto.hash, and oidc-provider uses both"
-    if not _is_installed(_folder()) and _npm(node) is None:
-        return "npm is not installed: it is needed once, to fetch oidc-provider"
+    if not packages.is_installed() and _npm(node) is None:
+        return f"npm is not installed: it is needed once, to fetch {packages.name}"
     return None
 
 
 def prepare() -> Path:
     """Install the provider into the cache folder if it is missing; return the path of its script."""
-    folder = _folder()
+    folder = PROVIDER.install()
     sources = {path.name: path.read_bytes() for path in sorted(_SOURCE.glob("*.mjs"))}
     # Named by its content: two checkouts can share one cache and never overwrite each other's scripts.
     scripts = folder / f"provider-{_digest(b''.join(sources.values()))}"
-    if not (_is_installed(folder) and scripts.is_dir()):
-        folder.mkdir(parents=True, exist_ok=True)
-        with _exclusive(folder / "lock.sqlite"):
-            if not _is_installed(folder):
-                _install(folder)
+    if not scripts.is_dir():
+        with exclusive(folder / "lock.sqlite"):
             if not scripts.is_dir():
                 _write(scripts, sources)
     return scripts / "provider.mjs"
@@ -84,28 +116,24 @@ def _npm(node: str) -> str | None:
     return shutil.which("npm", path=f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
 
 
-def _folder() -> Path:
-    cache = Path(os.environ.get("OIDC_AUTH_CACHE") or _REPOSITORY / ".cache").resolve()
-    return cache / "oidc-provider" / _digest((_SOURCE / "package.json").read_bytes())
+def cache_folder() -> Path:
+    """Return the folder for everything that is installed once."""
+    return Path(os.environ.get("OIDC_AUTH_CACHE") or _REPOSITORY / ".cache").resolve()
 
 
-def _is_installed(folder: Path) -> bool:
-    return (folder / "installed").is_file()
-
-
-def _install(folder: Path) -> None:
+def _install(packages: NodePackages) -> None:
     node = node_executable()
     npm = node and _npm(node)
     if not node or not npm:
-        raise NodeProviderError("node and npm are needed to install oidc-provider")
-    shutil.copyfile(_SOURCE / "package.json", folder / "package.json")
+        raise NodeProviderError(f"node and npm are needed to install {packages.name}")
+    shutil.copyfile(packages.source / "package.json", packages.folder / "package.json")
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
     # npm is a script that asks PATH for node, and NODE may name one that is not there.
     environment = os.environ | {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     try:
         done = subprocess.run(  # noqa: S603 - no part of it comes from outside
             [*command, "--no-update-notifier"],
-            cwd=folder,
+            cwd=packages.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -114,15 +142,15 @@ def _install(folder: Path) -> None:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise NodeProviderError(f"npm did not install oidc-provider within {INSTALL_SECONDS:.0f} s") from error
+        raise NodeProviderError(f"npm did not install {packages.name} within {INSTALL_SECONDS:.0f} s") from error
     if done.returncode != 0:
-        raise NodeProviderError(f"npm could not install oidc-provider:\n{(done.stdout + done.stderr)[-4000:]}")
+        raise NodeProviderError(f"npm could not install {packages.name}:\n{(done.stdout + done.stderr)[-4000:]}")
     # Written last: an installation that was interrupted is repeated.
-    (folder / "installed").touch()
+    (packages.folder / "installed").touch()
 
 
 @contextmanager
-def _exclusive(path: Path) -> Generator[None]:
+def exclusive(path: Path) -> Generator[None]:
     """Let one process at a time do what follows.
 
     SQLite is the lock of the standard library that waits for a bounded time, works on every system, and is released

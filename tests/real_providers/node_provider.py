@@ -26,7 +26,7 @@ from real_providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI,
 from oidc_auth.keys.fetch import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -52,6 +52,10 @@ class Options(TypedDict, total=False):
         shape: The provider that its access tokens imitate; see shapes.mjs.
         scopes: More scopes than those it has, space-separated.
         audiences: What a resource is called in `aud`.
+        resources: More resources than those it has.
+        registration: Whether clients may register, by RFC 7591 or with a client metadata document.
+        documents: The client metadata documents by their URL, which is the client ID.
+        refresh: Whether a login gives a refresh token without `offline_access`.
         accounts: The claims of each user's or client's access tokens, instead of the default ones.
     """
 
@@ -62,6 +66,10 @@ class Options(TypedDict, total=False):
     shape: Shape
     scopes: str
     audiences: Mapping[str, str]
+    resources: Sequence[str]
+    registration: bool
+    documents: Mapping[str, Mapping[str, object]]
+    refresh: bool
     accounts: Mapping[str, Mapping[str, object]]
 
 
@@ -150,6 +158,10 @@ class NodeProvider:
         """Sign with a new key from now on, and publish the old ones or drop them; the published kids, new one first."""
         reply = self._http.post(f"{self._control}rotate", json={"alg": alg, "keep_old": keep_old})
         return [str(kid) for kid in self._json(reply)["kids"]]
+
+    def set_ttl(self, ttl: int) -> None:
+        """Set the life of later access tokens in seconds."""
+        self._json(self._http.post(f"{self._control}ttl", json={"ttl": ttl}))
 
     def kids(self) -> list[str]:
         """The published kids; the first one signs."""
