@@ -1,0 +1,60 @@
+"""The settings of langgraph.json that move the metadata documents or change who authenticates first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from mcp_clients.conftest import VARIANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mcp_clients.clients import McpClient
+    from mcp_clients.server import McpServer
+    from real_providers.node_provider import NodeProvider
+
+    Client = Callable[[str, McpServer], McpClient]
+    Start = Callable[..., McpServer]
+
+DENIED = -32003
+
+WITH_KEYS = [name for name in VARIANTS if name != "no keys"]
+
+
+# The other modules log in at the plain server.
+@pytest.mark.parametrize("variant", WITH_KEYS[1:])
+def test_login_works_with_each_setting(variant: str, client: Client, mcp_server: Start) -> None:
+    server = mcp_server(variant)
+    steps = [("list",), ("call", "other", {"text": "no"}), ("call", "agent", {"text": "yes"})]
+    listed, denied, called = (session := client("python", server).run(*steps)).results
+    assert listed["tools"] == ["agent", "other"]
+    assert denied["error"] == DENIED
+    assert "alice" in called["text"]
+    assert [login["resource"] for login in session.logins] == [server.mcp_url]
+
+
+@pytest.mark.parametrize("variant", WITH_KEYS)
+def test_denied_call_is_json_rpc_error(variant: str, mcp_server: Start, registry: NodeProvider) -> None:
+    server = mcp_server(variant)
+    token = registry.user_token("alice", "agents:read agents:run", resource=server.mcp_url)
+    denied = server.send("tools/call", token, name="other", arguments={"text": "no"})
+    assert denied.status_code == 403
+    body = denied.json()
+    assert (body["jsonrpc"], body["error"]["code"]) == ("2.0", DENIED)
+    # No scope gives this graph, and a client that reads this error would start a login for each call.
+    assert "insufficient_scope" not in denied.headers.get("www-authenticate", "")
+
+
+@pytest.mark.parametrize("variant", WITH_KEYS)
+def test_missing_scope_is_named_with_held_scope(variant: str, mcp_server: Start, registry: NodeProvider) -> None:
+    server = mcp_server(variant)
+    token = registry.user_token("alice", "agents:read", resource=server.mcp_url)
+    denied = server.send("tools/call", token, name="agent", arguments={"text": "no"})
+    challenge = denied.headers["www-authenticate"]
+    assert denied.status_code == 403
+    assert challenge.startswith("Bearer ")
+    assert 'error="insufficient_scope"' in challenge
+    assert f'resource_metadata="{server.public_url}/.well-known/oauth-protected-resource/mcp"' in challenge
+    (scope,) = [part for part in challenge.split('"') if "agents:" in part and " " in part]
+    assert set(scope.split()) == {"agents:read", "agents:run"}
