@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from mcp_clients.clients import McpClient
 from mcp_clients.install import TYPESCRIPT, install_python, missing_clients
+from mcp_clients.page import cors_settings
 from mcp_clients.server import AUDIENCE, SCOPES, McpServer, running_server
 from real_providers.conftest import skip_or_fail
 from real_providers.node_provider import NodeProvider
@@ -34,7 +35,12 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "plain": {},
     "mount_prefix": {"mount_prefix": "/lg/v1"},
     "custom route auth, auth first": {"enable_custom_route_auth": True, "middleware_order": "auth_first"},
-    "all three": {"mount_prefix": "/lg/v1", "enable_custom_route_auth": True, "middleware_order": "auth_first"},
+    "all three": {
+        "mount_prefix": "/lg/v1",
+        "enable_custom_route_auth": True,
+        "middleware_order": "auth_first",
+        "cors": cors_settings(),
+    },
     "no keys": {},
 }
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mcp_clients.clients import Session
@@ -19,6 +20,13 @@ def program(heading: str, url: str, port: int) -> tuple[str, str]:
     (section,) = re.findall(rf"^### {heading}\n(.*?)(?=^#|\Z)", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     *definitions, main = re.findall(r"```(?:py|js)\n(.*?)```", section, re.DOTALL)
     return _adapt("\n\n".join(definitions), url, port), _adapt(main, url, port)
+
+
+def cors_settings() -> dict[str, Any]:
+    """Return the ``cors`` table of langgraph.json that the page shows."""
+    blocks = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)]
+    (cors,) = (block["http"]["cors"] for block in blocks if "cors" in block.get("http", {}))
+    return dict(cors)
 
 
 def assert_on_page(message: str, session: Session) -> None:

@@ -42,9 +42,11 @@ class McpServer:
         """The address of the MCP endpoint."""
         return f"{self.public_url}/mcp"
 
-    def send(self, method: str, token: str = "", **parameters: Any) -> httpx.Response:
+    def send(self, method: str, token: str = "", *, origin: str = "", **parameters: Any) -> httpx.Response:
         """Send one JSON-RPC request, without an MCP client."""
         headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": PROTOCOL_VERSION}
+        if origin:
+            headers["origin"] = origin
         if token:
             headers["authorization"] = f"Bearer {token}"
         message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}

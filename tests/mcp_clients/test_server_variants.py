@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 from mcp_clients.conftest import VARIANTS
+from mcp_clients.page import cors_settings
+from mcp_clients.server import AUDIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,3 +61,31 @@ def test_missing_scope_is_named_with_held_scope(variant: str, mcp_server: Start,
     assert f'resource_metadata="{server.public_url}/.well-known/oauth-protected-resource/mcp"' in challenge
     (scope,) = [part for part in challenge.split('"') if "agents:" in part and " " in part]
     assert set(scope.split()) == {"agents:read", "agents:run"}
+
+
+@pytest.mark.parametrize("variant", WITH_KEYS)
+def test_token_for_mcp_is_refused_elsewhere(variant: str, mcp_server: Start, registry: NodeProvider) -> None:
+    server = mcp_server(variant)
+    scopes = "agents:read agents:run"
+    for_mcp = registry.user_token("alice", scopes, resource=server.mcp_url)
+    for_rest = registry.user_token("alice", scopes, resource=AUDIENCE)
+    assert [server.send("tools/list", token).status_code for token in (for_mcp, for_rest)] == [200, 200]
+    address = f"{server.public_url}/assistants/search"
+    answers = [
+        httpx.post(address, json={}, headers={"authorization": f"Bearer {token}"}, trust_env=False)
+        for token in (for_mcp, for_rest)
+    ]
+    assert [answer.status_code for answer in answers] == [401, 200]
+
+
+def test_browser_can_read_challenges(mcp_server: Start, registry: NodeProvider) -> None:
+    server = mcp_server("all three")
+    (origin,) = cors_settings()["allow_origins"]
+    token = registry.user_token("alice", "agents:read", resource=server.mcp_url)
+    unauthenticated = server.send("tools/list", origin=origin)
+    denied = server.send("tools/call", token, origin=origin, name="agent", arguments={})
+    assert [answer.status_code for answer in (unauthenticated, denied)] == [401, 403]
+    for answer in (unauthenticated, denied):
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert "WWW-Authenticate" in answer.headers["access-control-expose-headers"]
+        assert "resource_metadata" in answer.headers["www-authenticate"]
