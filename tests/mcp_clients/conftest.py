@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+LEEWAY = 2
 CLIENT_METADATA_URL = "https://client.example/oauth/client.json"
 CLIENT_METADATA = {
     "client_id": CLIENT_METADATA_URL,
@@ -87,7 +88,7 @@ def mcp_server(
                     "preset": "generic",
                     "issuer": registry.issuer,
                     "audience": AUDIENCE,
-                    "leeway": 0,
+                    "leeway": LEEWAY,
                     "permission_map": SCOPES,
                     **issuer,
                 }
