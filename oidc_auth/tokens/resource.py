@@ -68,7 +68,7 @@ class ProtectedResource:
         public_url: Its address as clients see it, without a slash at the end.
         has_mcp: Whether ``/mcp`` is a resource of its own.
         authorization_servers: The issuers, as their discovery documents spell them.
-        scopes: The scopes that clients should request, in the spelling of one provider.
+        scopes: The scopes that clients should request, in the spelling of one provider. There is at least one.
     """
 
     public_url: str
