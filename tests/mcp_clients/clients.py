@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from kit.node_packages import install_packages, node_executable
 from mcp_clients.install import TYPESCRIPT, install_python
 from mcp_clients.page import program
-from real_providers.node_install import node_executable
 
 from oidc_auth.cli.dev_server import _free_port
 
@@ -119,7 +119,7 @@ class McpClient:
         packages = self._folder / "node_modules"
         if not packages.exists():
             # Node looks for packages in the folder of the program.
-            packages.symlink_to(TYPESCRIPT.install() / "node_modules")
+            packages.symlink_to(install_packages(*TYPESCRIPT) / "node_modules")
         return node_executable() or "node"
 
     def _environment(self) -> dict[str, str]:

@@ -7,11 +7,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.node_packages import install_packages
+from kit.requirements import skip_or_fail
 from mcp_clients.clients import McpClient
 from mcp_clients.install import TYPESCRIPT, install_python, missing_clients
 from mcp_clients.page import cors_settings
 from mcp_clients.server import AUDIENCE, SCOPES, McpServer, running_server
-from real_providers.conftest import skip_or_fail
 from real_providers.node_provider import NodeProvider
 
 from oidc_auth.cli.dev_server import _free_port
@@ -52,7 +53,7 @@ def installed_clients() -> None:
     required = "mcp" in os.environ.get("OIDC_AUTH_REQUIRE", "").split(",")
     skip_or_fail("mcp", missing_clients(may_download=required))
     install_python()
-    TYPESCRIPT.install()
+    install_packages(*TYPESCRIPT)
 
 
 @pytest.fixture(scope="session")

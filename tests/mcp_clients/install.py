@@ -5,7 +5,6 @@ The Python clients are in another virtual environment, because the library does 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -14,11 +13,12 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.append(str(Path(__file__).parents[1]))
 
-from real_providers.node_install import NodePackages, cache_folder, exclusive, missing_requirement
+from kit.node_packages import digest, exclusive, install_packages, is_installed, missing_node, packages_folder
+from real_providers.node_install import missing_requirement
 
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"
-TYPESCRIPT = NodePackages("mcp-typescript", HERE / "typescript")
+TYPESCRIPT = ("mcp-typescript", HERE / "typescript" / "package.json")
 COMMAND = f"python {HERE.relative_to(HERE.parents[1])}/install.py"
 INSTALL_SECONDS = 240.0
 
@@ -29,19 +29,21 @@ def missing_clients(*, may_download: bool) -> str | None:
     Args:
         may_download: Whether to install them now. It takes about half a minute.
     """
-    reason = missing_requirement() or missing_requirement(TYPESCRIPT)
-    if reason is not None or may_download or (_is_installed() and TYPESCRIPT.is_installed()):
+    reason = missing_requirement() or missing_node(*TYPESCRIPT)
+    if reason is not None or may_download:
         return reason
+    if is_installed(_environment()) and is_installed(packages_folder(*TYPESCRIPT)):
+        return None
     return f"the MCP clients are not installed: run {COMMAND}"
 
 
 def install_python() -> Path:
     """Install the Python clients if they are missing, and return their interpreter."""
     folder = _environment()
-    if not _is_installed():
+    if not is_installed(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with exclusive(folder / "lock.sqlite"):
-            if not _is_installed():
+            if not is_installed(folder):
                 _run(sys.executable, "-m", "venv", "--clear", str(folder / "venv"))
                 _run(str(_interpreter()), "-m", "pip", "install", "--quiet", "--requirement", str(REQUIREMENTS))
                 # Written last: an installation that was interrupted is repeated.
@@ -51,12 +53,8 @@ def install_python() -> Path:
 
 def _environment() -> Path:
     # A virtual environment works only with the Python that made it.
-    content = REQUIREMENTS.read_bytes() + f"{sys.version} {sys.base_prefix}".encode()
-    return cache_folder() / "mcp-python" / hashlib.sha256(content).hexdigest()[:16]
-
-
-def _is_installed() -> bool:
-    return (_environment() / "installed").is_file()
+    python = digest(f"{sys.version} {sys.base_prefix}".encode())
+    return packages_folder("mcp-python", REQUIREMENTS) / python
 
 
 def _interpreter() -> Path:
@@ -70,4 +68,4 @@ def _run(*command: str) -> None:
 
 if __name__ == "__main__":
     install_python()
-    TYPESCRIPT.install()
+    install_packages(*TYPESCRIPT)

@@ -10,6 +10,8 @@ from mcp_clients.conftest import VARIANTS
 from mcp_clients.page import cors_settings
 from mcp_clients.server import AUDIENCE
 
+from oidc_auth.cli.langgraph_json import EXPOSED_HEADERS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -80,7 +82,9 @@ def test_token_for_mcp_is_refused_elsewhere(variant: str, mcp_server: Start, reg
 
 def test_browser_can_read_challenges(mcp_server: Start, registry: NodeProvider) -> None:
     server = mcp_server("all three")
-    (origin,) = cors_settings()["allow_origins"]
+    cors = cors_settings()
+    assert cors["expose_headers"] == list(EXPOSED_HEADERS)
+    (origin,) = cors["allow_origins"]
     token = registry.user_token("alice", "agents:read", resource=server.mcp_url)
     unauthenticated = server.send("tools/list", origin=origin)
     denied = server.send("tools/call", token, origin=origin, name="agent", arguments={})

@@ -9,10 +9,10 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.requirements import skip_or_fail
 from mcp_clients.clients import CLIENTS, McpClient
 from mcp_clients.install import missing_clients
 from mcp_clients.server import AUDIENCE, SCOPES, McpServer, running_server
-from real_providers.conftest import skip_or_fail
 from real_providers.keycloak.realm import created, decoded
 
 from oidc_auth.cli.dev_server import _free_port
