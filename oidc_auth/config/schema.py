@@ -267,7 +267,8 @@ class WebTable(_Table):
     )
     challenge_issuer: str | None = Field(
         default=None,
-        description="The issuer whose scopes the challenges name. Default: the first issuer that maps scopes.",
+        description="The issuer whose scopes the challenges name. Default: the first issuer that maps scopes. If its "
+        "permission maps name no scope, challenges name `openid`.",
     )
 
 
