@@ -26,7 +26,12 @@ GOOD: dict[str, Any] = {
     "http": {
         "app": "./web.py:app",
         "enable_custom_route_auth": True,
-        "cors": {"expose_headers": ["www-authenticate"]},
+        "cors": {
+            "allow_origins": ["*"],
+            "allow_methods": ["*"],
+            "allow_headers": ["*"],
+            "expose_headers": ["www-authenticate"],
+        },
         "mount_prefix": "/agents",
     },
 }
@@ -120,7 +125,7 @@ def test_missing_langgraph_json_is_skipped(tmp_path: Path) -> None:
             "ok",
         ),
         ("challenge-exposed", {"http": {}}, "info"),
-        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "info"),
+        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "warning"),
     ],
 )
 def test_langgraph_json_mistake_is_named(
@@ -271,4 +276,4 @@ def test_each_check_has_documentation() -> None:
     for check in CHECKS:
         assert len(check.documentation) > 50
         assert f"\n## {check.id}\n" in page
-    assert len({check.id for check in CHECKS}) == len(CHECKS) == 23
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 30
