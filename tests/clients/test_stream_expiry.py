@@ -17,6 +17,8 @@ from clients.test_curl import TEXT, run
 from clients.test_python import read_examples
 from kit.snippets import section, write_files
 
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -146,7 +148,8 @@ def test_javascript_thread_stream_continues_automatically(
         """,
         INPUT=json.dumps(INPUT),
     )
-    assert (errors, counts) == ([["token_expired", "the token has expired"]], COUNTS)
+    expired = ERROR_DETAILS[ErrorCode.TOKEN_EXPIRED].client_message
+    assert (errors, counts) == ([["token_expired", expired]], COUNTS)
     assert statuses(closing_server, thread_id) == ["success"]
 
 
