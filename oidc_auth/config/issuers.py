@@ -141,7 +141,7 @@ def _differ(alias: str, issuer: str) -> bool:
 
 def _realm(issuer: str) -> str:
     """Return the part of a provider that an issuer names: a tenant's GUID, else the path; "" for a bare host."""
-    # The issuers of one Entra tenant differ in host and version (sts.windows.net, /v2.0). Only its GUID is the same.
+    # The issuers of one tenant can differ in host and version. Only its GUID is the same.
     tenant = TENANT_ID.search(issuer)
     return tenant[0] if tenant else issuer.rpartition("://")[2].partition("/")[2].rstrip("/")
 

@@ -154,7 +154,7 @@ class IssuerTable(_Table):
     token_type: Literal["access", "id"] = Field(
         default="access", description="`access`, or `id` for providers that only issue ID tokens."
     )
-    # RFC 9068 is optional. Keycloak and Entra send JWT, and Cognito sends no typ.
+    # RFC 9068 is optional. Many providers send JWT, and some send no typ.
     accepted_typ: Strings = Field(
         default_factory=lambda: list(DEFAULT_TYPES),
         min_length=1,
