@@ -10,6 +10,8 @@ from mcp_clients.conftest import CLIENT_METADATA_URL
 from mcp_clients.page import assert_on_page
 from real_providers.keycloak.realm import decoded
 
+from oidc_auth.error_codes import ERROR_DETAILS, ErrorCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -42,7 +44,7 @@ def test_metadata_document_client_survives_denial(name: str, client: Client, mcp
     assert listed["tools"] == ["agent", "other"]
     # The TypeScript SDK reports the status, the others the code of the JSON-RPC error.
     assert denied["error"] in (403, -32003)
-    assert "may not run this graph" in denied["message"]
+    assert ERROR_DETAILS[ErrorCode.GRAPH_NOT_ALLOWED].client_message in denied["message"]
     assert "alice" in called["text"]
     assert decoded(called["token"])[1]["aud"] == server.mcp_url
     assert [login["client_id"] for login in session.logins] == [CLIENT_METADATA_URL]
