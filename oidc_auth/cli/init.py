@@ -56,7 +56,7 @@ class ProviderName(click.Choice[str]):
         """Return the provider's own name."""
         name = resolve_name(value)
         if name not in self.choices:
-            # Aliases too, because a typo in "azure" is near to no name of a preset.
+            # Aliases too, because a typo in an alias is near to no name of a preset.
             meant = did_you_mean(value, [*self.choices, *ALIASES])
             self.fail(f"no provider {value!r}: {meant or PRESET_NAMES}", param, ctx)
         return name
