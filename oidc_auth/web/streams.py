@@ -248,8 +248,8 @@ class GuardedEvents(GuardedStream):
     def _refusal(self, caller: Caller) -> TokenError | None:
         """Return the refusal of a stream that its request did not announce.
 
-        Any other request was checked before it had an effect. Its stream opens, so that the client learns which run it
-        has started, and ends at once.
+        Any other request was checked before it had an effect. Its stream opens and ends immediately, so that the
+        client learns which run it has started.
         """
         if find_request_kind(self._scope) is RequestKind.ANSWER:
             try:
@@ -283,7 +283,7 @@ class GuardedEvents(GuardedStream):
         return any(match.end() == len(self._tail) for match in _EVENT_END.finditer(self._tail))
 
     def _end_messages(self, code: ErrorCode) -> list[Message]:
-        # Half of an event is no event. Clients discard it when the stream ends (HTML standard, server-sent events).
+        # Clients discard an incomplete event when the stream ends (HTML standard, server-sent events).
         event = _error_event(code) if self._is_between_events() else b""
         return [{"type": "http.response.body", "body": event, "more_body": False}]
 
