@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
-from ..langgraph.hook import CALLER_KEY
+from ..langgraph.hook import CALLER_KEY, CALLERS_KEY
 from ..langgraph.request_kind import EVENT_STREAM, find_request_kind, find_request_resource
 from ..observability import log_refusal
 from ..permissions.caller import Caller
@@ -85,6 +85,8 @@ class GuardedStream:
         self.caller: Caller | None = None
         """The caller, once the stream is open."""
         self._scope = scope
+        self._callers: list[Caller] = []
+        scope[CALLERS_KEY] = self._callers
         self._receive = receive
         self._send = send
         self._oidc = oidc
@@ -160,6 +162,9 @@ class GuardedStream:
         raise NotImplementedError
 
     def _find_caller(self) -> Caller | None:
+        if self._callers:
+            return self._callers[-1]
+        # With auth_first, the hook ran before.
         found = self._scope.get(CALLER_KEY)
         return found if isinstance(found, Caller) else None
 
