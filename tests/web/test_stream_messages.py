@@ -15,6 +15,7 @@ from kit.sample_users import configuration_for
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode
+from oidc_auth.langgraph.hook import note_caller
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.web import streams
 
@@ -433,6 +434,26 @@ def test_announced_stream_opens_and_ends_at_once() -> None:
         await exchange.run(app)
         assert exchange.sent[0] == start(headers=app.headers)
         assert exchange.body == ERROR
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_caller_in_copy_of_scope_counts(kind: str) -> None:
+    """A middleware between ours and the hook may pass a copy on."""
+
+    async def scenario() -> None:
+        exchange, inner = Exchange(build(), kind, lasts=0.05), Application() if kind == "http" else Socket()
+        caller = exchange.scope.pop("oidc_auth.caller")
+        exchange.incoming.put_nowait({"type": "websocket.connect"})
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            copied = dict(scope)
+            note_caller(copied, caller)
+            await inner(copied, receive, send)
+
+        await exchange.run(app)
+        assert exchange.body == ERROR if kind == "http" else exchange.sent[-1]["code"] == 4401
 
     drive(scenario)
 
