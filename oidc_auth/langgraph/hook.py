@@ -96,7 +96,9 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     The server requires a token there with ``enable_custom_route_auth``. Starlette notes the function of the route that
     matched. A comparison of paths could also match a route of the user, for example inside a ``Mount``.
     """
-    return scope.get("type") == "http" and scope.get("endpoint") in oidc.anonymous_endpoints
+    endpoint = scope.get("endpoint")
+    # By identity. A user's endpoint can be any object, with its own equality or without a hash.
+    return scope.get("type") == "http" and any(endpoint is each for each in oidc.anonymous_endpoints)
 
 
 def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
