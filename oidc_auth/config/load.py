@@ -39,7 +39,7 @@ class LoadedConfig:
     Attributes:
         document: The configuration with presets filled in.
         source: The file, or another name for its origin.
-        digest: The first 12 hexadecimal digits of its SHA-256, to compare replicas.
+        digest: The first 12 hexadecimal digits of its SHA-256, to compare replicas. Secrets do not change it.
         warnings: What is dangerous, or probably a mistake, although it is valid.
     """
 
@@ -84,9 +84,19 @@ def load_mapping(
     problems = _merge_problems(first, [*lint(document, written)], shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
-    # A digest, because the configuration can hold secrets from the environment.
-    digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
+    # A digest, because the configuration can hold values from the environment. A short secret could be guessed from it.
+    digest = hashlib.sha256(json.dumps(_remove_secrets(resolved), sort_keys=True).encode()).hexdigest()[:12]
     return LoadedConfig(shaped, source, digest, find_warnings(document))
+
+
+SECRETS = frozenset({"client_secret"})
+"""Keys that hold a secret, in any table."""
+
+
+def _remove_secrets(value: object) -> object:
+    if is_object(value):
+        return {key: _remove_secrets(member) for key, member in value.items() if key not in SECRETS}
+    return [_remove_secrets(each) for each in value] if is_list(value) else value
 
 
 def _expand_presets(document: dict[str, Any]) -> dict[str, Any]:
