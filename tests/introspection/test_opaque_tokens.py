@@ -224,7 +224,7 @@ def with_header(text: str, rest: str = "") -> str:
         with_header('{ "typ": "JWT", "alg": "RS256" }', "=.e30.c2ln"),
         with_header('{"alg":"HS256","alg":"RS256"}', ".e30.c2ln"),
         with_header('{"al\\u0067":"RS256"}', ".e30.c2ln"),
-        with_header('[' * 11_000, ".e30.c2ln"),
+        with_header("[" * 11_000, ".e30.c2ln"),
     ],
 )
 def test_damaged_jwt_is_never_sent(token: str) -> None:
