@@ -6,22 +6,25 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from .config.build import build
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
 from .introspection.verifier import IntrospectionVerifier
 from .keys.fetch import HttpFetcher
+from .keys.readiness import find_usable_keys
 from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
 from .quoting import quote
+from .shared_objects import SharedObjects, key_of
 from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
 from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
 from .tokens.extract import check_header, check_origin, extract_token, header_pairs
+from .tokens.resource import Resource, check_resource, is_for_mcp_only
 from .tokens.verifier import JwtVerifier
 
 if TYPE_CHECKING:
@@ -30,10 +33,13 @@ if TYPE_CHECKING:
 
     from .config.build import Settings
     from .enforcement.limits import EnforcementSettings
+    from .errors import Challenge, DeniedError
     from .keys.fetch import Fetcher
     from .observability import Observer
     from .permissions.caller import Caller
+    from .permissions.names import Reach
     from .tokens.extract import Headers
+    from .tokens.resource import ProtectedResource
     from .tokens.states import PresentedToken, VerifiedToken
     from .tokens.verifier import CredentialVerifier, Record
 
@@ -53,10 +59,17 @@ class AuthOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class _CachedCaller:
-    """A verified token, without its text, and its caller."""
+    """A verified token, without its text, and its caller.
+
+    Attributes:
+        token: The token.
+        caller: Its caller.
+        is_for_mcp_only: Whether the token names the MCP endpoint and no other audience of this server.
+    """
 
     token: VerifiedToken
     caller: Caller
+    is_for_mcp_only: bool
 
 
 class OIDCAuth:
@@ -106,6 +119,8 @@ class OIDCAuth:
         self._pending = PendingVerifications()
         self._clock = clock
         self._mapper = mapper
+        self.anonymous_routes: set[tuple[str, str]] = set()
+        """Methods and paths that need no token. Only ``oidc_auth.web`` adds some."""
         self.loaded = loaded
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._issuers.by_name))
@@ -123,12 +138,12 @@ class OIDCAuth:
         Raises:
             ConfigError: The configuration is not valid.
         """
-        return cls(load_file(path), **options)
+        return cls._share(load_file(path), options)
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> Self:
         """Return the authenticator for a mapping with the keys of the TOML file."""
-        return cls(load_mapping(document), **options)
+        return cls._share(load_mapping(document), options)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **options: Unpack[AuthOptions]) -> Self:
@@ -136,15 +151,39 @@ class OIDCAuth:
 
         Exactly one of them must exist.
         """
-        return cls(load_environment(os.environ if environ is None else environ, Path.cwd()), **options)
+        return cls._share(load_environment(os.environ if environ is None else environ, Path.cwd()), options)
 
-    async def authenticate(self, headers: Headers, *, method: str | None = None, url: str | None = None) -> Caller:
+    @classmethod
+    def _share(cls, loaded: LoadedConfig, options: AuthOptions) -> Self:
+        key = cls, loaded.document.model_dump_json(), key_of(options)
+        shared = _SHARED.get_or_create(key, lambda: cls(loaded, **options))
+        return cast("Self", shared)
+
+    async def find_usable_keys(self, *, wait_for_all: bool = False) -> dict[str, bool]:
+        """Return whether each issuer has usable keys, and fetch keys that are missing.
+
+        Args:
+            wait_for_all: Wait for all issuers, at most ``fetch_timeout`` seconds. Otherwise one is enough.
+        """
+        sources = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
+        timeout = self.loaded.document.limits.fetch_timeout
+        return await find_usable_keys(sources, self._clock(), timeout=timeout, wait_for_all=wait_for_all)
+
+    async def authenticate(
+        self,
+        headers: Headers,
+        *,
+        method: str | None = None,
+        url: str | None = None,
+        resource: Resource = Resource.API,
+    ) -> Caller:
         """Return the caller of a request and their permissions.
 
         Args:
             headers: The request's headers, ``str`` or ``bytes``: a mapping, or a list of pairs that may repeat.
             method: Its HTTP method.
             url: Its URL.
+            resource: The part of the server that it is for. ``find_resource`` tells it from a path.
 
         Raises:
             TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
@@ -172,6 +211,9 @@ class OIDCAuth:
             check_header(presented, issuer, self._headers[issuer])
             # 6. Check the origin of the page that sent the request (RFC 6454 §7, Fetch Metadata).
             check_origin(fields, issuer, self._origins[issuer])
+            # 7. Check that the token is for this part of the server (RFC 8707 §2).
+            if entry.is_for_mcp_only:
+                check_resource(self._settings.mapping[issuer].policy, resource)
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise
@@ -198,7 +240,8 @@ class OIDCAuth:
         pending, verified = self._pending.start(slot), False
         try:
             token = await self._verifier.verify(presented, now)
-            entry = _CachedCaller(token.for_cache(), self._caller(token))
+            for_mcp = is_for_mcp_only(token.claims, self._settings.mapping[token.issuer].policy)
+            entry = _CachedCaller(token.for_cache(), self._caller(token), for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
             verified = True
@@ -286,10 +329,28 @@ class OIDCAuth:
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
         return 0 if rules is None else rules.policy.leeway
 
-    def scopes_granting(self, issuer: object, event: str) -> str:
-        """Return the scopes that would permit ``event`` to a caller of ``issuer``, or ""."""
+    def challenge(
+        self, refusal: TokenError | DeniedError | UpstreamError, resource: Resource = Resource.API
+    ) -> Challenge:
+        """Return the answer to a refused request, for a part of the server."""
+        challenge = refusal.challenge()
+        return challenge if self.resource is None else self.resource.extend(challenge, resource)
+
+    def scopes_granting(self, issuer: object, event: str, held: Mapping[str, Reach]) -> str:
+        """Return the scopes to request for ``event``, with those held, or "" if none would permit it.
+
+        Args:
+            issuer: The issuer of the caller.
+            event: The event.
+            held: The names that the caller has.
+        """
         rules = self._settings.mapping.get(issuer) if isinstance(issuer, str) else None
-        return "" if rules is None else rules.scopes_granting(event)
+        return "" if rules is None else rules.scopes_granting(event, held)
+
+    @property
+    def resource(self) -> ProtectedResource | None:
+        """This server as a protected resource, or None without ``[web]``."""
+        return self._settings.resource
 
     @property
     def enforcement(self) -> EnforcementSettings:
@@ -316,3 +377,6 @@ class OIDCAuth:
     ) -> None:
         """Close the HTTP client of the running loop."""
         await self.aclose()
+
+
+_SHARED: SharedObjects[OIDCAuth] = SharedObjects()

@@ -39,7 +39,8 @@ class Challenge:
         status: 401, 403 or 503.
         detail: The message in the body.
         error: ``invalid_token``, ``insufficient_scope``, or None if no token was sent or no new token can help.
-        scope: The provider's scopes that would help, separated by spaces. Only with ``insufficient_scope``.
+        scope: The provider's scopes to request, separated by spaces.
+        resource_metadata: The address of the metadata of this server (RFC 9728 §5.1), or "".
         retry_after: Seconds after which the client may try again. Only with 503.
     """
 
@@ -47,13 +48,20 @@ class Challenge:
     detail: str
     error: str | None = None
     scope: str = ""
+    resource_metadata: str = ""
     retry_after: int | None = None
 
     def headers(self) -> dict[str, str]:
         """Return the response headers ``WWW-Authenticate`` or ``Retry-After``."""
         if self.retry_after is not None:
             return {"Retry-After": str(self.retry_after)}
-        parameters = {"error": self.error, "scope": self.scope, "error_description": self.error and self.detail}
+        parameters = {
+            "error": self.error,
+            "scope": self.scope,
+            "resource_metadata": self.resource_metadata,
+            # The last one, because MCP clients search the whole header for "scope=" and take the first match.
+            "error_description": self.error and self.detail,
+        }
         present = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items() if value)
         if present:
             return {"WWW-Authenticate": f"Bearer {present}"}
@@ -130,7 +138,13 @@ class OIDCAuthError(Exception):
 
 
 class TokenError(OIDCAuthError):
-    """The token does not authenticate this request: 401 (RFC 6750 §3.1), or 403 if a new token cannot help."""
+    """The token does not authenticate this request: 401 (RFC 6750 §3.1), or 403 if a new token cannot help.
+
+    Attributes:
+        has_token: False if the request has another scheme, or a scheme without a token.
+    """
+
+    has_token: bool = True
 
     @property
     def client_code(self) -> ErrorCode:
@@ -142,7 +156,7 @@ class TokenError(OIDCAuthError):
         code = self.client_code
         status = ERROR_DETAILS[code].status
         # A request without a token gets no error code (RFC 6750 §3.1).
-        is_invalid = status == UNAUTHENTICATED and code is not ErrorCode.TOKEN_MISSING
+        is_invalid = status == UNAUTHENTICATED and code is not ErrorCode.TOKEN_MISSING and self.has_token
         message = self.client_message if code is self.code else ERROR_DETAILS[code].client_message
         return Challenge(status=status, detail=f"{code}: {message}", error="invalid_token" if is_invalid else None)
 

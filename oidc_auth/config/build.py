@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +28,7 @@ from ..tokens.policy import (
     normalize_typ,
 )
 from .build_introspection import build_introspection, opaque_issuer, refresh_ages
+from ..tokens.resource import ProtectedResource, mcp_address
 from .issuers import binding_scopes, exact_issuers
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from ..keys.key_set import KeySource
     from ..observability import EventReporter
     from .issuers import ExactIssuer
-    from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable
+    from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable, WebTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Settings:
         fetchers: The fetchers of the key sets and the introspection endpoints.
         introspected: The issuers with introspection.
         opaque: The one of them that opaque tokens belong to, or None.
+        resource: This server as a protected resource, or None without ``[web]``.
     """
 
     issuers: tuple[TrustedIssuer, ...]
@@ -69,6 +71,7 @@ class Settings:
     fetchers: tuple[Fetcher, ...]
     introspected: tuple[IntrospectedIssuer, ...]
     opaque: IntrospectedIssuer | None
+    resource: ProtectedResource | None
 
 
 def build(
@@ -87,7 +90,7 @@ def build(
     mapping: dict[str, MappingRules] = {}
     for number, table in enumerate(document.issuer):
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
-        policies = [_policy(table, each, prefixes) for each in exact]
+        policies = [_policy(table, each, prefixes, document.web) for each in exact]
         if table.jwks is None or table.introspection is not None:
             fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
         if table.introspection is not None:
@@ -111,7 +114,26 @@ def build(
         fetchers=tuple(fetchers),
         introspected=tuple(introspected.values()),
         opaque=opaque_issuer(document, introspected),
+        resource=None if document.web is None else _protected_resource(document.web, mapping),
     )
+
+
+def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> ProtectedResource:
+    # A client requests its token from one provider, and must not ask it for the scopes of another.
+    challenged = web.challenge_issuer or next((name for name, rules in mapping.items() if rules.scopes), "")
+    # Clients request no token from a proxy, and none for this server from a provider of ID tokens.
+    servers = [name for name, rules in mapping.items() if _takes_resource(rules.policy)] or [*mapping]
+    return ProtectedResource(
+        public_url=web.public_url,
+        has_mcp=web.mcp,
+        authorization_servers=tuple(sorted(servers, key=lambda name: name != challenged)),
+        scopes=mapping[challenged].scopes if challenged in mapping else (),
+    )
+
+
+def _takes_resource(policy: TokenPolicy) -> bool:
+    """Tell whether a client can request a token for this server by its address (RFC 8707)."""
+    return policy.header == AUTHORIZATION and policy.token_type == "access"
 
 
 def _build_tls_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
@@ -167,13 +189,13 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
     return IdentityClaim(path=tuple(source.claim), prefix=prefix, reserved_prefixes=reserved_prefixes)
 
 
-def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> TokenPolicy:
+def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], web: WebTable | None) -> TokenPolicy:
     # The issuer of a tenant may only issue tokens for that tenant, so the claim must repeat its id.
     own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), hint=TENANTS.hint),) if exact.tenant else ()
     # For providers without aud, the client and a scope prefix bind the token to this API. lint_binding requires both.
     skipped = table.insecure_skip_audience or (table.client_claim is not None and not table.audience)
     client = table.client_claim
-    return TokenPolicy(
+    policy = TokenPolicy(
         issuer=exact.issuer,
         preset=table.preset,
         audiences=None if skipped else frozenset(table.audience),
@@ -197,6 +219,20 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str]) -> 
         allowed_origins=_allowed_origins(table),
         introspected=table.introspection is not None and table.introspection.mode == "always",
     )
+    return policy if web is None else _accept_addresses(policy, web)
+
+
+def _accept_addresses(policy: TokenPolicy, web: WebTable) -> TokenPolicy:
+    """Return the policy with the addresses of this server as audiences.
+
+    A client that follows RFC 8707 requests a token for the resource that the metadata names.
+    """
+    if policy.audiences is None or not _takes_resource(policy):
+        return policy
+    mcp = mcp_address(web.public_url)
+    if not web.mcp or mcp in policy.audiences:
+        return replace(policy, audiences=policy.audiences | {web.public_url})
+    return replace(policy, audiences=policy.audiences | {web.public_url, mcp}, mcp_audience=mcp)
 
 
 def _accepted_typ(table: IssuerTable) -> frozenset[str]:
@@ -249,7 +285,15 @@ def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTa
         ),
         display_name=None if table.display_name is None else tuple(table.display_name),
         claims={format_path(tuple(path)): tuple(path) for path in table.claims},
+        scope_prefix=_scope_prefix(table),
     )
+
+
+def _scope_prefix(table: IssuerTable) -> str:
+    provider = PROVIDERS.get(table.preset)
+    if table.scope_prefix is not None or provider is None or len(table.audience) != 1:
+        return table.scope_prefix or ""
+    return provider.tokens.scope_prefix_for(table.audience[0])
 
 
 def _default_map(role: str | None, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> Iterator[PermissionMap]:
@@ -262,7 +306,8 @@ def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -
     mapped = {value: tuple(_rights(names, roles)) for value, names in (table.values or {}).items()}
     return PermissionMap(
         path=tuple(table.claim),
-        accepted={format_permission(right.name, right.reach): right for right in _rights(table.accept or (), {})},
+        accepted=(accepted := {_format(right): right for right in _rights(table.accept or (), {})}),
+        guessed=frozenset(accepted).difference(table.accept or ()),
         mapped={value: rights for value, rights in mapped.items() if not value.endswith("*")},
         mapped_prefixes={value[:-1]: rights for value, rights in mapped.items() if value.endswith("*")},
         object_keys=table.object_keys,
@@ -271,6 +316,10 @@ def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -
         strip_prefix=table.strip_prefix,
         when=_requirements(table.when, {}),
     )
+
+
+def _format(right: Right) -> str:
+    return format_permission(right.name, right.reach)
 
 
 def _rights(

@@ -9,6 +9,7 @@ from .issuers import client_audiences, find_foreign_aliases, foreign_audiences, 
 from .lint_identity import requires_verified
 from .lint_permission_maps import unused_roles
 from .lint_preset import issuer_fault
+from .lint_web import find_web_warnings
 from .raw_document import read_conditions, read_path, read_strings, read_table, read_tables
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def find_warnings(document: Table) -> tuple[str, ...]:
     found += [
         f"roles.{name}: no caller can have it: no permission map, role or default_role gives it" for name in unused
     ]
+    found += find_web_warnings(read_table(document.get("web")), [table for _, table in issuers])
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
@@ -39,6 +39,10 @@ Values = Annotated[list[Value], AlsoAccepts(single=True, convert=as_text)]
 """Values of a claim. Numbers and booleans become their JSON text, as in the token."""
 Conditions = dict[str, Values]
 """Claim path to values, one of which the claim must have."""
+
+
+def _without_final_slash(url: str) -> str:
+    return url.removesuffix("/")
 
 
 class _Table(BaseModel):
@@ -216,6 +220,11 @@ class IssuerTable(_Table):
         default_factory=list[PermissionMapTable],
         description="Maps from claims to rights. A map only adds rights.",
     )
+    scope_prefix: str | None = Field(
+        default=None,
+        description="Put before the scopes that challenges name, if clients request them in a longer form than tokens "
+        "carry.",
+    )
     default_role: Name | None = Field(
         default=None,
         description="The role that every valid token of this issuer has, in addition to the permission maps.",
@@ -248,6 +257,27 @@ class LangGraphTable(_Table):
     )
     webhooks: Literal["https", "any", "deny"] = Field(
         default="https", description="The addresses that a run may report to. Relative addresses are always refused."
+    )
+
+
+class WebTable(_Table):
+    """``[web]``: settings of ``oidc_auth.web``."""
+
+    public_url: Annotated[str, AfterValidator(_without_final_slash)] = Field(
+        description="The address of this server as clients see it: origin and mount prefix. It is never taken from a "
+        "request."
+    )
+    prefix: str = Field(default="/auth", description="The path of the routes `whoami` and `ready`.")
+    mcp: bool = Field(default=True, description="Whether `/mcp` is a protected resource of its own.")
+    stream_expiry: Literal["finish", "close"] = Field(
+        default="finish", description="Whether a stream goes on after its token has expired, or is closed."
+    )
+    websocket_tokens: bool = Field(
+        default=True, description="Whether browsers may send the token as a WebSocket subprotocol."
+    )
+    challenge_issuer: str | None = Field(
+        default=None,
+        description="The issuer whose scopes the challenges name. Default: the first issuer that maps scopes.",
     )
 
 
@@ -292,6 +322,7 @@ class Document(_Table):
         Field(default_factory=dict, description="Names for several rights: a list, or `{ permissions, graphs }`.")
     )
     langgraph: LangGraphTable = Field(default_factory=LangGraphTable, description="Settings of the server.")
+    web: WebTable | None = Field(default=None, description="Settings of `oidc_auth.web`.")
     limits: LimitsTable = Field(default_factory=LimitsTable, description="Sizes and times.")
 
 

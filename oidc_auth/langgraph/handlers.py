@@ -18,6 +18,7 @@ from ..enforcement.decision import Decision, Restriction, deny
 from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
+from ..permissions.caller import Caller
 from .http_errors import HTTP_EXCEPTIONS, handler_error
 from .server_context import read_request_origin
 
@@ -164,8 +165,11 @@ def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any]
     denial = decision.to_error()
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # MCP clients start a login on insufficient_scope. So it is sent only where a scope of the provider would help.
-        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event)
+        held = Caller.from_user(user).rights
+        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event, held)
     # A pseudonym, so that the log contains no personal data.
     denial.issuer, denial.user = _text(user, "issuer"), pseudonym(_text(user, "identity"))
     log_refusal(denial, decision.event)
-    raise handler_error(denial.challenge())
+    # The server calls its own API for /mcp, so a handler cannot tell the two apart. ``oidc_auth.web`` replaces the
+    # address of the metadata there.
+    raise handler_error(oidc.challenge(denial))

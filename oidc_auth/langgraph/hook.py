@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 from langgraph_sdk import Auth
 
 from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
 from ..observability import format_trace, logger
+from ..tokens.resource import find_resource, local_path
 from .http_errors import authenticate_error
 from .server_context import prepare_server, reset_server_context
 from .server_version import check_installed_server
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from ..authentication import OIDCAuth
+    from ..permissions.caller import Caller
     from ..tokens.extract import Headers
 
     Authenticate = Callable[..., Awaitable[dict[str, Any]]]
@@ -25,6 +28,24 @@ OIDC_ATTRIBUTE = "oidc_auth"
 """The attribute of a hook with its ``OIDCAuth`` object. The command line reads it."""
 AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 """The attribute of ``Auth`` with the hook. The server reads the same one."""
+
+
+CALLER_KEY = "oidc_auth.caller"
+"""The key of the ASGI scope with the caller of a request."""
+
+ANONYMOUS: Mapping[str, Any] = {
+    "identity": "anonymous",
+    "display_name": "anonymous",
+    "is_authenticated": False,
+    "permissions": [],
+    "issuer": "",
+    "expires_at": 0,
+    "graphs": [],
+    "claims": {},
+    "has_tenants": True,
+    "tenant": None,
+}
+"""The user of a route without authentication. It has no permission, and no identity that a token can have."""
 
 
 def build_hook(oidc: OIDCAuth) -> Authenticate:
@@ -42,16 +63,22 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
     async def authenticate(
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        resource = find_resource(path or "", root_path := (scope or {}).get("root_path", ""))
         try:
             # Checked on each request, because a server may be loaded after this hook.
             if (context := at_start or prepare_server()) is not None:
                 # Before authentication, so that also a refused request does not keep the earlier user.
                 reset_server_context(context, scope or {})
-            caller = await oidc.authenticate(_fields(headers, scope), method=method, url=path)
+            if _is_anonymous(oidc, scope or {}, local_path(path or "", root_path)):
+                return dict(ANONYMOUS)
+            caller = await oidc.authenticate(
+                read_fields(headers, scope, oidc), method=method, url=path, resource=resource
+            )
+            note_caller(scope, caller)
             return caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
-            raise authenticate_error(refusal.challenge()) from None
+            raise authenticate_error(oidc.challenge(refusal, resource)) from None
         except Exception as error:  # noqa: BLE001 - fail closed
             reason = error.report() if isinstance(error, ServerNotSupportedError) else format_trace(error)
             logger.error("authentication failed: %s", reason)
@@ -60,6 +87,21 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
 
     setattr(authenticate, OIDC_ATTRIBUTE, oidc)
     return authenticate
+
+
+def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any], path: str) -> bool:
+    """Tell whether a route of ``oidc_auth.web`` needs no token: its metadata, for example.
+
+    The server asks for a token there with ``enable_custom_route_auth``. The exact method and path count, because any
+    pattern could also match a route of the user.
+    """
+    return scope.get("type") == "http" and (scope.get("method"), path) in oidc.anonymous_routes
+
+
+def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
+    """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
+    if isinstance(scope, MutableMapping):
+        scope[CALLER_KEY] = caller
 
 
 def is_auth(found: object) -> bool:
@@ -72,6 +114,8 @@ def find_oidc_auth(auth: object) -> OIDCAuth | None:
     return getattr(getattr(auth, AUTHENTICATE_ATTRIBUTE, None), OIDC_ATTRIBUTE, None)
 
 
-def _fields(headers: Headers, scope: Mapping[str, Any] | None) -> Headers:
+def read_fields(headers: Headers, scope: Mapping[str, Any] | None, oidc: OIDCAuth) -> Headers:
+    """Return all header fields of a request."""
+    del oidc
     # A mapping has each name once. The list in the scope shows whether Authorization was sent twice.
     return cast("Headers", (scope or {}).get("headers") or headers)

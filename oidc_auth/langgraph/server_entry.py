@@ -5,14 +5,18 @@ It is imported on first use only, because it reads the configuration. Without a 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..authentication import OIDCAuth
 from ..errors import OIDCAuthError
 from .protect import protect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langgraph_sdk import Auth
+
+T = TypeVar("T")
 
 
 class ConfigurationExit(SystemExit):
@@ -28,8 +32,17 @@ def server_auth() -> Auth:
     Raises:
         ConfigurationExit: the configuration is missing, wrong or not readable, or the server is not supported.
     """
+    return build_or_exit(protect)
+
+
+def build_or_exit(build: Callable[[OIDCAuth], T]) -> T:
+    """Return what ``build`` makes of the configuration in the environment, or end the process.
+
+    Raises:
+        ConfigurationExit: the configuration is missing, wrong or not readable, or the server is not supported.
+    """
     try:
-        return protect(OIDCAuth.from_env())
+        return build(OIDCAuth.from_env())
     except OIDCAuthError as error:
         # Not chained, because the report is complete and a traceback would hide it.
         raise ConfigurationExit(f"oidc_auth: {error.report()}") from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from ..json_values import is_list, is_object, scalar_text
@@ -53,6 +54,7 @@ class PermissionMap:
     Attributes:
         path: The claim.
         accepted: Permission names that are taken from the claim, and the right of each.
+        guessed: Those of ``accepted`` that only a pattern covers. The provider may not know them as scopes.
         mapped: Claim values and the rights of each.
         mapped_prefixes: The same for configured values with a trailing ``*``.
         object_keys: The claim is an object, and its keys are the values.
@@ -66,6 +68,7 @@ class PermissionMap:
 
     path: ClaimPath
     accepted: Mapping[str, Right] = dataclasses.field(default_factory=dict[str, Right])
+    guessed: frozenset[str] = frozenset()
     mapped: Mapping[str, tuple[Right, ...]] = dataclasses.field(default_factory=dict[str, tuple[Right, ...]])
     mapped_prefixes: Mapping[str, tuple[Right, ...]] = dataclasses.field(default_factory=dict[str, tuple[Right, ...]])
     object_keys: bool = False
@@ -90,8 +93,19 @@ class PermissionMap:
         """Whether the claim contains OAuth scopes, which a client can request from the provider."""
         return is_scope(self.path)
 
+    def scopes(self, *, guessed: bool) -> Mapping[str, tuple[Right, ...]]:
+        """Return the scopes that a client can request, and the rights of each.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+        Args:
+            guessed: Also those that only a pattern covers.
+        """
+        if not self.reads_scopes:
+            return {}
+        accepted = {name: (right,) for name, right in self.accepted.items() if guessed or name not in self.guessed}
+        return {self.strip_prefix + value: rights for value, rights in {**accepted, **self.mapped}.items()}
+
+
+@dataclass(frozen=True, kw_only=True)
 class MappingRules:
     """The rules that map one issuer's claims to a caller.
 
@@ -100,32 +114,62 @@ class MappingRules:
         permission_maps: The maps that give rights.
         display_name: The claim with a name to show to people, or None.
         claims: The claims that the user dict contains, by their configured names.
+        scope_prefix: Put before a scope of a token to get the scope that a client requests.
     """
 
     policy: TokenPolicy
     permission_maps: tuple[PermissionMap, ...]
     display_name: ClaimPath | None = None
     claims: Mapping[str, ClaimPath] = dataclasses.field(default_factory=dict[str, ClaimPath])
+    scope_prefix: str = ""
 
-    def scopes_granting(self, event: str) -> str:
-        """Return the narrowest scope of the provider that gives an event, or ""."""
-        offers = [
-            offer
-            for permission_map in self.permission_maps
-            if permission_map.reads_scopes
-            for offer in _scopes(permission_map, event)
-        ]
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes that a permission map names, as a client requests them."""
+        # A provider answers invalid_scope to a name that it does not know, which ends the session of an MCP client. So
+        # none is guessed from a pattern.
+        return tuple(self.scope_prefix + scope for scope in self._names_by_scope(guessed=False))
+
+    @cached_property
+    def _scopes(self) -> Mapping[str, Mapping[str, Reach]]:
+        """Each scope, and every name that it gives. Scopes are guessed from patterns if nothing else is known."""
+        return self._names_by_scope(guessed=False) or self._names_by_scope(guessed=True)
+
+    def _names_by_scope(self, *, guessed: bool) -> Mapping[str, Mapping[str, Reach]]:
+        given: dict[str, tuple[Right, ...]] = {}
+        for permission_map in self.permission_maps:
+            for scope, rights in permission_map.scopes(guessed=guessed).items():
+                given[scope] = (*given.get(scope, ()), *rights)
+        return {scope: merge_rights(rights) for scope, rights in given.items()}
+
+    def scopes_granting(self, event: str, held: Mapping[str, Reach]) -> str:
+        """Return the scopes to request for an event, or "" if no scope gives it.
+
+        Args:
+            event: The event.
+            held: The names that the caller has.
+        """
         # Least privilege: the scope that gives the fewest names.
-        return min(offers)[1] if offers else ""
+        offers = [(len(names), scope) for scope, names in self._scopes.items() if event in names]
+        if not offers:
+            return ""
+        # A client can replace the scopes of its token by these. So they include those that it seems to have.
+        wanted = {min(offers)[1], *self._seemingly_held(held)}
+        return " ".join(self.scope_prefix + scope for scope in self._scopes if scope in wanted)
+
+    def _seemingly_held(self, held: Mapping[str, Reach]) -> Iterator[str]:
+        possible = {scope: names for scope, names in self._scopes.items() if _includes(held, names)}
+        guessed = not self.scopes
+        for scope, names in possible.items():
+            # A pattern covers many names that the provider may not know, so only the widest are guessed.
+            if not (
+                guessed and any(len(other) > len(names) and _includes(other, names) for other in possible.values())
+            ):
+                yield scope
 
 
-def _scopes(permission_map: PermissionMap, event: str) -> Iterator[tuple[int, str]]:
-    """Yield the number of names and the scope, for each scope that gives an event."""
-    given = {**{name: (right,) for name, right in permission_map.accepted.items()}, **permission_map.mapped}
-    for value, rights in given.items():
-        names = {name for right in rights for name in right.implied}
-        if event in names:
-            yield len(names), permission_map.strip_prefix + value
+def _includes(held: Mapping[str, Reach], names: Mapping[str, Reach]) -> bool:
+    return bool(names) and all(name in held and held[name] >= reach for name, reach in names.items())
 
 
 def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:

@@ -112,6 +112,8 @@ PROVIDER = Provider(
             "tenant": Sourced("tid", f"{DOCS}: tid"),
             "display_name": Sourced("name", f"{DOCS}: name, for display only"),
         },
+        # scp holds the names of the scopes, and a client requests them with the Application ID URI.
+        scope_prefix="api://{audience}/",
         permission_maps=Sourced(
             ({"claim": "scp"}, {"claim": "roles"}), f"{DOCS}: scp for users, roles for applications and users"
         ),

@@ -207,6 +207,8 @@ class TokenRules:
         tenants: Set for a provider with issuers per tenant.
         roles: Set for a provider with a roles claim that has an unsafe spelling.
         user_claims: Claims that users can write themselves, other than the standard profile claims.
+        scope_prefix: Put before the scopes that a client requests, if tokens carry them without it. ``{audience}`` is
+            replaced.
     """
 
     settings: Mapping[str, Sourced] = field(default_factory=dict[str, Sourced])
@@ -219,6 +221,14 @@ class TokenRules:
     tenants: TenantTemplate | None = None
     roles: RoleClaim | None = None
     user_claims: tuple[str, ...] = ()
+    scope_prefix: str = ""
+
+    def scope_prefix_for(self, audience: str) -> str:
+        """Return what a client puts before the scopes of one API."""
+        if "://" in audience and self.scope_prefix:
+            # The audience is already the identifier URI, which begins the name of each of its scopes.
+            return f"{audience.rstrip('/')}/"
+        return self.scope_prefix.replace("{audience}", audience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

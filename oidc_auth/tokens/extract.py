@@ -139,12 +139,21 @@ def parse_bearer(value: str) -> str:
     token = token.strip(" ")
     # Other schemes, such as DPoP (RFC 9449), need checks that are not implemented here.
     if scheme.lower() != SCHEME:
-        raise TokenError(ErrorCode.HEADER_MALFORMED, expected="the scheme Bearer", found=describe_scheme(scheme))
+        raise _without_token(expected="the scheme Bearer", found=describe_scheme(scheme))
+    if not token:
+        raise _without_token(expected="one token after 'Bearer '", found="none")
     if token[:7].lower() == "bearer ":
         raise TokenError(
             ErrorCode.HEADER_MALFORMED, expected="the scheme once", found="'Bearer Bearer ...'", hint=SEND_AUTHORIZATION
         )
     return _require_single_token(token, "one token after 'Bearer '")
+
+
+def _without_token(*, expected: str, found: str) -> TokenError:
+    """Return the refusal of a header without a bearer token. Its challenge has no error code (RFC 6750 §3.1)."""
+    refusal = TokenError(ErrorCode.HEADER_MALFORMED, expected=expected, found=found)
+    refusal.has_token = False
+    return refusal
 
 
 def parse_bare_token(value: str) -> str:

@@ -84,6 +84,7 @@ class TokenPolicy:
         preset: The preset of the configuration, for hints.
         audiences: One of these must be in ``aud``. None only with ``insecure_skip_audience``, or if ``client`` binds
             the token instead.
+        mcp_audience: The member of ``audiences`` that is accepted at ``/mcp`` only, or "".
         algorithms: The header's ``alg`` must be one of these.
         leeway: How far clocks may differ.
         max_token_age: The longest time since ``iat``, or None.
@@ -114,6 +115,7 @@ class TokenPolicy:
     tenant: TenantClaim | None = None
     header: str = "authorization"
     preset: str = ""
+    mcp_audience: str = ""
     # None is safe only if the client itself adds the token. For other headers, the configuration sets an empty set.
     allowed_origins: frozenset[str] | None = None
     introspected: bool = False

@@ -58,7 +58,10 @@ def test_insufficient_scope_names_helpful_scope(live_server: LiveServer) -> None
     live_server.server.install(protect(OIDCAuth.from_dict({"issuer": issuer}, fetcher=live_server.issuer)))
     answer = live_server.server.request("POST", "/threads", live_server.issuer.token(scope="agents/threads:read"), {})
     assert answer.status_code == 403
-    assert 'error="insufficient_scope", scope="agents/threads:create"' in answer.headers["www-authenticate"]
+    assert (
+        'error="insufficient_scope", scope="agents/threads:create agents/threads:read"'
+        in answer.headers["www-authenticate"]
+    )
     refused = live_server.server.request(
         "POST", "/assistants", live_server.issuer.token(scope="agents/threads:read"), {"graph_id": "agent"}
     )

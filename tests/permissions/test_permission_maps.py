@@ -336,9 +336,9 @@ MAPPED_SCOPES = {
     ],
 )
 def test_suggested_scope_is_narrowest(permission_map: dict[str, Any], event: str, scope: str) -> None:
-    assert configured(permission_map).scopes_granting(URL, event) == scope
+    assert configured(permission_map).scopes_granting(URL, event, {}) == scope
 
 
 @pytest.mark.parametrize("issuer", ["https://other.test", None, 5, ["x"]])
 def test_unconfigured_issuer_suggests_no_scope(issuer: object) -> None:
-    assert configured(SCOPES).scopes_granting(issuer, "threads:read") == ""
+    assert configured(SCOPES).scopes_granting(issuer, "threads:read", {}) == ""

@@ -1,0 +1,124 @@
+"""The caller of a request, for the routes of your own application.
+
+LangGraph servers do not authenticate custom routes. A route that should know its caller asks for it here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection  # noqa: TC002 - FastAPI reads the annotations
+from starlette.responses import JSONResponse, Response
+
+from ..errors import (
+    ERROR_DETAILS,
+    FORBIDDEN,
+    Challenge,
+    ConfigError,
+    DeniedError,
+    ErrorCode,
+    Problem,
+    TokenError,
+    UpstreamError,
+)
+from ..langgraph.hook import CALLER_KEY, note_caller, read_fields
+from ..observability import format_trace, log_refusal, logger, pseudonym
+from ..permissions.caller import Caller
+from ..permissions.names import NAMES
+from ..tokens.resource import Resource, find_resource
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from ..authentication import OIDCAuth
+
+OIDC_KEY = "oidc_auth"
+"""The key of the ASGI scope with the ``OIDCAuth`` object."""
+
+
+async def current_caller(request: HTTPConnection) -> Caller:
+    """Return the caller of a request to your own route.
+
+    Use it as a FastAPI dependency, ``Depends(current_caller)``, or call it in a Starlette route.
+
+    Args:
+        request: The request, or the WebSocket.
+
+    Raises:
+        HTTPException: 401, 403 or 503, with the same headers as the built-in routes.
+    """
+    known = request.scope.get(CALLER_KEY)
+    # With enable_custom_route_auth the server has already authenticated the request.
+    if isinstance(known, Caller):
+        return known
+    oidc: OIDCAuth = request.scope[OIDC_KEY]
+    resource = find_resource(request.scope["path"], request.scope.get("root_path", ""))
+    found = await _authenticate(oidc, request, resource)
+    if isinstance(found, Challenge):
+        raise HTTPException(found.status, found.detail, found.headers())
+    return found
+
+
+def require(*permissions: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
+    """Return a dependency that gives the caller, and refuses one without these permissions.
+
+    Args:
+        *permissions: Such as ``threads:read``. All of them are required.
+
+    Raises:
+        ConfigError: A permission does not exist.
+
+    Example::
+
+        @app.get("/report")
+        async def report(caller: Annotated[Caller, Depends(require("threads:read"))]): ...
+    """
+    unknown = [
+        Problem("require()", f"unknown permission {name!r}", "see docs/permissions.md")
+        for name in permissions
+        if name not in NAMES
+    ]
+    if unknown or not permissions:
+        raise ConfigError(unknown or [Problem("require()", "got no permission", "use current_caller")])
+
+    async def permitted_caller(request: HTTPConnection) -> Caller:
+        caller = await current_caller(request)
+        for name in permissions:
+            if name not in caller.rights:
+                raise _denial(request.scope[OIDC_KEY], caller, name)
+        return caller
+
+    return permitted_caller
+
+
+def _denial(oidc: OIDCAuth, caller: Caller, permission: str) -> HTTPException:
+    scope = oidc.scopes_granting(caller.issuer, permission, caller.rights)
+    denial = DeniedError(ErrorCode.PERMISSION_MISSING, expected=permission, scope=scope)
+    denial.issuer, denial.user = caller.issuer, pseudonym(caller.identity)
+    log_refusal(denial)
+    challenge = oidc.challenge(denial)
+    return HTTPException(challenge.status, challenge.detail, challenge.headers())
+
+
+async def authenticate_request(oidc: OIDCAuth, request: HTTPConnection, resource: Resource) -> Caller | Response:
+    """Return the caller of a request, or the response that refuses it."""
+    found = await _authenticate(oidc, request, resource)
+    if isinstance(found, Caller):
+        return found
+    headers = {**found.headers(), "Cache-Control": "no-store"}
+    return JSONResponse({"detail": found.detail}, status_code=found.status, headers=headers)
+
+
+async def _authenticate(oidc: OIDCAuth, request: HTTPConnection, resource: Resource) -> Caller | Challenge:
+    scope = request.scope
+    try:
+        fields = read_fields(scope["headers"], scope, oidc)
+        caller = await oidc.authenticate(fields, method=scope.get("method"), url=scope["path"], resource=resource)
+    except (TokenError, UpstreamError) as refusal:
+        return oidc.challenge(refusal, resource)
+    except Exception as error:  # noqa: BLE001 - fail closed
+        logger.error("authentication failed: %s", format_trace(error))
+        return Challenge(status=FORBIDDEN, detail=ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message)
+    note_caller(scope, caller)
+    return caller

@@ -1,0 +1,82 @@
+"""The routes: metadata (RFC 9728), whoami, and readiness."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ..errors import UNAVAILABLE
+from ..tokens.resource import MCP_PATH, METADATA_PATH, Resource
+from .callers import authenticate_request
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+
+    from ..authentication import OIDCAuth
+    from ..config.schema import WebTable
+    from ..permissions.caller import Caller
+    from ..tokens.resource import ProtectedResource
+
+    Endpoint = Callable[[Request], Awaitable[Response]]
+
+NOT_STORED = {"Cache-Control": "no-store"}
+"""The answers depend on the token and on the moment."""
+
+
+def build_routes(oidc: OIDCAuth, web: WebTable, resource: ProtectedResource) -> list[Route]:
+    """Return the routes of the web application."""
+    documents = {METADATA_PATH: Resource.API}
+    if resource.has_mcp:
+        documents[METADATA_PATH + MCP_PATH] = Resource.MCP
+    return [
+        *(Route(path, _metadata(resource, each), methods=["GET"]) for path, each in documents.items()),
+        Route(f"{web.prefix}/whoami", _whoami(oidc), methods=["GET"]),
+        Route(f"{web.prefix}/ready", _ready(oidc), methods=["GET"]),
+    ]
+
+
+def _metadata(resource: ProtectedResource, each: Resource) -> Endpoint:
+    document = resource.metadata(each)
+
+    async def metadata(_request: Request) -> Response:
+        return JSONResponse(document)
+
+    return metadata
+
+
+def _whoami(oidc: OIDCAuth) -> Endpoint:
+    async def whoami(request: Request) -> Response:
+        caller = await authenticate_request(oidc, request, Resource.ANY)
+        if isinstance(caller, Response):
+            return caller
+        return JSONResponse(describe(caller), headers=NOT_STORED)
+
+    return whoami
+
+
+def describe(caller: Caller) -> dict[str, object]:
+    """Return what a caller may know about themselves."""
+    user = caller.user()
+    names = ("identity", "display_name", "issuer", "permissions", "graphs", "expires_at", "claims")
+    return {**{name: user[name] for name in names}, "tenant": user.get("tenant")}
+
+
+def _ready(oidc: OIDCAuth) -> Endpoint:
+    async def ready(_request: Request) -> Response:
+        usable = await oidc.find_usable_keys()
+        # One issuer is enough, so that the outage of one provider does not stop the users of all others.
+        is_ready = any(usable.values())
+        body = {
+            "ready": is_ready,
+            "configuration": oidc.loaded.digest,
+            "issuers": {issuer: "ready" if has_keys else "keys_unavailable" for issuer, has_keys in usable.items()},
+            # No reasons: they can name hosts of the operator's network.
+            "degraded": sorted(issuer for issuer, has_keys in usable.items() if not has_keys),
+        }
+        return JSONResponse(body, status_code=200 if is_ready else UNAVAILABLE, headers=NOT_STORED)
+
+    return ready
