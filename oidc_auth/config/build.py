@@ -27,8 +27,8 @@ from ..tokens.policy import (
     TokenPolicy,
     normalize_typ,
 )
-from .build_introspection import build_introspection, opaque_issuer, refresh_ages
 from ..tokens.resource import ProtectedResource, mcp_address
+from .build_introspection import build_introspection, opaque_issuer, refresh_ages
 from .issuers import binding_scopes, exact_issuers
 
 if TYPE_CHECKING:

@@ -160,18 +160,26 @@ def read_client_key(client_id: str, file: str) -> ClientKey:
 
 
 def _read_jwk(client_id: str, content: bytes) -> ClientKey:
+    members = _parse_jwk(content)
     try:
-        parsed: object = json.loads(content)
-        key = jwt.PyJWK(parsed).key if is_object(parsed) else None
-    except (ValueError, jwt.PyJWTError):
-        key, parsed = None, {}
-    members = parsed if is_object(parsed) else {}
+        # Without alg, the library takes the usual one of the key, and alg is compared below.
+        key = jwt.PyJWK({name: value for name, value in members.items() if name != "alg"}).key
+    except (ValueError, TypeError, jwt.PyJWTError):
+        key = None
     algorithms, kid, named = _algorithms_of(key), members.get("kid"), members.get("alg")
     if named is not None and named not in algorithms:
         raise ClientKeyError(f"has an alg that its key cannot sign with; expected one of {', '.join(algorithms)}")
     return ClientKey(
         client_id, key, (named,) if isinstance(named, str) else algorithms, kid if isinstance(kid, str) else None
     )
+
+
+def _parse_jwk(content: bytes) -> dict[str, object]:
+    try:
+        parsed: object = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if is_object(parsed) else {}
 
 
 def _algorithms_of(key: object) -> tuple[str, ...]:
