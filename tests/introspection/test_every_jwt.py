@@ -103,9 +103,10 @@ def test_answer_about_other_subject_is_refused(sub: Any) -> None:
     assert harness.authenticate(harness.issuer.token()) is ErrorCode.SUBJECT_MISMATCH
 
 
-def test_missing_subject_is_no_null() -> None:
-    harness = answering(always(identity="client_id"), sub=None, client_id="worker")
-    assert harness.authenticate(harness.issuer.token(None)) is ErrorCode.SUBJECT_MISMATCH
+@pytest.mark.parametrize(("sub", "code"), [("bob", None), (None, ErrorCode.IDENTITY_INVALID)])
+def test_answer_adds_missing_subject(sub: Any, code: ErrorCode | None) -> None:
+    harness = answering(always(), sub=sub)
+    assert harness.authenticate(harness.issuer.token(None)) is code
 
 
 def test_answer_adds_claims_to_lightweight_token() -> None:
