@@ -22,7 +22,7 @@ from ..keys.refresh import RefreshAges, RefreshingValue
 from ..keys.remote import failure_of
 from ..quoting import quote
 from ..tokens.jws import parse_object
-from .client_auth import Client, make_credentials
+from .client_auth import BASIC, POST, PRIVATE_KEY_JWT, Client, make_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -171,7 +171,7 @@ class IntrospectionClient:
             raise FetchError(f"{redact_url(url)} is not used: {why}", hint=ENDPOINT_HINT)
         return Endpoint(
             url,
-            _names(metadata, "introspection_endpoint_auth_methods_supported"),
+            _find_methods(metadata),
             _names(metadata, "introspection_endpoint_auth_signing_alg_values_supported"),
         )
 
@@ -228,6 +228,15 @@ def _error_name(body: bytes) -> str:
         return ""
     name = answer.get("error")
     return f", error {name}" if isinstance(name, str) and _ERROR_NAME.fullmatch(name) else ""
+
+
+def _find_methods(metadata: Mapping[str, object]) -> tuple[str, ...] | None:
+    methods = _names(metadata, "introspection_endpoint_auth_methods_supported")
+    if methods is not None:
+        return methods
+    # Without a list, RFC 8414 §2 leaves the methods open. Clients that must use POST for tokens use it here too.
+    token_methods = _names(metadata, "token_endpoint_auth_methods_supported") or ()
+    return (POST, PRIVATE_KEY_JWT) if POST in token_methods and BASIC not in token_methods else None
 
 
 def _names(metadata: Mapping[str, object], key: str) -> tuple[str, ...] | None:

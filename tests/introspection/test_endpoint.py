@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,9 @@ from kit.clock import NOON
 from kit.introspection import SECRET, IntrospectionHarness
 
 from oidc_auth import OIDCAuth
+from oidc_auth.config.build_introspection import introspection_client
 from oidc_auth.errors import ErrorCode, UpstreamError
+from oidc_auth.introspection.endpoint import EndpointSettings, IntrospectionClient, IntrospectionError
 from oidc_auth.keys.discovery import metadata_url
 from oidc_auth.keys.fetch import FetchError, Response
 from oidc_auth.testing import Clock, Fault, LocalIssuer
@@ -212,6 +215,36 @@ def test_unusable_metadata_send_no_token(metadata: dict[str, Any]) -> None:
     recorder = Recorder(Response(200, JSON, ACTIVE), metadata)
     outage(built(recorder))
     assert [request[0] for request in recorder.requests] == ["GET"]
+
+
+@pytest.mark.parametrize(
+    ("methods", "uses_basic"),
+    [
+        (["client_secret_post"], False),
+        (["private_key_jwt", "client_secret_post"], False),
+        (["client_secret_post", "client_secret_basic"], True),
+        (["tls_client_auth"], True),
+        ("client_secret_post", True),
+    ],
+)
+def test_methods_of_token_endpoint_are_used_without_own_list(methods: Any, *, uses_basic: bool) -> None:
+    recorder = Recorder(Response(200, JSON, ACTIVE), {"token_endpoint_auth_methods_supported": methods})
+    asyncio.run(built(recorder).authenticate(bearer("t")))
+    assert ("authorization" in recorder.requests[-1][2]) is uses_basic
+
+
+def test_metadata_of_forbidden_address_are_not_fetched() -> None:
+    recorder = Recorder(Response(200, JSON, ACTIVE))
+    harness = IntrospectionHarness()
+    settings = replace(client_settings(harness), issuer="http://169.254.169.254")
+    with pytest.raises(IntrospectionError):
+        asyncio.run(IntrospectionClient(settings, recorder).ask("t", NOON))
+    assert recorder.requests == []
+
+
+def client_settings(harness: IntrospectionHarness) -> EndpointSettings:
+    document = harness.oidc.loaded.document
+    return introspection_client(document.issuer[0], document.limits, harness.issuer).settings
 
 
 def test_http_endpoint_needs_listed_host() -> None:

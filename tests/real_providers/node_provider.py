@@ -52,6 +52,8 @@ class Options(TypedDict, total=False):
         shape: The provider that its access tokens imitate; see shapes.mjs.
         scopes: More scopes than those it has, space-separated.
         audiences: What a resource is called in `aud`.
+        client_keys: The public keys of the client `api-key`, which may introspect tokens.
+        secret_method: The one way in which clients with a secret authenticate, instead of all of them.
         accounts: The claims of each user's or client's access tokens, instead of the default ones.
     """
 
@@ -62,6 +64,8 @@ class Options(TypedDict, total=False):
     shape: Shape
     scopes: str
     audiences: Mapping[str, str]
+    client_keys: list[dict[str, Any]]
+    secret_method: str
     accounts: Mapping[str, Mapping[str, object]]
 
 
@@ -145,6 +149,14 @@ class NodeProvider:
         login = Login(scope, resource)
         form = login.form(self._code(username, login))
         return self._granted(self._http.post(self.metadata["token_endpoint"], data=form), scope)
+
+    def revoke(self, token: str, client: tuple[str, str] = MACHINE_CLIENT) -> None:
+        """Revoke a token, as the client that received it. A public client has no secret."""
+        name, secret = client
+        form = {"token": token, "client_id": name, **({"client_secret": secret} if secret else {})}
+        reply = self._http.post(self.metadata["revocation_endpoint"], data=form)
+        if reply.status_code != 200:
+            raise self._refusal(reply)
 
     def rotate(self, alg: Alg, *, keep_old: bool = True) -> list[str]:
         """Sign with a new key from now on, and publish the old ones or drop them; the published kids, new one first."""

@@ -123,11 +123,8 @@ def test_private_key_authenticates_client(
     key, file = SigningKey.make("client", "RS256"), tmp_path / "client.pem"
     file.write_bytes(key.pem())
     attributes = {"use.jwks.string": "true", "jwks.string": json.dumps({"keys": [key.jwk()]})}
-    audience = {
-        **AUDIENCE_MAPPER,
-        "name": "own",
-        "config": {**AUDIENCE_MAPPER["config"], "included.client.audience": "agents-key"},
-    }
+    config: dict[str, str] = {"included.client.audience": "agents-key", "access.token.claim": "true"}
+    audience = {**AUDIENCE_MAPPER, "name": "own", "config": config}
     add_client("agents-key", clientAuthenticatorType="client-jwt", attributes=attributes)
     add_client("agents-caller", AUDIENCE_MAPPER, audience)
     guarded.configure(
