@@ -28,7 +28,7 @@ from ..tokens.policy import (
     normalize_typ,
 )
 from ..tokens.resource import ProtectedResource, mcp_address
-from .build_introspection import build_introspection, opaque_issuer, refresh_ages
+from .build_introspection import build_introspection, find_opaque_issuer, refresh_ages
 from .issuers import binding_scopes, exact_issuers
 
 if TYPE_CHECKING:
@@ -85,16 +85,26 @@ def build(
     # Of all issuers, because an identity of one of them could begin with the prefix of another.
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
     issuers: list[TrustedIssuer] = []
-    introspected: dict[int, IntrospectedIssuer] = {}
+    introspected: list[IntrospectedIssuer] = []
     sources: Sequence[KeySource]
     mapping: dict[str, MappingRules] = {}
-    for number, table in enumerate(document.issuer):
+    for table in document.issuer:
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
         policies = [_policy(table, each, prefixes, document.web) for each in exact]
         if table.jwks is None or table.introspection is not None:
             fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
         if table.introspection is not None:
-            introspected[number] = build_introspection(table, policies, limits, fetchers[-1], reporter, clock)
+            introspected.append(
+                build_introspection(
+                    table,
+                    table.introspection,
+                    policies,
+                    limits=limits,
+                    fetcher=fetchers[-1],
+                    reporter=reporter,
+                    clock=clock,
+                )
+            )
         if table.jwks is None:
             sources = _remote(table, [each.issuer for each in exact], limits, fetchers[-1], reporter)
         else:
@@ -112,8 +122,8 @@ def build(
         cache_entries=limits.token_cache_entries,
         cache_seconds=limits.token_cache_seconds,
         fetchers=tuple(fetchers),
-        introspected=tuple(introspected.values()),
-        opaque=opaque_issuer(document, introspected),
+        introspected=tuple(introspected),
+        opaque=find_opaque_issuer(introspected),
         resource=None if document.web is None else _protected_resource(document.web, mapping),
     )
 

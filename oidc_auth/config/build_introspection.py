@@ -12,12 +12,12 @@ from ..keys.refresh import RefreshAges
 from .issuers import own_conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from ..keys.fetch import Fetcher
     from ..observability import EventReporter
     from ..tokens.policy import TokenPolicy
-    from .schema import Document, IntrospectionTable, IssuerTable, LimitsTable
+    from .schema import IntrospectionTable, IssuerTable, LimitsTable
 
 MIN_ANSWERS = 1_024
 """Active answers that are kept at least. They also tell known tokens from made-up ones."""
@@ -27,16 +27,17 @@ MIN_LIFETIME = 30
 
 def build_introspection(
     table: IssuerTable,
+    introspection: IntrospectionTable,
     policies: Sequence[TokenPolicy],
+    *,
     limits: LimitsTable,
     fetcher: Fetcher,
     reporter: EventReporter,
     clock: Callable[[], float],
 ) -> IntrospectedIssuer:
-    """Return the introspection of an issuer that has it."""
-    introspection = _required(table)
+    """Return the introspection of an issuer."""
     introspector = Introspector(
-        introspection_client(table, limits, fetcher),
+        introspection_client(table, introspection, limits, fetcher),
         cache_seconds=introspection.cache_seconds,
         entries=max(limits.token_cache_entries, MIN_ANSWERS),
         clock=clock,
@@ -52,12 +53,14 @@ def build_introspection(
     )
 
 
-def introspection_client(table: IssuerTable, limits: LimitsTable, fetcher: Fetcher) -> IntrospectionClient:
-    """Return the client for the introspection endpoint of an issuer that has one."""
+def introspection_client(
+    table: IssuerTable, introspection: IntrospectionTable, limits: LimitsTable, fetcher: Fetcher
+) -> IntrospectionClient:
+    """Return the client for the introspection endpoint of an issuer."""
     settings = EndpointSettings(
         issuer=table.issuer,
-        endpoint=_required(table).endpoint,
-        client=_build_client(_required(table)),
+        endpoint=introspection.endpoint,
+        client=_build_client(introspection),
         insecure_http_hosts=frozenset(table.insecure_http_hosts),
         ages=refresh_ages(limits),
         timeout=limits.fetch_timeout,
@@ -67,15 +70,14 @@ def introspection_client(table: IssuerTable, limits: LimitsTable, fetcher: Fetch
     return IntrospectionClient(settings, fetcher)
 
 
-def opaque_issuer(document: Document, introspected: Mapping[int, IntrospectedIssuer]) -> IntrospectedIssuer | None:
+def find_opaque_issuer(introspected: Sequence[IntrospectedIssuer]) -> IntrospectedIssuer | None:
     """Return the issuer that opaque tokens belong to, because they name none.
 
     It is the one with ``mode = "opaque"``. Without it, ``always`` includes opaque tokens, if only one issuer has it.
     """
-    opaque = [number for number in introspected if _required(document.issuer[number]).mode == "opaque"]
     # Two candidates are no choice: the credential of one provider must not be sent to the other.
-    candidates = opaque or [*introspected]
-    return introspected[candidates[0]] if len(candidates) == 1 else None
+    candidates = [each for each in introspected if not each.every_jwt] or introspected
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def refresh_ages(limits: LimitsTable) -> RefreshAges:
@@ -86,12 +88,6 @@ def refresh_ages(limits: LimitsTable) -> RefreshAges:
         max_stale=limits.jwks_max_stale,
         retry_after_failure=limits.retry_after_failure,
     )
-
-
-def _required(table: IssuerTable) -> IntrospectionTable:
-    if table.introspection is None:
-        raise ValueError("the issuer has no introspection")
-    return table.introspection
 
 
 def _build_client(introspection: IntrospectionTable) -> Client:

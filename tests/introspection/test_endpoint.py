@@ -244,7 +244,9 @@ def test_metadata_of_forbidden_address_are_not_fetched() -> None:
 
 def client_settings(harness: IntrospectionHarness) -> EndpointSettings:
     document = harness.oidc.loaded.document
-    return introspection_client(document.issuer[0], document.limits, harness.issuer).settings
+    table, introspection = document.issuer[0], document.issuer[0].introspection
+    assert introspection is not None
+    return introspection_client(table, introspection, document.limits, harness.issuer).settings
 
 
 def test_http_endpoint_needs_listed_host() -> None:

@@ -6,11 +6,12 @@ function is its section in docs/doctor.md.
 
 from __future__ import annotations
 
-from . import configuration, langgraph_json, packages, provider, running_server
+from . import configuration, introspection, langgraph_json, packages, provider, running_server
 
 CHECKS = (
     configuration.CONFIGURATION,
     *provider.CHECKS,
+    introspection.INTROSPECTION,
     *langgraph_json.CHECKS,
     *configuration.LOCATION,
     *packages.CHECKS,

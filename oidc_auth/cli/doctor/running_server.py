@@ -131,7 +131,7 @@ def check_token_accepted(environment: DoctorEnvironment) -> Iterator[Finding]:
     explanation = asyncio.run(_explain_token(OIDCAuth(loaded), server.token))
     fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact_issuers(table)}
     credential = server.credential(fields.get(explanation.issuer, AUTHORIZATION))
-    if explanation.refusal.startswith(ErrorCode.KEYS_UNAVAILABLE):
+    if explanation.refusal.startswith((ErrorCode.KEYS_UNAVAILABLE, ErrorCode.INTROSPECTION_UNAVAILABLE)):
         raise NotApplicableError(f"the token cannot be verified here: {printable(explanation.refusal, None)}")
     if explanation.refusal:
         yield Finding(printable(explanation.refusal, None), "oidc-auth explain shows each check.")
