@@ -23,8 +23,15 @@ from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
 from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
-from .tokens.extract import check_header, check_origin, extract_token, header_pairs
-from .tokens.resource import Resource, check_resource, is_for_mcp_only
+from .tokens.extract import (
+    AUTHORIZATION_HEADER,
+    SUBPROTOCOL_HEADER,
+    check_header,
+    check_origin,
+    extract_token,
+    header_pairs,
+)
+from .tokens.resource import RequestKind, Resource, check_resource, check_stream_start, is_for_mcp_only
 from .tokens.verifier import JwtVerifier
 
 if TYPE_CHECKING:
@@ -115,12 +122,17 @@ class OIDCAuth:
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
         self._origins = {issuer.policy.issuer: issuer.policy.allowed_origins for issuer in self._settings.issuers}
         self._fields = frozenset(self._headers.values())
+        web = loaded.document.web
+        self.accepts_subprotocol = web is not None and web.websocket_tokens and AUTHORIZATION_HEADER in self._fields
+        """Whether a WebSocket may send its token as a subprotocol."""
+        self.ends_streams = web is not None and web.stream_expiry == "close"
+        """Whether streams end with their token."""
         self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
         self._clock = clock
         self._mapper = mapper
-        self.anonymous_routes: set[tuple[str, str]] = set()
-        """Methods and paths that need no token. Only ``oidc_auth.web`` adds some."""
+        self.anonymous_endpoints: set[object] = set()
+        """Functions of routes that need no token. Only ``oidc_auth.web`` adds some."""
         self.loaded = loaded
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._issuers.by_name))
@@ -176,6 +188,7 @@ class OIDCAuth:
         method: str | None = None,
         url: str | None = None,
         resource: Resource = Resource.API,
+        kind: RequestKind = RequestKind.ANSWER,
     ) -> Caller:
         """Return the caller of a request and their permissions.
 
@@ -184,6 +197,7 @@ class OIDCAuth:
             method: Its HTTP method.
             url: Its URL.
             resource: The part of the server that it is for. ``find_resource`` tells it from a path.
+            kind: What it opens: one answer, a stream of events, or a WebSocket.
 
         Raises:
             TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
@@ -194,7 +208,7 @@ class OIDCAuth:
             # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
             fields = header_pairs(headers)
             presented = extract_token(
-                fields, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
+                fields, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields_of(kind)
             )
             # 2. Look the token up in the cache. A cached token counts only while its key is still published, and the
             #    provider's answer about it is recent (RFC 7662 §4).
@@ -203,7 +217,7 @@ class OIDCAuth:
                 # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725), or introspect it (RFC 7662).
                 # 4. Map its claims to the caller's permissions.
                 # Concurrent requests with one token do both once.
-                entry, cached = await self._verify_once(presented, now)
+                entry, cached = await self._verify_once(presented, now, started)
             # The next request with the same token can differ, so checks of the request stay after the cache. Proof of
             # possession (RFC 9449) and revocation belong here too.
             issuer = entry.token.issuer
@@ -214,11 +228,20 @@ class OIDCAuth:
             # 7. Check that the token is for this part of the server (RFC 8707 §2).
             if entry.is_for_mcp_only:
                 check_resource(self._settings.mapping[issuer].policy, resource)
+            # 8. Check that a new stream does not begin after the end of its token.
+            if self.ends_streams and kind is not RequestKind.ANSWER:
+                check_stream_start(issuer, entry.caller.expires_at, self._clock())
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise
         self._report_success(issuer, started, cached=cached)
         return entry.caller
+
+    def _fields_of(self, kind: RequestKind) -> frozenset[str]:
+        """Return the headers in which a request may carry a token."""
+        # Only the handshake of a WebSocket has subprotocols (RFC 6455 §4.1).
+        is_socket = kind is RequestKind.WEBSOCKET and self.accepts_subprotocol
+        return self._fields | {SUBPROTOCOL_HEADER} if is_socket else self._fields
 
     async def _find_cached(self, presented: PresentedToken, now: float) -> _CachedCaller | None:
         """Return the cached caller of a token that is still valid, or None."""
@@ -229,7 +252,7 @@ class OIDCAuth:
         self._cache.remove(presented.token)
         return None
 
-    async def _verify_once(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
+    async def _verify_once(self, presented: PresentedToken, now: float, started: float) -> tuple[_CachedCaller, bool]:
         """Return the caller of an uncached token, and whether another request verified it."""
         slot = cache_slot(presented.token)
         if (other := self._pending.find(slot)) is not None:
@@ -241,7 +264,14 @@ class OIDCAuth:
         try:
             token = await self._verifier.verify(presented, now)
             for_mcp = is_for_mcp_only(token.claims, self._settings.mapping[token.issuer].policy)
-            entry = _CachedCaller(token.for_cache(), self._caller(token), for_mcp)
+            try:
+                caller = self._caller(token)
+            except Exception as error:
+                # The mapper is the operator's code, and can raise anything. The hook denies with the same code.
+                if not isinstance(error, (TokenError, UpstreamError)):
+                    self._report_failure(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started)
+                raise
+            entry = _CachedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
             verified = True
@@ -270,13 +300,13 @@ class OIDCAuth:
     def _report(self, refusal: OIDCAuthError, started: float) -> None:
         log_refusal(refusal)
         refusal.drop_token()
+        # A refused token may name any issuer. Only configured ones are reported.
+        self._report_failure(refusal.code, refusal.issuer if refusal.issuer in self._issuers.by_name else "", started)
+
+    def _report_failure(self, code: ErrorCode, issuer: str, started: float) -> None:
         if not self.reporter.is_silent:
-            # A refused token may name any issuer. Only configured ones are reported.
-            issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
             duration = self.reporter.elapsed(started)
-            self.reporter.report(
-                AuthenticationDecided(outcome="failed", code=refusal.code, issuer=issuer, duration=duration)
-            )
+            self.reporter.report(AuthenticationDecided(outcome="failed", code=code, issuer=issuer, duration=duration))
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.

@@ -45,6 +45,7 @@ class Clock:
     """
 
     def __init__(self, now: float | None = None) -> None:
+        # Whole seconds, as in iat and exp, so that a test can compare ages exactly.
         self.now = float(int(time.time() if now is None else now))
 
     def __call__(self) -> float:
@@ -122,7 +123,9 @@ class LocalIssuer:
             keep_old: whether the old keys stay published. False withdraws them.
             bits: the size of an RSA key.
         """
+        # Each key has a new kid. A verifier that kept an old key could otherwise find it under the new one.
         key = SigningKey.make(f"key-{next(self._numbers)}", algorithm, bits=bits)
+        # The first key signs. Providers publish the old ones until the last token that they signed has expired.
         self.keys = [key, *self.keys] if keep_old else [key]
         return key
 
@@ -177,6 +180,7 @@ class LocalIssuer:
     def _claims(
         self, subject: str | None, audience: str | Sequence[str] | None, lifetime: float, claims: Mapping[str, Any]
     ) -> dict[str, Any]:
+        # NumericDate with whole seconds, as providers write it (RFC 7519 §2).
         now = int(self.clock())
         standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
         return _omit_none({**standard, **claims})
@@ -215,6 +219,7 @@ class LocalIssuer:
 
     def answer(self, path: str) -> Response:
         """Return the response for a path with a document of the provider."""
+        # An issuer such as /realms/acme has its documents below its path (OpenID Connect Discovery §4).
         path = self._below_issuer(path)
         if path == WELL_KNOWN:
             named = f"{self.url}/other" if self.fault is Fault.OTHER_ISSUER else self.url
@@ -222,6 +227,7 @@ class LocalIssuer:
             return _json({"issuer": named, **endpoints})
         if path != KEYS_PATH:
             return Response(404, {}, b"")
+        # Discovery stays correct, so that a test of the key set does not fail earlier.
         return self._faulty(self.fault, json.dumps(self.key_set()).encode()) or _json(self.key_set())
 
     def _faulty(self, fault: Fault | None, body: bytes) -> Response | None:
@@ -234,10 +240,12 @@ class LocalIssuer:
             Fault.HTML: lambda: b"<html>maintenance</html>",
             Fault.TRUNCATED: lambda: body[:-9],
             Fault.EMPTY: lambda: b'{"keys": []}',
+            # Valid JSON with the right keys: only its size, above the default key_set_bytes, refuses it.
             Fault.OVERSIZED: lambda: json.dumps({**json.loads(body), "padding": "x" * 1_000_000}).encode(),
         }
         if fault is None or fault not in bodies:
             return None
+        # Status 200, because proxies and login pages answer like this. The status alone shows no fault.
         return Response(200, {"content-type": "text/html"}, bodies[fault]())
 
     @contextmanager
@@ -250,15 +258,22 @@ class LocalIssuer:
             port: the port. 0 chooses a free one.
             path: the path of the issuer, such as ``/realms/acme`` or ``/``.
         """
+        # An event of threading, because release belongs to the loop of the test, and asyncio events are not
+        # thread-safe.
         stalled = Event()
+        # Threads, so that a stalled request does not hold the others. On loopback, because its
+        # tokens are for tests.
         server = ThreadingHTTPServer((LOOPBACK, port), _handler(self, stalled))
         self.url = f"http://{LOOPBACK}:{server.server_port}{path}"
         logger.warning("LocalIssuer serves %s. It signs any token, use it for tests only", self.url)
+        # shutdown waits for the next poll, and the default of 0.5 s would be the longest part of most tests. A daemon,
+        # so that a test that never ends the context does not hold the process.
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
             yield self.url
         finally:
+            # First, because a held request would otherwise outlive the server.
             stalled.set()
             server.shutdown()
             thread.join()
@@ -295,6 +310,7 @@ def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler
             if fault is Fault.STALL:
                 stalled.wait()
             if fault in (Fault.DOWN, Fault.STALL):
+                # No status line at all, as from a provider or proxy that crashes.
                 self.close_connection = True
                 return
             status, headers, body = issuer.respond(method, self.path, dict(self.headers), content)
@@ -304,6 +320,7 @@ def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler
             self.end_headers()
             self.wfile.write(body)
 
+        # doctor compares the clocks by the Date header, so it must follow the clock of the test.
         def date_time_string(self, timestamp: float | None = None) -> str:
             """Return the provider's time, which may differ from this host's."""
             return super().date_time_string(issuer.clock() if timestamp is None else timestamp)
