@@ -75,7 +75,7 @@ def find_opaque_issuer(introspected: Sequence[IntrospectedIssuer]) -> Introspect
 
     It is the one with ``mode = "opaque"``. Without it, ``always`` includes opaque tokens, if only one issuer has it.
     """
-    # Two candidates are no choice: the credential of one provider must not be sent to the other.
+    # With two candidates, the credential of one provider could be sent to the other.
     candidates = [each for each in introspected if not each.every_jwt] or introspected
     return candidates[0] if len(candidates) == 1 else None
 

@@ -32,7 +32,7 @@ class Answer:
         return self.members.get("active") is True
 
     def is_expired(self, now: float) -> bool:
-        """Tell whether the token has expired, as far as the answer says so."""
+        """Tell whether the answer has an ``exp`` that is over."""
         expires = self.members.get("exp")
         return isinstance(expires, (int, float)) and now >= expires
 

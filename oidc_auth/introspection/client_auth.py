@@ -27,7 +27,7 @@ POST = "client_secret_post"
 PRIVATE_KEY_JWT = "private_key_jwt"
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_LIFETIME = 60
-"""Seconds that an assertion is valid. It is used at once."""
+"""Seconds that an assertion is valid. It is used immediately."""
 MIN_RSA_BITS = 2048
 RSA_ALGORITHMS = ("RS256", "PS256", "RS384", "PS384", "RS512", "PS512")
 EC_ALGORITHMS: Mapping[str, str] = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -88,7 +88,7 @@ def make_credentials(
 
     Args:
         client: This server's client.
-        methods: The methods that the provider supports, or None if it does not say so.
+        methods: The methods that the provider supports, or None if its metadata have no list.
         algorithms: The algorithms that it accepts for assertions, or None.
         audience: The audience of an assertion: the issuer.
         now: The time in seconds since the epoch.

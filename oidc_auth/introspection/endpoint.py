@@ -63,7 +63,13 @@ class IntrospectionError(FetchError):
 
 
 class Endpoint(NamedTuple):
-    """An introspection endpoint, and how clients authenticate there (RFC 8414 §2). None: the metadata do not say it."""
+    """An introspection endpoint, and how clients authenticate there (RFC 8414 §2).
+
+    Attributes:
+        url: The address.
+        methods: The authentication methods that it supports. None: unknown.
+        algorithms: The algorithms of assertions that it accepts. None: unknown.
+    """
 
     url: str
     methods: tuple[str, ...] | None = None
@@ -117,7 +123,7 @@ class IntrospectionClient:
             now: The time in seconds since the epoch.
 
         Raises:
-            IntrospectionError: There is no usable answer.
+            IntrospectionError: The provider did not answer, or not as RFC 7662 §2.2 requires.
         """
         try:
             async with asyncio.timeout(self.settings.timeout):
@@ -199,7 +205,7 @@ class IntrospectionClient:
             raise body_too_large(self.settings.max_bytes)
         if status != OK:
             raise self._status_error(response)
-        # A login page, or a signed answer (RFC 9701), is no answer.
+        # A login page and a signed answer (RFC 9701) do not count.
         kind = headers.get("content-type", "")
         if kind.partition(";")[0].strip().lower() != JSON_TYPE:
             raise FetchError(f"content-type {quote(kind)} is not {JSON_TYPE}", hint=TYPE_HINT)

@@ -109,7 +109,7 @@ class Introspector:
         )
 
     async def _ask(self, token: str, digest: bytes) -> Answer | _Failure:
-        # A known token needs no budget. Otherwise made-up tokens could refuse users whose answers need renewal.
+        # A known token needs no budget. Otherwise made-up tokens could cause refusals of users who are logged in.
         if self._cache.is_known(digest, self._clock()):
             return await self._send(token, digest)
         try:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..keys.budget import FetchBudget
 
 BURST = 50
-"""Requests for unknown tokens that may end without an active answer, at once."""
+"""Requests for unknown tokens that may end without an active answer in a moment."""
 WINDOW = 5.0
 """Seconds in which the whole burst becomes available again: 10 requests a second."""
 MAX_WAITING = 1_000

@@ -60,7 +60,7 @@ class IntrospectionVerifier:
     Args:
         jwts: Verifies JWTs. A JWT that it refuses is never sent to a provider.
         issuers: The issuers with introspection.
-        opaque: The one issuer whose opaque tokens are accepted, or None. An opaque token names no issuer.
+        opaque: The issuer of all opaque tokens, or None. An opaque token names no issuer.
         clock: Returns the time, in seconds since the epoch. It is read again after a wait.
         max_depth: The deepest nesting of a token's JSON.
     """
@@ -211,7 +211,7 @@ def looks_like_jwt(token: str) -> bool:
 
 
 def _claims_of(answer: Answer, known: Mapping[str, object]) -> dict[str, object]:
-    """Return known claims, replaced by those of an answer. ``active`` is no claim of the token."""
+    """Return known claims, replaced by those of an answer, without ``active``."""
     return {name: value for name, value in {**known, **answer.members}.items() if name != "active"}
 
 

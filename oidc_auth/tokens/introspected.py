@@ -39,7 +39,7 @@ DECIDED_LATER = frozenset(
 
 def check_active(answer: Mapping[str, object]) -> None:
     """Refuse a token that the provider does not call active (RFC 7662 §2.2)."""
-    # Only the boolean counts. The text "true", 1 and a missing member are no permission.
+    # Only the boolean counts, and not the text "true" or 1. A missing member means no.
     if answer.get("active") is not True:
         raise TokenError(ErrorCode.TOKEN_INACTIVE, expected="active = true", found=quote(answer.get("active")))
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import gc
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from kit.auth_harness import bearer, run_event_loop
 from kit.clock import NOON
 from kit.introspection import IntrospectionHarness
 
+from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, UpstreamError
 from oidc_auth.introspection.answers import MAX_INACTIVE, Answer, AnswerCache
-from oidc_auth.introspection.request_budget import BURST, MAX_WAITING
+from oidc_auth.introspection.request_budget import BURST, MAX_WAITING, RequestBudget
+from oidc_auth.keys.budget import FetchBudget
 from oidc_auth.observability import TokenIntrospected
 from oidc_auth.testing import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from oidc_auth.keys.fetch import Response
 
 INACTIVE = ErrorCode.TOKEN_INACTIVE
 UNAVAILABLE = ErrorCode.INTROSPECTION_UNAVAILABLE
@@ -166,8 +171,17 @@ def test_revoked_token_is_not_known() -> None:
     cache.put(b"t", Answer({"active": True}, NOON))
     cache.put(b"t", Answer({"active": False}, NOON + 30))
     assert not cache.is_known(b"t", NOON + 30)
-    cache.put(b"t", Answer({"active": True}, NOON + 60))
-    assert cache.is_known(b"t", NOON + 60)
+    cache.put(b"t", Answer({"active": True}, NOON + 31))
+    assert cache.is_known(b"t", NOON + 31)
+
+
+def test_only_newest_answer_is_kept() -> None:
+    cache = AnswerCache(1, 30)
+    cache.put(b"t", Answer({"active": False}, NOON))
+    cache.put(b"t", Answer({"active": True}, NOON + 1))
+    # The other token takes the only place.
+    cache.put(b"other", Answer({"active": True}, NOON + 1))
+    assert cache.get(b"t", NOON + 1) is None
 
 
 def test_answer_shows_no_claim() -> None:
@@ -326,7 +340,8 @@ async def flood(harness: IntrospectionHarness, count: int, name: str = "made-up"
 
 
 def test_made_up_tokens_have_budget() -> None:
-    harness = IntrospectionHarness()
+    # No request may wait for this long.
+    harness = IntrospectionHarness(limits={"fetch_timeout": 1_000})
     codes = asyncio.run(flood(harness, 500))
     assert (codes.count(INACTIVE), codes.count(UNAVAILABLE)) == (BURST, 500 - BURST)
     assert len(harness.asked) == BURST
@@ -435,6 +450,40 @@ def test_waiting_is_bounded_in_time() -> None:
         return set(await asyncio.gather(*await hold(harness, *[f"t-{number}" for number in range(BURST * 4)])))
 
     assert asyncio.run(run()) == {UNAVAILABLE}
+
+
+def test_waiting_for_slow_provider_is_bounded() -> None:
+    harness = IntrospectionHarness(limits={"fetch_timeout": 0.2})
+
+    async def slow(method: str, url: str, headers: Any, body: bytes | None) -> Response:
+        await asyncio.sleep(0.05 if method == "POST" else 0)
+        return harness.issuer.respond(method, urlsplit(url).path, headers, body or b"")
+
+    # Ten rounds of running requests would take half a second.
+    oidc = OIDCAuth(harness.oidc.loaded, fetcher=slow, clock=harness.clock)
+    tokens = [harness.issuer.opaque_token() for _ in range(BURST * 10)]
+
+    async def run() -> list[Any]:
+        await oidc.authenticate(bearer(harness.issuer.opaque_token()))
+        return list(await asyncio.gather(*(oidc.authenticate(bearer(each)) for each in tokens), return_exceptions=True))
+
+    refused = [each for each in asyncio.run(run()) if isinstance(each, UpstreamError)]
+    assert len(refused) > BURST
+
+
+def test_cancelled_request_passes_its_turn_on() -> None:
+    async def run() -> list[bool]:
+        budget = RequestBudget(FetchBudget(2, 5), lambda: NOON)
+        assert [await budget.enter(), await budget.enter()] == [True, True]
+        first, second = (asyncio.create_task(budget.enter()) for _ in range(2))
+        await run_event_loop()
+        first.cancel()
+        await run_event_loop()
+        budget.leave(active=True)
+        await run_event_loop()
+        return [first.cancelled(), second.done() and second.result()]
+
+    assert asyncio.run(run()) == [True, True]
 
 
 def test_clock_set_back_fills_budget() -> None:

@@ -75,9 +75,7 @@ def tampered(token: str) -> str:
         ({"header": {"kid": "unknown"}}, {}, ErrorCode.KEY_NOT_FOUND),
     ],
 )
-def test_jwt_that_fails_locally_is_never_sent(
-    claims: dict[str, Any], settings: dict[str, Any], code: ErrorCode
-) -> None:
+def test_jwt_failing_locally_is_never_sent(claims: dict[str, Any], settings: dict[str, Any], code: ErrorCode) -> None:
     harness = answering(always(**settings), aud="agents", azp="spa", plan="gold", org="acme")
     assert harness.authenticate(harness.issuer.token(**claims)) is code
     assert harness.asked == []

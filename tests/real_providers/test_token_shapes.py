@@ -272,7 +272,7 @@ def test_other_entra_version_is_named(installed_provider: None) -> None:
     ("resource", "hint"),
     [
         (ENCRYPTED_AUDIENCE, "an encrypted token (JWE, enc='A256GCM'"),
-        ("", "Opaque and encrypted tokens are not supported."),
+        ("", "Opaque and encrypted tokens need the issuer's introspection."),
     ],
 )
 def test_token_without_requested_api_is_named(installed_provider: None, resource: str, hint: str) -> None:
