@@ -39,6 +39,7 @@ def build_introspection(
     introspector = Introspector(
         introspection_client(table, introspection, limits, fetcher),
         cache_seconds=introspection.cache_seconds,
+        # Also without a token cache. Otherwise no token would be known, and each one would need the budget.
         entries=max(limits.token_cache_entries, MIN_ANSWERS),
         clock=clock,
         reporter=reporter,
@@ -49,6 +50,7 @@ def build_introspection(
         every_jwt=introspection.mode == "always",
         # A claim with any value binds a token to nothing, and a preset only says who issued it.
         needs_audience=table.client_claim is None and not own_conditions(table.model_dump()),
+        # A token without exp would otherwise expire while its first answer travels.
         lifetime=max(introspection.cache_seconds, MIN_LIFETIME),
     )
 

@@ -33,6 +33,7 @@ class Answer:
 
     def is_expired(self, now: float) -> bool:
         """Tell whether the answer has an ``exp`` that is over."""
+        # A value of another type is refused by the check of exp, so it does not matter here.
         expires = self.members.get("exp")
         return isinstance(expires, (int, float)) and now >= expires
 
@@ -59,6 +60,7 @@ class AnswerCache:
 
     def get(self, digest: bytes, now: float) -> Answer | None:
         """Return the answer about a token, if it may still be used."""
+        # An active answer is newer, because put() removes the other one.
         answer = self._active.get(digest) or self._inactive.get(digest)
         if answer is None or answer.is_expired(now) or not self.is_recent(answer.asked_at, now):
             return None

@@ -96,6 +96,7 @@ def make_credentials(
     Raises:
         FetchError: The provider supports no method of this client.
     """
+    # The provider says which methods it supports. A client without one of them can never introspect a token.
     if isinstance(client, ClientKey):
         _require_supported(methods, (PRIVATE_KEY_JWT,), "introspection_endpoint_auth_methods_supported")
         return _assertion(client, algorithms, audience, now)
@@ -122,6 +123,7 @@ def _assertion(client: ClientKey, algorithms: Collection[str] | None, audience: 
     algorithm = _require_supported(
         algorithms, client.algorithms, "introspection_endpoint_auth_signing_alg_values_supported"
     )
+    # RFC 7523 §3 requires these claims. Without nbf, a clock that is slow does not matter.
     issued = int(now)
     claims = {
         "iss": client.client_id,
@@ -148,6 +150,7 @@ def read_client_key(client_id: str, file: str) -> ClientKey:
     try:
         content = Path(file).read_bytes()
     except OSError as error:
+        # Only the type, because the path is already in the message of the caller.
         raise ClientKeyError(f"cannot be read: {type(error).__name__}") from None
     if content.lstrip().startswith(b"{"):
         return _read_jwk(client_id, content)
@@ -183,7 +186,9 @@ def _parse_jwk(content: bytes) -> dict[str, object]:
 
 
 def _algorithms_of(key: object) -> tuple[str, ...]:
+    # Only asymmetric keys (RFC 8725 §3.2). With a shared secret, the provider could also sign as this server.
     if isinstance(key, rsa.RSAPrivateKey):
+        # Providers refuse shorter keys (RFC 7518 §3.3).
         if key.key_size < MIN_RSA_BITS:
             raise ClientKeyError(f"has an RSA key of {key.key_size} bits; expected at least {MIN_RSA_BITS}")
         return RSA_ALGORITHMS

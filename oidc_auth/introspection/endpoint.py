@@ -144,6 +144,7 @@ class IntrospectionClient:
         """
         if self.settings.endpoint is not None:
             return Endpoint(self.settings.endpoint)
+        # An endpoint that is known stays in use while the metadata cannot be read.
         try:
             return await self._discovered.get(now)
         except LookupError as error:
@@ -156,10 +157,12 @@ class IntrospectionClient:
         url = metadata_url(issuer)
         try:
             async with asyncio.timeout(settings.timeout):
+                # The configuration was checked too. This also holds for a caller that skipped the check.
                 if (why := forbidden_url_reason(url, settings.insecure_http_hosts)) is not None:
                     raise FetchError(f"it is not fetched: {why}", hint=MISSING_HINT)  # noqa: TRY301 - handled below
                 response = await self._fetcher("GET", url, {"accept": JSON_TYPE}, None)
                 metadata = read_json_object(response, settings.max_bytes)
+                # Metadata of another issuer could send the tokens to that issuer (RFC 8414 §3.3).
                 require_same_issuer(issuer, metadata, "introspection.endpoint")
                 return self._read_endpoint(metadata)
         except Exception as error:  # noqa: BLE001 - as above
@@ -217,9 +220,12 @@ class IntrospectionClient:
 
     def _status_error(self, response: Response) -> IntrospectionError:
         status, what = response.status, f"status {response.status}{_error_name(response.body)}"
+        # RFC 7662 §2.3 has 401 for a wrong credential. Some providers answer 400 or 403. No other token can help, so the
+        # user gets 503, and the operator a message about the client.
         if status in REFUSED_CLIENT or _error_name(response.body).endswith("invalid_client"):
             client = quote(self.settings.client.client_id)
             return IntrospectionError(f"the provider refused the client {client}: {what}", hint=CLIENT_HINT)
+        # Only whole seconds. A date would depend on the clocks of both hosts.
         wait = response.headers.get("retry-after", "") if status in OVERLOADED else ""
         retry_after = min(int(wait), MAX_RETRY_AFTER) if wait.isascii() and wait.isdigit() and len(wait) < 6 else 1  # noqa: PLR2004 - 5 digits are a day
         return IntrospectionError(what, hint=STATUS_HINT, retry_after=retry_after)

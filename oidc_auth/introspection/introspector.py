@@ -93,6 +93,7 @@ class Introspector:
         digest = sha256(token.encode()).digest()
         if (answer := self._cache.get(digest, self._clock())) is not None:
             return answer
+        # A page of a web application sends many requests with one token. They wait for one request to the provider.
         tasks = self._running.tasks()
         if (task := tasks.get(digest)) is None:
             task = tasks[digest] = asyncio.get_running_loop().create_task(self._ask(token, digest))
@@ -129,10 +130,12 @@ class Introspector:
             self._budget.leave(active=active)
 
     async def _send(self, token: str, digest: bytes) -> Answer | _Failure:
+        # The age of an answer counts from the request, because the token may be revoked while it travels.
         started, asked_at = self._reporter.start(), self._clock()
         try:
             answer = Answer(await self._client.ask(token, asked_at), asked_at)
         except IntrospectionError as error:
+            # Not cached. The next request asks again, and is never answered from an old answer.
             self._report("failed", started)
             return _Failure(one_line(str(error)), error.hint, error.retry_after)
         self._cache.put(digest, answer)

@@ -45,6 +45,7 @@ class RequestBudget(threading.local):
     async def enter(self) -> bool:
         """Take a unit, or return False if there is none."""
         queue = self._loop_queue()
+        # Taken before the request and not after the answer. Otherwise thousands of requests could start in a moment.
         while not self._budget.take(self._clock()):
             if not queue.running or len(queue.waiters) >= MAX_WAITING:
                 return False
@@ -58,6 +59,7 @@ class RequestBudget(threading.local):
         """End a request that took a unit."""
         queue = self._loop_queue()
         queue.running -= 1
+        # An active token was not made up.
         if active:
             self._budget.give_back()
         # A request that was cancelled, or waited for too long, must not use up the turn of another one.

@@ -84,6 +84,7 @@ class IntrospectionVerifier:
         """Return a verified token; see ``CredentialVerifier``."""
         if self._opaque is not None and not looks_like_jwt(presented.token):
             return await self._verify_opaque(self._opaque, presented.token, record)
+        # A JWT first passes every local check (RFC 7515 §5.2). Made-up JWTs cause no request.
         token = await self._jwts.verify(presented, now, record=record)
         issuer = self._every_jwt.get(token.issuer)
         return token if issuer is None else await self._verify_jwt(issuer, presented.token, token, record)
@@ -103,6 +104,7 @@ class IntrospectionVerifier:
             _note(record, ErrorCode.TOKEN_INACTIVE)
             # Configured permission maps can read iss, so an answer without it gets the issuer that was asked.
             claims = _claims_of(answer, {"iss": first.issuer})
+            # exp is optional (RFC 7662 §2.2). Without it, a WebSocket would stay open forever.
             claims.setdefault("exp", answer.asked_at + issuer.lifetime)
             policy = _select_policy(issuer, claims)
             _note(record, ErrorCode.ISSUER_NOT_TRUSTED)
@@ -206,6 +208,7 @@ def looks_like_jwt(token: str) -> bool:
         return True
     except ValueError:
         return False
+    # A signed token has three segments, and a JWE has enc in its header.
     is_jwe = rest.count(".") == JWE_DOTS - 1 and is_object(header) and "enc" in header
     return is_object(header) and "alg" in header and not is_jwe
 
@@ -217,6 +220,7 @@ def _claims_of(answer: Answer, known: Mapping[str, object]) -> dict[str, object]
 
 def _select_policy(issuer: IntrospectedIssuer, claims: Mapping[str, object]) -> TokenPolicy:
     """Return the rules for the issuer that the claims name. It must be the one that was asked (RFC 7662 §2.2)."""
+    # An answer that names another configured issuer would give its users' identities to this provider.
     named = claims["iss"]
     found = issuer.policies.get(named) if isinstance(named, str) else None
     if found is None:

@@ -53,6 +53,7 @@ def check_answer_use(answer: Mapping[str, object], claims: Mapping[str, object])
         answer: The provider's answer.
         claims: The answer, and for a JWT also its own claims.
     """
+    # A bound token (DPoP) needs a proof that is not checked (RFC 9449 §7.1).
     for name, allowed in ACCESS_TOKEN_MARKS.items():
         mark = answer.get(name)
         if mark is not None and (not isinstance(mark, str) or mark.lower() not in allowed):
@@ -82,6 +83,7 @@ def limit_to_present(claims: Mapping[str, object], policy: TokenPolicy) -> Token
 
     A lightweight access token of Keycloak has neither ``aud`` nor roles.
     """
+    # A claim that is present was signed, so a wrong value is final. It must not reach the provider.
     has_client = "azp" in claims or "client_id" in claims
     return replace(
         policy,

@@ -13,6 +13,7 @@ from kit.introspection import SECRET, IntrospectionHarness
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, OIDCAuthError
 from oidc_auth.testing import Clock, LocalIssuer
+from oidc_auth.tokens.states import PresentedToken
 
 LIGHT: dict[str, Any] = {"audience": None}
 """A lightweight access token of Keycloak has no ``aud`` and no roles."""
@@ -155,6 +156,13 @@ def test_all_claims_together_pass_every_check(
 def test_earlier_expiry_counts(members: dict[str, Any], expires: float) -> None:
     harness = answering(always(), **members)
     assert asyncio.run(harness.admit(harness.issuer.token())).expires_at == expires
+
+
+def test_verified_token_has_earlier_expiry() -> None:
+    harness = answering(always(), exp=NOON + 9_000)
+    presented = PresentedToken("bearer", harness.issuer.token())
+    verified = asyncio.run(harness.oidc._verifier.verify(presented, NOON))
+    assert (verified.expires_at, verified.valid_until) == (NOON + 300, NOON + 300)
 
 
 def test_answer_cannot_extend_token_age() -> None:
