@@ -220,8 +220,8 @@ class IntrospectionClient:
 
     def _status_error(self, response: Response) -> IntrospectionError:
         status, what = response.status, f"status {response.status}{_error_name(response.body)}"
-        # RFC 7662 §2.3 has 401 for a wrong credential. Some providers answer 400 or 403. No other token can help, so the
-        # user gets 503, and the operator a message about the client.
+        # 401 is the answer to a wrong credential (RFC 7662 §2.3). Some providers answer 400 or 403. No other token can
+        # help, so the user gets 503, and the operator a message about the client.
         if status in REFUSED_CLIENT or _error_name(response.body).endswith("invalid_client"):
             client = quote(self.settings.client.client_id)
             return IntrospectionError(f"the provider refused the client {client}: {what}", hint=CLIENT_HINT)

@@ -173,8 +173,9 @@ def test_answer_cannot_extend_token_age() -> None:
 def test_alias_token_keeps_its_issuer() -> None:
     # With jwks_uri, both names share one key set.
     alias = "https://alias.test"
-    harness = answering(always(aliases=[alias], jwks_uri="https://issuer.test/keys"), iss="https://issuer.test")
-    assert asyncio.run(harness.admit(harness.issuer.token(iss=alias))).issuer == alias
+    harness = always(aliases=[alias], jwks_uri="https://issuer.test/keys", claims=["iss"])
+    caller = asyncio.run(answering(harness, iss="https://issuer.test").admit(harness.issuer.token(iss=alias)))
+    assert (caller.issuer, caller.claims) == (alias, {"iss": alias})
 
 
 def test_jwt_of_other_issuer_is_never_sent() -> None:
