@@ -242,6 +242,15 @@ def test_metadata_of_forbidden_address_are_not_fetched() -> None:
     assert recorder.requests == []
 
 
+def test_failure_keeps_no_error_of_fetcher() -> None:
+    harness = IntrospectionHarness()
+    client = IntrospectionClient(client_settings(harness), Recorder(RuntimeError("the token")))
+    with pytest.raises(IntrospectionError) as failed:
+        asyncio.run(client.ask("t", NOON))
+    assert failed.value.__cause__ is None
+    assert failed.value.__suppress_context__
+
+
 def client_settings(harness: IntrospectionHarness) -> EndpointSettings:
     document = harness.oidc.loaded.document
     table, introspection = document.issuer[0], document.issuer[0].introspection
@@ -318,10 +327,19 @@ def test_moved_endpoint_is_found_again() -> None:
     assert asyncio.run(run()) == [ENDPOINT, "https://issuer.test/new"]
 
 
-def test_slow_metadata_are_bounded() -> None:
+def test_stalled_metadata_do_not_stall_later_requests() -> None:
     harness = IntrospectionHarness(limits={"fetch_timeout": 0.05})
-    harness.issuer.fault = Fault.STALL
-    assert harness.authenticate(harness.issuer.opaque_token()) is UNAVAILABLE
+
+    async def run() -> list[ErrorCode | None]:
+        harness.issuer.fault = Fault.STALL
+        codes = [await harness.authenticate_async(harness.issuer.opaque_token())]
+        # The first request of the metadata never gets an answer.
+        await asyncio.sleep(0.05)
+        harness.issuer.fault = None
+        harness.clock.advance(1)
+        return [*codes, await harness.authenticate_async(harness.issuer.opaque_token())]
+
+    assert asyncio.run(run()) == [UNAVAILABLE, None]
 
 
 def test_failing_discovery_is_not_repeated_at_once() -> None:
