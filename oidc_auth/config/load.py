@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigError, Problem
 from ..json_values import is_list, is_object
+from .digest import digest_of
 from .expand_presets import expanded
 from .lint import find_consequences, lint
 from .lint_warnings import find_warnings
@@ -39,7 +38,7 @@ class LoadedConfig:
     Attributes:
         document: The configuration with presets filled in.
         source: The file, or another name for its origin.
-        digest: The first 12 hexadecimal digits of its SHA-256, to compare replicas. Secrets do not change it.
+        digest: The first 12 hexadecimal digits of its SHA-256, to compare replicas. Secrets do not enter it.
         warnings: What is dangerous, or probably a mistake, although it is valid.
     """
 
@@ -85,20 +84,8 @@ def load_mapping(
     problems = _merge_problems(first, [*lint(document, written)], shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
-    # A digest, because the configuration can hold values from the environment. It is one of the resolved values, so
-    # that replicas with different variables differ. Secrets are left out, because a short one could be guessed from it.
-    digest = hashlib.sha256(json.dumps(_remove_secrets(resolved), sort_keys=True).encode()).hexdigest()[:12]
-    return LoadedConfig(shaped, source, digest, find_warnings(document))
-
-
-SECRETS = frozenset({"client_secret"})
-"""Keys that hold a secret, in any table."""
-
-
-def _remove_secrets(value: object) -> object:
-    if is_object(value):
-        return {key: _remove_secrets(member) for key, member in value.items() if key not in SECRETS}
-    return [_remove_secrets(each) for each in value] if is_list(value) else value
+    # Of the resolved values, so that replicas with different variables differ.
+    return LoadedConfig(shaped, source, digest_of(written, Document), find_warnings(document))
 
 
 def _expand_presets(document: dict[str, Any]) -> dict[str, Any]:

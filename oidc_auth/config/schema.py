@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
+from .digest import Secret
 from .forms import AlsoAccepts, as_table, as_text, normalize
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -105,7 +106,9 @@ class IntrospectionTable(_Table):
     )
     client_id: Name = Field(description="The client with which this server asks.")
     # A secret must not be in a repr, which logs and tracebacks contain.
-    client_secret: Name | None = Field(default=None, repr=False, description="The client's secret.")
+    client_secret: Annotated[Name | None, Secret()] = Field(
+        default=None, repr=False, description="The client's secret."
+    )
     client_assertion_key_file: Name | None = Field(
         default=None, description="File with the client's private key (PEM or JWK), in place of a secret."
     )
