@@ -126,6 +126,48 @@ TESTS = {
         "tests/keys/test_outage.py::test_keys_serve_one_day_of_outage",
         "tests/keys/test_moved_keys.py::test_key_withdrawn_at_new_address_is_rejected",
     ],
+    "I1": [
+        "tests/introspection/test_opaque_tokens.py::test_only_boolean_true_is_active",
+        "tests/introspection/test_opaque_tokens.py::test_revoked_expired_and_made_up_tokens_are_refused",
+        "tests/introspection/test_every_jwt.py::test_revoked_jwt_is_refused",
+        "tests/real_providers/keycloak/test_introspection.py::test_ended_access_is_refused_within_seconds",
+        "tests/real_providers/test_node_introspection.py::test_revoked_tokens_are_refused",
+    ],
+    "I2": [
+        "tests/introspection/test_answers.py::test_outage_is_503_and_never_yes",
+        "tests/introspection/test_endpoint.py::test_other_body_is_no_answer",
+        "tests/introspection/test_endpoint.py::test_other_status_is_no_answer",
+        "tests/introspection/test_every_jwt.py::test_answer_about_other_subject_is_refused",
+    ],
+    "I3": [
+        "tests/introspection/test_opaque_tokens.py::test_answer_passes_checks_of_jwt",
+        "tests/introspection/test_opaque_tokens.py::test_answer_without_audience_needs_binding",
+        "tests/introspection/test_every_jwt.py::test_all_claims_together_pass_every_check",
+        "tests/real_providers/test_node_introspection.py::test_token_without_api_and_refresh_token_are_refused",
+    ],
+    "I4": [
+        "tests/introspection/test_every_jwt.py::test_jwt_failing_locally_is_never_sent",
+        "tests/introspection/test_every_jwt.py::test_jwt_with_wrong_signature_is_never_sent",
+        "tests/introspection/test_every_jwt.py::test_jwt_of_other_issuer_is_never_sent",
+        "tests/introspection/test_opaque_tokens.py::test_damaged_jwt_is_never_sent",
+        "tests/introspection/test_opaque_tokens.py::test_opaque_token_is_sent_to_one_issuer",
+    ],
+    "I5": [
+        "tests/introspection/test_answers.py::test_revoked_token_is_refused_after_cache_seconds",
+        "tests/introspection/test_answers.py::test_token_cache_never_prolongs_answer",
+        "tests/introspection/test_answers.py::test_answer_is_not_used_past_exp",
+    ],
+    "I6": [
+        "tests/introspection/test_answers.py::test_made_up_tokens_have_budget",
+        "tests/introspection/test_answers.py::test_flood_does_not_refuse_renewals",
+        "tests/introspection/test_answers.py::test_concurrent_requests_ask_once",
+    ],
+    "I7": [
+        "tests/introspection/test_endpoint.py::test_unusable_metadata_send_no_token",
+        "tests/introspection/test_client_auth.py::test_logs_and_errors_hold_no_secret_or_token",
+        "tests/introspection/test_client_auth.py::test_reprs_show_no_secret",
+        "tests/introspection/test_client_auth.py::test_configuration_shows_no_secret",
+    ],
     "Z1": [
         "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_permission_map_errors.py::test_each_mistake_has_place_and_hint",
