@@ -32,6 +32,8 @@ AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 
 CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
+CALLERS_KEY = "oidc_auth.callers"
+"""The key of the ASGI scope with a list to which the caller is added."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
@@ -103,6 +105,8 @@ def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
         scope[CALLER_KEY] = caller
+        # A middleware between may pass a copy of the scope on. Copies share the list.
+        scope.get(CALLERS_KEY, []).append(caller)
 
 
 def is_auth(found: object) -> bool:

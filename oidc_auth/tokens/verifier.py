@@ -20,12 +20,13 @@ from .checks import (
     select_issuer,
 )
 from .diagnose import Refusal, add_log_context, diagnose
+from .introspected import DECIDED_LATER, limit_to_present
 from .issuers import TrustedIssuers
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from ..keys.key_set import KeySource
     from .issuers import TrustedIssuer
@@ -37,6 +38,7 @@ MAX_CACHED_HEADER = 512
 """Characters of an encoded header that is cached. Providers' headers are shorter, and senders choose theirs."""
 
 _CLAIM_RULES = tuple((check.code, check.rule) for check in CLAIM_CHECKS)
+_PRESENT_CLAIM_RULES = tuple(each for each in _CLAIM_RULES if each[0] is not ErrorCode.IDENTITY_INVALID)
 _KEY_CODES = codes_of(Stage.KEY)
 
 Record = list[ErrorCode]
@@ -136,13 +138,14 @@ class JwtVerifier:
             check_signature(key, algorithm, segments.signing_input, signature)
             _note(record, ErrorCode.SIGNATURE_INVALID)
             # 7. The claims (RFC 7519 §4.1, RFC 9068 §4).
-            _check_claims(claims, policy, now, record)
+            check_claims = _check_present_claims if policy.introspected else check_all_claims
+            check_claims(claims, policy, now, record)
         except OIDCAuthError as error:
             if record is not None:
                 record += passed_before(error.code, _KEY_CODES)
             self._add_diagnosis(error, Refusal(presented.token, header, claims, policy, now))
             raise
-        return _build_verified_token(claims, policy, self._generation(issuer, generation))
+        return build_verified_token(claims, policy, self._generation(issuer, generation).is_current)
 
     def _generation(self, issuer: TrustedIssuer, number: int) -> _KeyGeneration:
         """Return one object for all tokens of a key set, because thousands of tokens are cached."""
@@ -185,7 +188,21 @@ def _note(record: Record | None, *codes: ErrorCode) -> None:
         record += codes
 
 
-def _check_claims(claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
+def _check_present_claims(claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
+    """Check what the JWT itself says, before the provider is asked about it."""
+    limited = limit_to_present(claims, policy)
+    for code, rule in _PRESENT_CLAIM_RULES:
+        rule(claims, limited, now)
+        if code not in DECIDED_LATER:
+            _note(record, code)
+
+
+def check_all_claims(claims: Mapping[str, object], policy: TokenPolicy, now: float, record: Record | None) -> None:
+    """Run every check of claims.
+
+    Raises:
+        TokenError: The code of the first check that failed.
+    """
     for code, rule in _CLAIM_RULES:
         rule(claims, policy, now)
         if record is not None:
@@ -198,11 +215,14 @@ def _parse_header(segment: str, max_depth: int) -> Mapping[str, object]:
     return parse_object(decode_base64url(segment), max_depth)
 
 
-def _build_verified_token(claims: UnverifiedClaims, policy: TokenPolicy, key: _KeyGeneration) -> VerifiedToken:
+def build_verified_token(
+    claims: Mapping[str, object], policy: TokenPolicy, is_current: Callable[[float], Awaitable[bool]]
+) -> VerifiedToken:
+    """Return the token of claims that passed every check."""
     # The checks have shown that exp and iat are numbers.
     expires_at: Any = claims["exp"]
     valid_until = expires_at
     if policy.max_token_age is not None:
         issued_at: Any = claims["iat"]
         valid_until = min(expires_at, issued_at + policy.max_token_age)
-    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, key.is_current)
+    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, is_current)

@@ -148,7 +148,7 @@ def test_public_url_is_required() -> None:
 @pytest.mark.parametrize(
     ("maps", "web", "expected"),
     [
-        ({"claim": "scope", "accept": ["threads:*"]}, {}, "name no scope"),
+        ({"claim": "scope", "accept": ["threads:*"]}, {}, "only patterns"),
         ({"claim": "scope", "accept": ["threads:*"]}, {"mcp": False}, ""),
         ({"claim": "scope", "accept": ["threads:*", "assistants:read"]}, {}, ""),
         ({"claim": "scope", "values": {"a": ["threads:*"]}}, {}, ""),
