@@ -86,7 +86,8 @@ def test_configured_endpoint_with_own_keys_is_asked(tmp_path: Path, served: Loca
 def test_check_and_explain_show_introspection(tmp_path: Path, served: LocalIssuer) -> None:
     file = write_configuration(tmp_path, served.url, setting())
     shown = run("check", str(file)).output
-    assert f"asks    every token, as client {CLIENT[0]}; an answer counts for 30 s" in shown
+    (line,) = [line for line in shown.splitlines() if line.startswith("asks ")]
+    assert (CLIENT[0] in line, "30 s" in line) == (True, True)
     assert CLIENT[1] not in shown
     token = served.opaque_token(roles=["editor"])
     explained = run("explain", str(file), env={"OIDC_AUTH_TOKEN": token})

@@ -311,7 +311,7 @@ def test_slow_answer_is_bounded() -> None:
     harness.issuer.introspection.fault = Fault.STALL
     with pytest.raises(UpstreamError) as refused:
         asyncio.run(harness.admit(token))
-    assert refused.value.found == f"{harness.issuer.url}: no answer within 0.05 s"
+    assert (harness.issuer.url in refused.value.found, "0.05 s" in refused.value.found) == (True, True)
     release(harness)
     assert harness.authenticate(token) is None
 

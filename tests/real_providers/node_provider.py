@@ -26,7 +26,7 @@ from real_providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI,
 from oidc_auth.keys.fetch import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -54,6 +54,10 @@ class Options(TypedDict, total=False):
         audiences: The name of each resource in `aud`.
         client_keys: The public keys of the client `api-key`, which may introspect tokens.
         secret_method: The one way in which clients with a secret authenticate, instead of all of them.
+        resources: Additional resources.
+        registration: Whether clients may register, by RFC 7591 or with a client metadata document.
+        documents: The client metadata documents by their URL, which is the client ID.
+        refresh: Whether a login gives a refresh token without `offline_access`.
         accounts: The claims in the access tokens of each user or client. They replace the default ones.
     """
 
@@ -66,6 +70,10 @@ class Options(TypedDict, total=False):
     audiences: Mapping[str, str]
     client_keys: list[dict[str, Any]]
     secret_method: str
+    resources: Sequence[str]
+    registration: bool
+    documents: Mapping[str, Mapping[str, object]]
+    refresh: bool
     accounts: Mapping[str, Mapping[str, object]]
 
 
@@ -162,6 +170,10 @@ class NodeProvider:
         """Sign with a new key from now on, and return the published kids, the new one first."""
         reply = self._http.post(f"{self._control}rotate", json={"alg": alg, "keep_old": keep_old})
         return [str(kid) for kid in self._json(reply)["kids"]]
+
+    def set_ttl(self, ttl: int) -> None:
+        """Set the lifetime of later access tokens in seconds."""
+        self._json(self._http.post(f"{self._control}ttl", json={"ttl": ttl}))
 
     def kids(self) -> list[str]:
         """Return the published kids. The first one signs."""
