@@ -154,7 +154,10 @@ class OIDCAuth:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> Self:
-        """Return the authenticator for a mapping with the keys of the TOML file."""
+        """Return the authenticator for a mapping with the keys of the TOML file.
+
+        Equal configurations and options give the same object in a process, so that all share keys and cached tokens.
+        """
         return cls._share(load_mapping(document), options)
 
     @classmethod

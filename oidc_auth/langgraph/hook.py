@@ -32,6 +32,8 @@ AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 
 CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
+CALLERS_KEY = "oidc_auth.callers"
+"""The key of the ASGI scope with a list to which the caller is added."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
@@ -94,13 +96,17 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     The server requires a token there with ``enable_custom_route_auth``. Starlette notes the function of the route that
     matched. A comparison of paths could also match a route of the user, for example inside a ``Mount``.
     """
-    return scope.get("type") == "http" and scope.get("endpoint") in oidc.anonymous_endpoints
+    endpoint = scope.get("endpoint")
+    # By identity. A user's endpoint can be any object, with its own equality or without a hash.
+    return scope.get("type") == "http" and any(endpoint is each for each in oidc.anonymous_endpoints)
 
 
 def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
         scope[CALLER_KEY] = caller
+        # A middleware between may pass a copy of the scope on. Copies share the list.
+        scope.get(CALLERS_KEY, []).append(caller)
 
 
 def is_auth(found: object) -> bool:

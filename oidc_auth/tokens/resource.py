@@ -78,12 +78,13 @@ class ProtectedResource:
 
     def metadata(self, resource: Resource) -> dict[str, object]:
         """Return the metadata of a resource (RFC 9728 §2)."""
-        return {
+        document: dict[str, object] = {
             "resource": mcp_address(self.public_url) if resource is Resource.MCP else self.public_url,
             "authorization_servers": list(self.authorization_servers),
             "bearer_methods_supported": ["header"],
-            "scopes_supported": list(self.scopes),
         }
+        # Clients take an empty list for "no scopes", and ask the provider for a token without any.
+        return {**document, "scopes_supported": list(self.scopes)} if self.scopes else document
 
     def metadata_url(self, resource: Resource) -> str:
         """Return the address of the metadata of a resource.

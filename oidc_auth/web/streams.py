@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
-from ..langgraph.hook import CALLER_KEY
+from ..langgraph.hook import CALLER_KEY, CALLERS_KEY
 from ..langgraph.request_kind import EVENT_STREAM, find_request_kind, find_request_resource
 from ..observability import log_refusal
 from ..permissions.caller import Caller
@@ -85,6 +85,8 @@ class GuardedStream:
         self.caller: Caller | None = None
         """The caller, once the stream is open."""
         self._scope = scope
+        self._callers: list[Caller] = []
+        scope[CALLERS_KEY] = self._callers
         self._receive = receive
         self._send = send
         self._oidc = oidc
@@ -160,6 +162,9 @@ class GuardedStream:
         raise NotImplementedError
 
     def _find_caller(self) -> Caller | None:
+        if self._callers:
+            return self._callers[-1]
+        # With auth_first, the hook ran before.
         found = self._scope.get(CALLER_KEY)
         return found if isinstance(found, Caller) else None
 
@@ -248,8 +253,8 @@ class GuardedEvents(GuardedStream):
     def _refusal(self, caller: Caller) -> TokenError | None:
         """Return the refusal of a stream that its request did not announce.
 
-        Any other request was checked before it had an effect. Its stream opens, so that the client learns which run it
-        has started, and ends at once.
+        Any other request was checked before it had an effect. Its stream opens and ends immediately, so that the
+        client learns which run it has started.
         """
         if find_request_kind(self._scope) is RequestKind.ANSWER:
             try:
@@ -283,7 +288,7 @@ class GuardedEvents(GuardedStream):
         return any(match.end() == len(self._tail) for match in _EVENT_END.finditer(self._tail))
 
     def _end_messages(self, code: ErrorCode) -> list[Message]:
-        # Half of an event is no event. Clients discard it when the stream ends (HTML standard, server-sent events).
+        # Clients discard an incomplete event when the stream ends (HTML standard, server-sent events).
         event = _error_event(code) if self._is_between_events() else b""
         return [{"type": "http.response.body", "body": event, "more_body": False}]
 

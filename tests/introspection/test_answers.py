@@ -23,6 +23,8 @@ from oidc_auth.testing import Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kit.snapshots import Messages
+
     from oidc_auth.keys.fetch import Response
 
 INACTIVE = ErrorCode.TOKEN_INACTIVE
@@ -305,13 +307,13 @@ def test_request_of_stopped_loop_does_not_block() -> None:
     loop.close()
 
 
-def test_slow_answer_is_bounded() -> None:
+def test_slow_answer_is_bounded(messages: Messages) -> None:
     harness = IntrospectionHarness(limits={"fetch_timeout": 0.05})
     token = harness.issuer.opaque_token()
     harness.issuer.introspection.fault = Fault.STALL
     with pytest.raises(UpstreamError) as refused:
         asyncio.run(harness.admit(token))
-    assert (harness.issuer.url in refused.value.found, "0.05 s" in refused.value.found) == (True, True)
+    messages.check(refused.value.found, {harness.issuer.url: "ISSUER"})
     release(harness)
     assert harness.authenticate(token) is None
 

@@ -60,6 +60,11 @@ TESTS = {
         "tests/config/test_custom_header.py::test_two_acceptable_credentials_are_rejected",
         "tests/config/test_custom_header.py::test_token_in_other_issuers_header_is_rejected",
         "tests/langgraph/test_error_responses.py::test_two_authorization_headers_are_rejected",
+        "tests/tokens/test_subprotocols.py::test_any_other_form_is_malformed",
+        "tests/tokens/test_subprotocols.py::test_second_credential_is_refused",
+        "tests/tokens/test_subprotocols.py::test_issuer_behind_proxy_accepts_no_subprotocol",
+        "tests/tokens/test_subprotocols.py::test_only_websockets_have_subprotocols",
+        "tests/web/test_websocket_tokens.py::test_token_in_query_string_is_refused",
     ],
     "A10": [
         "tests/config/test_audience_errors.py::test_each_mistake_has_place_and_hint",
@@ -229,6 +234,12 @@ TESTS = {
     "Z12": [
         "tests/langgraph/test_sockets.py::test_socket_starts_no_run_with_expired_token",
         "tests/langgraph/test_sockets.py::test_every_event_of_expired_socket_is_refused",
+        "tests/langgraph/test_stream_routes.py::test_every_event_stream_of_server_is_recognized",
+        "tests/tokens/test_subprotocols.py::test_stream_needs_token_that_has_not_ended",
+        "tests/web/test_stream_expiry.py::test_stream_ends_with_named_error",
+        "tests/web/test_stream_expiry.py::test_no_stream_opens_after_the_end",
+        "tests/web/test_stream_expiry.py::test_websocket_closes_with_its_token",
+        "tests/web/test_stream_messages.py::test_unannounced_stream_is_refused_after_the_end",
     ],
     "Z13": [
         "tests/langgraph/test_custom_rules.py::test_custom_rule_may_deny_or_narrow",
@@ -299,6 +310,9 @@ TESTS = {
     ],
     "S1": [
         "tests/langgraph/test_robustness.py::test_logs_contain_no_token",
+        "tests/web/test_websocket_tokens.py::test_browser_opens_socket_with_token",
+        "tests/web/test_websocket_tokens.py::test_anonymous_route_never_sees_subprotocol",
+        "tests/web/test_websocket_tokens.py::test_hook_alone_moves_the_token",
         "tests/langgraph/test_runs.py::test_run_belongs_to_caller_without_token",
         "tests/tokens/test_token_cache.py::test_cached_objects_hold_no_token_text",
         "tests/tokens/test_token_cache.py::test_repr_shows_no_token_or_claims",

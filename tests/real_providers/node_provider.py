@@ -52,12 +52,12 @@ class Options(TypedDict, total=False):
         shape: The provider whose access tokens it imitates (shapes.mjs).
         scopes: Additional scopes, separated by spaces.
         audiences: The name of each resource in `aud`.
-        client_keys: The public keys of the client `api-key`, which may introspect tokens.
-        secret_method: The one way in which clients with a secret authenticate, instead of all of them.
         resources: Additional resources.
         registration: Whether clients may register, by RFC 7591 or with a client metadata document.
         documents: The client metadata documents by their URL, which is the client ID.
         refresh: Whether a login gives a refresh token without `offline_access`.
+        client_keys: The public keys of the client `api-key`, which may introspect tokens.
+        secret_method: The one way in which clients with a secret authenticate, instead of all of them.
         accounts: The claims in the access tokens of each user or client. They replace the default ones.
     """
 
@@ -68,12 +68,12 @@ class Options(TypedDict, total=False):
     shape: Shape
     scopes: str
     audiences: Mapping[str, str]
-    client_keys: list[dict[str, Any]]
-    secret_method: str
     resources: Sequence[str]
     registration: bool
     documents: Mapping[str, Mapping[str, object]]
     refresh: bool
+    client_keys: list[dict[str, Any]]
+    secret_method: str
     accounts: Mapping[str, Mapping[str, object]]
 
 

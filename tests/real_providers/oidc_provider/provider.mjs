@@ -41,16 +41,16 @@ const options = {
   // More scopes than those above, and what a resource is called in aud.
   scopes: '',
   audiences: {},
-  // The public keys of the client api-key, which introspects tokens.
-  client_keys: [],
-  // The one method with which clients with a secret authenticate, or all of them.
-  secret_method: null,
   // More resources than those above. A client that registers itself may ask for them.
   resources: [],
   // What MCP clients use: registration, client metadata documents by URL, refresh tokens without offline_access.
   registration: false,
   documents: {},
   refresh: false,
+  // The public keys of the client api-key, which introspects tokens.
+  client_keys: [],
+  // The one method with which clients with a secret authenticate, or all of them.
+  secret_method: null,
   // Claims of the access tokens of a user, or of a client.
   accounts: {
     alice: { roles: ['agent-user'], [TENANT]: 'acme' },
@@ -121,16 +121,15 @@ function newProvider(issuer, keys) {
     features: {
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
-      introspection: { enabled: true },
-      revocation: { enabled: true },
       registration: { enabled: options.registration },
       clientIdMetadataDocument: { enabled: options.registration, ack: 'draft-02' },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         // Without a resource server the library issues opaque tokens.
         getResourceServerInfo(ctx, resource) {
-          const known = [...RESOURCES, ...options.resources, ENCRYPTED, OPAQUE];
-          if (!known.includes(resource)) throw new errors.InvalidTarget();
+          if (!RESOURCES.has(resource) && ![ENCRYPTED, OPAQUE, ...options.resources].includes(resource)) throw new errors.InvalidTarget();
           return {
             scope: `${SCOPES} ${options.scopes}`.trim(),
             audience: options.audiences[resource] ?? resource,
@@ -144,7 +143,9 @@ function newProvider(issuer, keys) {
     // A metadata document has a public https URL, and is given here instead of in a web server.
     fetch: (url, request) => (url in options.documents ? Response.json(options.documents[url]) : fetch(url, request)),
     scopes: ['openid', 'offline_access', ...options.scopes.split(' ').filter(Boolean)],
-    ...(options.refresh && { issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token') }),
+    // A client that registers itself gets none without offline_access, unless the test asks for it.
+    issueRefreshToken: (ctx, client) =>
+      client.grantTypeAllowed('refresh_token') && (options.refresh || !options.registration),
     // Any name can log in. A name without an account gets a token without roles.
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...idClaims }) }),
     claims: { openid: ['sub', ...Object.keys(idClaims)] },
