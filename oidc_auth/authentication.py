@@ -17,6 +17,9 @@ from .observability import AuthenticationDecided, EventReporter, ignore_event, l
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
 from .quoting import quote
+from .revocation.check import RevocationCheck
+from .revocation.live_set import LiveRevocations, Retention
+from .revocation.store import OutageRule, open_store
 from .shared_objects import SharedObjects, key_of
 from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .config.build import Settings
+    from .config.schema import Document
     from .enforcement.limits import EnforcementSettings
     from .errors import Challenge, DeniedError
     from .keys.fetch import Fetcher
@@ -107,6 +111,8 @@ class OIDCAuth:
         self._fields = frozenset(self._headers.values())
         self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
+        self.revocations = _build_revocations(loaded.document, clock)
+        """The check for revoked tokens, or None without ``[revocation]``."""
         self._clock = clock
         self._mapper = mapper
         self.anonymous_routes: set[tuple[str, str]] = set()
@@ -194,7 +200,7 @@ class OIDCAuth:
                 # Concurrent requests with one token do both once.
                 entry, cached = await self._verify_once(presented, now)
             # The next request with the same token can differ, so checks of the request stay after the cache. Proof of
-            # possession (RFC 9449) and revocation belong here too.
+            # possession (RFC 9449) belongs here too.
             issuer = entry.token.issuer
             # 5. Check the header that carried the token: one is set by a proxy, the other by any client.
             check_header(presented, issuer, self._headers[issuer])
@@ -203,6 +209,9 @@ class OIDCAuth:
             # 7. Check that the token is for this part of the server (RFC 8707 §2).
             if entry.is_for_mcp_only:
                 check_resource(self._settings.mapping[issuer].policy, resource)
+            # 8. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
+            if self.revocations is not None:
+                await self.revocations.check(entry.token, now)
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise
@@ -366,6 +375,19 @@ class OIDCAuth:
     ) -> None:
         """Close the HTTP client of the running loop."""
         await self.aclose()
+
+
+def _build_revocations(document: Document, clock: Clock) -> RevocationCheck | None:
+    table = document.revocation
+    if table is None:
+        return None
+    leeway = max(issuer.leeway for issuer in document.issuer)
+    tokens = table.max_token_lifetime + leeway
+    # A cron runs for longer than the token that created it.
+    retention = Retention(tokens=tokens, subjects=max(tokens, document.langgraph.cron_max_age + leeway))
+    live = LiveRevocations(retention)
+    outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")
+    return RevocationCheck(open_store(table.store, live, clock, outage))
 
 
 _SHARED: SharedObjects[OIDCAuth] = SharedObjects()

@@ -42,6 +42,8 @@ class ErrorCode(StrEnum):
     TENANT_INVALID = "tenant_invalid"
     SIGNATURE_INVALID = "signature_invalid"
     TOKEN_INVALID = "token_invalid"
+    TOKEN_LIFETIME_TOO_LONG = "token_lifetime_too_long"
+    TOKEN_REVOKED = "token_revoked"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
 
     NO_PERMISSIONS = "no_permissions"
@@ -61,6 +63,7 @@ class ErrorCode(StrEnum):
     CUSTOM_RULE_FAILED = "custom_rule_failed"
 
     KEYS_UNAVAILABLE = "keys_unavailable"
+    REVOCATIONS_UNAVAILABLE = "revocations_unavailable"
 
     CONFIG_INVALID = "config_invalid"
     SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
@@ -218,6 +221,17 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "the token is not valid",
         "See the server's log: it has the precise code. Clients get that code only with a valid signature.",
     ),
+    ErrorCode.TOKEN_LIFETIME_TOO_LONG: ErrorDetails(
+        401,
+        "the token is valid for longer than this server allows",
+        "Shorten the lifetime of access tokens at the provider, or raise revocation.max_token_lifetime (seconds). A "
+        "revocation is kept for that time.",
+    ),
+    ErrorCode.TOKEN_REVOKED: ErrorDetails(
+        401,
+        "the token, its session or its user was revoked",
+        "Log in again. See the log of the provider for the reason.",
+    ),
     ErrorCode.ORIGIN_NOT_ALLOWED: ErrorDetails(
         403,
         "pages of this origin may not use this server",
@@ -289,6 +303,11 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
         403, "the authorization rule failed, so the request is denied", "See the traceback in the server's log."
+    ),
+    ErrorCode.REVOCATIONS_UNAVAILABLE: ErrorDetails(
+        503,
+        "the revocations are not available",
+        "Check that this host can reach the store of [revocation]. During an outage, on_outage decides.",
     ),
     ErrorCode.KEYS_UNAVAILABLE: ErrorDetails(
         503,
