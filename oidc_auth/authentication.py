@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from .config.build import build
+from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
 from .keys.fetch import HttpFetcher
@@ -17,9 +18,6 @@ from .observability import AuthenticationDecided, EventReporter, ignore_event, l
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
 from .quoting import quote
-from .revocation.check import RevocationCheck
-from .revocation.live_set import LiveRevocations, Retention
-from .revocation.store import OutageRule, open_store
 from .shared_objects import SharedObjects, key_of
 from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .config.build import Settings
-    from .config.schema import Document
     from .enforcement.limits import EnforcementSettings
     from .errors import Challenge, DeniedError
     from .keys.fetch import Fetcher
@@ -111,8 +108,8 @@ class OIDCAuth:
         self._fields = frozenset(self._headers.values())
         self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
-        self.revocations = _build_revocations(loaded.document, clock)
-        """The check for revoked tokens, or None without ``[revocation]``."""
+        self.revocation = build_revocation(loaded.document, self._settings.issuers, clock)
+        """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
         self._clock = clock
         self._mapper = mapper
         self.anonymous_routes: set[tuple[str, str]] = set()
@@ -210,8 +207,8 @@ class OIDCAuth:
             if entry.is_for_mcp_only:
                 check_resource(self._settings.mapping[issuer].policy, resource)
             # 8. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
-            if self.revocations is not None:
-                await self.revocations.check(entry.token, now)
+            if self.revocation is not None:
+                await self.revocation.check.check(entry.token, now)
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise
@@ -375,19 +372,6 @@ class OIDCAuth:
     ) -> None:
         """Close the HTTP client of the running loop."""
         await self.aclose()
-
-
-def _build_revocations(document: Document, clock: Clock) -> RevocationCheck | None:
-    table = document.revocation
-    if table is None:
-        return None
-    leeway = max(issuer.leeway for issuer in document.issuer)
-    tokens = table.max_token_lifetime + leeway
-    # A cron runs for longer than the token that created it.
-    retention = Retention(tokens=tokens, subjects=max(tokens, document.langgraph.cron_max_age + leeway))
-    live = LiveRevocations(retention)
-    outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")
-    return RevocationCheck(open_store(table.store, live, clock, outage))
 
 
 _SHARED: SharedObjects[OIDCAuth] = SharedObjects()

@@ -156,7 +156,9 @@ class RedisStore:
             await asyncio.wait([task])
 
     def _connect(self) -> Redis:
-        return Redis.from_url(self._address, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT)
+        return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - its keywords have no types
+            self._address, socket_timeout=SOCKET_TIMEOUT, socket_connect_timeout=SOCKET_TIMEOUT
+        )
 
     def _unavailable(self, error: BaseException) -> UpstreamError:
         # The text of the error can hold the address, with a password.

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from ..errors import UNAVAILABLE
 from ..tokens.resource import MCP_PATH, METADATA_PATH, Resource
 from .callers import authenticate_request
+from .notices import notice_routes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,10 +33,12 @@ def build_routes(oidc: OIDCAuth, web: WebTable, resource: ProtectedResource) -> 
     documents = {METADATA_PATH: Resource.API}
     if resource.has_mcp:
         documents[METADATA_PATH + MCP_PATH] = Resource.MCP
+    notices = [] if oidc.revocation is None else notice_routes(web.prefix, oidc.revocation.notices)
     return [
         *(Route(path, _metadata(resource, each), methods=["GET"]) for path, each in documents.items()),
         Route(f"{web.prefix}/whoami", _whoami(oidc), methods=["GET"]),
         Route(f"{web.prefix}/ready", _ready(oidc), methods=["GET"]),
+        *notices,
     ]
 
 
