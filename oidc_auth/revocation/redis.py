@@ -153,7 +153,8 @@ class RedisStore:
         task, self._task = self._task, None
         if task is not None and self._loop is asyncio.get_running_loop():
             task.cancel()
-            await asyncio.wait([task])
+            # redis-py 8.1 can swallow a cancellation while it connects. Then the loop of the task ends.
+            await asyncio.wait([task], timeout=SOCKET_TIMEOUT)
 
     def _connect(self) -> Redis:
         return Redis.from_url(  # pyright: ignore[reportUnknownMemberType] - its keywords have no types
@@ -165,19 +166,19 @@ class RedisStore:
         return UpstreamError(ErrorCode.REVOCATIONS_UNAVAILABLE, found=f"Redis failed with {type(error).__name__}")
 
     async def _follow(self) -> None:
-        pause = FIRST_PAUSE
-        while True:
+        pause, own = FIRST_PAUSE, asyncio.current_task()
+        while self._task is own:
             try:
                 async with self._connect() as client:
                     await self._catch_up(client)
                     pause = FIRST_PAUSE
-                    while True:
+                    while self._task is own:
                         await self._wait_for_entries(client)
                         await self._catch_up(client)
             except FAILURES as error:
                 logger.warning("revocations: Redis failed with %s, next attempt in %.1f s", type(error).__name__, pause)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _wait_for_entries(self, client: Redis) -> None:
         await client.xread({STREAM: self._position}, count=1, block=int(BLOCK_SECONDS * 1_000))
