@@ -236,7 +236,7 @@ A malformed claim never gives more than the correct claim. The names of the clai
 - Numbers and booleans are compared by their JSON text. Other members of a list are ignored.
 - A list with one string is a tenant. A list with two strings is not a tenant.
 - `5` is a valid time in the past.
-- An empty string counts as present for `require = { claim = "*" }`, and null counts as missing.
+- With `require = { claim = "*" }`, null, a blank string, `[]`, `{}` and a list of such values count as missing.
 - If `azp` is missing, `client_id` is used.
 """,
         "`python docs/generate.py` generates this page from `malformed-claims.json`. A test checks every cell.",

@@ -195,7 +195,7 @@ class OIDCAuth:
                 # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725).
                 # 4. Map its claims to the caller's permissions.
                 # Concurrent requests with one token do both once.
-                entry, cached = await self._verify_once(presented, now)
+                entry, cached = await self._verify_once(presented, now, started)
             # The next request with the same token can differ, so checks of the request stay after the cache. Proof of
             # possession (RFC 9449) belongs here too.
             issuer = entry.token.issuer
@@ -224,7 +224,7 @@ class OIDCAuth:
         self._cache.remove(presented.token)
         return None
 
-    async def _verify_once(self, presented: PresentedToken, now: float) -> tuple[_CachedCaller, bool]:
+    async def _verify_once(self, presented: PresentedToken, now: float, started: float) -> tuple[_CachedCaller, bool]:
         """Return the caller of an uncached token, and whether another request verified it."""
         slot = cache_slot(presented.token)
         if (other := self._pending.find(slot)) is not None:
@@ -236,7 +236,14 @@ class OIDCAuth:
         try:
             token = await self._verifier.verify(presented, now)
             for_mcp = is_for_mcp_only(token.claims, self._settings.mapping[token.issuer].policy)
-            entry = _CachedCaller(token.for_cache(), self._caller(token), for_mcp)
+            try:
+                caller = self._caller(token)
+            except Exception as error:
+                # The mapper is the operator's code, and can raise anything. The hook denies with the same code.
+                if not isinstance(error, (TokenError, UpstreamError)):
+                    self._report_failure(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started)
+                raise
+            entry = _CachedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
             verified = True
@@ -265,13 +272,13 @@ class OIDCAuth:
     def _report(self, refusal: OIDCAuthError, started: float) -> None:
         log_refusal(refusal)
         refusal.drop_token()
+        # A refused token may name any issuer. Only configured ones are reported.
+        self._report_failure(refusal.code, refusal.issuer if refusal.issuer in self._issuers.by_name else "", started)
+
+    def _report_failure(self, code: ErrorCode, issuer: str, started: float) -> None:
         if not self.reporter.is_silent:
-            # A refused token may name any issuer. Only configured ones are reported.
-            issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
             duration = self.reporter.elapsed(started)
-            self.reporter.report(
-                AuthenticationDecided(outcome="failed", code=refusal.code, issuer=issuer, duration=duration)
-            )
+            self.reporter.report(AuthenticationDecided(outcome="failed", code=code, issuer=issuer, duration=duration))
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.

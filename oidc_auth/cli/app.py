@@ -43,6 +43,7 @@ def schema(*, as_json: bool) -> None:
     `oidc-auth check` also checks roles, permissions and claim paths. Exit code 0.
     """
     if as_json:
+        # On one line, as the JSON of every command.
         print_json(json.loads(text()))
     else:
         click.echo(text(), nl=False)

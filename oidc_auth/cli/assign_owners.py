@@ -52,6 +52,7 @@ HINTS: Mapping[str, str] = {
 }
 """The explanation of some counts."""
 ANY_IDENTITY = IdentityClaim(path=(OWNER,))
+# Small pages, because a thread in a search answer has its whole state.
 PAGE = 100
 TIMEOUT = 30.0
 """Seconds for one request."""
@@ -81,17 +82,20 @@ class OwnerRule:
     def find_owner(self, metadata: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return the metadata to write, or None without an identity that a token can have."""
         owner = self.identity_in(metadata)
+        # An owner that no token can have would lock the object away.
         if owner is None or identity_fault(ANY_IDENTITY, owner) is not None:
             return None
         if self.tenant_from is None:
             return {OWNER: owner}
         tenant = find_tenant(metadata, TenantClaim(path=(self.tenant_from,)))
+        # An unusable tenant is not "no tenant": users without a tenant would share the object.
         return None if tenant is MISSING else {OWNER: owner, TENANT: tenant}
 
     def has_owner(self, metadata: Mapping[str, Any]) -> bool:
         """Tell whether an object keeps its owner. Only a rule that reads ``owner`` changes an owner."""
         if OWNER not in metadata or self.owner_from != OWNER:
             return OWNER in metadata
+        # An earlier run wrote such an owner, so that repeating the command changes nothing.
         renamed = self.names is None or metadata[OWNER] in self.names.values()
         return renamed and not self.lacks_tenant(metadata)
 
@@ -135,9 +139,11 @@ class Inventory:
     "--headers",
     "headers_file",
     metavar="FILE",
+    # A file, because other users of the machine can read arguments, and the shell keeps them.
     type=click.File("r", encoding="utf-8"),
     help="A file with headers to send, in lines 'name: value'.",
 )
+# Dry by default. A wrong --owner-from gives objects to other users, and a second run does not change owners.
 @click.option("--write", is_flag=True, help="Write the owners. Without it, only count.")
 @json_option
 def assign_owners(
@@ -156,6 +162,7 @@ def assign_owners(
     without --write. It does not change objects that have an owner, so you can repeat it. Exit code 1 if the server
     fails.
     """
+    # The headers hold the credential of an administrator (RFC 6750 §5.3: always use TLS).
     if (why := forbidden_url_reason(url)) is not None:
         raise click.ClickException(f"Nothing was sent to {url}: {why}")
     names = _names(map_file)
@@ -195,6 +202,7 @@ def _assign_all(client: httpx.Client, owner_rule: OwnerRule, *, write: bool) -> 
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         for kind, (path, id_name) in KINDS.items():
             task = progress.add_task(kind, total=_send(client, "POST", f"{path}/count", {}))
+            # All headings, because a script that reads the JSON expects the same keys for each server.
             found_all.counts[kind] = count = Counter(dict.fromkeys(COUNT_HEADINGS, 0))
             for found in _all(client, path):
                 plan = _plan(found, owner_rule)
@@ -225,10 +233,12 @@ class Plan(NamedTuple):
 def _plan(found: Mapping[str, Any], owner_rule: OwnerRule) -> Plan:
     metadata: Mapping[str, Any] = found["metadata"] or {}
     marked = metadata.get(CREATED_BY) == SYSTEM
+    # The server creates them at start, for all users. They need no owner.
     if marked and _built_in(found):
         return Plan("owned", {}, forged=False)
     mine = {} if owner_rule.has_owner(metadata) else owner_rule.find_owner(metadata)
     if mine is None:
+        # Counted apart, because a longer --map gives these an owner.
         unmapped = owner_rule.name_in(metadata) and owner_rule.identity_in(metadata) is None
         return Plan("unmapped" if unmapped else "unknown", {}, forged=marked)
     # All users can see marked objects. The server merges metadata, so a key cannot be removed, only emptied.
@@ -239,11 +249,13 @@ def _plan(found: Mapping[str, Any], owner_rule: OwnerRule) -> Plan:
 
 def _built_in(found: Mapping[str, Any]) -> bool:
     """Tell whether an object is the built-in assistant of a graph, by its ID."""
+    # The mark alone proves nothing, because clients could write it before protect() was used.
     graph: object = found.get("graph_id")
     return isinstance(graph, str) and found.get("assistant_id") == built_in_assistant(graph)
 
 
 def _write(client: httpx.Client, path: str, metadata: Mapping[str, Any]) -> None:
+    # Compared, because with protect() the server answers 200 and does not store the keys.
     stored = _send(client, "PATCH", path, {"metadata": metadata})["metadata"]
     if any(stored.get(key) != text for key, text in metadata.items()):
         raise ValueError("The server did not store the owner, because protect() is active. Use the server without it.")
@@ -262,6 +274,7 @@ def _all(client: httpx.Client, path: str) -> Iterator[dict[str, Any]]:
 
 
 def _send(client: httpx.Client, method: str, path: str, body: object) -> Any:  # noqa: ANN401 - any JSON
+    # An error ends the command. What is written stays, and the next run continues there.
     return client.request(method, path, json=body).raise_for_status().json()
 
 

@@ -54,8 +54,11 @@ def find_hook(langgraph_file: Path) -> AuthHook:
     try:
         document = read_document(langgraph_file)
     except ValueError:
+        # The commands also work without this file. doctor has a check that reports it.
         return AuthHook()
     path = read_hook(document)
+    # ENTRY reads the same configuration as the commands. They report all its errors, and the import would end the
+    # process.
     if path in ("", ENTRY) or path.rpartition(":")[0].endswith(JAVASCRIPT):
         return AuthHook(path)
     try:
@@ -70,10 +73,12 @@ def _server_process(langgraph_file: Path, document: Mapping[str, Any]) -> Genera
     """Set variables, folder and import path as the server does."""
     folder = langgraph_file.parent.resolve()
     local = [folder / name for name in read_strings(document.get("dependencies")) if name.startswith(".")]
+    # Restored at the end, because the checks of doctor run later in this process.
     environ, path = dict(os.environ), [*sys.path]
     try:
         os.environ.update(read_environment(langgraph_file))
-        sys.path[:0] = [str(each.resolve()) for each in (folder, *local)]
+        # At the end, as langgraph-cli does: an installed package wins over a folder of the same name.
+        sys.path += [str(each.resolve()) for each in (folder, *local)]
         with ExitStack() as stack:
             stack.enter_context(chdir(folder))
             # The output of a command may be JSON. The module must not add to it.
@@ -96,6 +101,7 @@ def _import_object(path: str, langgraph_file: Path) -> object:
         others = [other for other, value in vars(module).items() if is_auth(value)]
         hint = did_you_mean(name, others) or f"Names of Auth objects in it: {', '.join(others) or 'none'}."
         raise _error(langgraph_file, f"is {path!r}, but {module_name} has no {name}", hint)
+    # langgraph-api refuses it too (auth/custom.py), but only when it starts.
     if not is_auth(found):
         message = f"is {path!r}, a {type(found).__name__}; expected the Auth object of protect()"
         raise _error(langgraph_file, message, f"Write {name} = protect(...) in {module_name}.")
@@ -127,14 +133,17 @@ def _import_file(name: str, langgraph_file: Path) -> ModuleType:
     file = (langgraph_file.parent / name).resolve()
     if not file.is_file():
         raise FileNotFoundError(name)
+    # With a new name. A hook is often auth.py, and must not replace an installed module of that name.
     spec = importlib.util.spec_from_file_location(f"oidc_auth_hook_{abs(hash(file))}", file)
     if spec is None or spec.loader is None:
         raise FileNotFoundError(name)
     module = importlib.util.module_from_spec(spec)
+    # Before it runs, because dataclasses look up their module there.
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
+        # A module that stopped halfway must not be found by a later import.
         del sys.modules[spec.name]
         raise
     return module
@@ -149,6 +158,7 @@ def _is_missing(error: FileNotFoundError | ModuleNotFoundError, module_name: str
 
 def _python_files(folder: Path) -> list[str]:
     files: list[str] = []
+    # Two levels, because a project can contain thousands of files.
     for file in sorted(folder.resolve().glob("*.py")) + sorted(folder.resolve().glob("*/*.py")):
         relative = file.relative_to(folder.resolve())
         if IGNORED_FOLDERS.isdisjoint(relative.parts) and not any(part.startswith(".") for part in relative.parts):
@@ -159,8 +169,10 @@ def _python_files(folder: Path) -> list[str]:
 def _import_error(error: BaseException, path: str, langgraph_file: Path) -> ConfigError:
     frames = traceback.extract_tb(error.__traceback__)
     folder = str(langgraph_file.parent.resolve())
+    # The last line in the user's own files. A line of a library does not tell what to change.
     own = [frame for frame in frames if frame.filename.startswith(folder)]
     place = f" in {own[-1].filename}, line {own[-1].lineno}" if own else ""
+    # On one line: the text of an exception can be long, such as a report of pydantic.
     text = " ".join(str(error).split())[:MAX_MESSAGE]
     message = f"is {path!r}, which cannot be imported: {type(error).__name__}: {text}{place}"
     return _error(langgraph_file, message, _hint(error))
@@ -169,6 +181,7 @@ def _import_error(error: BaseException, path: str, langgraph_file: Path) -> Conf
 def _hint(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"Install {error.name.partition('.')[0]} in the environment of the command oidc-auth."
+    # os.environ["NAME"] raises it if the variable is set for the server only.
     if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str) and error.args[0].isupper():
         return f"Set {error.args[0]} in the shell, or in the key env of langgraph.json."
     return "Fix the error in this module. The server cannot start with it either."

@@ -56,6 +56,7 @@ def _refuse(error: ConfigError, *, as_json: bool) -> None:
         raise click.ClickException(error.report())
     problems = [{"where": p.where, "message": p.message, "hint": p.hint} for p in error.problems]
     print_json({"valid": False, "problems": problems})
+    # A script that reads only the exit code must not continue with an invalid file.
     raise SystemExit(1)
 
 
@@ -85,6 +86,7 @@ def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
             print_text(screen, f"{issuer}, audience {', '.join(table.audience) or '-'}", label="issuer  ")
     for where, names in _accepted_names(loaded.document):
         print_text(screen, f"{where}: {', '.join(names)}", label="accepts ")
+    # The tables show permissions only, and a limit of graphs is none.
     for name, role in loaded.document.roles.items():
         if role.graphs is not None:
             limit = f"can start {', '.join(role.graphs) or 'no graph'} only. List other assistants by their ID."
@@ -95,6 +97,7 @@ def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
         print_matrix(screen, "Permissions per role", roles)
     if values:
         print_matrix(screen, "Permissions per claim value", values)
+    # A pattern is short and can give a lot, so a review needs its meaning.
     if wildcards := list(_wildcard_names(loaded.document)):
         print_table(screen, "Patterns", _expansions(wildcards))
 
@@ -104,12 +107,14 @@ def _expansions(wildcards: Iterable[str]) -> Table:
     for text in wildcards:
         covered = _expand_wildcard(text)
         everything = f"all {len(EVENTS)} permissions and {len(GROUPS)} groups"
+        # All names would fill the screen without more information than "all".
         table.add_row(escape(text), everything if len(covered) == len(NAMES) else ", ".join(covered))
     return table
 
 
 def _list_issuers(table: IssuerTable) -> list[str]:
     """Return every issuer of a table, with aliases and tenants."""
+    # Tokens are compared with these texts. The table alone has templates and aliases.
     return [exact.issuer for exact in exact_issuers(table.issuer, table.aliases, table.tenants)]
 
 
@@ -129,9 +134,11 @@ def _wildcard_names(document: Document) -> Iterator[str]:
         text for permission_map in permission_maps for names in (permission_map.values or {}).values() for text in names
     ]
     accepted = [text for permission_map in permission_maps for text in permission_map.accept or ()]
+    # Several roles can have the same pattern.
     yield from dict.fromkeys(text for text in (*roles, *given, *accepted) if "*" in text)
 
 
 def _expand_wildcard(text: str) -> list[str]:
     name, reach = split_reach(text)
+    # Clamped as at run time: *@tenant gives own store items only.
     return [format_permission(covered, clamp_reach(covered, reach)) for covered in sorted(expand(name))]

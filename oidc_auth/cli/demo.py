@@ -45,8 +45,10 @@ def demo(*, keep: bool, as_json: bool) -> None:
     # With --json, standard output contains only JSON.
     console = make_console(stderr=as_json)
     started = time.monotonic()
+    # Its key exists in this process only, so the tokens are worth nothing afterwards.
     issuer = LocalIssuer()
     with ExitStack() as stack:
+        # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
         issuer_url = stack.enter_context(issuer.served())
         server = _start(console, stack, folder, issuer_url)
@@ -65,6 +67,7 @@ def demo(*, keep: bool, as_json: bool) -> None:
 
 
 def _end(number: int, frame: object) -> None:
+    # The exit code of a process that a signal ended, as in a shell.
     del frame
     sys.exit(128 + number)
 
@@ -74,6 +77,7 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) ->
         with console.status("starting langgraph dev ..."):
             return stack.enter_context(running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": issuer_url}))
     except ServerError as error:
+        # The log is the only place with the reason, and its folder is deleted at the end.
         console.print(str(error), markup=False, highlight=False)
         raise click.ClickException(
             "The server did not start. Install it: pip install 'langgraph-oidc-auth[demo]'"
@@ -98,6 +102,7 @@ def _table(played: Iterable[Row]) -> Table:
     table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for row in played:
         mark = "[green]ok[/]" if row.passed else "[bold red]NO[/]"
+        # Of a passed row, the found value only repeats the expected one.
         result = row.expected if row.passed else f"expected {row.expected}; found {row.got}: {row.reason}"
         # The users are listed above with role and tenant.
         caller, _, _ = row.caller.partition(" ")
@@ -120,11 +125,14 @@ def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, fold
     print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
     for name in USERS:
         file = folder / f"{name}.token"
+        # Created with this mode, so that no other user can open it before the token is in it.
         file.touch(mode=0o600)
         file.write_text(user_token(issuer, name), encoding="utf-8")
     for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
+        # The shell reads the token from the file, so that its history does not contain it.
         bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'
         line = f"curl -s -X {method} {server.url}{path} {bearer} -H 'content-type: application/json' -d '{{}}'"
+        # Not wrapped, because it is copied.
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     try:
         while True:

@@ -25,11 +25,14 @@ READY_WITHIN = 60.0
 """Seconds until the server must answer. It takes two or three."""
 
 ENVIRONMENT = {
+    # Without these, the server asks hosts on the internet, and the demo must work without a network.
     "LANGGRAPH_NO_VERSION_CHECK": "1",
     "LANGGRAPH_CLI_NO_ANALYTICS": "1",
+    # A variable of the user's shell must not send the runs to LangSmith.
     "LANGSMITH_TRACING": "false",
     # The server looks for due crons each second, so that the demo is fast.
     "CRON_SCHEDULER_SLEEP_TIME": "1",
+    # Otherwise the last lines of the log are missing if the server is killed.
     "PYTHONUNBUFFERED": "1",
 }
 
@@ -54,6 +57,7 @@ class DevServer:
 def quickstart_folder() -> Path:
     """Return the example of the demo, from the installed package or the repository."""
     installed = Path(str(files("oidc_auth"))) / "quickstart"
+    # The wheel contains the example. In a checkout, it is next to the package.
     return installed if installed.is_dir() else Path(str(files("oidc_auth"))).parent / "examples" / "quickstart"
 
 
@@ -70,6 +74,7 @@ def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) 
         ServerError: The server did not become ready.
     """
     app = folder / "app"
+    # A copy, because the server writes its state into the folder of langgraph.json.
     shutil.copytree(example, app, ignore=shutil.ignore_patterns("__pycache__", ".langgraph_api"))
     server = DevServer(f"http://{LOOPBACK}:{_free_port()}", folder / "server.log")
     with server.log.open("wb") as log:
@@ -77,6 +82,7 @@ def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) 
             _command(server, app),
             cwd=app,
             env={**os.environ, **ENVIRONMENT, **environ},
+            # A file and not a pipe, because a full pipe without a reader stops the server.
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -89,6 +95,8 @@ def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) 
 
 def _command(server: DevServer, app: Path) -> list[str]:
     port = server.url.rpartition(":")[2]
+    # No browser, because it would open Studio. No reload, because that starts one more process, which must be stopped
+    # too.
     options = [
         "--no-browser",
         "--no-reload",
@@ -99,11 +107,13 @@ def _command(server: DevServer, app: Path) -> list[str]:
         "--config",
         str(app / "langgraph.json"),
     ]
+    # The server of this environment, and not the first langgraph in PATH.
     return [sys.executable, "-m", "langgraph_cli", "dev", *options]
 
 
 def _free_port() -> int:
     with socket.socket() as probe:
+        # Another process can take the port before the server has it. The start then fails with its log.
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
@@ -120,6 +130,7 @@ def _wait_until_ready(server: DevServer, process: subprocess.Popen[bytes]) -> No
                 return
         else:
             break
+    # It ended, or it is not ready in time. The log has the reason in both cases.
     raise ServerError(server.log.read_text("utf-8", "replace"))
 
 
@@ -135,5 +146,6 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     try:
         process.wait(10)
     except subprocess.TimeoutExpired:
+        # A run in progress can hold the server.
         process.kill()
         process.wait()

@@ -88,6 +88,7 @@ def explain(
 def _explain_input(file: Path | None, claims_file: IO[str] | None, token_file: IO[str] | None) -> Answer:
     """Explain claims, or verify and explain a token."""
     oidc = open_auth(file)
+    # They can describe two users, and one would be ignored without a message.
     if claims_file is not None and token_file is not None:
         raise click.UsageError("Use --claims or --token-file, not both.")
     if claims_file is not None:
@@ -107,6 +108,7 @@ def explain_claims(oidc: OIDCAuth, claims: Mapping[str, object], now: float) -> 
     present is checked here, because the server would refuse the token.
     """
     why = oidc.explain(claims)
+    # Built again, because OIDCAuth shows no policy. Building fetches nothing.
     mapping = build(oidc.loaded.document, fetcher=None, reporter=EventReporter()).mapping
     if why.issuer not in mapping:
         return Answer(why, ("signature",))
@@ -120,9 +122,11 @@ def explain_claims(oidc: OIDCAuth, claims: Mapping[str, object], now: float) -> 
         else check
         for check in why.checks
     )
+    # In the order of the server, which reports the first failed check only.
     refusals_in_order = [f"{check.code}: {check.detail}" for check in checks if check.outcome == "failed"]
     refusals_in_order += [why.refusal, *(f"{code}: {detail}" for code, detail in present.items() if detail)]
     refusal = next(filter(None, refusals_in_order), "")
+    # Two checks read iat, and the note names it once.
     missing = dict.fromkeys(CHECKED_IF_PRESENT[code] for code in refusals if code not in present)
     return Answer(replace(why, checks=checks, refusal=refusal), ("signature", *missing))
 
@@ -131,6 +135,7 @@ def _refusals(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
     """Return the expected and the found value of each audience and time check that refuses."""
     refusals: dict[ErrorCode, str] = {}
     for check in CLAIM_CHECKS:
+        # The rules of the verifier itself, so that the command and the server never disagree.
         if check.code in CHECKED_IF_PRESENT:
             try:
                 check.rule(claims, policy, now)
@@ -204,11 +209,13 @@ def can(names: tuple[str, ...], claims_file: IO[str] | None, token_file: IO[str]
     Examples of permissions are threads:delete and threads:read@tenant. A token is verified. In claims, issuer, audience
     and times are checked if present. Exit code 0 means yes, 1 means no.
     """
+    # click would take a single argument as FILE, because it fills arguments from the left.
     if not names or names[2:]:
         raise click.UsageError("Expected [FILE] PERMISSION. Example: oidc-auth can oidc-auth.toml threads:read")
     file, permission = Path(names[0]) if names[1:] else None, names[-1]
     _check_name(permission)
     answer = _explain_input(file, claims_file, token_file)
+    # A refusal allows nothing, also if the claims would give the permission.
     allowed = answer.why.allows(permission)
     reason = "" if allowed else answer.why.refusal or _missing(answer.why, permission)
     if as_json:
@@ -229,6 +236,7 @@ def _check_name(permission: str) -> None:
         name, _ = split_reach(permission)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    # A pattern asks several questions, and the exit code has one answer.
     if "*" in name:
         raise click.UsageError(f"{permission!r} is several permissions. Use one, such as threads:read.")
     if name not in NAMES:
@@ -240,6 +248,7 @@ def _missing(why: Explanation, permission: str) -> str:
     name, _ = split_reach(permission)
     if name in why.rights:
         return f"expected {permission}; found {format_permission(name, why.rights[name])}"
+    # The narrowest one, so that the advice does not give more than is missing.
     group = narrowest_group(name)
     return f"missing permission {permission}" + (f" ({group} includes it)" if group else "")
 
@@ -256,6 +265,7 @@ def store_label(file: Path | None, claims_file: IO[str] | None, token_file: IO[s
     have no usable identity.
     """
     why = _explain_input(file, claims_file, token_file).why
+    # Claims of an expired token have a label too: it depends on identity and tenant only.
     if not why.identity:
         raise click.ClickException(why.refusal)
     own = make_store_label(why.identity, why.tenancy)

@@ -41,6 +41,7 @@ FORCE_EFFECTS = f"Replace {FILE_NAME}, and the table auth in {LANGGRAPH_JSON}. A
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add an option for each parameter of a provider. Providers share parameters with the same name."""
     parameters = [each for provider in PROVIDERS.values() for each in provider.issuer.parameters]
+    # Reversed, because decorators apply from the inside, and the help shows the outermost one first.
     for parameter in reversed({each.name: each for each in reversed(parameters)}.values()):
         takers = ", ".join(sorted(name for name, each in PROVIDERS.items() if parameter.name in each.issuer.keys))
         text = f"{parameter.help} ({takers})."
@@ -55,6 +56,7 @@ class ProviderName(click.Choice[str]):
         """Return the provider's own name."""
         name = resolve_name(value)
         if name not in self.choices:
+            # Aliases too, because a typo in "azure" is near to no name of a preset.
             meant = did_you_mean(value, [*self.choices, *ALIASES])
             self.fail(f"no provider {value!r}: {meant or PRESET_NAMES}", param, ctx)
         return name
@@ -110,6 +112,7 @@ def init(  # noqa: PLR0913 - one argument for each option
     """
     addresses = {name: _parts(value) for name, value in given.items() if value}
     starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
+    # Everything is computed and checked before anything is written. A refused init leaves the project as it was.
     text, warnings = starter.toml()
     plan = _plan(folder, text, origins, force=force)
     diff = _diff(plan.files) if dry_run else ""
@@ -142,11 +145,13 @@ def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool) -> Pl
     file = folder / LANGGRAPH_JSON
     before = _read_existing(file)
     merged = add_auth_hook(before, origins)
+    # The file is the access policy of a server. A second init must not replace it by accident.
     replaced = [f"{folder / FILE_NAME} exists"] if (folder / FILE_NAME).exists() else []
     replaced += [f"{file} has another value for auth.{key}" for key in merged.replaced]
     if replaced and not force:
         raise click.ClickException(f"{'. '.join(replaced)}. Nothing was written. To replace it, add --force.")
     files = {folder / FILE_NAME: toml, file: _format(file, before, merged.document)}
+    # An existing project has its own graph and its own dependencies.
     if not file.exists():
         return Plan(files | _missing(folder), merged.notes)
     notes = [] if names_library(merged.document, folder) else [REQUIREMENT_NOTE]
@@ -157,8 +162,10 @@ def _missing(folder: Path) -> dict[Path, str]:
     """Return the files that a new langgraph.json needs and the folder lacks."""
     files: dict[Path, str] = {}
     if not (folder / GRAPH).exists():
+        # The example of the demo, because it needs no model and no key.
         files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
     if not any((folder / name).exists() for name in REQUIREMENT_FILES):
+        # Without it, the image of this server has no oidc_auth, and does not start.
         files[folder / REQUIREMENT_FILES[0]] = REQUIREMENTS
     return files
 
@@ -174,6 +181,7 @@ def _read_existing(file: Path) -> Mapping[str, Any]:
         document = read_document(file)
     except ValueError as error:
         raise click.ClickException(f"{file} {error}. Nothing was written. Write it as a JSON object.") from None
+    # --force does not help here. The user's own hook can contain rules that would be lost.
     if (hook := read_hook(document)) not in ("", ENTRY):
         raise click.ClickException(
             f"{file}: auth.path is {hook!r}, your own hook. Nothing was written. To use {ENTRY!r}, remove auth from "
@@ -185,6 +193,7 @@ def _read_existing(file: Path) -> Mapping[str, Any]:
 def _format(file: Path, before: Mapping[str, Any], document: Mapping[str, Any]) -> str:
     """Return the text of langgraph.json. Unchanged lines stay as they are, if possible."""
     text = file.read_text("utf-8") if file.exists() else ""
+    # The indentation of the file, so that the diff in version control shows only what was added.
     indent = found[1] if (found := re.search(r'^([ \t]+)"', text, re.MULTILINE)) else 2
     added = {key: value for key, value in document.items() if key not in before}
     if before and all(before[key] == document[key] for key in before):
@@ -198,6 +207,7 @@ def _diff(files: Mapping[Path, str]) -> str:
     lines: list[str] = []
     for file, text in files.items():
         before = file.read_text("utf-8", "replace").splitlines() if file.exists() else []
+        # As patch expects for a new file.
         old = str(file) if file.exists() else "/dev/null"
         lines += difflib.unified_diff(before, text.splitlines(), old, str(file), lineterm="")
     return "\n".join(lines)
@@ -213,12 +223,15 @@ def _write(files: Mapping[Path, str]) -> None:
 
 
 def _next_commands(folder: Path) -> list[str]:
+    # The commands are copied into a shell.
     file = shlex.quote(str(folder / FILE_NAME))
+    # langgraph reads langgraph.json in the current folder.
     there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     return [
         f"oidc-auth check {file}",
         f"oidc-auth doctor {file}",
-        f"{there}langgraph dev",
+        # Without the option, the server opens LangGraph Studio, which langgraph.json does not let in.
+        f"{there}langgraph dev --no-browser",
         f"oidc-auth doctor --url http://127.0.0.1:2024 {file}",
     ]
 
@@ -226,6 +239,7 @@ def _next_commands(folder: Path) -> list[str]:
 def _print_files(plan: Plan, warnings: Sequence[str], diff: str) -> None:
     screen = console()
     for warning in warnings:
+        # On standard error, so that they are seen if the output goes to a file.
         print_text(console(stderr=True), warning, label="warning ", style="yellow")
     if diff:
         # A wrapped line of a diff would be another diff.

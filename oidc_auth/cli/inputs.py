@@ -26,6 +26,7 @@ MAX_INPUT_BYTES = 1_048_576
 
 file_argument = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+# Never as an argument, because other users of the machine can read arguments, and the shell keeps them.
 token_option = click.option(
     "--token-file",
     metavar="FILE",
@@ -54,9 +55,11 @@ def load(file: Path | None, langgraph_file: Path | None = None, hook: AuthHook |
         ConfigError: There is none, there are several, or it is invalid.
     """
     deployment = langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON
+    # langgraph.json wins, as on langgraph dev. A command must see the values that the server sees.
     environ = {**os.environ, **read_environment(deployment)}
     if file is not None:
         return load_file(file, environ)
+    # A module can build its configuration in Python, without any file. Only importing it shows what the server uses.
     hook = hook or find_hook(deployment)
     if hook.error is not None:
         raise hook.error
@@ -92,16 +95,19 @@ def read_claims(stream: IO[str]) -> dict[str, object]:
 
 def read_token(stream: IO[str] | None) -> str:
     """Return the token in a stream, or in the environment."""
+    # A variable, because a CI job has its secrets in variables.
     token = os.environ.get(TOKEN_VARIABLE, "") if stream is None else _text(stream, "--token-file")
     if not token.strip():
         raise click.ClickException(
             f"No token. Use --token-file FILE, or set {TOKEN_VARIABLE}. For decoded claims, use --claims FILE."
         )
+    # People copy the whole value of the header.
     return token.strip().removeprefix("Bearer ")
 
 
 def _text(stream: IO[str], option: str) -> str:
     try:
+        # Bounded, because standard input can be endless.
         return stream.read(MAX_INPUT_BYTES)
     except UnicodeDecodeError:
         raise click.ClickException(f"{option}: not UTF-8. Save it as UTF-8.") from None
@@ -126,5 +132,6 @@ def _is_plain(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
+    # Reports of the commands go into tickets and logs of CI.
     secret = "@" in parts.netloc or parts.query or parts.fragment
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not secret

@@ -19,7 +19,9 @@ EXPOSED_HEADERS = (CHALLENGE, "Retry-After", "x-pagination-total", "x-pagination
 """Headers that scripts in a browser may read: the challenge, and those that the server exposes by default."""
 AUTH: Mapping[str, Any] = {
     "path": ENTRY,
+    # Without it, the header x-auth-scheme: langsmith skips the hook in langgraph dev.
     "disable_studio_auth": True,
+    # The page /docs of the server then has a field for the token.
     "openapi": {
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         "security": [{"bearer": []}],
@@ -56,10 +58,12 @@ class MergedDocument(NamedTuple):
 def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str]) -> MergedDocument:
     """Add the hook and a CORS rule to a langgraph.json. All other keys stay."""
     before = read_table(known.get("auth"))
+    # The table is replaced as a whole, so a key that init does not write counts too.
     replaced = tuple(key for key, value in before.items() if value != AUTH.get(key))
     http = read_table(known.get("http"))
     rule = read_table(http.get("cors"))
     allowed, notes = _allowed_origins(known, rule, origins)
+    # http.cors replaces the whole rule of the server. Without its values, requests of existing front ends would fail.
     cors = {"allow_methods": ["*"], "allow_headers": ["*"], **rule, "allow_origins": allowed}
     cors["expose_headers"] = [*dict.fromkeys((*EXPOSED_HEADERS, *read_strings(rule.get("expose_headers"))))]
     document = {**(known or NEW_DOCUMENT), "auth": dict(AUTH), "http": {**http, "cors": cors}}
@@ -71,6 +75,7 @@ def _allowed_origins(
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return the allowed origins, and a note if every website may call the server."""
     if not known:
+        # A new project has no front end that a narrow rule could break.
         return [*(origins or [DEFAULT_ORIGIN])], ()
     if "allow_origins" in rule:
         allowed = [*dict.fromkeys((*read_strings(rule["allow_origins"]), *origins))]
@@ -83,6 +88,7 @@ def _allowed_origins(
         f'http.cors.allow_origins of {LANGGRAPH_JSON} is still ["*"], so that every website may call the server. '
         'To allow only your front end, write its origin there, such as ["https://app.acme.com"]'
     )
+    # Alone, because other origins next to it would look like a limit.
     return [ANY_ORIGIN], (f"{note}, or use --origin." if not rule else f"{note}.",)
 
 
@@ -110,8 +116,10 @@ def read_environment(file: Path) -> dict[str, str]:
     """Return the variables in ``env`` of a langgraph.json, a table or the name of a file."""
     try:
         env: object = read_document(file).get("env")
+        # Windows editors write a byte order mark. It would be a part of the first name.
         return dict(_pairs((file.parent / env).read_text("utf-8-sig")) if isinstance(env, str) else _members(env))
     except (OSError, ValueError):
+        # A variable that is missing for this reason is reported where the configuration uses it.
         return {}
 
 

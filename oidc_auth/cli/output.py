@@ -61,6 +61,7 @@ def print_text(screen: Console, text: str, *, label: str = "", style: str = "") 
         label: Printed in front of the first line.
         style: The style of the label.
     """
+    # Wrapped here, because rich splits long words, and a split URL or command cannot be copied.
     lines = wrap_text(text, screen.width - len(label)) if _wraps(screen) else [text]
     start = f"[{style}]{escape(label)}[/]" if style else escape(label)
     for line in lines:
@@ -101,6 +102,8 @@ def print_matrix(screen: Console, title: str, columns: Mapping[str, Mapping[str,
     part: dict[str, Mapping[str, Reach]] = {}
     remaining = screen.width - EVENT_WIDTH
     for heading, names in columns.items():
+        # Several narrow tables, because rich would cut the cells of a wide one. Cells are counted, because East Asian
+        # characters take two columns.
         remaining -= (needed := max(cell_len(heading), MIN_CELL_WIDTH) + PADDING)
         if part and remaining < 0:
             print_table(screen, title, _matrix(part))
@@ -134,6 +137,7 @@ class HelpFormatter(click.HelpFormatter):
 
     def write_text(self, text: str) -> None:
         """Write a paragraph."""
+        # click wraps at hyphens and has no setting for it.
         super().write_text(text.replace("-", NO_BREAK_HYPHEN))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
@@ -159,6 +163,7 @@ class Group(click.Group):
 
     def add_command(self, cmd: click.Command, name: str | None = None) -> None:
         """Add a command."""
+        # click takes the formatter of help texts from the context. A command has no setting for it.
         cmd.context_class = Context
         super().add_command(cmd, name)
 
@@ -166,6 +171,7 @@ class Group(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        # First, because it is a ClickException too. It also prints the usage of the command.
         except click.UsageError as error:
             raise click.UsageError(_wrap_error(error.format_message()), ctx=error.ctx) from None
         except click.ClickException as error:
@@ -173,6 +179,7 @@ class Group(click.Group):
 
 
 def _wrap_error(message: str) -> str:
+    # click prints an error as one long line.
     screen = console(stderr=True)
     if not _wraps(screen):
         return message

@@ -61,10 +61,12 @@ def user_token(issuer: LocalIssuer, name: str, lifetime: float = 3600) -> str:
 def invalid_tokens(issuer: LocalIssuer) -> dict[str, tuple[str, str]]:
     """Return invalid tokens by description, each with its expected error code."""
     good = user_token(issuer, "alice")
+    # It begins with the trusted issuer, so that a comparison by prefix would accept it.
     other = LocalIssuer(f"{issuer.url}/other")
     return {
         "expired": (user_token(issuer, "alice", lifetime=-60), "token_expired"),
         "for another audience": (issuer.token("alice", audience="billing"), "audience_mismatch"),
+        # The client hears token_invalid only. The log has signature_invalid.
         "with a changed payload": (_change_subject(good), "token_invalid"),
         "signed by another key": (issuer.token("alice", key=SigningKey.make("stray", "RS256")), "key_not_found"),
         "of an unknown issuer": (other.token("alice", audience=AUDIENCE), "issuer_not_trusted"),
@@ -75,6 +77,7 @@ def _change_subject(token: str) -> str:
     """Return the token with another subject and the old signature."""
     header, payload_segment, signature = token.split(".")
     payload = json.loads(_decoded(payload_segment))
+    # One other letter. Form, length and all other claims stay valid, so only the signature is wrong.
     payload["sub"] = "alicf"
     return f"{header}.{encode_base64url(json.dumps(payload).encode())}.{signature}"
 
@@ -89,6 +92,7 @@ class DemoSession:
     def __init__(self, client: httpx.Client, issuer: LocalIssuer) -> None:
         self.issuer = issuer
         self._client = client
+        # One token for each user, as in a real session. Later requests then use the cache.
         self._tokens = {name: user_token(issuer, name) for name in USERS}
 
     def request(self, name: str, method: str, path: str, body: object = None) -> httpx.Response:
@@ -102,6 +106,7 @@ class DemoSession:
 
 def expect_status(caller: str, request: str, answer: httpx.Response, expected: int, text: str = "") -> Row:
     """Return the row of a request that must have a status, and a text in its error."""
+    # In a successful answer, the text could come from the user.
     said = answer.text if answer.status_code >= httpx.codes.BAD_REQUEST else ""
     passed = answer.status_code == expected and text in said
     return Row(caller, request, f"{expected} {text}".strip(), str(answer.status_code), passed, _detail(answer))
@@ -123,6 +128,7 @@ def _detail(answer: httpx.Response) -> str:
 
 def rows(session: DemoSession) -> Iterator[Row]:
     """Send all requests."""
+    # The order matters: later rows use the thread and what earlier rows stored in it.
     yield from unauthenticated_rows(session)
     thread = session.request("alice", "POST", "/threads", {"metadata": {"owner": "mallory", "title": "plans"}})
     owner = thread.json().get("metadata", {}).get("owner")
@@ -145,6 +151,7 @@ def rows(session: DemoSession) -> Iterator[Row]:
 def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
     """Send requests without a valid token."""
     answer = session.send("POST", "/threads/search", {}, {})
+    # Without a token, the challenge must not have error= (RFC 6750 §3.1).
     challenge = answer.headers.get("www-authenticate", "")
     challenge_is_plain = (
         answer.status_code == UNAUTHENTICATED and challenge.startswith("Bearer") and "error" not in challenge
@@ -157,6 +164,7 @@ def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
         invalid = 'error="invalid_token"' in answer.headers.get("www-authenticate", "")
         row = expect_status("alice", f"token {wrong}", answer, 401, code)
         yield Row(row.caller, row.request, row.expected, row.got, row.passed and invalid, row.reason)
+    # LangGraph Studio sends it. langgraph dev skips the hook for it, unless disable_studio_auth is set.
     answer = session.send("POST", "/threads/search", {}, {"x-auth-scheme": "langsmith"})
     yield expect_status("alice", "x-auth-scheme: langsmith without a token", answer, 401)
 
@@ -182,6 +190,8 @@ def other_user_rows(session: DemoSession, path: str) -> Iterator[Row]:
     yield expect_status("victor (viewer, acme)", "create a thread", created, 403, "threads:create")
     yield expect_status("victor", "read alice's", session.request("victor", "GET", path), 404)
     run = {**AGENT, "input": {"text": "evil"}}
+    # 404 and not 403, so that the answer does not tell whether the thread exists. The server answers a copy with 409
+    # in that case.
     attempts: list[tuple[str, str, str, object, int]] = [
         ("read", "GET", path, None, 404),
         ("PATCH", "PATCH", path, {"metadata": {"title": "mine"}}, 404),
@@ -198,6 +208,7 @@ def other_user_rows(session: DemoSession, path: str) -> Iterator[Row]:
     thread_id = path.rpartition("/")[2]
     taken = session.request("bob", "POST", "/threads", {"thread_id": thread_id, "if_exists": "do_nothing"})
     yield expect_status("bob", "create alice's thread (do_nothing)", taken, 409)
+    # A status alone does not prove that a refused request changed nothing.
     stored = session.request("alice", "GET", path).json()
     same = stored.get("metadata", {}).get("title") == "plans" and stored.get("values", {}).get("text") == "hello"
     yield expect_fact("alice", "read it again", "nothing changed", same, stored.get("metadata", {}).get("title"))
@@ -207,6 +218,7 @@ def administrator_rows(session: DemoSession, path: str) -> Iterator[Row]:
     """Send requests of administrators of the owner's tenant and of another one."""
     yield expect_status("ada (admin, acme)", "read alice's thread", session.request("ada", "GET", path), 200)
     patched = session.request("ada", "PATCH", path, {"metadata": {"title": "checked"}}).json().get("metadata", {})
+    # An administrator who edits an object must not become its owner.
     good = patched.get("title") == "checked" and patched.get("owner") == "alice"
     yield expect_fact("ada", "PATCH its title", "owner is still alice", good, f"owner {patched.get('owner')}")
     yield expect_status("eve (admin, globex)", "read alice's thread", session.request("eve", "GET", path), 404)
@@ -221,6 +233,7 @@ def assistant_rows(session: DemoSession) -> Iterator[Row]:
     yield expect_status(
         "alice", "create an assistant", session.request("alice", "POST", "/assistants", new), 403, "assistants:create"
     )
+    # The server created it for all users, so no owner hides it.
     for name in ("alice", "bob"):
         found = session.request(name, "POST", "/assistants/search", {}).json()
         names = [found_.get("graph_id") for found_ in found if found_.get("metadata", {}).get("created_by") == "system"]
@@ -231,6 +244,7 @@ def store_rows(session: DemoSession) -> Iterator[Row]:
     """Use the same store namespace and key as two users."""
     item = {"namespace": ["notes"], "key": "k", "value": {"secret": "of alice"}}
     yield expect_status("alice", "store: put an item", session.request("alice", "PUT", "/store/items", item), 204)
+    # The server answers 200 and null for an item that does not exist.
     found = session.request("bob", "GET", "/store/items?namespace=notes&key=k")
     yield expect_fact("bob", "store: get the same item", "200 null", found.text == "null", found.text)
 
@@ -241,11 +255,13 @@ def machine_rows(session: DemoSession, path: str) -> Iterator[Row]:
     yield expect_fact(
         "robot (robot, acme)", "stateless run and wait", "robot said beep", answer == "robot said beep", answer
     )
+    # The server deletes the thread of a stateless run in the name of the user, who has no threads:delete.
     left = session.request("robot", "POST", "/threads/search", {}).json()
     yield expect_fact("robot", "search threads", "no thread", left == [], f"{len(left)} threads")
     kept = "0b0f7a7e-6a7e-4f0e-8f0e-2d1a5a3f9a11"
     slow = {**AGENT, "input": {"text": "slow", "wait": 5}, "if_not_exists": "create"}
     session.request("robot", "POST", f"/threads/{kept}/runs", slow)
+    # rollback deletes the first run, also in the name of a user without threads:delete.
     quick = {**AGENT, "input": {"text": "again"}, "multitask_strategy": "rollback"}
     answer = session.request("robot", "POST", f"/threads/{kept}/runs/wait", quick).json().get("answer")
     yield expect_fact("robot", "second run with rollback", "robot said again", answer == "robot said again", answer)
@@ -256,6 +272,7 @@ def machine_rows(session: DemoSession, path: str) -> Iterator[Row]:
 def cron_rows(session: DemoSession) -> Iterator[Row]:
     """Create a cron. It runs as its creator, and other users cannot see it."""
     job = {"metadata": {"job": "tick"}}
+    # Six fields: each second. Without "keep", the server would delete the thread with the answer.
     cron = {**AGENT, **job, "schedule": "* * * * * *", "input": {"text": "tick"}, "on_run_completed": "keep"}
     made = session.request("alice", "POST", "/runs/crons", cron)
     thread = _first_fire(session, job)
@@ -264,6 +281,7 @@ def cron_rows(session: DemoSession) -> Iterator[Row]:
     yield expect_fact("alice", "create a cron (every second)", "it runs as alice", good, answer)
     seen = [session.request("bob", "POST", where, job).json() for where in ("/threads/search", "/runs/crons/search")]
     yield expect_fact("bob", "search its threads and crons", "nothing", seen == [[], []], seen)
+    # With --keep, the server runs on, and so would the cron.
     session.request("alice", "DELETE", f"/runs/crons/{made.json().get('cron_id')}")
 
 

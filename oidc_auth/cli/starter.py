@@ -63,6 +63,7 @@ class Starter:
             raise click.UsageError("\n".join(faults))
         text = "\n".join([*self._head(), "", *self._issuer(), "", *self._rest()])
         try:
+            # init must never leave a file that does not start. So the text is read back, with all its quoting.
             loaded = load_mapping(tomllib.loads(text), source=f"{FILE_NAME} (not written)")
         except ConfigError as error:
             raise click.ClickException(error.report()) from None
@@ -70,6 +71,7 @@ class Starter:
 
     def _missing(self) -> Iterator[str]:
         """Yield one message with every missing option, an example that works, and the reasons."""
+        # All in one message with one example, so that the second attempt succeeds.
         examples = {option(each.name): [each.example] for each in self._missing_parameters()}
         if not (self.audience or self.record.tokens.client_claim or "audience" in self.record.tokens.settings):
             examples["--audience"] = [self._example_audience]
@@ -101,6 +103,7 @@ class Starter:
             taken = _listed([option(key) for key in form.keys]) or "no address"
             yield f"{self.provider} takes {taken}, and not {_listed(strange)}."
         for key in {"url", "issuer"} & set(self.addresses):
+            # People give the host name only. A scheme is not guessed, because http and https are two issuers.
             if "://" not in (address := self.addresses[key]):
                 yield f"{option(key)} needs a scheme: {option(key)} https://{address}"
         if self.clients and not self.record.tokens.client_claim:
@@ -108,6 +111,7 @@ class Starter:
         yield from self._wrong_conditions()
 
     def _wrong_conditions(self) -> Iterator[str]:
+        # A wildcard matches several, and the provider's tokens are safe only if one is named.
         named = {condition.partition("=")[0] for condition in self.conditions if not condition.endswith("*")}
         for each in self.setup.required:
             if each.name == "require" and self.conditions and each.one_of and named.isdisjoint(each.one_of):
@@ -136,8 +140,10 @@ class Starter:
         if self.clients:
             values = ", ".join(_quote(client) for client in self.clients)
             yield f'client_claim = {{ claim = "{self.record.tokens.client_claim}", values = [{values}] }}'
-        if "tenant" not in self.record.tokens.settings:
-            yield _line('# tenant = "org_id"', "the claim that names the organization, which separates users and data")
+        # Tokens of workloads name no organization, so the line would be a setting that matches no claim.
+        if self.setup.tenant_claim and "tenant" not in self.record.tokens.settings:
+            setting = f"# tenant = {_quote(self.setup.tenant_claim)}"
+            yield _line(setting, "the claim that names the organization, which separates users and data")
         if self.conditions:
             yield ""
             yield _line("[issuer.require]", "a token must meet all of these")
@@ -146,8 +152,10 @@ class Starter:
             yield f"{_quote(claim)} = {_quote(value)}"
 
     def _rest(self) -> Iterator[str]:
+        # The quotes are in the text of the provider, so only the escaped inside is filled in.
         yield self.setup.permission_map.replace("{audience}", _quote(self.audience)[1:-1]).lstrip("\n")
         yield "[langgraph]"
+        # A new server has no webhook yet, and the default lets callers choose any https address.
         yield _line('webhooks = "deny"', 'runs may not post results; "https" allows https addresses')
         yield ""
 

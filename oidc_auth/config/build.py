@@ -94,6 +94,8 @@ def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporte
         mapping=mapping,
         # The aliases of a provider are one choice, and its tenants are several.
         default_issuer=None if len(document.issuer) > 1 or len(document.issuer[0].tenants) > 1 else next(iter(mapping)),
+        # The names are the same on both sides. A setting that only one side knows is an error at start, and not
+        # ignored.
         enforcement=EnforcementSettings(**document.langgraph.model_dump()),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,
@@ -125,6 +127,7 @@ def _takes_resource(policy: TokenPolicy) -> bool:
 def _build_tls_fetcher(table: IssuerTable, limits: LimitsTable) -> Fetcher | None:
     """Return a fetcher for an issuer with its own TLS files, which other hosts must not see."""
     tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
+    # The usual case: all issuers share one HTTP client.
     if tls == TlsFiles():
         return None
     return HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls)
@@ -201,6 +204,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], doc
         client=None if client is None else Requirement(path=tuple(client.claim), values=tuple(client.values)),
         requirements=(
             *_requirements(table.require, _preset_hints(table)),
+            # lint_binding reads the same prefixes, so a configuration that it accepts is also enforced.
             *_requirements(binding_scopes(table.model_dump()), {}),
             *own,
         ),
@@ -257,6 +261,7 @@ def _preset_hints(table: IssuerTable) -> dict[str, str]:
     fixed = preset.tokens.settings.get("require") if preset is not None else None
     conditions = {} if fixed is None else cast("dict[str, str]", fixed.value)
     hint = f"Preset {table.preset!r} requires {{}} = {{!r}} of every token (docs/providers.md)."
+    # Only while the value of the preset counts. An operator who replaced it knows the condition.
     return {path: hint.format(path, v) for path, v in conditions.items() if table.require.get(path) == [v]}
 
 
@@ -297,8 +302,10 @@ def _permission_map(table: PermissionMapTable, roles: Mapping[str, RoleTable]) -
     mapped = {value: tuple(_rights(names, roles)) for value, names in (table.values or {}).items()}
     return PermissionMap(
         path=tuple(table.claim),
+        # No roles here: a token carries permission names, and a name of a role in it must not give the role.
         accepted=(accepted := {_format(right): right for right in _rights(table.accept or (), {})}),
         guessed=frozenset(accepted).difference(table.accept or ()),
+        # Exact values and prefixes are separate, because only the prefixes are compared one by one for each token.
         mapped={value: rights for value, rights in mapped.items() if not value.endswith("*")},
         mapped_prefixes={value[:-1]: rights for value, rights in mapped.items() if value.endswith("*")},
         object_keys=table.object_keys,
@@ -317,6 +324,7 @@ def _rights(
     names: Iterable[str], roles: Mapping[str, RoleTable], graphs: frozenset[str] | None = None
 ) -> Iterator[Right]:
     """Yield the rights of names. The graphs of a role limit every right that it gives."""
+    # It ends, because lint refuses a role that includes itself.
     for text in names:
         if text in roles:
             role = roles[text]
@@ -324,6 +332,7 @@ def _rights(
             yield from _rights(role.permissions, roles, _intersect_graphs(graphs, limit))
         else:
             name, reach = split_reach(text)
+            # Sorted, because the order of a frozenset of strings differs between processes.
             yield from (Right(covered, reach, graphs) for covered in sorted(expand(name)))
 
 
@@ -340,7 +349,9 @@ def value_rights(document: Document) -> dict[str, tuple[Right, ...]]:
         for permission_map in issuer.permission_map:
             for value, names in (permission_map.values or {}).items():
                 title = f"{where}{format_path(tuple(permission_map.claim))} = {value}"
+                # Roles have their own columns in check.
                 direct = _rights([name for name in names if name not in document.roles], {})
+                # Several maps can read one value, and maps only add.
                 given[title] = (*given.get(title, ()), *direct)
     return {title: rights for title, rights in given.items() if rights}
 

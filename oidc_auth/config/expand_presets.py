@@ -30,6 +30,7 @@ def expanded(table: dict[str, Any]) -> dict[str, Any]:
     if provider is None:
         return table
     form, tokens = provider.issuer, provider.tokens
+    # A copy, because lint also needs the table as the operator wrote it.
     filled = dict(table)
     known = {**_parameters(filled, form), **_defaults(filled, form)}
     names = (*form.replaced_keys, *form.defaults)
@@ -56,9 +57,11 @@ def _parameters(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
     Parameters of a wrong type, incomplete ones, and ones next to an issuer are left for ``lint`` to report.
     """
     given = {name: _tidy(name, filled[name]) for name in form.replaced_keys if isinstance(filled.get(name), str)}
+    # Half of the parameters would leave a placeholder in the issuer.
     complete = len(given) == len(form.replaced_keys) and all(key in filled for key in form.keys)
     if complete and "issuer" not in filled:
         for name in form.replaced_keys:
+            # The schema does not have the parameters of presets, and would report an unknown key.
             del filled[name]
         filled["issuer"] = _with(form.template, given, ())
     issuer = filled.get("issuer")
@@ -70,6 +73,7 @@ def _defaults(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, key in form.defaults.items():
         values = read_strings(filled.get(key))
+        # Of several audiences, the preset cannot know which one is the project. With None, lint reports it.
         written = filled.setdefault(name, values[0] if len(values) == 1 else None)
         if isinstance(written, str) and written:
             found[name] = filled.pop(name)
@@ -78,8 +82,10 @@ def _defaults(filled: dict[str, Any], form: IssuerForm) -> dict[str, str]:
 
 def _tidy(name: str, value: str) -> str:
     """Return an address in the form that the templates of ``providers`` expect."""
+    # iss is compared character by character, so its final slash counts (OpenID Connect Discovery §4.3).
     if name == "issuer":
         return value
+    # People copy these addresses from a browser, with scheme and slash. The template adds what the issuer has.
     return value.removeprefix("https://").rstrip("/") if name == "domain" else value.rstrip("/")
 
 
@@ -106,4 +112,5 @@ def _with(value: object, known: Mapping[str, str], parameters: tuple[str, ...]) 
         return value
     for name, text in known.items():
         value = value.replace(f"{{{name}}}", text)
+    # A claim path with a placeholder in it matches no token. Leaving the setting out lets lint report it.
     return None if any(f"{{{name}}}" in value for name in parameters) else value

@@ -35,6 +35,7 @@ class AlsoAccepts:
         """Return the value in the one form that the schema declares."""
         if self._convert is not None:
             value = self._convert(value)
+        # Only a string or a table is a member. Anything else stays, so that validation names its type.
         return [value] if self._single and (isinstance(value, str) or is_object(value)) else value
 
     @property
@@ -44,6 +45,7 @@ class AlsoAccepts:
 
     def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Return the forms as alternatives."""
+        # Editors check a file before it is normalized, so the JSON Schema needs all forms.
         shape = handler(core)
         single = [shape["items"]] if self._single else []
         return {"anyOf": [*single, *({"type": name} for name in self._types), shape]}
@@ -51,6 +53,7 @@ class AlsoAccepts:
 
 def as_text(value: object) -> object:
     """Return the JSON text of a number or a boolean, and any other value unchanged."""
+    # Claims are compared by their JSON text. str() would make "True" from true.
     return json.dumps(value) if isinstance(value, (bool, int, float)) else value
 
 
@@ -58,6 +61,7 @@ def as_table(key: str, *types: type) -> Callable[[object], object]:
     """Return a function that puts a value of these types into a table under ``key``."""
 
     def convert(value: object) -> object:
+        # Values of other types stay, so that validation reports them at the path that the operator wrote.
         return value if is_object(value) or not isinstance(value, types) else {key: value}
 
     return convert
@@ -88,6 +92,7 @@ def _normalize_value(value: object, annotation: object, metadata: Iterable[objec
         return _normalize_value(value, arguments[0])
     if origin is list and is_list(value):
         return [_normalize_value(member, arguments[0]) for member in value]
+    # Keys of such a table are the operator's own names, such as roles and claim values. Only the members have forms.
     if origin is dict and is_object(value):
         return {key: _normalize_value(member, arguments[1]) for key, member in value.items()}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and is_object(value):
@@ -100,6 +105,7 @@ def find_table(document: type[BaseModel], location: Iterable[str | int]) -> type
     table = document
     for part in location:
         if part in table.model_fields:
+            # Indexes, and keys of a table such as [roles], name no other table. The last one found stays.
             table = _find_model(table.model_fields[str(part)].annotation) or table
     return table
 

@@ -61,6 +61,7 @@ def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
         hint = f'add tenant = "{TENANT_CLAIM}", which separates their users and objects'
         yield Problem(f"{where}.tenant", "is missing: two tenants can use the same names", hint)
     for number, tenant in enumerate(read_strings(table.get("tenants"))):
+        # Tokens name the tenant by its GUID. A domain name or "common" would match no token.
         if not TENANT_ID.fullmatch(tenant):
             yield Problem(f"{where}.tenants[{number}]", "is not a tenant's GUID", TENANTS.id_hint)
 
@@ -82,6 +83,7 @@ def lint_binding(table: Table, where: str) -> Iterator[Problem]:
             continue
         named = [condition for condition in required if condition.path in {(name,) for name in public.owners}]
         if not any(_names_one_owner(condition, public) for condition in named):
+            # One message is enough: all names of the issuer need the same condition.
             yield _binding_problem(where, issuer, named, public)
             break
 
@@ -116,6 +118,7 @@ def find_foreign_aliases(table: Table) -> list[str]:
     """Return the aliases that look like another provider, or another part of it, than the issuer itself."""
     preset, issuer = preset_of(table), table.get("issuer")
     known = None if preset is None else preset.tokens.settings.get("aliases")
+    # The preset of the provider itself knows these, such as the two spellings of Google.
     theirs: list[str] = [] if known is None else known.value
     tenants = read_strings(table.get("tenants"))
     ours = [exact.issuer for exact in exact_issuers(issuer if isinstance(issuer, str) else "", [], tenants)]
@@ -138,6 +141,7 @@ def _differ(alias: str, issuer: str) -> bool:
 
 def _realm(issuer: str) -> str:
     """Return the part of a provider that an issuer names: a tenant's GUID, else the path; "" for a bare host."""
+    # The issuers of one Entra tenant differ in host and version (sts.windows.net, /v2.0). Only its GUID is the same.
     tenant = TENANT_ID.search(issuer)
     return tenant[0] if tenant else issuer.rpartition("://")[2].partition("/")[2].rstrip("/")
 
@@ -151,6 +155,7 @@ def client_audiences(table: Table) -> list[str]:
     clients = {*read_strings(table.get("allowed_clients"))}
     clients |= {*read_strings(read_table(table.get("client_claim")).get("values"))}
     issuers = [exact.issuer for exact in list_issuers(table)]
+    # The aud of an ID token is the client id (OpenID Connect Core §2). An access token with the same aud looks alike.
     forms = [form.pattern for form in _audience_forms() if form.is_client_id and _match(form, issuers, any)]
     audiences = read_strings(table.get("audience"))
     return [
@@ -167,7 +172,9 @@ def foreign_audiences(table: Table) -> list[tuple[str, str]]:
     return [
         (text, form.mismatch)
         for form in _audience_forms()
+        # All issuers of the table, because an alias can be a version with another form of aud.
         if form.mismatch and issuers and _match(form, issuers, all)
+        # With one audience that fits, the others can be for tokens of another version.
         if not any(re.fullmatch(form.pattern, text) for text in audiences)
         for text in audiences
     ]
@@ -192,6 +199,8 @@ def _match(form: AudienceForm, issuers: Sequence[str], how: Callable[[Iterable[b
 
 def binding_scopes(table: Table) -> dict[str, list[str]]:
     """Return the scopes of which a token needs one, by claim, if only they and the client bind it."""
+    # Without aud, a listed client could use a token for another API here. Permission maps on groups do not prevent it,
+    # because every token of the user has the groups.
     bound = table.get("client_claim") is None or table.get("audience") or _own_conditions(table)
     prefixes = {} if bound else _scope_prefixes(table)
     return {claim: [f"{start}*" for start in starts] for claim, starts in prefixes.items()}
@@ -217,4 +226,5 @@ def _scope_prefixes(table: Table) -> dict[str, list[str]]:
         path, prefix = read_path(permission_map.get("claim")), permission_map.get("strip_prefix")
         if is_scope(path):
             found.setdefault(path[0], []).append(prefix if isinstance(prefix, str) else "")
+    # A single map without a prefix reads the scopes of every API, so the others bind nothing.
     return found if all(all(prefixes) for prefixes in found.values()) else {}

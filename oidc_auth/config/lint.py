@@ -48,6 +48,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
         yield from lint_tenants(table, where)
         yield from lint_keys(table, where, issuer_key)
         yield from lint_origins(table, where)
+        yield from _lint_strict_typ(table, where)
         yield from _lint_conditions(table, where)
         yield from lint_identity(table, where)
         yield from lint_permission_maps(table, where, roles)
@@ -66,11 +67,14 @@ def find_consequences(document: Table) -> frozenset[str]:
     for number, table in read_tables(document.get("issuer")):
         where, preset = f"issuer[{number}]", preset_of(table)
         if "preset" in table and preset is None:
+            # Without the preset, its parameters look like unknown keys.
             silent |= {f"{where}.{name}" for name in ("issuer", *PARAMETERS, *PARAMETERS_WITH_DEFAULT)}
         elif preset is not None and "issuer" not in table and preset.issuer.keys != ("issuer",):
+            # The preset asks for its own parameter. The schema would also ask for the issuer.
             readable = [name for name in preset.issuer.replaced_keys if isinstance(table.get(name), str)]
             silent |= {f"{where}.{name}" for name in ("issuer", *readable)}
         if preset is not None and any(name in table for name in preset.issuer.defaults):
+            # A placeholder without a value left no claim path. The missing parameter is reported.
             permission_maps = read_tables(table.get("permission_map"))
             silent |= {
                 f"{where}.permission_map[{n}].claim"
@@ -78,6 +82,19 @@ def find_consequences(document: Table) -> frozenset[str]:
                 if permission_map.get("claim", "") is None
             }
     return frozenset(silent)
+
+
+def _lint_strict_typ(table: Table, where: str) -> Iterator[Problem]:
+    """Yield a setting that contradicts ``strict_rfc9068``."""
+    if table.get("strict_rfc9068") is not True:
+        return
+    place = f"{where}.strict_rfc9068"
+    # Without an error, one of the two settings would have no effect.
+    if "accepted_typ" in table:
+        yield Problem(place, "cannot be combined with accepted_typ", "keep one of the two")
+    # RFC 9068 defines the type of access tokens. No ID token has it.
+    if table.get("token_type") == "id":
+        yield Problem(place, 'cannot be combined with token_type = "id"', "leave it out")
 
 
 def _lint_conditions(table: Table, where: str) -> Iterator[Problem]:

@@ -71,11 +71,16 @@ def lint_default_role(table: Table, where: str, roles: Table) -> Iterator[Proble
 
 
 def _lint_values(permission_map: Table, place: str) -> Iterator[Problem]:
-    """Yield the settings that read one claim in two ways."""
+    """Yield the settings that read one claim in two ways, and separators that cannot work."""
     ways = [name for name in ("object_keys", "field", "split") if permission_map.get(name)]
     if "field" in ways and len(ways) > 1:
         found = " and ".join(ways)
         yield Problem(place, f"{found} cannot be combined", "keep the one that fits the claim")
+    separator = permission_map.get("split")
+    # A value with a * grants nothing. Split at the *, it would become values that grant. Brackets are trimmed before
+    # the split, so a bracket would separate only some values.
+    if isinstance(separator, str) and ("*" in separator or separator.strip(" ") in ("[", "]")):
+        yield Problem(f"{place}.split", f"{separator!r} cannot separate values", 'write the separator, such as ","')
 
 
 def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterator[Problem]:
@@ -83,6 +88,7 @@ def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterato
     path = read_path(permission_map.get("claim"))
     for rule in ROLE_CLAIMS:
         if len(path) == 1 and (named := re.fullmatch(rule.pattern, path[0])):
+            # Without a project id, Zitadel writes the roles of the project that requested the token, which can be any.
             if named[1] is None:
                 yield Problem(f"{place}.claim", rule.unqualified, rule.unqualified_hint)
             yield from _lint_tenant_reach(rule, permission_map, place, roles)
@@ -162,6 +168,11 @@ def lint_roles(roles: Table, *, has_tenant: bool) -> Iterator[Problem]:
             yield from _lint_right(text, where, roles, has_tenant=has_tenant)
 
 
+def find_wide_permissions(role: str, roles: Table) -> list[str]:
+    """Return the patterns and the ``@all`` permissions of a role, also through other roles."""
+    return sorted(name for name in _collect_rights(role, roles) if "*" in name or name.endswith("@all"))
+
+
 def unused_roles(issuers: Sequence[Table], roles: Table) -> list[str]:
     """Return the roles that no claim value, ``default_role`` or other role gives."""
     permission_maps = [
@@ -173,6 +184,7 @@ def unused_roles(issuers: Sequence[Table], roles: Table) -> list[str]:
         for names in read_table(permission_map.get("values")).values()
         for name in read_strings(names)
     }
+    # default_role can also be of a wrong type here, because lint reads the raw document.
     given |= {role for table in issuers if isinstance(role := table.get("default_role"), str)}
     used = given.union(*(_collect_rights(name, roles) for name in given))
     return [name for name in roles if name not in used]
@@ -190,6 +202,7 @@ def _collect_rights(start: str, roles: Table) -> set[str]:
     """Return the names that a role includes, also through other roles."""
     found: set[str] = set()
     waiting = [start]
+    # A loop over a set ends also for roles that include each other, which lint reports.
     while waiting:
         for name in read_strings(read_table(roles.get(waiting.pop())).get("permissions")):
             if name not in found:

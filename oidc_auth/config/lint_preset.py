@@ -40,6 +40,7 @@ def lint_preset(table: Table, where: str, issuer_key: str) -> Iterator[Problem]:
     if "preset" in table and preset is None:
         yield _unknown_preset(name, f"{where}.preset")
         return
+    # An error and no warning: the server would start, and answer every request with 403.
     if not table.get("permission_map") and "default_role" not in table:
         hint = "add [[issuer.permission_map]]" if preset is not None else "add [[issuer.permission_map]], or a preset"
         yield Problem(where, "no permission map: callers would have no permissions", hint)
@@ -54,6 +55,7 @@ def _unknown_preset(name: object, where: str) -> Problem:
     if not isinstance(name, str):
         return Problem(where, "should be a string")
     known, meant = ", ".join(sorted(PROVIDERS)), resolve_name(name)
+    # People know providers by other names, such as azure for entra. Spelling alone would not find it.
     hint = f"did you mean {meant!r}?" if meant in PROVIDERS else did_you_mean(name, PROVIDERS)
     return Problem(where, f"unknown preset {name!r}; known: {known}", hint)
 
@@ -64,6 +66,7 @@ def _lint_parameters(table: Table, where: str, name: str, preset: IssuerForm) ->
         if key not in table:
             hint = f"write {wanted}, or 'issuer'" if key != "issuer" else "write the provider's issuer"
             yield Problem(f"{where}.{key}", "is missing", hint)
+    # Also the parameters of other presets: after a change of preset, an old address must not stay without effect.
     for other in sorted((PARAMETERS | PARAMETERS_WITH_DEFAULT) & set(table)):
         if other in preset.defaults and table[other] in (None, ""):
             yield Problem(f"{where}.{other}", f"is missing: {preset.defaults[other]} is not one value", "write it out")

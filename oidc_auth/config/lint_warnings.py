@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..providers.lookup import PUBLIC_ISSUERS, USER_WRITABLE_CLAIMS
 from .issuers import client_audiences, find_foreign_aliases, foreign_audiences, list_issuers, shared_audiences
 from .lint_identity import requires_verified
-from .lint_permission_maps import unused_roles
+from .lint_permission_maps import find_wide_permissions, unused_roles
 from .lint_preset import issuer_fault
 from .lint_web import find_web_warnings
 from .raw_document import read_conditions, read_path, read_strings, read_table, read_tables
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
 
 def find_warnings(document: Table) -> tuple[str, ...]:
     """Return what is dangerous, or probably a mistake, although it is valid."""
-    issuers = read_tables(document.get("issuer"))
-    found = [f"issuer[{number}]: {text}" for number, table in issuers for text in _issuer_warnings(table)]
+    issuers, roles = read_tables(document.get("issuer")), read_table(document.get("roles"))
+    found = [f"issuer[{number}]: {text}" for number, table in issuers for text in _issuer_warnings(table, roles)]
     # Two providers can give one tenant name to different customers.
     if len([table for _, table in issuers if "tenant" in table]) > 1:
         found.append("several issuers have tenant: a tenant of the same name at two of them is one tenant")
-    unused = unused_roles([table for _, table in issuers], read_table(document.get("roles")))
+    # Such a role shows that a value of a permission map is missing or misspelt.
+    unused = unused_roles([table for _, table in issuers], roles)
     found += [
         f"roles.{name}: no caller can have it: no permission map, role or default_role gives it" for name in unused
     ]
@@ -33,7 +34,7 @@ def find_warnings(document: Table) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _issuer_warnings(table: Table) -> Iterator[str]:
+def _issuer_warnings(table: Table, roles: Table) -> Iterator[str]:
     if table.get("insecure_skip_audience") is True:
         yield "insecure_skip_audience: tokens that were issued for any API are accepted"
     if hosts := read_strings(table.get("insecure_http_hosts")):
@@ -44,6 +45,7 @@ def _issuer_warnings(table: Table) -> Iterator[str]:
         if table.get("bearer_file") is not None:
             yield f"bearer_file: its token is sent unencrypted to {', '.join(hosts)}, a host of insecure_http_hosts"
     yield from _audience_warnings(table)
+    # Aliases share identities. With another realm, two people with one sub would be one user.
     for alias in find_foreign_aliases(table):
         yield (
             f"{table.get('issuer')} and its alias {alias} can produce the same identity for two people. If the alias "
@@ -51,7 +53,7 @@ def _issuer_warnings(table: Table) -> Iterator[str]:
         )
     if (fault := issuer_fault(table)) is not None and not fault.certain:
         yield f"{table.get('issuer')} {fault.message} ({fault.hint})"
-    yield from _default_role_warnings(table)
+    yield from _default_role_warnings(table, roles)
     yield from _user_claim_warnings(table)
 
 
@@ -64,12 +66,19 @@ def _audience_warnings(table: Table) -> Iterator[str]:
         yield f"audience {text!r} {why}"
 
 
-def _default_role_warnings(table: Table) -> Iterator[str]:
+def _default_role_warnings(table: Table, roles: Table) -> Iterator[str]:
     role = table.get("default_role")
     public = [exact.issuer for exact in list_issuers(table) if exact.issuer in PUBLIC_ISSUERS]
     # Every customer of the provider can get such a token.
     if role is not None and public:
         yield f"default_role: {public[0]} signs tokens for anyone: every token that meets require has role {role!r}"
+    wide = find_wide_permissions(role, roles) if isinstance(role, str) else []
+    # Without an audience, users of any other API of the provider have the role too.
+    if wide and table.get("insecure_skip_audience") is True:
+        yield (
+            f"default_role: with insecure_skip_audience, every token of any API of this provider has role {role!r} "
+            f"with {', '.join(wide)}"
+        )
 
 
 def _user_claim_warnings(table: Table) -> Iterator[str]:
@@ -84,6 +93,7 @@ def _user_claim_warnings(table: Table) -> Iterator[str]:
 def _trusted_claims(table: Table) -> Iterator[tuple[str, str]]:
     """Yield each setting that decides about access, with the claim that users can write."""
     required = read_conditions(table.get("require"))
+    # Conditions count too: one that users can meet by a change of their profile has no effect.
     yield from _unverified("require", [each.path for each in required], required)
     identities = [read_path(source.get("claim")) for _, source in read_tables(table.get("identity"))]
     yield from _unverified("identity", identities, required)

@@ -77,6 +77,7 @@ def load_mapping(
     places: dict[str, int] = {}
     first: list[Problem] = []
     plain = normalize_document(cast("dict[str, Any]", _to_plain(raw)))
+    # Before the presets and the checks, so that an address from the environment is checked like a written one.
     resolved = _resolve_references(plain, "", os.environ if environ is None else environ, first, places)
     written = cast("dict[str, Any]", resolved)
     document = _expand_presets(written)
@@ -84,7 +85,8 @@ def load_mapping(
     problems = _merge_problems(first, [*lint(document, written)], shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
-    # A digest, because the configuration can hold secrets from the environment.
+    # A digest, because the configuration can hold secrets from the environment. It is one of the resolved values, so
+    # that replicas with different variables differ.
     digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
     return LoadedConfig(shaped, source, digest, find_warnings(document))
 
@@ -106,6 +108,7 @@ def load_environment(environ: Mapping[str, str], folder: Path) -> LoadedConfig:
         ConfigError: There is none, there are several, or it is not valid.
     """
     named, local = environ.get(CONFIG_VARIABLE), folder / FILE_NAME
+    # Resolved, because the variable may name the same file that the folder has. That is one configuration.
     files = {(folder / named).resolve()} if named else set[Path]()
     if local.is_file():
         files.add(local.resolve())
@@ -129,6 +132,7 @@ def _source_problem(sources: list[str], folder: Path) -> Problem:
 
 
 def _issuer_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
+    # An empty variable counts as unset. Docker Compose passes unset variables as empty ones.
     table: dict[str, Any] = {"preset": environ.get(PRESET_VARIABLE) or "generic", "issuer": environ[ISSUER_VARIABLE]}
     if audience := environ.get(AUDIENCE_VARIABLE):
         table["audience"] = audience
@@ -137,6 +141,7 @@ def _issuer_from_env(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _to_plain(value: object) -> object:
     """Return the value with any mapping as a dict and any sequence as a list."""
+    # Validation is strict: it accepts dict and list only, and programs also pass tuples and other mappings.
     if isinstance(value, Mapping):
         return {key: _to_plain(member) for key, member in cast("Mapping[object, object]", value).items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -151,6 +156,7 @@ def _resolve_references(
     places.setdefault(where, len(places))
     if isinstance(value, dict):
         members = cast("dict[object, object]", value)
+        # Text made from such a key can differ from that of the claim: True is not true.
         odd = [key for key in members if not isinstance(key, str)]
         problems.extend(Problem(child_path(where, str(key)), "the key is not a string", "quote it") for key in odd)
         return {
@@ -167,6 +173,7 @@ def _resolve_references(
         for name in _REFERENCE.findall(value)
         if name not in environ
     )
+    # A missing variable stays as ${NAME}, which tells other checks to skip the value.
     return _REFERENCE.sub(lambda match: environ.get(match[1], match[0]), value)
 
 
@@ -185,6 +192,7 @@ def _merge_problems(
         fresh = [problem for problem in problems if problem.where not in named]
         kept |= dict.fromkeys(fresh)
         named |= {problem.where for problem in fresh}
+    # Operators fix a file from top to bottom.
     return sorted(kept, key=lambda problem: _place(problem.where, places))
 
 

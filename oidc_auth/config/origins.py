@@ -58,11 +58,13 @@ def _secure(origin: str) -> str:
 
 def _suggestion(text: str) -> str:
     """Return the origin of a URL that was written by mistake, or ""."""
+    # urlsplit checks the port only when it is read.
     try:
         parts = urlsplit(text.strip())
         port = parts.port
     except ValueError:
         return ""
+    # urlsplit removes the brackets of an IPv6 address, and Origin has them (RFC 6454 §6.2).
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     own_port = "" if port is None or str(port) == DEFAULT_PORTS.get(parts.scheme) else f":{port}"
     origin = f"{parts.scheme}://{host}{own_port}"

@@ -28,8 +28,10 @@ def parse_file(source: str) -> object:
         return _parse_json(raw, source) if source.endswith(".json") else tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         why = error.strerror or type(error).__name__
+        # A relative path depends on it, and a server often starts in another folder than the shell.
         hint = f"the working directory is {Path.cwd()}"
         raise ConfigError([Problem("", f"cannot be read: {why}", hint)], source=source) from None
+    # It is a ValueError too, and has its report already.
     except ConfigError:
         raise
     except ValueError as error:

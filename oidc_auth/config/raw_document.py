@@ -19,6 +19,7 @@ Table = dict[str, Any]
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """Return a suggestion for a misspelt word, or ""."""
+    # A key of a Python mapping can be any object.
     close = get_close_matches(str(word), sorted(known), n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else ""
 
@@ -32,6 +33,7 @@ def kind_of(value: object) -> str:
 def read_path(claim: object) -> tuple[str, ...]:
     """Return the keys of a claim path in any form, or () if it is not a path."""
     if isinstance(claim, list):
+        # Validation reports a member that is not a string.
         claim = read_strings(cast("object", claim))
     try:
         return parse_path(cast("str | list[str]", claim)) if isinstance(claim, (str, list)) else ()
@@ -41,6 +43,7 @@ def read_path(claim: object) -> tuple[str, ...]:
 
 def read_tables(value: object) -> list[tuple[int, Table]]:
     """Return the tables of a list, each with its index."""
+    # With the index in the file, so that a malformed table before it does not shift the paths of problems.
     members = value if is_list(value) else []
     return [(number, cast("Table", table)) for number, table in enumerate(members) if isinstance(table, dict)]
 

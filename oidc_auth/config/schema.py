@@ -46,6 +46,8 @@ def _without_final_slash(url: str) -> str:
 
 
 class _Table(BaseModel):
+    # An ignored typo in a security setting would be a missing check, so unknown keys are errors. Strict, because a
+    # lenient parser takes 1 and "yes" as true. NaN and infinity would turn off the comparison of times.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
@@ -134,11 +136,13 @@ class IssuerTable(_Table):
     bearer_file: Name | None = Field(
         default=None, description="File with a bearer token for a key set that needs authentication."
     )
+    # All asymmetric ones, because a provider may change its algorithm. The key decides which of them fits.
     algorithms: Strings = Field(
         default_factory=lambda: sorted(ASYMMETRIC),
         min_length=1,
         description="The accepted `alg` values. Only asymmetric algorithms are possible.",
     )
+    # RFC 7519 §4.1.4 allows a few minutes. Synchronized clocks need less, and leeway extends the life of each token.
     leeway: float = Field(
         default=DEFAULT_LEEWAY, ge=0, le=MAX_LEEWAY, description="Seconds that clocks may differ, at most 60."
     )
@@ -150,13 +154,17 @@ class IssuerTable(_Table):
     token_type: Literal["access", "id"] = Field(
         default="access", description="`access`, or `id` for providers that only issue ID tokens."
     )
+    # RFC 9068 is optional. Keycloak and Entra send JWT, and Cognito sends no typ.
     accepted_typ: Strings = Field(
         default_factory=lambda: list(DEFAULT_TYPES),
         min_length=1,
         description='The allowed values of the header `typ`. `""` means a header without `typ`. The types of logout, '
         "DPoP and security event tokens are never accepted.",
     )
-    strict_rfc9068: bool = Field(default=False, description='Short for `accepted_typ = ["at+jwt"]` (RFC 9068 §4).')
+    strict_rfc9068: bool = Field(
+        default=False,
+        description='Short for `accepted_typ = ["at+jwt"]` (RFC 9068 §4). Use one of the two, for access tokens only.',
+    )
     header: HeaderName = Field(
         default="authorization",
         description="The request header with the token. Any header but `authorization` holds the token alone.",
@@ -191,7 +199,7 @@ class IssuerTable(_Table):
     )
     require: Conditions = Field(
         default_factory=dict,
-        description="Claims that a token must have, each with a value, a list of values, or `*` for any but null.",
+        description="Claims that a token must have, each with a value, a list of values, or `*` (any, but not empty).",
     )
     permission_map: Annotated[list[PermissionMapTable], AlsoAccepts(single=True)] = Field(
         default_factory=list[PermissionMapTable],
@@ -227,16 +235,21 @@ class RoleTable(_Table):
 class LangGraphTable(_Table):
     """``[langgraph]``: settings of the server."""
 
+    # Studio sends no token of a user, so the default gives it nothing.
     studio: Literal["deny", "own", "all"] = Field(
         default="deny", description="What LangGraph Studio may do, if the server lets it in."
     )
     crons: Literal["allow", "deny"] = Field(default="allow", description="Whether callers may schedule runs.")
+    # A cron has no token that expires. Its owner may leave while it runs.
     cron_max_age: float = Field(
         default=90 * 86_400, gt=0, description="Seconds that a cron runs if its owner does not renew it."
     )
+    # A delayed run keeps the permissions that its user had at creation. The server itself delays a run by 3600 seconds,
+    # so less breaks the cancellation of A2A tasks.
     max_delay: Seconds = Field(
         default=3_600, description="The largest `after_seconds` of a run, in seconds. 0 forbids delayed runs."
     )
+    # The result of a run is sent there, and the caller chooses the address.
     webhooks: Literal["https", "any", "deny"] = Field(
         default="https", description="The addresses that a run may report to. Relative addresses are always refused."
     )
@@ -287,31 +300,38 @@ class RevocationTable(_Table):
 class LimitsTable(_Table):
     """``[limits]``: sizes in bytes or entries, and times in seconds."""
 
+    # Checked before the token is parsed, so it bounds the work for a sender without a valid token.
     token_bytes: int = Field(default=16_384, ge=1, description="The longest token, in bytes.")
+    # Code that copies and compares claims is recursive. RFC 8259 §9 allows a limit on the nesting.
     json_depth: int = Field(default=32, ge=1, le=256, description="The deepest nesting of JSON in a token.")
+    # A provider that sends without end must not fill the memory.
     key_set_bytes: int = Field(
         default=524_288, ge=1, description="The largest discovery document or key set, in bytes."
     )
     fetch_timeout: float = Field(
         default=5, gt=0, description="Seconds to fetch the discovery document and the key set together."
     )
+    # Until then, a withdrawn key still signs. A fetch each 90 seconds is little for a provider.
     jwks_refresh_after: Seconds = Field(
         default=90, description="Age in seconds after which keys are refreshed in the background."
     )
     jwks_max_age: Seconds = Field(
         default=3_600, description="Age in seconds after which requests wait for the refresh of the keys."
     )
+    # An outage of the provider must not be an outage here, but keys of unknown state must end some time.
     jwks_max_stale: Seconds = Field(
         default=86_400, description="Age in seconds after which keys are not used, even if the provider is down."
     )
     retry_after_failure: Seconds = Field(
         default=10, description="Seconds between two attempts while the provider is down."
     )
+    # Anyone can send invented key IDs. Each fetch is a request to the provider.
     unknown_kid_fetches: int = Field(
         default=2, ge=0, description="Fetches that unknown key ids may cause in one window, at most."
     )
     unknown_kid_window: Seconds = Field(default=30, gt=0, description="The length of that window, in seconds.")
     token_cache_entries: int = Field(default=4_096, ge=0, description="The number of verified tokens in the cache.")
+    # The cache also ends with the token and with its key. This bounds how long a mapper's answer is used.
     token_cache_seconds: Seconds = Field(default=300, description="Seconds that a token stays in the cache, at most.")
 
 

@@ -33,6 +33,7 @@ def json_schema() -> dict[str, Any]:
     for name, provider in PROVIDERS.items():
         for key in provider.issuer.replaced_keys:
             parameter = {"type": "string", "description": f"{_presets_with(key)}: replaces issuer."}
+            # Several presets share a parameter, such as url.
             issuer["properties"].setdefault(key, parameter)
         for key, other in provider.issuer.defaults.items():
             issuer["properties"][key] = {"type": "string", "description": f"Preset {name}: if it is not the {other}."}
@@ -55,6 +56,7 @@ def _simplify(schema: object) -> object:
     table = cast("Mapping[str, object]", schema)
     plain = {key: _simplify(value) for key, value in table.items() if not _is_noise(key, value)}
     choices = plain.get("anyOf")
+    # Editors show a list of alternatives even if null was the only other one.
     if isinstance(choices, list) and len(cast("list[object]", choices)) == 1:
         del plain["anyOf"]
         plain |= cast("list[dict[str, object]]", choices)[0]

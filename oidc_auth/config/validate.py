@@ -56,6 +56,7 @@ def _problem(fault: dict[str, Any], document: dict[str, Any]) -> Problem:
 def _describe_expected(fault: Mapping[str, Any], location: tuple[str | int, ...]) -> str:
     kind = str(fault["type"])
     if kind in ("list_type", "model_type"):
+        # Pydantic knows one form only. The text names every form that may be written.
         return f"should be {describe_form(Document, location)}"
     return EXPECTED.get(kind) or str(fault["msg"]).replace("Input should be", "should be", 1)
 

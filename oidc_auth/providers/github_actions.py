@@ -87,6 +87,7 @@ values = { production = ["assistants:write@all", "threads:create_run"] }
             ),
         ),
         access_tokens=False,
+        tenant_claim="",
     ),
     sample=SampleToken(
         claims={

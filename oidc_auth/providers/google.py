@@ -46,6 +46,7 @@ PROVIDER = Provider(
             ),
         ),
         access_tokens=False,
+        tenant_claim="hd",
     ),
     sample=SampleToken(
         claims={

@@ -43,6 +43,7 @@ PROVIDER = Provider(
         ),
         permission_map=EVERY_USER.replace("{everyone}", "every account that the proxy accepts"),
         access_tokens=False,
+        tenant_claim="hd",
     ),
     sample=SampleToken(
         claims={

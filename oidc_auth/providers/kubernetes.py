@@ -60,6 +60,7 @@ claim = "sub"
 values = { "system:serviceaccount:agents:worker" = ["threads:create_run"] }
 """,
         access_tokens=False,
+        tenant_claim="",
     ),
     sample=SampleToken(
         header={"typ": None},

@@ -299,6 +299,7 @@ class Setup:
         permission_map: The TOML after the issuer's own keys: permission maps, and the roles they name.
         required: Options that must be given.
         access_tokens: The provider issues access tokens for this API, so that its ID tokens must not be sent.
+        tenant_claim: An example for ``tenant``, or "" if tokens name no organization of a user.
     """
 
     address: str = ""
@@ -307,6 +308,7 @@ class Setup:
     permission_map: str
     required: tuple[RequiredOption, ...] = ()
     access_tokens: bool = True
+    tenant_claim: str = "org_id"
 
     def steps_for(self, audience: str) -> list[str]:
         """Return the steps for one API."""

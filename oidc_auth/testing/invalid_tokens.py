@@ -81,6 +81,7 @@ class _TokenRequest(NamedTuple):
 
     def header(self, algorithm: str) -> str:
         """Return the encoded header with another algorithm."""
+        # A known kid and a valid typ, so that the algorithm is the only fault.
         header = {"alg": algorithm, "kid": self.issuer.keys[0].kid, "typ": "at+jwt"}
         return encode_base64url(json.dumps(header).encode())
 
@@ -91,12 +92,14 @@ BEYOND_LEEWAY = 3600.0
 
 def _sign_with_other_key(request: _TokenRequest) -> str:
     """Sign with another key, under the key id of the published key."""
+    # An unknown kid would cause key_not_found, and the signature would not be checked at all.
     known = request.issuer.keys[0]
     return request.token(key=SigningKey.make(known.kid, known.algorithm))
 
 
 def _tamper_payload(request: _TokenRequest) -> str:
     """Replace the payload of a signed token."""
+    # The new payload is that of another valid token, so that only the signature can refuse it.
     header, _, signature = request.token().split(".")
     return f"{header}.{request.token(subject=f'{request.subject}x').split('.')[1]}.{signature}"
 
@@ -109,15 +112,18 @@ def _remove_signature(request: _TokenRequest) -> str:
 def _sign_with_public_key(request: _TokenRequest) -> str:
     """Sign with HS256, with the public key as the secret (RFC 8725 §2.1)."""
     signing_input = f"{request.header('HS256')}.{request.payload()}"
+    # Some libraries used the public key, which everyone can read, as the secret of HS256.
     secret = json.dumps(request.issuer.keys[0].jwk()).encode()
     return f"{signing_input}.{encode_base64url(hmac.new(secret, signing_input.encode(), hashlib.sha256).digest())}"
 
 
 def _start_later(request: _TokenRequest) -> str:
+    # exp is later than nbf, because a token that is expired too would have another code.
     return request.token(lifetime=2 * BEYOND_LEEWAY, nbf=int(request.issuer.clock() + BEYOND_LEEWAY))
 
 
 def _change_issuer(request: _TokenRequest) -> str:
+    # It begins with the trusted issuer, so that a comparison by prefix would accept it.
     return request.token(iss=f"{request.issuer.url.rstrip('/')}/another")
 
 

@@ -42,6 +42,7 @@ class Clock:
     """
 
     def __init__(self, now: float | None = None) -> None:
+        # Whole seconds, as in iat and exp, so that a test can compare ages exactly.
         self.now = float(int(time.time() if now is None else now))
 
     def __call__(self) -> float:
@@ -117,7 +118,9 @@ class LocalIssuer:
             keep_old: whether the old keys stay published. False withdraws them.
             bits: the size of an RSA key.
         """
+        # Each key has a new kid. A verifier that kept an old key could otherwise find it under the new one.
         key = SigningKey.make(f"key-{next(self._numbers)}", algorithm, bits=bits)
+        # The first key signs. Providers publish the old ones until the last token that they signed has expired.
         self.keys = [key, *self.keys] if keep_old else [key]
         return key
 
@@ -141,6 +144,7 @@ class LocalIssuer:
             key: the signing key, if not the current one.
             **claims: claims that add to or replace the standard ones. A value of None omits a claim.
         """
+        # NumericDate with whole seconds, as providers write it (RFC 7519 §2).
         signing_key, now = key or self.keys[0], int(self.clock())
         standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
         full_header = {"alg": signing_key.algorithm, "kid": signing_key.kid, "typ": "at+jwt", **(header or {})}
@@ -164,12 +168,14 @@ class LocalIssuer:
 
     def answer(self, path: str) -> Response:
         """Return the response for a path of the provider."""
+        # An issuer such as /realms/acme has its documents below its path (OpenID Connect Discovery §4).
         path = path.removeprefix(urlsplit(self.url).path.rstrip("/"))
         if path == WELL_KNOWN:
             named = f"{self.url}/other" if self.fault is Fault.OTHER_ISSUER else self.url
             return _json({"issuer": named, "jwks_uri": self.url.rstrip("/") + KEYS_PATH})
         if path != KEYS_PATH:
             return Response(404, {}, b"")
+        # Discovery stays correct, so that a test of the key set does not fail earlier.
         return self._faulty_key_set() or _json(self.key_set())
 
     def _faulty_key_set(self) -> Response | None:
@@ -181,10 +187,12 @@ class LocalIssuer:
             Fault.HTML: lambda: b"<html>maintenance</html>",
             Fault.TRUNCATED: lambda: json.dumps(self.key_set()).encode()[:-9],
             Fault.EMPTY: lambda: b'{"keys": []}',
+            # Valid JSON with the right keys: only its size, above the default key_set_bytes, refuses it.
             Fault.OVERSIZED: lambda: json.dumps({**self.key_set(), "padding": "x" * 1_000_000}).encode(),
         }
         if self.fault is None or self.fault not in bodies:
             return None
+        # Status 200, because proxies and login pages answer like this. The status alone shows no fault.
         return Response(200, {"content-type": "text/html"}, bodies[self.fault]())
 
     @contextmanager
@@ -197,15 +205,22 @@ class LocalIssuer:
             port: the port. 0 chooses a free one.
             path: the path of the issuer, such as ``/realms/acme`` or ``/``.
         """
+        # An event of threading, because release belongs to the loop of the test, and asyncio events are not
+        # thread-safe.
         stalled = Event()
+        # Threads, so that a stalled request does not hold the others. On loopback, because its
+        # tokens are for tests.
         server = ThreadingHTTPServer((LOOPBACK, port), _handler(self, stalled))
         self.url = f"http://{LOOPBACK}:{server.server_port}{path}"
         logger.warning("LocalIssuer serves %s. It signs any token, use it for tests only", self.url)
+        # shutdown waits for the next poll, and the default of 0.5 s would be the longest part of most tests. A daemon,
+        # so that a test that never ends the context does not hold the process.
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
         thread.start()
         try:
             yield self.url
         finally:
+            # First, because a held request would otherwise outlive the server.
             stalled.set()
             server.shutdown()
             thread.join()
@@ -235,6 +250,7 @@ def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler
             if issuer.fault is Fault.STALL:
                 stalled.wait()
             if issuer.fault in (Fault.DOWN, Fault.STALL):
+                # No status line at all, as from a provider or proxy that crashes.
                 self.close_connection = True
                 return
             status, headers, body = issuer.answer(self.path)
@@ -244,6 +260,7 @@ def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler
             self.end_headers()
             self.wfile.write(body)
 
+        # doctor compares the clocks by the Date header, so it must follow the clock of the test.
         def date_time_string(self, timestamp: float | None = None) -> str:
             """Return the provider's time, which may differ from this host's."""
             return super().date_time_string(issuer.clock() if timestamp is None else timestamp)

@@ -58,6 +58,7 @@ def assert_matrix(
     names, expected = _parse_table(table)
     if unknown := [name for name in names if name not in users]:
         raise ValueError(f"no claims for {', '.join(unknown)} in users{_suggestion(unknown[0], users)}")
+    # Most tables are about roles, so the identity may be left out. Without one, every token is refused.
     given = {name: oidc.explain({"sub": name, **users[name]}) for name in names}
     if differences := list(_differences(names, expected, given)):
         raise AssertionError(_report(oidc.source, differences, given))
@@ -71,16 +72,19 @@ def _load_auth(config: str | os.PathLike[str] | Mapping[str, Any] | OIDCAuth) ->
 
 def _parse_table(table: str) -> tuple[list[str], dict[str, list[str]]]:
     """Return the users of a table, and the marks of each event in the same order."""
+    # Comments, because a table in a review needs the reason of an unusual cell.
     lines = [line.partition("#")[0].split() for line in table.splitlines()]
     rows = [words for words in lines if words]
     if not rows:
         raise ValueError("the table is empty")
     users, marks = rows[0], dict[str, list[str]]()
     for name, *cells in rows[1:]:
+        # A missing mark would shift the others to the wrong user.
         if len(cells) != len(users):
             raise ValueError(f"{name}: {len(cells)} marks for {len(users)} users ({', '.join(users)})")
         if wrong := [cell for cell in cells if cell not in MARKS]:
             raise ValueError(f"{name}: unknown mark {wrong[0]!r}. Use one of {', '.join(MARKS)}")
+        # The second line would replace the first, and the reader sees both.
         if name in marks:
             raise ValueError(f"{name} has two lines")
         marks[name] = cells
@@ -92,6 +96,7 @@ def _expand_wildcards(marks: Mapping[str, list[str]], users: int) -> dict[str, l
     for name in marks:
         if name not in EVENTS and name not in wildcards:
             raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*EVENTS, *wildcards])}")
+    # No user has a permission without a line. So a new LangGraph event fails the test until someone decides.
     none = [NONE] * users
     return {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", none) for event in EVENTS}
 
@@ -107,6 +112,7 @@ def _differences(
     for event, marks in expected.items():
         for user, mark in zip(users, marks, strict=True):
             why = given[user]
+            # A refused user has no permission, also if the maps would give some.
             found = _REACH_MARKS[None if why.refusal else why.rights.get(event)]
             if found != mark:
                 yield Difference(event, user, mark, found)
@@ -124,6 +130,7 @@ def _report(source: str, differences: list[Difference], given: Mapping[str, Expl
     ]
     for user in dict.fromkeys(difference.user for difference in differences):
         why = given[user]
+        # Of a refused user, the maps explain nothing.
         reasons = [why.refusal] if why.refusal else [*why.notes]
         lines += [f"{user}:", *(f"  {reason}" for reason in (*reasons, *why.unmapped))]
     return "\n".join(line.rstrip() for line in lines)

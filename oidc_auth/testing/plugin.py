@@ -65,6 +65,7 @@ def local_issuer(oidc_clock: Clock, oidc_signing_key: SigningKey) -> LocalIssuer
     """
     from .issuer import LocalIssuer  # noqa: PLC0415 - see the module
 
+    # A new provider for each test, so that faults and rotated keys of one test do not reach the next.
     return LocalIssuer(clock=oidc_clock, key=oidc_signing_key)
 
 
@@ -93,6 +94,7 @@ def _invalid_token(name: str) -> InvalidToken:
 
     __tracebackhide__ = True
     try:
+        # By name too, so that a parametrized test needs no import of this library.
         return InvalidToken(name)
     except ValueError:
         raise ValueError(f"unknown invalid token {name!r}. Use one of {', '.join(InvalidToken)}") from None

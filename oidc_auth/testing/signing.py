@@ -30,6 +30,7 @@ class SigningKey:
 
     kid: str
     algorithm: str
+    # Not in the repr: pytest prints the arguments of failing tests, and CI keeps its log.
     _private: Any = field(repr=False)
 
     @classmethod
@@ -46,11 +47,13 @@ class SigningKey:
     def jwk(self) -> dict[str, Any]:
         """Return the public key as a JWK."""
         public = get_default_algorithms()[self.algorithm].to_jwk(self._private.public_key(), as_dict=True)
+        # use and key_ops should not be used together (RFC 7517 §4.3), and providers publish use.
         public.pop("key_ops", None)
         return {**public, "kid": self.kid, "alg": self.algorithm, "use": "sig"}
 
     def sign(self, signing_input: bytes) -> bytes:
         """Return the signature of a signing input (RFC 7515 §5.1)."""
+        # PyJWT signs, so that a mistake in the code of this library does not cancel itself.
         return get_default_algorithms()[self.algorithm].sign(signing_input, self._private)
 
 

@@ -255,12 +255,13 @@ def check_lifetime(claims: Mapping[str, object], policy: TokenPolicy, now: float
 
 
 def check_required_claims(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
-    """Refuse a token without a claim that must be present, or with null in it."""
+    """Refuse a token without a claim that must be present, or with an empty value in it."""
     del now
     for requirement in policy.requirements:
         if requirement.accepts_any and not meets_requirement(find_claim(claims, requirement.path), requirement):
-            expected = f"a claim {format_path(requirement.path)}"
-            raise TokenError(ErrorCode.CLAIM_MISSING, expected=expected, found="none", hint=requirement.hint)
+            expected, value = f"a claim {format_path(requirement.path)}", find_claim(claims, requirement.path)
+            found = "none" if value in (MISSING, None) else f"an empty value, {quote(value)}"
+            raise TokenError(ErrorCode.CLAIM_MISSING, expected=expected, found=found, hint=requirement.hint)
 
 
 def check_not_bound(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
@@ -366,11 +367,20 @@ def _require_value(requirement: Requirement, claims: Mapping[str, object], code:
 def meets_requirement(value: object, requirement: Requirement) -> bool:
     """Tell whether a claim's value, or one of several values, is a required one."""
     if requirement.accepts_any:
-        return value is not MISSING and value is not None
+        return not is_empty(value)
     if isinstance(value, str) and is_scope(requirement.path):
         value = value.split(" ")
     texts = [text for member in _members(value) if (text := scalar_text(member)) is not None]
     return any(matches(pattern, text) for text in texts for pattern in requirement.values)
+
+
+def is_empty(value: object) -> bool:
+    """Tell whether a claim says nothing: no value, a blank string, no member, or only empty members."""
+    # Providers send "" or [] for a user without the attribute, so presence alone proves nothing.
+    if isinstance(value, str):
+        return not value.strip()
+    # False and 0 are values.
+    return all(map(is_empty, value)) if is_list(value) else value in (None, MISSING) or value == {}
 
 
 def _members(value: object) -> list[object]:

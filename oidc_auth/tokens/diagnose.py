@@ -24,8 +24,8 @@ from ..providers.lookup import (
 )
 from ..providers.record import RefusedToken
 from ..quoting import quote
-from .checks import CLAIM_CHECKS, find_identity
-from .claim_path import MISSING, find_claim, format_path
+from .checks import CLAIM_CHECKS, find_identity, is_empty
+from .claim_path import find_claim, format_path
 from .issuers import split_issuer
 from .jws import decode_base64url, parse_object
 from .policy import OTHER_TOKEN_TYPES, normalize_typ
@@ -210,11 +210,11 @@ def _appended(code: ErrorCode, causes: str) -> str:
 
 
 def _missing(code: ErrorCode, claims: Mapping[str, object], policy: TokenPolicy) -> str:
-    """Return the path of a claim that is required and missing, or ""."""
+    """Return the path of a claim that is required, and missing or empty, or ""."""
     client = () if policy.client is None else (policy.client.path,)
     present = tuple(each.path for each in policy.requirements if each.accepts_any)
     paths = {ErrorCode.CLAIM_MISSING: present, ErrorCode.CLIENT_NOT_ALLOWED: client}.get(code, ())
-    return next((format_path(path) for path in paths if find_claim(claims, path) in (MISSING, None)), "")
+    return next((format_path(path) for path in paths if is_empty(find_claim(claims, path))), "")
 
 
 def _typ_hint(header: Mapping[str, object], policy: TokenPolicy) -> str:

@@ -25,7 +25,7 @@ OTHER_TOKEN_TYPES = frozenset(
 """Types of JWTs that are neither access nor ID tokens. They are never accepted (RFC 8725 §3.11)."""
 
 ANY_VALUE = "*"
-"""The value of a requirement that only asks for the claim to be present."""
+"""The value of a requirement that any value meets, except for an empty one."""
 
 SPACE_SEPARATED_CLAIMS = ("scope", "scp")
 """Claims with several values in one string, separated by U+0020 (RFC 6749 §3.3). Any other string is one value."""
@@ -63,7 +63,7 @@ class Requirement:
 
     @property
     def accepts_any(self) -> bool:
-        """Whether the claim only has to be present, with any value but null."""
+        """Whether the claim may have any value that is not empty."""
         return self.values == (ANY_VALUE,)
 
 

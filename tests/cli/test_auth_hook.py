@@ -142,6 +142,12 @@ def test_wrong_hook_path_gets_suggestion(project: Path, path: str, hint: str) ->
     assert run("check").exit_code == 1
 
 
+def test_installed_module_is_preferred_like_server(project: Path) -> None:
+    (project / "tabnanny.py").write_text(MODULE, "utf-8")
+    write(project, "tabnanny:auth")
+    assert "tabnanny has no auth" in finding()
+
+
 def test_hook_without_this_library_is_noted(project: Path) -> None:
     (project / "auth.py").write_text("from langgraph_sdk import Auth\nauth = Auth()\n", "utf-8")
     assert "does not use protect()" in finding()

@@ -157,10 +157,10 @@ def test_init_names_place_of_steps(tmp_path: Path, provider: str, place: str) ->
 def test_next_commands_are_copyable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     spaced = json.loads(init(Path("with space"), "generic", "--json").stdout)["next"]
-    assert spaced[2] == "cd 'with space' && langgraph dev"
+    assert spaced[2] == "cd 'with space' && langgraph dev --no-browser"
     assert {shlex.split(line)[-1] for line in (*spaced[:2], spaced[3])} == {"with space/oidc-auth.toml"}
     here = json.loads(init(Path(), "generic", "--json").stdout)["next"]
-    assert here[2] == "langgraph dev"
+    assert here[2] == "langgraph dev --no-browser"
 
 
 def test_impossible_entra_audience_is_warned(tmp_path: Path) -> None:
@@ -181,6 +181,17 @@ def test_token_binding_is_written(tmp_path: Path) -> None:
     )
     assert cognito["client_claim"] == {"claim": "client_id", "values": ["WEB", "BATCH"]}
     assert github["require"] == {"repository_owner_id": "12345", "repository": "acme/agents"}
+
+
+@pytest.mark.parametrize(
+    ("provider", "claim"),
+    [("generic", "org_id"), ("auth0", "org_id"), ("google", "hd"), ("github-actions", None), ("kubernetes", None)],
+)
+def test_tenant_comment_fits_provider(tmp_path: Path, provider: str, claim: str | None) -> None:
+    assert init(tmp_path, provider).exit_code == 0
+    lines = (tmp_path / "oidc-auth.toml").read_text("utf-8").splitlines()
+    found = [line.split("#")[1].strip() for line in lines if line.startswith("# tenant")]
+    assert found == ([] if claim is None else [f'tenant = "{claim}"'])
 
 
 def test_starter_server_exposes_challenge_to_browser(tmp_path: Path) -> None:

@@ -446,6 +446,22 @@ ONE_MISTAKE = [
     (issuer(max_token_age=0), "issuer[0].max_token_age", "greater than 0; found 0", ""),
     (issuer(max_token_age=-1.5), "issuer[0].max_token_age", "should be greater than 0; found -1.5", ""),
     (issuer(token_type="refresh"), "issuer[0].token_type", "'access' or 'id'; found a string", ""),
+    (
+        issuer(strict_rfc9068=True, accepted_typ=["JWT"]),
+        "issuer[0].strict_rfc9068",
+        "cannot be combined with accepted_typ",
+        "keep one",
+    ),
+    (
+        issuer(strict_rfc9068=True, token_type="id"),
+        "issuer[0].strict_rfc9068",
+        "cannot be combined with token_type",
+        "leave it out",
+    ),
+    *(
+        (granting(accept="*", split=separator), "issuer[0].permission_map[0].split", "cannot separate values", '","')
+        for separator in ("*", ",*", "[", " ]")
+    ),
     (issuer(strict_rfc9068=1), "issuer[0].strict_rfc9068", "should be true or false; found a number", ""),
     (issuer(require=["x"]), "issuer[0].require", "found a list", ""),
     (issuer(require={"groups": {}}), "issuer[0].require.groups[0]", "found a table", ""),

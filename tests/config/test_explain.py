@@ -191,7 +191,8 @@ def test_unlisted_client_is_rejected() -> None:
         ({}, {}, {"cnf": {"jkt": "x"}}, "bound_token_not_supported"),
         ({"allowed_clients": ["web"]}, {"azp": "web"}, {"azp": "evil"}, "client_not_allowed"),
         ({"allowed_clients": ["web"]}, {"client_id": "web"}, {}, "client_not_allowed"),
-        ({"require": {"roles_of.agents": "*"}}, {"roles_of": {"agents": {}}}, {}, "claim_missing"),
+        ({"require": {"a.b": "*"}}, {"a": {"b": {"c": {}}}}, {}, "claim_missing"),
+        ({"require": {"a.b": "*"}}, {"a": {"b": "c"}}, {"a": {"b": ""}}, "claim_missing"),
         ({"tenant": "org"}, {"org": "acme"}, {"org": ["acme", None]}, "tenant_invalid"),
     ],
 )

@@ -78,3 +78,16 @@ def test_default_role_of_public_issuer_is_warned() -> None:
     google = {"issuer": "https://accounts.google.com", "require": {"hd": "acme.com"}}
     assert ["default_role" in warning for warning in warnings(default_role="viewer", **google)] == [True]
     assert warnings(default_role="viewer") == []
+
+
+@pytest.mark.parametrize(
+    ("permissions", "wide"),
+    [(["*@all"], True), (["*"], True), (["threads:read@all"], True), (["lead"], True), (["threads:read"], False)],
+)
+@pytest.mark.parametrize("skipped", [True, False])
+def test_wide_default_role_without_audience_is_warned(permissions: list[str], *, wide: bool, skipped: bool) -> None:
+    open_table = table(audience=..., insecure_skip_audience=True) if skipped else table()
+    roles = {"user": permissions, "lead": ["threads:*"]}
+    document = {"issuer": {**open_table, "default_role": "user"}, "roles": roles}
+    found = [text for text in load_mapping(document).warnings if text.startswith("issuer[0]: default_role: ")]
+    assert len(found) == (wide and skipped)

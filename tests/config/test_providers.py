@@ -563,10 +563,13 @@ def test_pending_clerk_session_is_named() -> None:
     assert "sts='pending'" in refused.found
 
 
-def test_zitadel_user_without_role_has_no_permissions() -> None:
+@pytest.mark.parametrize("empty", [{}, None])
+def test_zitadel_user_without_role_is_refused(empty: object) -> None:
     sample = SAMPLES["zitadel"]
     issuer = sample.issuer
-    assert authenticate_headers(oidc_for(sample, issuer), presented(sample, issuer, **{ROLES: {}})).permissions == []
+    refused = refusal(oidc_for(sample, issuer), presented(sample, issuer, **{ROLES: empty}))
+    assert refused.code is ErrorCode.CLAIM_MISSING
+    assert "Give the user a role" in refused.hint
 
 
 ZITADEL = SAMPLES["zitadel"].issuer

@@ -1,4 +1,4 @@
-"""The server, enforcing for the people of ``kit.sample_users``."""
+"""The protected server for the users of ``kit.sample_users``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def issuer() -> LocalIssuer:
-    """Return a provider with keys that are fast to create. The tests here do not depend on their type."""
+    """Return a provider with keys that are fast to create. No test here depends on the key type."""
     return LocalIssuer(algorithm="ES256")
 
 

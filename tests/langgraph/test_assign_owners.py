@@ -1,4 +1,4 @@
-"""``oidc-auth assign-owners``: what an older deployment left without an owner finds one, and nothing else changes."""
+"""``oidc-auth assign-owners``: it sets owners of the objects of an older deployment, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BY_USER = ["--owner-from", "user_id", "--tenant-from", "org_id"]
 
 
 class OldServer:
-    """The server before ``protect``: every user with a key may do everything."""
+    """The server without ``protect``. Every user with a key has access to everything."""
 
     def __init__(self, live_server: LiveServer, url: str, folder: Path) -> None:
         self.job = uuid.uuid4().hex
@@ -61,7 +61,7 @@ class OldServer:
         assert self._town.server.request("DELETE", path, None, x_api_key="old key").is_success
 
     def make(self, **metadata: Any) -> dict[str, str]:
-        """Make one of each kind; return their paths."""
+        """Create one object of each kind, and return their paths."""
         sent = {"metadata": {"job": self.job, **metadata}}
         return {
             "/threads": self.request("POST", "/threads", sent)["thread_id"],
@@ -104,15 +104,15 @@ def test_stamped_objects_belong_to_their_users(old: OldServer, live_server: Live
     assert [visible(alice, made), visible(bob, made)] == [[200, 200, 200], [404, 404, 404]]
 
 
-def test_cron_of_other_name_does_not_run(old: OldServer, live_server: LiveServer) -> None:
-    """The scheduler knows it by who made it: neither of the two started this."""
+def test_cron_of_another_creator_does_not_run(old: OldServer, live_server: LiveServer) -> None:
+    """The scheduler compares the owner with the creator of the cron. Here they differ."""
     cron = old.make(user_id="alice", org_id="acme")["/runs/crons"]
     old.assign_owners(*BY_USER, "--write")
     live_server.enforce()
     alice = live_server.user("alice", *EVENTS)
     change = {"schedule": "* * * * * *", "metadata": {"job": "adopted"}, "on_run_completed": "keep"}
     assert alice("PATCH", f"/runs/crons/{cron}", change).json()["payload"]["metadata"]["authorized_until"] > 0
-    time.sleep(2.2)  # two fires of the server's own scheduler
+    time.sleep(2.2)  # the scheduler starts the cron twice in this time
     assert alice("DELETE", f"/runs/crons/{cron}").is_success
     assert live_server.user("root", "root").search("threads", job="adopted") == []
 
@@ -311,7 +311,7 @@ def test_headers_need_https_or_loopback(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variable", ["http_proxy", "all_proxy"])
 def test_loopback_headers_bypass_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    # A client that connects to the proxy is refused too. The address that was asked shows the difference.
+    # A client that connects to the proxy is refused too. Only the address of the connection shows the difference.
     with socket.create_server(("127.0.0.1", 0)) as proxy, socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         proxy.settimeout(0)

@@ -18,7 +18,7 @@ SECRET = "the secret of alice"
 
 @pytest.fixture
 def secret(alice: SampleUser) -> str:
-    """Return the id of a thread of alice's with a state that only she may see."""
+    """Return the ID of a thread of alice with a state that only she can see."""
     path = alice.thread(graph_id="agent", secret=SECRET)
     assert alice("POST", f"{path}/state", {"values": {"text": SECRET}, "as_node": "respond"}).status_code == 200
     return path.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""Which request headers the real server copies into run records, and that ``doctor`` decides the same."""
+"""The request headers that the real server copies into run records. ``doctor`` gives the same result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NAMES = [HEADER, "cookie", "proxy-authorization", "user-agent", "x-other"]
 
 @pytest.fixture
 def configure(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Return a function that gives the server its rules for headers."""
+    """Return a function that sets the header rules of the server."""
     from langgraph_api import config
     from langgraph_api.utils import headers
 

@@ -1,4 +1,4 @@
-"""Crons: run as their creator, end with their authorization, and the scheduler does nothing else."""
+"""Crons run as their creator and end with their authorization. The scheduler can do nothing else."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def cron(schedule: str = NEVER, **more: Any) -> dict[str, Any]:
 
 
 def first_fire(person: SampleUser, **where: Any) -> dict[str, Any]:
-    """Return the first thread that a cron's run has finished on; bounded."""
+    """Return the first thread with a finished run of a cron, within a time limit."""
     for _ in range(100):
         for thread in person.search("threads", **where):
             if thread.get("values"):
                 return thread
-        time.sleep(0.1)  # the scheduler is another process and has no event to wait for
+        time.sleep(0.1)  # the scheduler offers no event to wait for
     raise AssertionError("the cron did not fire")
 
 
@@ -69,7 +69,7 @@ def test_cron_past_authorization_does_not_run(live_server: LiveServer) -> None:
     live_server.enforce(langgraph={"cron_max_age": 0.5})
     late = live_server.user("late", "editor")
     made = late("POST", "/runs/crons", cron(EVERY_SECOND, metadata={"job": "late"}, on_run_completed="keep")).json()
-    time.sleep(2.5)  # two fires of the server's own scheduler
+    time.sleep(2.5)  # the scheduler starts the cron twice in this time
     late("DELETE", f"/runs/crons/{made['cron_id']}")
     assert late.search("threads", job="late") == []
 
@@ -80,9 +80,9 @@ def test_cron_with_context_runs_until_crons_denied(live_server: LiveServer) -> N
     made = conny("POST", "/runs/crons", body).json()
     thread = first_fire(conny, job="context")
     live_server.enforce(langgraph={"crons": "deny"})
-    time.sleep(0.5)  # what was started before is over
+    time.sleep(0.5)  # runs that already started have finished
     before = len(conny.search("threads", job="context"))
-    time.sleep(2)  # two fires of the server's own scheduler
+    time.sleep(2)  # the scheduler starts the cron twice in this time
     after = len(conny.search("threads", job="context"))
     conny("DELETE", f"/runs/crons/{made['cron_id']}")
     assert (thread["metadata"]["owner"], thread["values"]["answer"]) == ("conny", "conny said tick")
@@ -139,7 +139,7 @@ def test_crons_can_be_disabled(live_server: LiveServer) -> None:
 
 
 def test_cron_run_has_no_rights_on_server(live_server: LiveServer, alice: SampleUser) -> None:
-    """The run's user looks like the scheduler. The graph may start nothing."""
+    """The user of the run looks like the scheduler, so its graph cannot start anything."""
     elsewhere = live_server.user("alice", "editor", tenant="globex").thread(job="in globex")
     forged = {"owner": "alice", "tenant": "globex", "authorized_until": 9_999_999_999}
     run = {"assistant_id": "agent", "input": {"text": "evil"}, "metadata": forged}
@@ -188,7 +188,7 @@ def test_lost_run_right_blocks_cron_changes(live_server: LiveServer, alice: Samp
 
 
 def memory_cron(person: SampleUser, job: str) -> Any:
-    """Run a user's cron twice; return what the second run remembered, and its user."""
+    """Run a cron of a user twice. Return the store items that the second run read, and its user."""
     body = {**cron(EVERY_SECOND, metadata={"job": job}, on_run_completed="keep"), "assistant_id": "memory"}
     made = person("POST", "/runs/crons", {**body, "input": {"text": job}}).json()
     try:
@@ -196,13 +196,13 @@ def memory_cron(person: SampleUser, job: str) -> Any:
             values = [thread["values"] for thread in person.search("threads", job=job) if thread.get("values")]
             if found := [value for value in values if value["for_cache"]]:
                 return found[0]
-            time.sleep(0.1)  # the scheduler is another process and has no event to wait for
+            time.sleep(0.1)  # the scheduler offers no event to wait for
     finally:
         person("DELETE", f"/runs/crons/{made['cron_id']}")
     raise AssertionError("the cron did not fire twice")
 
 
-def test_crons_of_two_tenants_share_no_memories(live_server: LiveServer) -> None:
+def test_crons_of_two_tenants_share_no_store(live_server: LiveServer) -> None:
     name = f"mia-{uuid.uuid4()}"
     for tenant in ("acme", "globex"):
         found = memory_cron(live_server.user(name, "editor", tenant=tenant), f"{name}-{tenant}")
@@ -211,14 +211,14 @@ def test_crons_of_two_tenants_share_no_memories(live_server: LiveServer) -> None
 
 
 @pytest.mark.parametrize("tenant", ["acme", None])
-def test_cron_and_its_owner_share_their_memories(live_server: LiveServer, tenant: str | None) -> None:
+def test_cron_and_owner_share_store(live_server: LiveServer, tenant: str | None) -> None:
     mia = live_server.user(f"mia-{uuid.uuid4()}", "editor", tenant=tenant)
     said = {"assistant_id": "memory", "input": {"text": "by hand"}}
     assert mia("POST", "/runs/wait", said).json()["for_cache"] == []
     assert "by hand" in memory_cron(mia, mia.name)["for_cache"]
 
 
-def test_cron_without_tenants_says_so(live_server: LiveServer) -> None:
+def test_cron_user_without_tenants_has_flag(live_server: LiveServer) -> None:
     live_server.enforce(issuer={"issuer": live_server.issuer.url, "audience": "agents", "permission_map": everything()})
     name = f"mia-{uuid.uuid4()}"
     mia = SampleUser(live_server.server, name, live_server.issuer.token(name, scope="all"))

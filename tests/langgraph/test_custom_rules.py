@@ -1,4 +1,4 @@
-"""Custom rules: those of ``also`` deny or narrow after ours, ``replace`` replaces ours."""
+"""Custom rules. ``also`` adds a rule that can deny or narrow, and ``replace`` replaces the rule of the library."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 async def nothing(ctx: Any, value: Any) -> None:
-    """Say nothing against it."""
+    """Allow everything."""
 
 
 def answering(answer: Any) -> Any:
@@ -58,12 +58,12 @@ def test_custom_rule_may_deny_or_narrow(live_server: LiveServer, answer: Any, st
 MADE = ("assistants:create", "crons:create", "threads:create", "threads:create_run")
 VALUES: tuple[dict[str, Any], ...] = ({}, {"metadata": None}, {"metadata": []})
 UNSTAMPED = [(event, value) for event in MADE for value in VALUES]
-UNSTAMPED.remove(("threads:create", {}))  # a copy: the server takes over the original's metadata
+UNSTAMPED.remove(("threads:create", {}))  # a copy has the metadata of the original
 
 
 @pytest.mark.parametrize(("event", "value"), UNSTAMPED)
-def test_unstampable_object_is_not_created(live_server: LiveServer, event: str, value: dict[str, Any]) -> None:
-    """A server that shows no metadata would store an object without an owner."""
+def test_object_without_metadata_is_not_created(live_server: LiveServer, event: str, value: dict[str, Any]) -> None:
+    """Without metadata in the value, the server would store an object without an owner."""
     resource, _, action = event.partition(":")
     (handle,) = protect(configuration_for(live_server.issuer))._handlers[(resource, action)]
     user = SimpleNamespace(identity="ada", permissions=list(MADE), graphs=None)
@@ -255,7 +255,7 @@ def test_additional_handler_registration_is_rejected(issuer: LocalIssuer) -> Non
 
 
 def test_every_sdk_event_is_registered(issuer: LocalIssuer) -> None:
-    """Also pins the SDK's private registry, which ``protect`` fills through the public decorator."""
+    """It also checks the name of the SDK's private registry, which ``protect`` fills with the public decorator."""
     from langgraph_api.auth.custom import _derive_known_resource_actions
 
     known = {(r, a) for r, actions in _derive_known_resource_actions(Auth()).items() for a in actions}

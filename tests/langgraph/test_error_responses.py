@@ -89,7 +89,7 @@ def test_studio_is_denied_by_default(live_server: LiveServer) -> None:
     assert answers["own"].json()["metadata"]["owner"] == "langgraph-studio-user"
 
 
-def test_studio_remembers_in_store_of_its_own(live_server: LiveServer) -> None:
+def test_studio_has_separate_store_user(live_server: LiveServer) -> None:
     live_server.enforce(langgraph={"studio": "own"})
     said = {"assistant_id": "memory", "input": {"text": "hello"}}
     path = f"/threads/{uuid.uuid4()}/runs/wait"

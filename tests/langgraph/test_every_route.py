@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kit.server import Server
 
 HERE = [row.at(version("langgraph-api")) for row in ROWS]
-"""The table as the installed server answers it."""
+"""The table for the version of the installed server."""
 STATUSES = {
     201: Sees.UNFINISHED,
     400: Sees.BAD_REQUEST,
@@ -45,7 +45,7 @@ LISTS = ('"tools":', '"tasks":[]')
 
 
 def each(rows: Iterable[Row]) -> pytest.MarkDecorator:
-    """Make a test of each row."""
+    """Return a test parameter for each row."""
     return pytest.mark.parametrize("row", list(rows), ids=lambda row: row.name)
 
 
@@ -56,7 +56,7 @@ def live_server(server: Server) -> LiveServer:
 
 
 def seen(row: Row, answer: httpx.Response, mark: str) -> Sees:
-    """Return what an answer comes to; its body is read, since errors hide in a 200."""
+    """Return the result of an answer. A 200 can also contain an error, so the body is read."""
     text = answer.text
     if not answer.is_success or answer.status_code in STATUSES:
         return STATUSES[answer.status_code]
@@ -70,7 +70,7 @@ def seen(row: Row, answer: httpx.Response, mark: str) -> Sees:
 
 
 def asked(live_server: LiveServer, events: Iterable[str]) -> set[str]:
-    """Return the events that were dispatched; the last may come when the answer is out already (of a worker)."""
+    """Return the events that the server sent to the handlers. A worker can send the last one after the answer."""
     expected = set(events)
     deadline = time.monotonic() + 5
     while True:
@@ -81,18 +81,18 @@ def asked(live_server: LiveServer, events: Iterable[str]) -> set[str]:
 
 
 def alternatives(row: Row) -> list[tuple[str, ...]]:
-    """Return every set of permissions that the table says is enough."""
+    """Return each set of permissions that suffices by the table."""
     return list(product(*(need.split(" or ") for need in row.needs)))
 
 
 def all_but(need: str) -> list[str]:
-    """Return every permission that does not include one of these: ``a or b``."""
+    """Return the permissions that include none of the names in ``a or b``."""
     lost = set(need.split(" or "))
     return [event for event in EVENTS if not lost & set(closure(event, Reach.OWN))]
 
 
 def owners_in(answer: httpx.Response) -> set[Any]:
-    """Return whom an answer names as owner."""
+    """Return the owners in an answer."""
     body = answer.json() if answer.text.startswith(("{", "[")) else []
     made = body if isinstance(body, list) else [body]
     return {one["metadata"]["owner"] for one in made if "owner" in (one.get("metadata") or {})}

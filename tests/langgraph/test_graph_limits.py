@@ -1,4 +1,4 @@
-"""Limits to graphs, where metadata name a graph: the server runs a thread's ``metadata.graph_id`` on a state update."""
+"""Graph limits if metadata name a graph. On a state update, the server runs the thread's ``metadata.graph_id``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = [{"graph_id": "other"}, {"graph_id": ""}, {"graph_id": None}, {"graph_id
 
 
 def limit(live_server: LiveServer, *graphs: str, **rules: Any) -> SampleUser:
-    """Let ann do everything in her tenant, on these graphs alone."""
+    """Return ann, who may do everything in her tenant, with these graphs only."""
     permission_map = {"claim": "roles", "values": {"analyst": "analyst", "anything": ["*"]}}
     issuer = {"issuer": live_server.issuer.url, "audience": "agents", "tenant": "org", "permission_map": permission_map}
     live_server.enforce(
@@ -51,13 +51,13 @@ def with_metadata(where: str, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("metadata", NAMES)
-def test_thread_is_not_made_for_another_graph(ann: SampleUser, metadata: dict[str, Any]) -> None:
+def test_thread_for_another_graph_is_denied(ann: SampleUser, metadata: dict[str, Any]) -> None:
     assert ann("POST", "/threads", {"metadata": metadata}).status_code == 403
     assert ann("POST", "/threads", {"metadata": {"graph_id": "agent"}}).status_code == 200
 
 
 @pytest.mark.parametrize("metadata", NAMES)
-def test_thread_is_not_moved_to_another_graph(
+def test_thread_cannot_change_to_another_graph(
     live_server: LiveServer, ann: SampleUser, metadata: dict[str, Any]
 ) -> None:
     path = ann.thread(graph_id="agent")
@@ -68,7 +68,7 @@ def test_thread_is_not_moved_to_another_graph(
 
 @pytest.mark.parametrize("where", ["metadata", "config"])
 @pytest.mark.parametrize("metadata", NAMES)
-def test_run_names_no_other_graph(ann: SampleUser, where: str, metadata: dict[str, Any]) -> None:
+def test_run_cannot_name_another_graph(ann: SampleUser, where: str, metadata: dict[str, Any]) -> None:
     body = {**RUN, **with_metadata(where, metadata)}
     new = f"/threads/{uuid.uuid4()}"
     assert ann("POST", f"{new}/runs", {**body, "if_not_exists": "create"}).status_code == 403
@@ -78,8 +78,8 @@ def test_run_names_no_other_graph(ann: SampleUser, where: str, metadata: dict[st
 
 
 @pytest.mark.parametrize("where", ["metadata", "config"])
-def test_command_names_no_other_graph_or_assistant(ann: SampleUser, where: str) -> None:
-    """The server takes reserved keys out of the metadata of a request, and not of a command's."""
+def test_command_cannot_name_another_graph_or_assistant(ann: SampleUser, where: str) -> None:
+    """The server removes reserved keys from the metadata of a request, but not from those of a command."""
     for metadata in ({"graph_id": "other"}, {"assistant_id": built_in_assistant("other")}):
         path = f"/threads/{uuid.uuid4()}"
         params = {**RUN, **with_metadata(where, metadata)}
@@ -89,7 +89,7 @@ def test_command_names_no_other_graph_or_assistant(ann: SampleUser, where: str) 
 
 @pytest.mark.parametrize("where", ["metadata", "config"])
 @pytest.mark.parametrize("metadata", NAMES)
-def test_cron_names_no_other_graph(ann: SampleUser, where: str, metadata: dict[str, Any]) -> None:
+def test_cron_cannot_name_another_graph(ann: SampleUser, where: str, metadata: dict[str, Any]) -> None:
     change = with_metadata(where, metadata)
     assert ann("POST", "/runs/crons", {**CRON, **change}).status_code == 403
     assert ann("POST", f"{ann.thread()}/runs/crons", {**CRON, **change}).status_code == 403
@@ -97,12 +97,12 @@ def test_cron_names_no_other_graph(ann: SampleUser, where: str, metadata: dict[s
     assert ann("PATCH", f"/runs/crons/{made}", change).status_code == 403
 
 
-def test_assistants_metadata_name_no_other_graph(ann: SampleUser) -> None:
+def test_assistant_metadata_cannot_name_another_graph(ann: SampleUser) -> None:
     body = {"graph_id": "agent", "metadata": {"graph_id": "other"}}
     assert ann("POST", "/assistants", body).status_code == 403
 
 
-def test_state_of_older_thread_runs_no_other_graph(live_server: LiveServer, unlimited: SampleUser) -> None:
+def test_state_update_of_old_thread_is_denied(live_server: LiveServer, unlimited: SampleUser) -> None:
     older, allowed = unlimited.thread(graph_id="other"), unlimited.thread(graph_id="agent")
     assert unlimited("POST", f"{older}/state", STATE).status_code == 200
     ann = limit(live_server, "agent")
@@ -110,10 +110,10 @@ def test_state_of_older_thread_runs_no_other_graph(live_server: LiveServer, unli
 
 
 @pytest.mark.parametrize("metadata", [{"graph_id": "other"}, {}])
-def test_thread_of_another_graph_is_not_relabelled(
+def test_graph_of_existing_thread_cannot_change(
     live_server: LiveServer, unlimited: SampleUser, metadata: dict[str, Any]
 ) -> None:
-    """Its latest run may be of the other graph, and the Postgres runtime runs that one on a change of the state."""
+    """Its latest run can be of the other graph. On a state update, the PostgreSQL runtime runs that graph."""
     path = unlimited.thread(**metadata)
     ann = limit(live_server, "agent")
     assert ann("PATCH", path, {"metadata": {"graph_id": "agent"}}).status_code == 404
@@ -126,7 +126,7 @@ def test_written_back_metadata_keep_graph(ann: SampleUser) -> None:
     assert ann("PATCH", path, {"metadata": {**ann.metadata(path), "title": "plans"}}).status_code == 200
 
 
-def test_state_of_colleagues_thread_runs_no_other_graph(live_server: LiveServer) -> None:
+def test_state_update_of_colleagues_thread_is_limited(live_server: LiveServer) -> None:
     ann, colleague = limit(live_server, "agent"), live_server.user("cleo", "anything")
     other, allowed = colleague.thread(graph_id="other"), colleague.thread(graph_id="agent")
     assert [ann("POST", f"{path}/state", STATE).status_code for path in (other, allowed)] == [403, 200]
@@ -134,13 +134,13 @@ def test_state_of_colleagues_thread_runs_no_other_graph(live_server: LiveServer)
 
 
 @pytest.mark.parametrize(("graph", "kept"), [("agent", True), ("other", False)])
-def test_supersteps_run_no_other_graph(ann: SampleUser, graph: str, *, kept: bool) -> None:
+def test_supersteps_cannot_run_another_graph(ann: SampleUser, graph: str, *, kept: bool) -> None:
     steps = [{"updates": [{"values": {"text": "changed"}, "as_node": "respond"}]}]
     answer = ann("POST", "/threads", {"metadata": {"graph_id": graph}, "supersteps": steps})
     assert answer.status_code == (200 if kept else 403)
 
 
-def test_who_may_start_assistant_may_change_its_state(live_server: LiveServer, unlimited: SampleUser) -> None:
+def test_right_to_start_permits_state_update(live_server: LiveServer, unlimited: SampleUser) -> None:
     listed = unlimited("POST", "/assistants", {"graph_id": "other"}).json()["assistant_id"]
     ann = limit(live_server, listed)
     path = ann.thread()
@@ -148,7 +148,7 @@ def test_who_may_start_assistant_may_change_its_state(live_server: LiveServer, u
     assert ann("POST", f"{path}/state", STATE).status_code == 200
 
 
-def test_rule_beside_ours_narrows_limit(live_server: LiveServer, unlimited: SampleUser) -> None:
+def test_custom_rule_narrows_graph_limit(live_server: LiveServer, unlimited: SampleUser) -> None:
     async def rule(ctx: Any, value: Any) -> dict[str, Any]:
         return {"$or": [{"title": "plans"}, {"title": "ideas"}]}
 

@@ -1,4 +1,4 @@
-"""Paths of the server without a handler; docs/enforcement.md lists them. A failing test means that one is closed."""
+"""Routes of the server that call no handler (docs/enforcement.md lists them). A failing test means that one changed."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_reused_thread_id_replays_deleted_threads_stream(alice: SampleUser, bob:
     assert b"alice said secret" in replayed.content
 
 
-def test_two_first_runs_at_once_share_thread(live_server: LiveServer) -> None:
-    """The server looks for the thread before the rule runs. A rule that awaits makes the time between them long."""
+def test_two_concurrent_first_runs_share_thread(live_server: LiveServer) -> None:
+    """The server looks for the thread before the handler runs. The barrier extends the time between the two steps."""
     both = threading.Barrier(2)
 
     async def rule(ctx: Any, value: Any) -> None:
@@ -72,7 +72,7 @@ def test_two_first_runs_at_once_share_thread(live_server: LiveServer) -> None:
         answers = list(pool.map(lambda one, body: one("POST", path, body), people, bodies))
     assert [answer.status_code for answer in answers] == [200, 200]
     live_server.enforce()
-    assert 2 in [len(one("GET", path).json()) for one in people]  # one of them sees the run of the other
+    assert 2 in [len(one("GET", path).json()) for one in people]  # one user sees the run of the other
 
 
 FIRST = {"input": {"text": "hello"}, "if_not_exists": "create", "after_seconds": 3600}

@@ -1,7 +1,7 @@
-"""The rules of the LangGraph documentation, on the real server, with real tokens in place of its stub.
+"""The handlers of the LangGraph documentation on the real server, with real tokens.
 
-The two examples are the documentation's ("Resource-specific handlers" and "Permission-based access"), handler for
-handler; only the ``authenticate`` stub gave way to ``auth.authenticate(authenticate_hook(oidc))``.
+The examples are "Resource-specific handlers" and "Permission-based access", without changes to the handlers. Only the
+``authenticate`` stub is replaced by ``auth.authenticate(authenticate_hook(oidc))``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 360
 
 @pytest.fixture
 def oidc(issuer: LocalIssuer) -> OIDCAuth:
-    """Issuer and audience alone: the default permission map takes the permission names from the scope."""
+    """Return the simplest configuration. Its default permission map reads permission names from the scope."""
     table = {"preset": "generic", "issuer": issuer.url, "audience": "agents"}
     return OIDCAuth.from_dict({"issuer": table}, fetcher=issuer)
 
@@ -151,7 +151,7 @@ def test_assistant_creation_needs_permission(
     assert made.status_code == status
 
 
-def test_most_specific_handler_wins(server: Server, oidc: OIDCAuth, issuer: LocalIssuer) -> None:
+def test_most_specific_handler_decides(server: Server, oidc: OIDCAuth, issuer: LocalIssuer) -> None:
     seen: list[str] = []
 
     async def search_rule(ctx: Any, value: Any) -> bool:
@@ -166,7 +166,7 @@ def test_most_specific_handler_wins(server: Server, oidc: OIDCAuth, issuer: Loca
 
 
 def test_unhandled_event_is_denied(server: Server, oidc: OIDCAuth, issuer: LocalIssuer) -> None:
-    """As with a newer server: it dispatches an action for which nothing is registered."""
+    """A newer server can send an event that has no handler."""
     auth = protect(oidc)
     del auth._handlers["threads", "search"]
     server.install(auth)

@@ -1,4 +1,4 @@
-"""A proxy adds the user's token to each request: which pages the real server then answers."""
+"""Web pages that the real server answers if a proxy adds the user's token to each request."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ APP = "https://app.acme.com"
 EVIL = "https://evil.test"
 RUN = {"assistant_id": "agent", "input": {"text": "x"}, "after_seconds": 3600}
 FORM = {"content-type": "text/plain"}
-"""What a form may send to another site without a CORS preflight."""
+"""A form can send this type to another site without a CORS preflight."""
 
 
 @pytest.fixture
 def proxied(live_server: LiveServer, alice: SampleUser) -> dict[str, str]:
-    """Let the server accept the proxy's header, and return it with Alice's token."""
+    """Configure the header of the proxy, and return it with the token of Alice."""
     configuration = configuration_for(live_server.issuer)
     configuration["issuer"] |= {"header": HEADER, "allowed_origins": [APP]}
     live_server.server.install(protect(OIDCAuth.from_dict(configuration, fetcher=live_server.issuer)))
@@ -42,7 +42,7 @@ def new_thread(live_server: LiveServer, proxied: dict[str, str]) -> str:
 
 
 def page(origin: str | None, site: str | None) -> dict[str, str]:
-    """Return the fields that a browser adds for a page."""
+    """Return the header fields that a browser adds for a page."""
     fields = {"origin": origin, "sec-fetch-site": site}
     return {name: text for name, text in fields.items() if text is not None}
 

@@ -1,4 +1,4 @@
-"""Users of servers for which these handlers are not made."""
+"""Users of servers that these handlers do not support."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class AegraUser(SimpleNamespace):
-    """A user as Aegra passes it: told apart by its module."""
+    """A user as Aegra passes it. The handlers recognize its module."""
 
     __module__ = "aegra_api.models.auth"
 

@@ -36,14 +36,14 @@ def author(live_server: LiveServer) -> SampleUser:
 
 
 def make(sample_user: SampleUser, kind: str, metadata: dict[str, Any]) -> Any:
-    """Ask for a new object of a kind; the keys that a kind does not know are ignored by the server."""
+    """Request a new object of a kind. The server ignores keys that the kind does not have."""
     body = {"graph_id": "agent", "assistant_id": "agent", "schedule": "0 0 1 1 *", "metadata": metadata}
     unknown = {"threads": ("graph_id", "assistant_id", "schedule"), "assistants": ("assistant_id", "schedule")}
     return sample_user("POST", f"/{kind}", {key: body[key] for key in body if key not in unknown.get(kind, ())})
 
 
 def made(sample_user: SampleUser, kind: str, metadata: dict[str, Any]) -> str:
-    """Make one; return its path."""
+    """Create an object, and return its path."""
     return f"/{kind}/{make(sample_user, kind, metadata).json()[KINDS[kind]]}"
 
 
@@ -116,7 +116,7 @@ def test_same_subject_in_other_tenant_owns_nothing(live_server: LiveServer, alic
         assert path.rpartition("/")[2] not in {thread["thread_id"] for thread in elsewhere.search("threads")}
 
 
-def test_missing_tenant_gives_own_view_only(live_server: LiveServer, alice: SampleUser) -> None:
+def test_missing_tenant_gives_own_objects_only(live_server: LiveServer, alice: SampleUser) -> None:
     path = alice.thread()
     loner = live_server.user("loner", "editor", "admin", tenant=None)
     mine = loner.thread()
@@ -139,7 +139,7 @@ def test_copy_belongs_to_its_creator(live_server: LiveServer, alice: SampleUser)
     assert (refused.status_code, len(alice.search("threads", title="to be copied"))) == (403, 2)
 
 
-def test_superstep_thread_belongs_to_creator(alice: SampleUser) -> None:
+def test_thread_with_supersteps_belongs_to_creator(alice: SampleUser) -> None:
     body = {
         "supersteps": [{"updates": [{"values": {"text": "x"}, "as_node": "__input__"}]}],
         "metadata": {"owner": "m", "graph_id": "agent"},

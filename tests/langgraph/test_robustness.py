@@ -133,7 +133,7 @@ def test_malformed_credentials_return_401(live_server: LiveServer, header: str) 
 
 
 def test_unknown_user_object_is_denied(live_server: LiveServer) -> None:
-    """A user of some other hook, without an identity: nothing to own anything by."""
+    """Another hook can return a user without an identity. Objects would have no owner."""
     auth = Auth()
 
     @auth.authenticate

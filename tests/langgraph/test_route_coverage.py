@@ -29,7 +29,7 @@ CUSTOM = {route.path for route in custom_app.app.routes if isinstance(route, Rou
 
 
 def routes_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
-    """Return what a table of routes leads to; a HEAD is answered by the function of the GET."""
+    """Yield the routes of a router. The function of a GET also answers HEAD."""
     for route in routes:
         if isinstance(route, Mount) and route.routes:
             yield from routes_of(route.routes)
@@ -44,7 +44,7 @@ def routes_of(routes: Iterable[BaseRoute]) -> Iterator[str]:
 
 
 def documented(server: Server) -> set[str]:
-    """Return the routes of the server's own description."""
+    """Return the routes in the server's OpenAPI document."""
     paths: dict[str, Any] = server.request("GET", "/openapi.json").json()["paths"]
     return {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
 
@@ -69,7 +69,7 @@ def test_every_sdk_event_is_in_table() -> None:
         if inspect.isclass(value)
     }
     assert known == set(EVENTS)
-    # No server dispatches anything for "runs": they are a matter of their thread.
+    # No server sends events of "runs". Runs have the events of their thread.
     assert set(get_args(context["resource"])) - {"runs"} == set(ACTIONS)
     assert set(get_args(context["action"])) == set(chain(*ACTIONS.values()))
     assert {event for row in ROWS for event in (*row.events, *row.worker)} == set(EVENTS)

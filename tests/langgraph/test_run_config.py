@@ -1,4 +1,4 @@
-"""Keys of a run's config outside ``configurable``. LangGraph would prefer them to the keys of the server."""
+"""Keys of a run's config outside of ``configurable``. In LangGraph, they have priority over the keys of the server."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_run_config_cannot_change_owner_or_thread(
 
 
 def stored_cron(sample_user: SampleUser, config: dict[str, Any], *, later: bool) -> Any:
-    """Return the config that a cron keeps, which was made or changed with this one."""
+    """Create or change a cron with a config, and return the config that the server stored."""
     made = sample_user("POST", "/runs/crons", NEVER if later else {**NEVER, "config": config}).json()
     if later:
         sample_user("PATCH", f"/runs/crons/{made['cron_id']}", {"config": config})

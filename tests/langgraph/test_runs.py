@@ -1,4 +1,4 @@
-"""Runs. Users who may run can also stop, replace and delete their runs."""
+"""Users with the permission to run can also stop, replace and delete their runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WAYS: list[tuple[str, dict[str, Any]]] = [
     ("/runs/crons", {"schedule": "0 0 1 1 *"}),
     ("{thread}/runs/crons", {"schedule": "0 0 1 1 *"}),
 ]
-"""Ways to start a run that start none now, so that they can be tried where they are allowed."""
+"""Requests that start a run later. A test that is allowed to send them starts no run now."""
 AT_ONCE = ["/runs/wait", "/runs/stream", "{thread}/runs/wait", "{thread}/runs/stream"]
 
 
@@ -106,7 +106,7 @@ def test_webhook_follows_configuration(live_server: LiveServer, policy: str, web
 
 @pytest.mark.parametrize(("where", "more"), [*WAYS, ("/runs/wait", {})])
 def test_relative_webhook_is_denied_everywhere(alice: SampleUser, where: str, more: dict[str, Any]) -> None:
-    """It would call the server itself, past authentication."""
+    """The server would call itself without authentication."""
     path = where.format(thread=alice.thread())
     assert alice("POST", path, run(webhook="/threads", **more)).status_code == 403
 
@@ -129,7 +129,7 @@ DELAYS = [CENTURY, 3600.5, 1e300, -1, -CENTURY, "3600", True, [3600], {"seconds"
 
 
 @pytest.mark.parametrize("path", DELAYED)
-def test_long_delay_is_refused_on_every_way(alice: SampleUser, path: str) -> None:
+def test_long_delay_is_refused_on_every_route(alice: SampleUser, path: str) -> None:
     refused = alice(*delay(path.format(thread=alice.thread()), CENTURY))
     assert refused.status_code == 403
     assert "3600" in refused.json()["detail"]
@@ -137,7 +137,7 @@ def test_long_delay_is_refused_on_every_way(alice: SampleUser, path: str) -> Non
 
 @pytest.mark.parametrize("crons", ["allow", "deny"])
 @pytest.mark.parametrize(("most", "seconds", "status"), [(5, 5, 200), (5, 6, 403), (0, 0, 200), (0, 1, 403)])
-def test_longest_delay_is_setting(
+def test_max_delay_is_configurable(
     live_server: LiveServer, alice: SampleUser, crons: str, most: float, seconds: float, status: int
 ) -> None:
     live_server.enforce(langgraph={"max_delay": most, "crons": crons})
@@ -149,20 +149,20 @@ def test_longest_delay_is_setting(
 
 @pytest.mark.parametrize("seconds", DELAYS)
 @pytest.mark.parametrize("path", DELAYED)
-def test_odd_delay_starts_no_run(alice: SampleUser, path: str, seconds: Any) -> None:
-    """The server's own schema refuses some with 422; ours refuses what it lets pass."""
+def test_invalid_delay_starts_no_run(alice: SampleUser, path: str, seconds: Any) -> None:
+    """The server's schema refuses some values with 422, and the library refuses the others."""
     thread = alice.thread()
     assert alice(*delay(path.format(thread=thread), seconds)).status_code in (403, 422)
     assert alice("GET", f"{thread}/runs").json() == []
 
 
-def test_cron_that_is_there_gets_no_delay(alice: SampleUser) -> None:
+def test_existing_cron_cannot_be_delayed(alice: SampleUser) -> None:
     cron = alice("POST", "/runs/crons", run(schedule="0 0 1 1 *")).json()["cron_id"]
     assert alice("PATCH", f"/runs/crons/{cron}", {"after_seconds": CENTURY}).status_code == 403
 
 
-def test_command_starts_its_run_at_once(alice: SampleUser) -> None:
-    """The server takes no delay from it; should a release take one, it is an event like any other."""
+def test_command_starts_run_without_delay(alice: SampleUser) -> None:
+    """The server ignores a delay in a command. If a release accepts it, the limit applies as for other runs."""
     path = alice.thread()
     start = {"id": 1, "method": "run.start", "params": run(after_seconds=CENTURY)}
     assert alice("POST", f"{path}/commands", start).json()["type"] == "success"
@@ -171,7 +171,7 @@ def test_command_starts_its_run_at_once(alice: SampleUser) -> None:
 
 
 def analyst(live_server: LiveServer, graphs: list[str]) -> SampleUser:
-    """Return a user who may do everything with own objects, and start only these graphs."""
+    """Return a user who may do everything with own objects, but start only these graphs."""
     values = {"claim": "roles", "values": {"analyst": "analyst"}}
     limited = {"analyst": {"permissions": ["*"], "graphs": graphs}}
     live_server.enforce(roles=limited, issuer=[{**issuer_table(live_server), "permission_map": values}])
@@ -229,7 +229,7 @@ def test_graph_limits_apply_to_protocols(live_server: LiveServer) -> None:
 
 
 def test_older_version_respects_graph_limit(live_server: LiveServer) -> None:
-    """The server shows the number of the version, never its graph, which a database may bring back with it."""
+    """The handler sees the number of the version and not its graph, which can be another one."""
     listed = str(uuid.uuid4())
     everything = live_server.user("ann", *EVENTS)
     everything("POST", "/assistants", {"graph_id": "loop", "assistant_id": listed})
@@ -267,7 +267,7 @@ def test_run_config_cannot_change_identity(live_server: LiveServer) -> None:
 
 
 def test_colleague_cannot_stop_owners_run(live_server: LiveServer, alice: SampleUser) -> None:
-    """The server starts the other run afterwards. It refuses the interrupt and not the run."""
+    """The server refuses only the interrupt. The other run starts afterwards."""
     path = alice.thread()
     earlier = alice("POST", f"{path}/runs", run(after_seconds=3600)).json()["run_id"]
     cora = live_server.user("cora", "threads:create_run@tenant")
@@ -282,7 +282,7 @@ def test_colleague_cannot_stop_owners_run(live_server: LiveServer, alice: Sample
         ("input.respond", "error"),
         ("agent.getTree", "error"),
         ("nothing.known", "error"),
-        ("subscription.subscribe", "success"),  # it ends with the request
+        ("subscription.subscribe", "success"),  # the subscription ends with the request
     ],
 )
 def test_foreign_command_changes_nothing(alice: SampleUser, bob: SampleUser, method: str, kind: str) -> None:

@@ -1,4 +1,4 @@
-"""The names of langgraph-api on which the reset of a connection's user depends."""
+"""The names in langgraph-api that the reset of a connection's user needs."""
 
 from __future__ import annotations
 

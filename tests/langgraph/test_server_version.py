@@ -45,7 +45,7 @@ def test_unsupported_version_is_refused(version: str) -> None:
 
 
 def install(site: Path, version: str) -> None:
-    """Write what pip writes about a package; an empty version is left out."""
+    """Write the metadata of an installed package. An empty version is omitted."""
     metadata = site / "langgraph_api-0.dist-info" / "METADATA"
     metadata.parent.mkdir(parents=True)
     line = f"Version: {version}\n" if version else ""
@@ -60,7 +60,7 @@ def configuration(tmp_path: Path) -> Path:
 
 
 def load_entry_point(configuration: Path, site: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Import what langgraph.json names, in a process that finds packages in ``site`` first."""
+    """Import the entry point of langgraph.json in a process that finds packages in ``site`` first."""
     code = f"import sys; sys.path[:0] = [{str(site)!r}, {str(REPOSITORY)!r}]; from oidc_auth.langgraph import auth"
     environ = {**os.environ, "OIDC_AUTH_CONFIG": str(configuration)}
     return subprocess.run(  # noqa: S603 - our own arguments

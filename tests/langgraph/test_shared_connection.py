@@ -1,4 +1,4 @@
-"""Users who share one connection to a real uvicorn: each request is answered as its own user."""
+"""Users who share one connection to a real uvicorn. Each request acts as its own user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Address = tuple[str, int]
 
 PADDING = "x" * 70_000
-"""Beyond 64 KiB uvicorn pauses the connection, and resumes it in the context of the request that reads the body."""
+"""After 64 KiB, uvicorn pauses the connection. It continues in the context of the request that reads the body."""
 
 NEEDS_UVLOOP = pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
 AUTH_FIRST = {"app": "kit.middleware_app:app", "middleware_order": "auth_first", "enable_custom_route_auth": True}
@@ -46,7 +46,7 @@ class Service:
         return user_token(self.issuer, name, *(roles or ("editor",)))
 
     def round(self) -> list[tuple[Request, tuple[int, str | None]]]:
-        """Return requests of several users, each with the status and the owner it must be answered with."""
+        """Return requests of several users, each with the expected status and owner."""
         alice, bob, guest = self.token("alice"), self.token("bob"), self.token("guest", "unprivileged")
         return [
             (create(alice), (200, "alice")),
@@ -90,7 +90,7 @@ def test_each_request_acts_as_its_own_user(service: Service, together: int) -> N
 
 
 def is_refused(websocket: ClientConnection, command: dict[str, Any]) -> bool:
-    """Send a command; a server that refuses it sends an error, or closes, which can come first."""
+    """Send a command, and tell whether the server refuses it with an error or by closing the connection."""
     try:
         websocket.send(json.dumps(command))
         return bool(json.loads(websocket.recv(timeout=10))["type"] == "error")

@@ -1,4 +1,4 @@
-"""A WebSocket ends with its token; a run that it started does not."""
+"""Events of a WebSocket end with its token. A run that it started continues."""
 
 from __future__ import annotations
 
@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from kit.live_server import LiveServer, SampleUser
     from starlette.testclient import WebSocketTestSession
 
-# The server's own: it runs what a socket starts with a beta of LangGraph.
+# The server uses a beta of LangGraph for runs from a WebSocket.
 pytestmark = pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
 
 LIFETIME, LEEWAY = 300, 30
 
 
 @pytest.fixture
-def clock(live_server: LiveServer) -> Clock:
+def clock(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(time.time())
+    # One clock for both. Otherwise a second could pass between them, and the token would expire later.
+    monkeypatch.setattr(live_server.issuer, "clock", clock)
     live_server.enforce(clock=clock)
     return clock
 
@@ -52,7 +54,7 @@ def socket(live_server: LiveServer, clock: Clock, alice: SampleUser, path: str) 
 
 
 def command(socket: WebSocketTestSession, method: str, **params: Any) -> Any:
-    """Send a command; return its answer, and pass over the events in between."""
+    """Send a command, and return its answer. Events before it are ignored."""
     socket.send_json({"id": 7, "method": method, "params": params})
     for _ in range(100):
         answer = socket.receive_json()
@@ -94,7 +96,7 @@ def test_every_event_of_expired_socket_is_refused(
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    """Wait for a run, which a worker of the server's own does; bounded."""
+    """Wait for a run, within a time limit. A worker of the server runs it."""
     for _ in range(150):
         if found := condition():
             return found
@@ -106,14 +108,14 @@ def created_runs(live_server: LiveServer) -> int:
     return sum(event.event == "threads:create_run" for event in decided(live_server))
 
 
-def test_run_from_socket_goes_on_after_expiry(
+def test_websocket_run_continues_after_expiry(
     live_server: LiveServer, socket: WebSocketTestSession, clock: Clock, path: str
 ) -> None:
     slow = {"path": "/runs/wait", "json": {"assistant_id": "agent", "input": {"text": "slow", "wait": 1}}}
     requests = [slow, {"path": "/threads/search", "json": {}}, {"path": f"{path}/history", "json": {}}]
     live_server.observed_events.clear()
     assert start(socket, assistant_id="loop", input={"requests": requests})["type"] == "success"
-    until(lambda: created_runs(live_server) == 2)  # the graph made its first call
+    until(lambda: created_runs(live_server) == 2)  # the graph has sent its first request
     clock.advance(LIFETIME + LEEWAY)
     later = live_server.user("alice", "editor", exp=clock() + LIFETIME, iat=clock())
     values = until(lambda: later("GET", path).json()["values"])
@@ -164,13 +166,13 @@ def in_socket(user: object, now: float) -> str:
         ({}, 0, "token_expired"),
     ],
 )
-def test_socket_needs_user_that_has_not_expired(fields: dict[str, Any], now: float, code: str) -> None:
+def test_websocket_event_needs_unexpired_user(fields: dict[str, Any], now: float, code: str) -> None:
     user = SimpleNamespace(identity="alice", permissions=["threads:read"], graphs=None, **fields)
     assert in_socket(user, now) == code
 
 
 @pytest.mark.usefixtures("server")
-def test_studio_has_no_token_that_could_expire() -> None:
+def test_studio_user_does_not_expire() -> None:
     assert in_socket(StudioUser("langgraph-studio-user"), 1e12) == ""
 
 
@@ -183,7 +185,7 @@ def origin_with(note: dict[str, object] | None) -> RequestOrigin:
 
 
 @pytest.mark.usefixtures("server")
-def test_servers_note_tells_origin() -> None:
+def test_server_context_tells_request_origin() -> None:
     assert origin_with(None) == RequestOrigin(in_request=False, in_websocket=False)
     assert origin_with({"path": "/"}) == RequestOrigin(in_request=False, in_websocket=False)
     assert origin_with({"method": "GET"}) == RequestOrigin(in_request=True, in_websocket=False)
@@ -191,8 +193,8 @@ def test_servers_note_tells_origin() -> None:
 
 
 @pytest.mark.usefixtures("server")
-def test_missing_note_counts_as_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The names are the server's own: without them every event counts as one from a socket."""
+def test_missing_context_counts_as_websocket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The names are private to the server. Without them, every event counts as one of a WebSocket."""
     from langgraph_api import logging
 
     monkeypatch.delattr(logging, "worker_config")

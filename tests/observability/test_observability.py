@@ -14,7 +14,7 @@ from kit.auth_harness import bearer
 from langgraph_sdk import Auth
 from starlette.exceptions import HTTPException
 
-from oidc_auth import OIDCAuth, OIDCAuthError
+from oidc_auth import ErrorCode, OIDCAuth, OIDCAuthError, TokenError
 from oidc_auth.langgraph.handlers import build_handler, deny_unknown
 from oidc_auth.observability import AuthenticationDecided, AuthorizationDecided, EventReporter, KeysFetched
 from oidc_auth.testing import Fault, LocalIssuer
@@ -31,13 +31,17 @@ USER = SimpleNamespace(**ALICE, permissions=["threads:read", "threads:search"], 
 class Observed:
     """An ``OIDCAuth`` with a timer that advances by one tick with each reading."""
 
-    def __init__(self) -> None:
+    def __init__(self, mapper: Any = None) -> None:
         self.issuer = LocalIssuer(ALICE["issuer"])
         self.events: list[Event] = []
         readings = count(100, TICK)
         table = {"preset": "generic", "issuer": self.issuer.url, "audience": "agents"}
         self.oidc = OIDCAuth.from_dict(
-            {"issuer": table}, fetcher=self.issuer, observer=self.events.append, timer=lambda: next(readings)
+            {"issuer": table},
+            fetcher=self.issuer,
+            observer=self.events.append,
+            timer=lambda: next(readings),
+            mapper=mapper,
         )
 
     def authenticate(self, token: str) -> list[Event]:
@@ -83,6 +87,28 @@ def test_refusal_names_configured_issuer_only(claims: dict[str, Any], code: str,
     assert isinstance(refused, AuthenticationDecided)
     assert (refused.outcome, refused.code, refused.issuer) == ("failed", code, issuer)
     assert refused.duration > 0
+
+
+def test_failing_mapper_is_reported_on_each_request() -> None:
+    observed = Observed(mapper=lambda claims, caller: 1 / 0)
+    token = observed.issuer.token()
+    for duration in (3 * TICK, TICK):
+        with pytest.raises(ZeroDivisionError):
+            observed.authenticate(token)
+        assert observed.events[-1] == AuthenticationDecided(
+            outcome="failed", code="custom_rule_failed", issuer=observed.issuer.url, duration=duration
+        )
+
+
+def test_refusal_by_mapper_is_reported_once() -> None:
+    def refuse(claims: Any, caller: Any) -> Any:
+        raise TokenError(ErrorCode.REQUIREMENT_NOT_MET)
+
+    events = Observed(mapper=refuse)
+    decided = [
+        event for event in events.authenticate(events.issuer.token()) if isinstance(event, AuthenticationDecided)
+    ]
+    assert [event.code for event in decided] == ["requirement_not_met"]
 
 
 def test_outage_reports_failed_fetch() -> None:

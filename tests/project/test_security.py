@@ -123,7 +123,7 @@ TESTS = {
         "tests/langgraph/test_error_responses.py::test_unmapped_token_is_403",
         "tests/langgraph/test_error_responses.py::test_failing_mapper_denies_and_reveals_nothing",
         "tests/langgraph/test_langgraph_doc_examples.py::test_unhandled_event_is_denied",
-        "tests/langgraph/test_custom_rules.py::test_unstampable_object_is_not_created",
+        "tests/langgraph/test_custom_rules.py::test_object_without_metadata_is_not_created",
         "tests/langgraph/test_robustness.py::test_malformed_requests_never_return_500",
         "tests/permissions/test_permission_maps.py::test_malformed_claim_gives_nothing",
     ],
@@ -146,7 +146,7 @@ TESTS = {
     "Z5": [
         "tests/langgraph/test_ownership.py::test_same_subject_in_other_tenant_owns_nothing",
         "tests/langgraph/test_assistants_and_store.py::test_same_user_in_two_tenants_has_two_stores",
-        "tests/langgraph/test_crons.py::test_crons_of_two_tenants_share_no_memories",
+        "tests/langgraph/test_crons.py::test_crons_of_two_tenants_share_no_store",
         "tests/enforcement/test_decision.py::test_missing_tenant_is_own_tenant",
     ],
     "Z6": [
@@ -167,8 +167,8 @@ TESTS = {
         "tests/langgraph/test_crons.py::test_cron_run_has_no_rights_on_server",
     ],
     "Z10": [
-        "tests/langgraph/test_runs.py::test_long_delay_is_refused_on_every_way",
-        "tests/langgraph/test_runs.py::test_longest_delay_is_setting",
+        "tests/langgraph/test_runs.py::test_long_delay_is_refused_on_every_route",
+        "tests/langgraph/test_runs.py::test_max_delay_is_configurable",
         "tests/enforcement/test_request_limits.py::test_odd_delay_is_denied",
         "tests/config/test_value_forms.py::test_defaults_match_product_defaults",
     ],
@@ -176,9 +176,9 @@ TESTS = {
         "tests/langgraph/test_runs.py::test_graph_limits_apply_to_immediate_starts",
         "tests/langgraph/test_runs.py::test_graph_limits_apply_to_delayed_starts",
         "tests/langgraph/test_runs.py::test_graph_limits_apply_to_protocols",
-        "tests/langgraph/test_graph_limits.py::test_run_names_no_other_graph",
-        "tests/langgraph/test_graph_limits.py::test_cron_names_no_other_graph",
-        "tests/langgraph/test_graph_limits.py::test_state_of_older_thread_runs_no_other_graph",
+        "tests/langgraph/test_graph_limits.py::test_run_cannot_name_another_graph",
+        "tests/langgraph/test_graph_limits.py::test_cron_cannot_name_another_graph",
+        "tests/langgraph/test_graph_limits.py::test_state_update_of_old_thread_is_denied",
     ],
     "Z12": [
         "tests/langgraph/test_sockets.py::test_socket_starts_no_run_with_expired_token",

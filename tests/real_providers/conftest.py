@@ -27,7 +27,7 @@ def skip_or_fail(name: str, reason: str | None) -> None:
 
 @pytest.fixture(scope="session")
 def installed_provider() -> None:
-    """Install npm's oidc-provider once; needs the npm registry the first time."""
+    """Install npm's oidc-provider once. The first time needs the npm registry."""
     skip_or_fail("node", node_install.missing_requirement())
     node_install.prepare()
 
@@ -40,7 +40,7 @@ def provider(installed_provider: None) -> Iterator[NodeProvider]:
 
 @pytest.fixture(scope="module")
 def independent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
-    """Run Debian's Glewlwyd, which shares no line with the others."""
+    """Run Debian's Glewlwyd, which shares no code with the other providers."""
     skip_or_fail("glewlwyd", glewlwyd.missing_requirement())
     with glewlwyd.running_glewlwyd(tmp_path_factory.mktemp("glewlwyd")) as running:
         yield running

@@ -1,12 +1,12 @@
-"""A second real OpenID provider for the tests: Debian's package `glewlwyd`, written in C, on the loopback address.
+"""Debian's package `glewlwyd` as a second real OpenID provider on the loopback address. It is written in C.
 
-Use it like this:
+Example:
 
     with running_glewlwyd(folder) as provider:
         token = provider.client_credentials("threads:write")
 
-Debian's own database has the administrator `admin` with the password `password`; everything else is added through the
-administration API, which the package describes in /usr/share/doc/glewlwyd/API.md.gz.
+Debian's database has the administrator `admin` with the password `password`. The administration API adds everything
+else (/usr/share/doc/glewlwyd/API.md.gz).
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ database = {{ type = "sqlite3"; path = "{database}"; }};
 
 
 class GlewlwydError(Exception):
-    """The provider did not start, or it refused what a test asked of it."""
+    """The provider did not start, or it refused a request of a test."""
 
 
 def missing_requirement() -> str | None:
-    """Why the provider cannot run on this machine, or `None` if it can."""
+    """Return why the provider cannot run on this machine, or `None`."""
     if shutil.which(PROGRAM) is None:
         return f"glewlwyd is not installed: {INSTALL}"
     absent = [str(path) for path in (MODULES, SCHEMA) if not path.exists()]
@@ -90,11 +90,11 @@ def missing_requirement() -> str | None:
 
 
 class Glewlwyd:
-    """One running provider, with a user `alice`, and the clients `m2m` (a secret) and `web` (public, PKCE).
+    """A running provider with the user `alice` and the clients `m2m` (a secret) and `web` (public, PKCE).
 
     Args:
-        address: where it listens.
-        admin: a client of its API, which is the administrator's once `set_up` has logged in.
+        address: its address.
+        admin: an HTTP client for its API. After `set_up`, it is logged in as the administrator.
     """
 
     def __init__(self, address: str, admin: httpx.Client) -> None:
@@ -105,7 +105,7 @@ class Glewlwyd:
         self._keys: list[dict[str, Any]] = []
 
     def set_up(self) -> None:
-        """Log in as the administrator, and make scopes, clients, the user and the OpenID plugin."""
+        """Log in as the administrator, and create scopes, clients, the user and the OpenID plugin."""
         self._request("POST", "auth/", ADMINISTRATOR)
         for scope in SCOPES:
             self._request("POST", "scope/", {"name": scope, "display_name": scope, "password_required": False})
@@ -116,18 +116,18 @@ class Glewlwyd:
         self._request("POST", "mod/plugin/", {**self._plugin(), "enabled": True})
 
     def client_credentials(self, scope: str, *, resource: str = AUDIENCE) -> str:
-        """An access token of the machine client."""
+        """Return an access token of the machine client."""
         name, secret = MACHINE_CLIENT
         form = {"grant_type": "client_credentials", "scope": scope, "client_id": name, "client_secret": secret}
         return str(self._token({**form, "resource": resource} if resource else form)["access_token"])
 
     def user_tokens(self, scope: str, *, resource: str = AUDIENCE) -> dict[str, Any]:
-        """The whole answer of the token endpoint to alice, with `access_token` and `id_token`."""
+        """Return the answer of the token endpoint for alice, with `access_token` and `id_token`."""
         login = Login(scope, resource)
         with http_client(f"{self._address}/api/") as browser:
             _checked(browser.post("auth/", json=ALICE))
             _checked(browser.put(f"auth/grant/{WEB_CLIENT}", json={"scope": f"openid {scope}"}))
-            # g_continue is what its own login page adds once there is a session and a consent.
+            # Its login page adds g_continue after login and consent.
             reply = browser.get("oidc/auth", params={**login.query(), "g_continue": ""})
         code = login.code(httpx.URL(reply.headers.get("location", "")))
         if not code:
@@ -135,7 +135,7 @@ class Glewlwyd:
         return self._token(login.form(code))
 
     def rotate(self, alg: str, *, keep_old: bool = True) -> None:
-        """Sign with a new key from now on, and publish the old ones or drop them."""
+        """Sign with a new key from now on. The old keys stay published, or are removed."""
         self._keys = [_new_key(alg, next(self._numbers)), *(self._keys if keep_old else [])]
         self._request("PUT", "mod/plugin/oidc", self._plugin())
         self._request("PUT", "mod/plugin/oidc/reset")
@@ -143,7 +143,7 @@ class Glewlwyd:
     def _plugin(self) -> dict[str, Any]:
         parameters = {
             "iss": self.issuer,
-            # The first key signs, all are published.
+            # The first key signs, and all keys are published.
             "jwks-private": json.dumps({"keys": self._keys}),
             "jwks-show": True,
             "access-token-duration": 300,
@@ -179,7 +179,7 @@ class Glewlwyd:
 
 @contextmanager
 def running_glewlwyd(folder: Path) -> Generator[Glewlwyd]:
-    """Run a provider with its database, configuration and log in `folder` while the context lasts."""
+    """Run a provider within the context. Its database, configuration and log are in `folder`."""
     port = _free_port()
     database = folder / "glewlwyd.db"
     with closing(sqlite3.connect(database)) as connection:
@@ -224,7 +224,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _wait_until_ready(process: subprocess.Popen[bytes], admin: httpx.Client, log: Path) -> None:
     for _ in range(round(START_SECONDS / LOOK_EVERY)):
         try:
-            # The wait also is the pause between two looks at a provider that is not there yet.
+            # This wait is also the pause between two attempts to connect.
             process.wait(LOOK_EVERY)
         except subprocess.TimeoutExpired:
             if _answers(admin):

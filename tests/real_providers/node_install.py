@@ -1,4 +1,4 @@
-"""npm's `oidc-provider`, installed once into the cache folder: `.cache` in the repository, or OIDC_AUTH_CACHE."""
+"""Install npm's `oidc-provider` once into the cache folder (`.cache` in the repository, or OIDC_AUTH_CACHE)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _REPOSITORY = Path(__file__).parents[2]
 
 
 class NodeProviderError(Exception):
-    """The provider could not be installed or started, or it refused what a test asked of it."""
+    """The provider could not be installed or started, or it refused a request of a test."""
 
 
 def missing_requirement() -> str | None:
-    """Why the provider cannot run on this machine, or `None` if it can."""
+    """Return why the provider cannot run on this machine, or `None`."""
     node = node_executable()
     if node is None:
         return f"node is not installed: {os.environ.get('NODE') or 'node'} is not an executable on PATH"
@@ -38,7 +38,7 @@ def missing_requirement() -> str | None:
     answer = done.stdout.split()
     if len(answer) != 2:
         return f"node does not run: {node} said {(done.stdout + done.stderr).strip()[:200]!r}"
-    # Asked for by name, because both came in the middle of a release line, and more than one line got them.
+    # By feature and not by version, because several release lines got both of them in a minor release.
     if answer[1] != "true":
         return f"node is too old: {answer[0]} has no URL.parse or no crypto.hash, and oidc-provider uses both"
     if not _is_installed(_folder()) and _npm(node) is None:
@@ -47,10 +47,10 @@ def missing_requirement() -> str | None:
 
 
 def prepare() -> Path:
-    """Install the provider into the cache folder if it is missing; return the path of its script."""
+    """Install the provider into the cache folder if it is missing, and return the path of its script."""
     folder = _folder()
     sources = {path.name: path.read_bytes() for path in sorted(_SOURCE.glob("*.mjs"))}
-    # Named by its content: two checkouts can share one cache and never overwrite each other's scripts.
+    # The name is a digest of the content, so that two checkouts can share one cache.
     scripts = folder / f"provider-{_digest(b''.join(sources.values()))}"
     if not (_is_installed(folder) and scripts.is_dir()):
         folder.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def prepare() -> Path:
 
 
 def _write(scripts: Path, sources: Mapping[str, bytes]) -> None:
-    # A process that sees the folder without the lock must see all of it.
+    # Another process can read the folder without the lock, so it must always be complete.
     unfinished = Path(tempfile.mkdtemp(dir=scripts.parent))
     for name, source in sources.items():
         (unfinished / name).write_bytes(source)
@@ -75,12 +75,12 @@ def _digest(content: bytes) -> str:
 
 
 def node_executable() -> str | None:
-    """The node that runs the provider: the one that NODE names, or the first on PATH."""
+    """Return the node that runs the provider. This is the one in NODE, or the first in PATH."""
     return shutil.which(os.environ.get("NODE") or "node")
 
 
 def _npm(node: str) -> str | None:
-    # The npm that came with this node is certain to run on it.
+    # The npm of this installation of node certainly runs with it.
     return shutil.which("npm", path=f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}")
 
 
@@ -100,7 +100,7 @@ def _install(folder: Path) -> None:
         raise NodeProviderError("node and npm are needed to install oidc-provider")
     shutil.copyfile(_SOURCE / "package.json", folder / "package.json")
     command = [npm, "install", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
-    # npm is a script that asks PATH for node, and NODE may name one that is not there.
+    # npm is a script that looks for node in PATH, and the node in NODE may be elsewhere.
     environment = os.environ | {"PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
     try:
         done = subprocess.run(  # noqa: S603 - no part of it comes from outside
@@ -117,16 +117,16 @@ def _install(folder: Path) -> None:
         raise NodeProviderError(f"npm did not install oidc-provider within {INSTALL_SECONDS:.0f} s") from error
     if done.returncode != 0:
         raise NodeProviderError(f"npm could not install oidc-provider:\n{(done.stdout + done.stderr)[-4000:]}")
-    # Written last: an installation that was interrupted is repeated.
+    # Written last, so that an interrupted installation is repeated.
     (folder / "installed").touch()
 
 
 @contextmanager
 def _exclusive(path: Path) -> Generator[None]:
-    """Let one process at a time do what follows.
+    """Hold a lock that only one process can have.
 
-    SQLite is the lock of the standard library that waits for a bounded time, works on every system, and is released
-    when its holder is killed.
+    SQLite is part of the standard library and has such a lock on every system. It waits for a bounded time. A killed
+    process releases it.
     """
     with closing(sqlite3.connect(path, timeout=INSTALL_SECONDS + 10, isolation_level=None)) as lock:
         try:

@@ -1,6 +1,6 @@
-"""A real OpenID provider for the tests: the certified npm package `oidc-provider`, on the loopback address.
+"""The certified npm package `oidc-provider` as a real OpenID provider on the loopback address.
 
-Use it like this:
+Example:
 
     with NodeProvider() as provider:
         token = provider.user_token("alice", "threads:read")
@@ -37,22 +37,22 @@ TENANT_CLAIM = "https://agents.example/tenant"
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
-# A login takes six: redirect, form, redirect, form, redirect, callback.
+# A login has six requests: redirect, form, redirect, form, redirect, callback.
 MOST_STEPS = 12
 
 
 class Options(TypedDict, total=False):
-    """What a provider is like.
+    """The settings of a provider.
 
     Attributes:
-        issuer: What it calls itself, such as `https://acme.eu.auth0.com/`; its address by default.
-        path: What follows the port in that address, such as `/` or `/realms/agents`.
-        alg: Signs until the first rotation.
-        ttl: The life of an access token in seconds.
-        shape: The provider that its access tokens imitate; see shapes.mjs.
-        scopes: More scopes than those it has, space-separated.
-        audiences: What a resource is called in `aud`.
-        accounts: The claims of each user's or client's access tokens, instead of the default ones.
+        issuer: Its issuer, such as `https://acme.eu.auth0.com/`. The default is its address.
+        path: The path of that address, such as `/` or `/realms/agents`.
+        alg: The algorithm of the first key.
+        ttl: The lifetime of an access token in seconds.
+        shape: The provider whose access tokens it imitates (shapes.mjs).
+        scopes: Additional scopes, separated by spaces.
+        audiences: The name of each resource in `aud`.
+        accounts: The claims in the access tokens of each user or client. They replace the default ones.
     """
 
     issuer: str
@@ -67,7 +67,7 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Detour:
-    """Finds an issuer's public name on the loopback address, as DNS would; a `Fetcher`."""
+    """A `Fetcher` that finds the public name of an issuer on the loopback address, as DNS would."""
 
     issuer: str
     address: str
@@ -77,16 +77,16 @@ class Detour:
         found = url.replace(self.issuer, self.address, 1)
         async with httpx.AsyncClient(trust_env=False) as client:
             answer = await client.request(method, found, headers=dict(headers), content=body)
-        # A provider with a public name names its keys by it, too.
+        # The address of its keys then has the public name too.
         public = answer.content.replace(self.address.encode(), self.issuer.encode())
         return Response(answer.status_code, answer.headers, public)
 
 
 class NodeProvider:
-    """One running provider; a context manager that starts and stops it.
+    """A context manager that starts and stops a provider.
 
-    It knows two clients: `m2m`, which has a secret, and `web`, which is public and uses PKCE. Any name can log in;
-    `accounts` says which claims a name's access tokens carry, and has alice, bob and victor by default.
+    It has two clients: `m2m` with a secret, and `web`, which is public and uses PKCE. Any name can log in. `accounts`
+    has the claims of each user's access tokens. Its default has alice, bob and victor.
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
@@ -100,14 +100,14 @@ class NodeProvider:
         self.metadata: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
-        """Install if need be, and start."""
+        """Install the provider if necessary, and start it."""
         reason = missing_requirement()
         if reason is not None:
             raise NodeProviderError(reason)
         script = prepare()
         with ExitStack() as undo:
-            # A file: no process reads a pipe while the tests run, and a full pipe would stop the provider. Opened
-            # for appending, because the provider shares its position, which moves when we read.
+            # A file, because a full pipe without a reader would stop the provider. Opened for appending, because the
+            # provider shares the position of the file, and reading moves it.
             self._log = undo.enter_context(tempfile.TemporaryFile("a+b"))
             ready = undo.enter_context(_running(script, self._options, self._log))
             try:
@@ -123,41 +123,41 @@ class NodeProvider:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
+        """Stop the provider."""
         self._exit.close()
 
     def fetcher(self) -> Detour:
-        """A fetcher for which this provider is where its issuer says."""
+        """Return a fetcher that finds this provider at the address of its issuer."""
         return Detour(self.issuer, self.address)
 
     def client_credentials(self, scope: str, *, resource: str = AUDIENCE) -> str:
-        """An access token of the machine client."""
+        """Return an access token of the machine client."""
         form = {"grant_type": "client_credentials", "scope": scope, "resource": resource}
         reply = self._http.post(self.metadata["token_endpoint"], data=form, auth=MACHINE_CLIENT)
         return str(self._granted(reply, scope)["access_token"])
 
     def user_token(self, username: str, scope: str, *, resource: str = AUDIENCE) -> str:
-        """An access token of a user who logged in and consented."""
+        """Return an access token of a user who logged in and consented."""
         return str(self.user_tokens(username, scope, resource=resource)["access_token"])
 
     def user_tokens(self, username: str, scope: str, *, resource: str = AUDIENCE) -> dict[str, Any]:
-        """The whole answer of the token endpoint to such a user, with `access_token` and `id_token`."""
+        """Return the answer of the token endpoint for such a user, with `access_token` and `id_token`."""
         login = Login(scope, resource)
         form = login.form(self._code(username, login))
         return self._granted(self._http.post(self.metadata["token_endpoint"], data=form), scope)
 
     def rotate(self, alg: Alg, *, keep_old: bool = True) -> list[str]:
-        """Sign with a new key from now on, and publish the old ones or drop them; the published kids, new one first."""
+        """Sign with a new key from now on, and return the published kids, the new one first."""
         reply = self._http.post(f"{self._control}rotate", json={"alg": alg, "keep_old": keep_old})
         return [str(kid) for kid in self._json(reply)["kids"]]
 
     def kids(self) -> list[str]:
-        """The published kids; the first one signs."""
+        """Return the published kids. The first one signs."""
         return [str(kid) for kid in self._json(self._http.get(f"{self._control}kids"))["kids"]]
 
     def _code(self, username: str, login: Login) -> str:
-        """Log in and consent as a browser would; the authorization code."""
-        # Its own cookies: the last user's session would answer for this one.
+        """Log in and consent as a browser would, and return the authorization code."""
+        # A new cookie jar, because the session of the previous user would log in.
         with http_client() as browser:
             reply = browser.get(self.metadata["authorization_endpoint"], params=login.query())
             for _ in range(MOST_STEPS):
@@ -171,7 +171,7 @@ class NodeProvider:
         raise self._error(f"the login of {username} did not end: {reply.url}")
 
     def _submit(self, browser: httpx.Client, page: httpx.Response, username: str) -> httpx.Response:
-        """Fill in the form of a page: the login, or the consent that follows it."""
+        """Submit the form of a page, which is the login or the consent."""
         action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
         prompt = re.search(r'name="prompt" value="(login|consent)"', page.text)
         if page.status_code != 200 or action is None or prompt is None:
@@ -182,7 +182,7 @@ class NodeProvider:
         return browser.post(page.url.join(html.unescape(action[1])), data=form)
 
     def _callback(self, target: httpx.URL, login: Login) -> str:
-        """Take the code out of the address that the browser was sent back to."""
+        """Return the code in the address of the redirect to the client."""
         code = login.code(target)
         if not code:
             raise self._error(f"the authorization endpoint refused: {target.params}")
@@ -190,7 +190,7 @@ class NodeProvider:
 
     def _granted(self, reply: httpx.Response, scope: str) -> dict[str, Any]:
         body = self._json(reply)
-        # The library drops a scope it does not know without a word, and a typing error would weaken a test.
+        # oidc-provider ignores unknown scopes, so a typing error would weaken a test.
         missing = set(scope.split()) - set(str(body.get("scope", "")).split())
         if missing:
             raise self._error(f"the provider did not grant {' '.join(sorted(missing))}")
@@ -206,20 +206,20 @@ class NodeProvider:
         return self._error(f"{reply.request.method} {reply.url} answered {reply.status_code}: {reply.text[:2000]}")
 
     def _error(self, message: str) -> NodeProviderError:
-        # Only the output of the provider has the reason for a "server_error".
+        # Only the log of the provider has the reason of a "server_error".
         self._log.seek(0)
         return NodeProviderError(f"{message}\n{self._log.read()[-4000:].decode(errors='replace')}")
 
 
 @contextmanager
 def _running(script: Path, options: Options, log: IO[bytes]) -> Generator[queue.Queue[str]]:
-    """Run the provider; a queue that gets its first line, or an empty one if it ends without."""
+    """Run the provider, and return a queue with its first line. If it ends without one, the line is empty."""
     command = [node_executable() or "node", str(script), json.dumps(options)]
     with subprocess.Popen(  # noqa: S603 - the developer's own node
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
     ) as process:
         lines: queue.Queue[str] = queue.Queue()
-        # A pipe has no read with a timeout that works on every system; a queue has.
+        # A queue has a read with a timeout. A pipe does not have one on every system.
         reader = threading.Thread(target=_read_line, args=(process, lines), daemon=True)
         reader.start()
         try:

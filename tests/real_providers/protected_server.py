@@ -1,4 +1,4 @@
-"""The real LangGraph server behind `protect`, with our own HTTP client between it and a real provider."""
+"""The real LangGraph server with `protect`. The HTTP client of the library fetches the keys of a real provider."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ProtectedServer:
-    """The server, and each client that it was given; they are closed in the loop that they ran in."""
+    """The server, and its HTTP clients, which are closed in their own event loop."""
 
     def __init__(self, server: Server) -> None:
         self.request = server.request
@@ -25,7 +25,7 @@ class ProtectedServer:
         self._open: list[OIDCAuth] = []
 
     def install(self, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> None:
-        """Protect the server as a configuration says."""
+        """Protect the server with a configuration."""
         oidc = OIDCAuth.from_dict(document, **options)
         self._open.append(oidc)
         self._server.install(protect(oidc))

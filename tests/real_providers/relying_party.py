@@ -1,4 +1,4 @@
-"""What is the same with every provider: the names of the API and its clients, PKCE, and a client that stays here."""
+"""Parts for every provider: the names of the API and its clients, PKCE, and an HTTP client without a proxy."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ HTTP_SECONDS = 10.0
 
 
 def http_client(base_url: str = "") -> httpx.Client:
-    """Return a client; a proxy from the environment would be asked to reach its own loopback address."""
+    """Return a client without a proxy. A proxy of the environment would connect to its own loopback address."""
     return httpx.Client(base_url=base_url, timeout=HTTP_SECONDS, trust_env=False)
 
 
 @dataclass(frozen=True)
 class Login:
-    """One authorization code flow: what the client remembers between its two requests (RFC 7636, RFC 8707).
+    """An authorization code flow, with the state of the client between its two requests (RFC 7636, RFC 8707).
 
-    Without a resource the client asks for no API, which is the mistake that ends in an opaque token.
+    A client without a resource requests no API. With this mistake, it gets an opaque token.
     """
 
     scope: str
@@ -51,7 +51,7 @@ class Login:
         }
 
     def code(self, callback: httpx.URL) -> str:
-        """Return the code that the browser brought back; "" when it brought none, or another login's."""
+        """Return the code of the redirect, or "" if it is missing or belongs to another login."""
         return callback.params.get("code", "") if callback.params.get("state") == self.state else ""
 
     def form(self, code: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Tokens that an independent OpenID provider (Debian's Glewlwyd, written in C) issued, on the real LangGraph server.
+"""Tokens of an independent OpenID provider (Debian's Glewlwyd, written in C) on the real LangGraph server.
 
-It signs and publishes keys with other libraries than the provider from npm, so that both agree independently.
+It signs and publishes keys with other libraries than the provider from npm, so the tests do not depend on one of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def protected_server(at_server: ProtectedServer, independent: Glewlwyd) -> Prote
 
 
 def issuer_document(provider: Glewlwyd, **table: Any) -> dict[str, Any]:
-    # What it issues follows RFC 9068, so nothing less is accepted here.
+    # Its access tokens follow RFC 9068, so the test accepts no others.
     issuer = {"preset": "generic", "issuer": provider.issuer, "audience": AUDIENCE, "strict_rfc9068": True}
     return {"issuer": {**issuer, **table}}
 
@@ -32,7 +32,7 @@ def test_machine_and_user_own_their_objects(protected_server: ProtectedServer, i
     alice = independent.user_tokens("threads:write")["access_token"]
     made = [protected_server.request("POST", "/threads", token, {}).json() for token in (machine, alice)]
     owners = [thread["metadata"]["owner"] for thread in made]
-    # It names its users by a random string of 32 characters.
+    # Its sub is a random string of 32 characters.
     assert (owners[0], len(owners[1])) == ("m2m", 32)
     seen = [
         protected_server.request("GET", f"/threads/{made[0]['thread_id']}", token).status_code
@@ -58,7 +58,7 @@ def test_id_token_and_other_audience_are_rejected(at_server: ProtectedServer, in
 
 
 def test_list_audience_is_matched(at_server: ProtectedServer, independent: Glewlwyd) -> None:
-    # Without a requested API, it writes the whole scope into aud. No API has a part of it as audience.
+    # Without a requested API, it writes the whole scope into aud. An audience is never a part of that text.
     token = independent.client_credentials("threads:read threads:write", resource="")
     for audience, status in (("threads:write", 401), ("threads:read threads:write", 200)):
         at_server.install(issuer_document(independent, audience=audience))
@@ -67,7 +67,7 @@ def test_list_audience_is_matched(at_server: ProtectedServer, independent: Glewl
 
 @pytest.mark.parametrize("keep_old", [True, False])
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
-def test_rotated_key_works_at_once(
+def test_rotated_key_works_immediately(
     protected_server: ProtectedServer, independent: Glewlwyd, algorithm: str, *, keep_old: bool
 ) -> None:
     before = independent.client_credentials("threads:write")
@@ -75,7 +75,7 @@ def test_rotated_key_works_at_once(
     independent.rotate(algorithm, keep_old=keep_old)
     after = independent.client_credentials("threads:write")
     assert protected_server.request("POST", "/threads", after, {}).status_code == 200
-    # The refetch that found the new key also shows whether the old one is still there.
+    # The fetch for the new key also shows whether the old key is still published.
     again = protected_server.request("POST", "/threads", before, {})
     assert again.status_code == (200 if keep_old else 401)
     assert keep_old or again.json()["detail"].startswith("key_not_found")

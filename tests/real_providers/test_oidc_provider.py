@@ -1,6 +1,6 @@
-"""Tokens that a certified OpenID provider (npm oidc-provider) issued, on the real LangGraph server.
+"""Tokens of a certified OpenID provider (npm oidc-provider) on the real LangGraph server.
 
-The provider runs on 127.0.0.1; our own httpx client fetches its discovery document and keys.
+The provider runs on 127.0.0.1. The HTTP client of the library fetches its discovery document and keys.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def test_other_audience_and_id_token_are_rejected(protected_server: ProtectedSer
 
 @pytest.mark.parametrize("keep_old", [True, False])
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "PS256", "EdDSA"])
-def test_rotated_key_works_at_once(
+def test_rotated_key_works_immediately(
     protected_server: ProtectedServer, provider: NodeProvider, algorithm: Alg, *, keep_old: bool
 ) -> None:
     before = provider.client_credentials("threads:write")
@@ -71,7 +71,7 @@ def test_rotated_key_works_at_once(
     provider.rotate(algorithm, keep_old=keep_old)
     after = provider.client_credentials("threads:write")
     assert protected_server.request("POST", "/threads", after, {}).status_code == 200
-    # The refetch that found the new key also shows whether the old one is still there.
+    # The fetch for the new key also shows whether the old key is still published.
     again = protected_server.request("POST", "/threads", before, {})
     assert again.status_code == (200 if keep_old else 401)
     assert keep_old or again.json()["detail"].startswith("key_not_found")

@@ -1,7 +1,7 @@
-"""Access tokens shaped like those of Auth0, Okta, Entra and Cognito, which a real provider issued and signed.
+"""Access tokens with the claims of Auth0, Okta, Entra and Cognito, issued and signed by a real provider.
 
-The shapes are from those providers' documentation (oidc_provider/shapes.mjs names it); no live tenant was asked. The
-issuer has the name that it has at its provider, and our keys come from there over HTTP: the tests' DNS leads to
+The claims are those of the providers' documentation (oidc_provider/shapes.mjs names the pages). No live tenant is used.
+The issuer has its public name, and the keys are fetched there over HTTP. A fetcher of the tests sends these requests to
 127.0.0.1.
 """
 
@@ -36,19 +36,19 @@ RUN = ["threads:create_run", *READ]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A provider as its documentation shows it, an API's configuration, and the users of its tokens.
+    """A provider as in its documentation, the configuration of an API, and its users.
 
     Attributes:
         shape: the shape of its tokens.
-        issuer: as the provider spells it.
-        audience: what the API is called in `aud`.
+        issuer: the issuer, exactly as the provider writes it.
+        audience: the name of the API in `aud`.
         document: the configuration under test.
         user: the login name.
-        asked: the scopes that user and machine ask for.
-        accounts: what user and machine have been given.
+        asked: the scopes that user and machine request.
+        accounts: the claims of user and machine.
         is_user: the identity, tenant and permissions of the user's token.
-        is_machine: the same of the machine's.
-        id_token: the code by which an ID token is refused.
+        is_machine: the same for the token of the machine.
+        id_token: the error code for an ID token.
     """
 
     shape: Shape
@@ -68,7 +68,7 @@ def auth0(shape: Shape) -> Case:
         shape=shape,
         issuer=f"https://{DOMAIN}/",
         audience="https://agents.acme.com",
-        # The example itself.
+        # The file of the example.
         document=tomllib.loads(EXAMPLE.read_text("utf-8").replace("${AUTH0_DOMAIN}", DOMAIN)),
         user="auth0|alice",
         asked=("", "threads:read"),
@@ -97,7 +97,7 @@ def entra(shape: Shape, issuer: str, audience: str, **settings: object) -> Case:
         asked=("Threads.Read", "Threads.Read"),
         accounts={
             "pairwise-1": {"oid": "oid-alice", "tid": ENTRA_TENANT},
-            # A machine's scopes are not in its token: only the application role counts.
+            # The token of a machine has no scopes. Only the application role counts.
             "m2m": {"oid": "oid-job", "tid": ENTRA_TENANT, "roles": ["Agent.Job"]},
         },
         is_user=("oid-alice", ENTRA_TENANT, READ),
@@ -214,7 +214,7 @@ def test_id_token_of_same_user_is_rejected(case: Case, issuing: NodeProvider) ->
 
 def test_token_for_other_api_is_rejected(case: Case, issuing: NodeProvider) -> None:
     if case.shape == "cognito":
-        # No aud: which client asked is all there is.
+        # Without aud, only the client is known.
         ours = {"claim": "client_id", "values": ["web"]}
         document = {"issuer": {**case.document["issuer"], "client_claim": ours}}
         token = issuing.client_credentials(case.asked[1])
@@ -236,7 +236,7 @@ def test_strict_rfc9068_accepts_only_at_jwt(case: Case, issuing: NodeProvider) -
 
 def test_replaced_key_stops_at_first_new_token(case: Case, issuing: NodeProvider) -> None:
     async def rotated() -> tuple[str, ErrorCode]:
-        # In threads: the server under test, in this process, lets no blocking call onto an event loop.
+        # In threads, because the server in this process refuses blocking calls on the event loop.
         oidc = oidc_of(case.document, issuing)
         before = await asyncio.to_thread(issuing.client_credentials, case.asked[1])
         await admit(oidc, before)
@@ -249,7 +249,7 @@ def test_replaced_key_stops_at_first_new_token(case: Case, issuing: NodeProvider
     assert asyncio.run(rotated()) == (case.is_machine[0], ErrorCode.KEY_NOT_FOUND)
 
 
-# --- the mistakes that these providers invite ---------------------------------------------------------------------
+# --- usual mistakes with these providers ---------------------------------------------------------------------------
 
 
 def test_auth0_issuer_without_slash_is_named(installed_provider: None) -> None:

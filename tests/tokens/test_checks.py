@@ -662,7 +662,7 @@ admitted(
 admitted("years later, without max_token_age", with_claims(exp=NOON + LONG), later=LONG)
 
 WANTED: dict[str, Any] = {"require": {"org.id": "*", '"a.b"': "*", "https://acme.test/x": ["*"]}}
-GIVEN: dict[str, Any] = {"org": {"id": "acme"}, "a.b": 0, "https://acme.test/x": ""}
+GIVEN: dict[str, Any] = {"org": {"id": "acme"}, "a.b": 0, "https://acme.test/x": "x"}
 for missing in GIVEN:
     refused(ErrorCode.CLAIM_MISSING, f"{missing} is absent", without_claim(missing, **GIVEN), **WANTED)
     refused(ErrorCode.CLAIM_MISSING, f"{missing} is null", with_claims(**{**GIVEN, missing: None}), **WANTED)
@@ -723,10 +723,12 @@ NUMBERS: dict[Any, list[object]] = {
 for number, same in NUMBERS.items():
     for equal in same:
         admitted(f"{number!r}: {equal!r}", with_claims(n=equal), require={"n": number})
-PRESENT: tuple[Any, ...] = (False, 0, "", [], {}, "x", [None], 1.5)
+PRESENT: tuple[Any, ...] = (False, 0, "x", [False], ["", "x"], {"x": None}, 1.5)
 for anything in PRESENT:
     admitted(f"any value, {anything!r}", with_claims(n=anything), require={"n": "*"})
-refused(ErrorCode.CLAIM_MISSING, "any value, but null", with_claims(n=None), require={"n": "*"})
+EMPTY: tuple[Any, ...] = (None, "", " ", "\u3000", [], {}, [None], ["", []])
+for empty in EMPTY:
+    refused(ErrorCode.CLAIM_MISSING, f"any value, {empty!r}", with_claims(n=empty), require={"n": "*"})
 refused(ErrorCode.CLAIM_MISSING, "any value, absent", without_claim("n"), require={"n": "*"})
 refused(ErrorCode.REQUIREMENT_NOT_MET, "a dot is literal", with_claims(org="axb"), require={"org": "a.b"})
 refused(ErrorCode.REQUIREMENT_NOT_MET, "a star in the token is literal", with_claims(org="*"), require={"org": "acme"})

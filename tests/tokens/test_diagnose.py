@@ -232,8 +232,9 @@ ROLES = "urn:zitadel:iam:org:project:1:roles"
     ("token", "hint"),
     [
         ({}, "Give the user a role"),
-        ({ROLES: {}, "jti": None}, "Zitadel: ID tokens have no jti"),
-        ({ROLES: {}, "jti": "j"}, ERROR_DETAILS[ErrorCode.CLAIM_MISSING].hint),
+        ({ROLES: {}, "jti": "j"}, "Give the user a role"),
+        ({ROLES: {"user": {}}, "jti": None}, "Zitadel: ID tokens have no jti"),
+        ({ROLES: {"user": {}}, "jti": "j"}, ERROR_DETAILS[ErrorCode.CLAIM_MISSING].hint),
     ],
 )
 def test_claim_that_preset_requires_gets_its_hint(token: dict[str, Any], hint: str) -> None:

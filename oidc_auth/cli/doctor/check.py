@@ -84,12 +84,14 @@ def run_check(check: Check, environment: DoctorEnvironment) -> Result:
     """Run one check."""
     try:
         return Result(check, tuple(check.find(environment)))
+    # Nothing else is caught: a fault of a check must not look like a skipped check.
     except NotApplicableError as reason:
         return Result(check, skipped=str(reason))
 
 
 def not_checked(issuer: str, reason: str) -> Finding:
     """Return the finding for one provider that could not be checked."""
+    # A check of several providers must not say ok after it looked at one of them only.
     return Finding(f"not checked: {issuer} ({reason})", severity=Severity.SKIPPED)
 
 
@@ -100,4 +102,5 @@ def printable(text: str, max_length: int | None = 300) -> str:
         text: The text.
         max_length: None if the text is already bounded.
     """
+    # Providers and servers choose this text. Escape codes in it could change what a terminal shows.
     return re.sub(r"[^\x20-\x7e]+", " ", text)[:max_length]

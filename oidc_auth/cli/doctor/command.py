@@ -30,6 +30,7 @@ INDENT = " " * LABEL_WIDTH
 
 
 @click.command(short_help="Check provider, langgraph.json, packages and server.")
+# A missing file is a finding of one check. The others, such as those of langgraph.json, still run.
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option(
     "--langgraph-json",
@@ -49,6 +50,7 @@ def doctor(
     Without FILE, it uses the configuration that a server in this folder would use. It changes nothing. The page
     docs/doctor.md explains each check. Exit code 1 if a check finds an error.
     """
+    # Read before the checks, so that a wrong option ends the command immediately.
     server = None if url is None else RunningServer(url, _token(token_file))
     screen = console()
     with screen.status("running the checks ..."):
@@ -63,6 +65,7 @@ def doctor(
             _print_result(screen, result)
         counts = Counter(result.status for result in results)
         screen.print(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]))
+    # Warnings do not fail a pipeline, because some of them are decisions, such as insecure_http_hosts.
     raise SystemExit(1 if any(result.status == Severity.ERROR for result in results) else 0)
 
 

@@ -39,6 +39,7 @@ def check_configuration_found(environment: DoctorEnvironment) -> Iterator[Findin
     """
     environment.deployment()
     folder = environment.langgraph_file.parent.resolve()
+    # Not from this shell, because the server has its own environment.
     named = read_environment(environment.langgraph_file).get(CONFIG_VARIABLE)
     local, expected = folder / FILE_NAME, (folder / (named or FILE_NAME)).resolve()
     if expected != environment.configuration_file().resolve():
@@ -46,6 +47,7 @@ def check_configuration_found(environment: DoctorEnvironment) -> Iterator[Findin
         yield Finding(
             f"the server reads {expected} ({reason})", f"Set {CONFIG_VARIABLE}, or move the configuration there."
         )
+    # An error, because a server with two configurations does not start.
     if local.is_file() and local.resolve() != expected:
         yield Finding(f"two configurations: {local} and {expected}", "Keep one of them.", Severity.ERROR)
 
@@ -60,6 +62,7 @@ def check_configuration_included(environment: DoctorEnvironment) -> Iterator[Fin
     """
     listed = read_strings(environment.deployment().get("dependencies"))
     base, file = environment.langgraph_file.parent, environment.configuration_file().resolve()
+    # Other entries are names of packages.
     folders = [(base / name).resolve() for name in listed if name.startswith(".")]
     if not any(file.is_relative_to(folder) for folder in folders):
         hint = "Move it into one of them, or mount it and set OIDC_AUTH_CONFIG."

@@ -70,6 +70,7 @@ class Provider:
     def document(self, *, discovery: bool) -> Mapping[str, Any]:
         """Return the discovery document or the key set, or an empty table."""
         for exchange in self.exchanges:
+            # The first answer with 200: the body of a redirect or an error is not the document.
             if exchange.url.endswith(WELL_KNOWN) == discovery and exchange.response.status == 200:  # noqa: PLR2004 - OK
                 return _object(exchange.response.body)
         return {} if discovery or self.table.jwks is None else self.table.jwks
@@ -183,6 +184,7 @@ class Recorder:
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
         """Fetch, and keep the answer."""
+        # The fetcher of the server, so that its rules apply here too: https, sizes, timeouts, no redirects.
         response = await self.fetcher(method, url, headers, body)
         self.exchanges.append(Exchange(url, response, time.time()))
         return response
@@ -190,6 +192,7 @@ class Recorder:
 
 def collect_environment(file: Path | None, langgraph_file: Path, server: RunningServer | None) -> DoctorEnvironment:
     """Read the files, import the hook, and send the server's requests to each provider."""
+    # Imported once: a module can take seconds, and its side effects happen again.
     hook = find_hook(langgraph_file)
     try:
         loaded: LoadedConfig | ConfigError = load(file, langgraph_file, hook)
@@ -215,11 +218,13 @@ def _source_file(loaded: LoadedConfig | ConfigError) -> Path | None:
 async def _query_providers(loaded: LoadedConfig) -> tuple[Provider, ...]:
     limits = loaded.document.limits
     asked = (_query_provider(provider, limits) for table in loaded.document.issuer for provider in _providers_of(table))
+    # Together, so that several providers that do not answer take the time of one.
     return tuple(await asyncio.gather(*asked))
 
 
 def _providers_of(table: IssuerTable) -> Iterator[Provider]:
     """Yield each issuer of a table, without answers. With jwks or jwks_uri there is one key set."""
+    # One entry, because all tenants and aliases of the table share that key set.
     if table.jwks is not None or table.jwks_uri is not None:
         yield Provider(table.issuer, table)
         return
@@ -248,9 +253,11 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
     try:
         await keys.current_generation(time.time())
     except UpstreamError as error:
+        # The finding names the issuer already.
         failure = error.found.removeprefix(f"{issuer}: ")
     url = metadata_url(issuer)
     reachable = forbidden_url_reason(url, table.insecure_http_hosts) is None
+    # Only for the check of the issuer. With tenants, the issuer is a template without an address.
     if table.jwks_uri is not None and not table.tenants and reachable:
         await _fetch_discovery(recorder, url, limits.fetch_timeout)
     await recorder.fetcher.aclose()
@@ -258,6 +265,7 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
 
 
 def _recorder(table: IssuerTable, limits: LimitsTable) -> Recorder:
+    # A client for each table, because each can have its own certificates.
     tls = TlsFiles(ca_file=table.ca_file, client_certificate=table.client_certificate, client_key=table.client_key)
     return Recorder(HttpFetcher(max_bytes=limits.key_set_bytes, timeout=limits.fetch_timeout, tls=tls))
 
@@ -277,11 +285,13 @@ def _read(file: Path) -> dict[str, Any] | str | None:
     try:
         return read_document(file)
     except ValueError as error:
+        # As text, so that one check reports the reason and the others are skipped.
         return str(error)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
         return read_table(json.loads(body))
+    # The provider chooses the body: no JSON, or nested deeper than the parser can go.
     except (ValueError, RecursionError):
         return {}

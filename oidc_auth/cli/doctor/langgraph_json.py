@@ -39,6 +39,7 @@ def check_auth_hook_configured(environment: DoctorEnvironment) -> Iterator[Findi
     elif hook.error is not None:
         yield from (Finding(f"{problem.where} {problem.message}", problem.hint) for problem in hook.error.problems)
     elif hook.path != ENTRY and hook.oidc is None:
+        # Info only: another hook can be right. Only a running server shows it.
         what = f"auth.path is {hook.path!r}, which does not use protect() or authenticate_hook()"
         yield Finding(what, "Test the running server: oidc-auth doctor --url http://127.0.0.1:2024", Severity.INFO)
 
@@ -52,6 +53,7 @@ def check_studio_disabled(environment: DoctorEnvironment) -> Iterator[Finding]:
     LangSmith checks the request instead of the hook. The handlers of this library still refuse such a user
     (`langgraph.studio = "deny"`).
     """
+    # Compared with true only: what the server does with another value is not documented.
     if environment.auth().get("disable_studio_auth") is not True:
         yield Finding("auth.disable_studio_auth is not true", 'Set "disable_studio_auth": true next to auth.path.')
 
@@ -114,6 +116,7 @@ def check_token_not_copied(environment: DoctorEnvironment) -> Iterator[Finding]:
     This check covers the `header` of each issuer, `authorization`, `proxy-authorization` and `cookie`. langgraph-api
     0.10.3 and 0.16.7 never copy `authorization`. Exclude it for other servers.
     """
+    # A proxy puts the token into the header of the issuer, such as x-goog-iap-jwt-assertion.
     secret = CREDENTIALS | {table.header for table in environment.configuration().document.issuer}
     http = environment.http()
     for key, target in COPIED_TO.items():
@@ -135,6 +138,7 @@ def copies_header(rules: Mapping[str, Any], name: str) -> bool:
 def _matches_any(patterns: object, name: str) -> bool:
     # The server reads a string as a list of its characters. "x-*" includes the pattern "*", which matches everything.
     texts = list(patterns) if isinstance(patterns, str) else read_strings(patterns)
+    # The pattern of the server: a literal text with *, over line breaks too.
     return any(re.fullmatch(".*".join(map(re.escape, text.split("*"))), name, re.DOTALL) for text in texts)
 
 

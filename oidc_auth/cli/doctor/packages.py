@@ -47,6 +47,7 @@ def names_library(deployment: Mapping[str, Any], folder: Path) -> bool:
     """Tell whether a deployment names this library as a dependency."""
     listed = read_strings(deployment.get("dependencies"))
     folders = [folder / name for name in listed if name.startswith(".")]
+    # The whole file, because dockerfile_lines can install the library too.
     texts = [json.dumps(deployment), *(_text(each / name) for each in folders for name in REQUIREMENT_FILES)]
     return any(DISTRIBUTION_PATTERN.search(text) for text in texts)
 
@@ -80,9 +81,12 @@ def check_known_vulnerabilities(environment: DoctorEnvironment) -> Iterator[Find
         try:
             installed = version(package)
         except PackageNotFoundError:
+            # Not an error, because the command may run outside of the image.
             continue
+        # One command that repairs both: the first version with the fix does not start with protect().
         oldest = OLDEST_SERVER if package == SERVER else fixed
         hint = f"pip install '{package}>={oldest}'"
+        # An advisory is the more urgent reason.
         if is_older(installed, fixed):
             yield Finding(f"{package} {installed}: {advisories}", hint)
         elif is_older(installed, oldest):
@@ -101,6 +105,7 @@ def check_import_name_unique(environment: DoctorEnvironment) -> Iterator[Finding
     This check reads the environment of the command `oidc-auth`. Run it in the server's environment.
     """
     del environment
+    # Normalized, because the metadata has the name as its author wrote it.
     names = {_normalized(name) for name in packages_distributions().get("oidc_auth", ())}
     for name in sorted(names - {DISTRIBUTION}):
         hint = f"pip uninstall {name}, then pip install --force-reinstall {DISTRIBUTION}"

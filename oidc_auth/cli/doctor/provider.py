@@ -68,6 +68,7 @@ def check_issuer_match(environment: DoctorEnvironment) -> Iterator[Finding]:
 
 
 def _difference(configured: str, found: str) -> str:
+    # People overlook one character in two long addresses.
     if configured.rstrip("/") == found.rstrip("/"):
         return " (only the final '/' differs)"
     if configured.casefold() == found.casefold():
@@ -86,6 +87,7 @@ def check_no_redirects(environment: DoctorEnvironment) -> Iterator[Finding]:
     for provider in environment.responding_providers():
         for exchange in provider.exchanges:
             if exchange.response.status in REDIRECTS:
+                # Addresses can have a key of the provider in their query, and this output goes into tickets.
                 target = printable(redact_url(exchange.response.headers.get("location", "an unknown address")))
                 yield Finding(
                     f"{redact_url(exchange.url)} redirects to {target}",
@@ -104,6 +106,7 @@ def check_response_size(environment: DoctorEnvironment) -> Iterator[Finding]:
     """
     answered, limit = environment.responding_providers(), environment.configuration().document.limits.key_set_bytes
     for exchange in (exchange for provider in answered for exchange in provider.exchanges):
+        # At half, because the server reads nothing above the limit, and then answers 503.
         if (size := len(exchange.response.body)) > limit / 2:
             yield Finding(f"{redact_url(exchange.url)}: {size} bytes of {limit}", "Set a larger limits.key_set_bytes.")
     yield from environment.unanswered_findings()
@@ -145,9 +148,11 @@ def _skew(exchange: Exchange) -> float | None:
     """Return by how many seconds the provider is ahead, or None if its headers are invalid."""
     headers = exchange.response.headers
     try:
+        # A CDN sends a stored answer with its old Date. Age tells how old it is (RFC 9111 §5.1).
         time = parsedate_to_datetime(headers["date"]).timestamp() + float(headers.get("age", "0"))
     except (ValueError, OverflowError):
         return None
+    # float() reads "nan" and "inf" too.
     return time - exchange.at if isfinite(time) else None
 
 
@@ -181,6 +186,7 @@ def _key_faults(members: list[object]) -> Iterator[tuple[str, str, Severity | No
     good: list[Key] = []
     if (count := len(members)) > MAX_KEYS:
         yield f"{count} keys, but only the first {MAX_KEYS} are read", "Remove old keys at the provider.", None
+    # The same limit as the server, so that both read the same keys.
     for position, member in enumerate(members[:MAX_KEYS]):
         jwk = read_table(member)
         if jwk.get("use") == "enc":
@@ -189,9 +195,11 @@ def _key_faults(members: list[object]) -> Iterator[tuple[str, str, Severity | No
         try:
             good.append(read_key(jwk))
         except UnusableKeyError as reason:
+            # Other faults make one key useless. This one lets every reader of the key set sign tokens.
             private = "private members" in str(reason)
             hint = "Replace this key at the provider."
             yield f"{name}: {printable(str(reason))}", hint, Severity.ERROR if private else None
+    # Only keys of one algorithm compete for a token without kid.
     nameless = Counter(algorithm for key in good if key.kid is None for algorithm in key.algorithms)
     if doubled := sorted(algorithm for algorithm, count in nameless.items() if count > 1):
         yield f"several keys without kid have the algorithm {', '.join(doubled)}", "Give each key a kid.", None
@@ -215,6 +223,7 @@ def check_key_algorithms(environment: DoctorEnvironment) -> Iterator[Finding]:
         if not offered:
             yield not_checked(provider.issuer, "no usable key")
         elif not offered & allowed:
+            # Sorted, so that each run prints the same text.
             found, expected = ", ".join(sorted(offered)), ", ".join(sorted(allowed))
             yield Finding(
                 f"{provider.issuer}: no key for an allowed algorithm; expected {expected}; found {found}",

@@ -49,12 +49,14 @@ class RunningServer:
 
     def search(self, permission: str, headers: Mapping[str, str] | None = None) -> httpx.Response | str:
         """Send one search. Return its answer, or why there is none."""
+        # One object at most: the answer is not used, and could be large.
         path, body = SEARCHES[permission]
         try:
             address = httpx.URL(self.url.rstrip("/") + path)
             # Plain http is for loopback addresses. A proxy of the environment would read the token.
             proxied = address.scheme == "https"
             return httpx.post(address, json=body, headers=headers, timeout=TIMEOUT, trust_env=proxied)
+        # The last one is for a token that is not ASCII, which no header can carry.
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
             return f"no answer from {self.url}: {type(error).__name__}"
 
@@ -72,6 +74,7 @@ class RunningServer:
 
     def response_text(self, answer: httpx.Response) -> str:
         """Return the beginning of an answer. Parts of the token in it are masked."""
+        # A proxy can repeat the headers of the request on its error page.
         text = printable(answer.text, MAX_RESPONSE_LENGTH)
         return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, text)[:120]
 
@@ -93,10 +96,12 @@ def check_anonymous_denied(environment: DoctorEnvironment) -> Iterator[Finding]:
     for permission in SEARCHES:
         answer = server.search(permission)
         if isinstance(answer, str):
+            # One finding, because the other searches would fail in the same way.
             yield Finding(answer, "Start the server, or correct --url.")
             return
         if answer.status_code != UNAUTHENTICATED:
             yield Finding(f"POST {answer.url.path} without a token: expected 401; found {answer.status_code}", hint)
+        # A proxy in front of the server can also answer 401.
         elif "www-authenticate" not in answer.headers:
             what = f"POST {answer.url.path}: the 401 has no WWW-Authenticate, so it is not from this library"
             yield Finding(what, hint)
@@ -127,10 +132,13 @@ def check_token_accepted(environment: DoctorEnvironment) -> Iterator[Finding]:
     only with https or to a loopback address.
     """
     server, loaded = environment.running_server(), environment.configuration()
+    # First, because without a token, or with an insecure address, the check must not run at all.
     server.credential(AUTHORIZATION)
     explanation = asyncio.run(_explain_token(OIDCAuth(loaded), server.token))
+    # An issuer behind a proxy has its own header, and the server refuses its token in any other one.
     fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact_issuers(table)}
     credential = server.credential(fields.get(explanation.issuer, AUTHORIZATION))
+    # Then nothing is known about the token, and a difference would blame the server.
     if explanation.refusal.startswith(ErrorCode.KEYS_UNAVAILABLE):
         raise NotApplicableError(f"the token cannot be verified here: {printable(explanation.refusal, None)}")
     if explanation.refusal:
@@ -157,6 +165,7 @@ def _compare(
     permission: str, server: RunningServer, answer: httpx.Response, explanation: Explanation
 ) -> Iterator[Finding]:
     given = explanation.allows(permission)
+    # Both refuse, so the permissions agree.
     if explanation.refusal and answer.status_code in DENIED_STATUSES:
         return
     if ALLOWED_BY_STATUS.get(answer.status_code) is not given:

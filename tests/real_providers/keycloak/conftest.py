@@ -1,4 +1,4 @@
-"""Keycloak, started once in the background as soon as pytest knows that a test needs it."""
+"""Start Keycloak once in the background if a collected test needs it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def required() -> bool:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start Keycloak: it is ready by the time the other tests are through."""
+    """Start Keycloak, so that it is ready after the other tests."""
     needing = [item for item in session.items if "keycloak" in getattr(item, "fixturenames", ())]
     for item in needing:
-        # The first test waits for it.
+        # The first test waits until it is ready.
         item.add_marker(pytest.mark.timeout(READY_WITHIN))
     if not needing or session.config.option.collectonly or missing_requirement(may_download=required()) is not None:
         return
@@ -68,7 +68,7 @@ def realm(keycloak: KeycloakProcess) -> Iterator[Realm]:
 
 
 class Guarded(ProtectedServer):
-    """The server, asked with Keycloak's tokens; our own HTTP client fetches its keys."""
+    """The protected server, for requests with tokens of Keycloak. The HTTP client of the library fetches the keys."""
 
     def __init__(self, server: Server, realm: Realm) -> None:
         super().__init__(server)
@@ -76,7 +76,7 @@ class Guarded(ProtectedServer):
         self._events: queue.Queue[Event] = queue.Queue()
 
     def configure(self, clock: Callable[[], float] = time.time, **table: Any) -> None:
-        """Install the library, configured as the guide says, with other keys of ``[[issuer]]``."""
+        """Protect the server with the configuration of the guide and other keys of ``[[issuer]]``."""
         issuer = {
             "preset": "keycloak",
             "url": self._realm.issuer,
@@ -87,12 +87,12 @@ class Guarded(ProtectedServer):
         self.install({"issuer": {**issuer, **table}}, clock=clock, observer=self._events.put)
 
     def create(self, token: str) -> int:
-        """Return the status of creating a thread: the least that shows who may and who may not."""
+        """Create a thread, and return the status. It is the shortest request that shows the permission."""
         status: int = self.request("POST", "/threads", token, {}).status_code
         return status
 
     def await_fetch(self) -> bool:
-        """Wait until the keys were fetched once more; whether they could be."""
+        """Wait for the next fetch of the keys, and tell whether it succeeded."""
         while not isinstance(event := self._events.get(timeout=10), KeysFetched):
             pass
         return event.outcome == "succeeded"
@@ -108,7 +108,7 @@ def guarded(server: Server, realm: Realm) -> Iterator[Guarded]:
 
 @pytest.fixture
 def add_client(realm: Realm) -> Iterator[Callable[..., None]]:
-    """Create clients that are gone after the test: ``add_client(name, *mappers, **settings)``."""
+    """Create clients with ``add_client(name, *mappers, **settings)``. They are deleted after the test."""
     made: list[str] = []
 
     def add(name: str, *mappers: Any, **settings: Any) -> None:
@@ -121,7 +121,7 @@ def add_client(realm: Realm) -> Iterator[Callable[..., None]]:
 
 @pytest.fixture
 def refusal(guarded: Guarded, realm: Realm, caplog: pytest.LogCaptureFixture) -> Callable[[str], str]:
-    """Send a token that is refused; return the log. The client gets only the code and its message.
+    """Send a token that is refused, and return the log. The client gets only the code and its message.
 
     The guide shows the same line.
     """

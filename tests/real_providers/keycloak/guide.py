@@ -1,4 +1,4 @@
-"""The Keycloak guide, as the tests read it."""
+"""Read the Keycloak guide for the tests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def blocks(language: str) -> list[str]:
 
 
 def assert_in_guide(said: str, issuer: str) -> None:
-    """Compare the guide with the log, with the guide's address and without the user."""
+    """Compare the guide with the log. The address is that of the guide, and the user is removed."""
     line = said.partition(" (issuer ")[0].replace(issuer, REALM)
-    # The guide may break a line anywhere.
+    # The guide can wrap a line anywhere.
     assert line in " ".join(GUIDE.read_text("utf-8").split())

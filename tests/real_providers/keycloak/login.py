@@ -12,19 +12,19 @@ from real_providers.keycloak.process import KeycloakError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# With organizations, the login is two pages: first the name, then the password.
+# With organizations, the login has two pages, one for the name and one for the password.
 MOST_PAGES = 8
 
 
 class Browser(httpx.Client):
-    """Sends Keycloak's cookies back over http, as browsers do on loopback: they are Secure, so httpx would not."""
+    """A client that sends Secure cookies over http to loopback, as browsers do. httpx does not."""
 
     def __init__(self) -> None:
         super().__init__(timeout=30, trust_env=False)
         self._kept: dict[str, str] = {}
 
     def send(self, request: httpx.Request, **options: object) -> httpx.Response:
-        """Send one request with what was kept, and keep what comes."""
+        """Send one request with the stored cookies, and store new ones."""
         request.headers["cookie"] = "; ".join(f"{name}={value}" for name, value in self._kept.items())
         reply = super().send(request, **options)  # type: ignore[arg-type]
         for field in reply.headers.get_list("set-cookie"):
@@ -37,7 +37,7 @@ def logged_in(address: str, query: Mapping[str, str], username: str) -> str:
     """Return the authorization code of a login. The password is the user's name.
 
     Raises:
-        KeycloakError: the login did not end in a code; the message is the page.
+        KeycloakError: the login gave no code. The message is the page.
     """
     with Browser() as browser:
         reply = browser.get(address, params=dict(query))

@@ -1,6 +1,6 @@
 """The real Keycloak with the realm of ``examples/keycloak``, in a separate process group on 127.0.0.1.
 
-What runs is the example's own ``keycloak.sh``: the tests start Keycloak with the command that readers are given.
+The tests run ``keycloak.sh`` of the example, so that they test the command in the guide.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SCRIPT = EXAMPLE / "keycloak.sh"
 PREPARE = f"{SCRIPT.relative_to(Path(__file__).parents[3])} prepare"
 
 OLDEST_JAVA = 17
-# From a prepared folder it takes 8 to 12 s; the rest is for the download.
+# The start takes 8 to 12 s. The rest is for the download.
 READY_WITHIN = 300.0
 STOP_WITHIN = 20.0
 
 
 class KeycloakError(Exception):
-    """Keycloak could not be started, or it refused what a test asked of it."""
+    """Keycloak did not start, or it refused a request of a test."""
 
 
 def missing_requirement(*, may_download: bool) -> str | None:
-    """Why Keycloak cannot run here, with the command that would change it; None if it can.
+    """Return why Keycloak cannot run here, with the command that helps, or None.
 
     Args:
-        may_download: whether to download it is fine, which takes about a minute.
+        may_download: whether it may be downloaded, which takes about a minute.
     """
     java = f"{home}/bin/java" if (home := os.environ.get("JAVA_HOME")) else shutil.which("java")
     if java is None:
@@ -54,7 +54,7 @@ def missing_requirement(*, may_download: bool) -> str | None:
 
 
 class KeycloakProcess:
-    """One Keycloak that can be stopped and started again: its port and its database stay.
+    """A Keycloak that can be stopped and started again, with the same port and database.
 
     Args:
         folder: an empty folder, for the database and the log.
@@ -73,7 +73,7 @@ class KeycloakProcess:
     def start(self) -> None:
         """Start it in the background."""
         environment = {"KEYCLOAK_PORT": str(self.port), "KEYCLOAK_DATA": str(self._folder)}
-        # No process writes into this pipe. It closes when script and java, which hold it, have ended.
+        # Nothing is written into this pipe. It closes when both processes, script and java, have ended.
         self._alive, held = os.pipe()
         with self._log.open("ab") as log:
             self._process = _start_process_group(log, environment, held)
@@ -83,13 +83,13 @@ class KeycloakProcess:
         """Wait until it answers.
 
         Raises:
-            KeycloakError: it ended, or did not answer in time; the message is what it said.
+            KeycloakError: it ended, or did not answer in time. The message is its log.
         """
         assert self._process is not None
         deadline = time.monotonic() + READY_WITHIN
         while time.monotonic() < deadline and not self._answers():
             try:
-                # The wait is the pause between two looks, too.
+                # This wait is also the pause between two attempts.
                 self._process.wait(0.2)
             except subprocess.TimeoutExpired:
                 continue
@@ -98,7 +98,7 @@ class KeycloakProcess:
             raise KeycloakError(f"Keycloak does not answer:\n{self.said()}")
 
     def stop(self) -> None:
-        """Stop it and all processes that it started. A java without its script would keep the port."""
+        """Stop it and all its processes. A java process without its script would keep the port."""
         process, self._process = self._process, None
         if process is None:
             return

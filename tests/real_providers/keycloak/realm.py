@@ -1,4 +1,4 @@
-"""What a test asks of Keycloak: tokens as clients get them, and the administrator's calls."""
+"""Requests to Keycloak: tokens for clients, and calls of the administrator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WEB_CLIENT = "agents-web"
 CLI_CLIENT = "agents-cli"
 REDIRECT_URI = "http://127.0.0.1:3000/callback"
 
-# The administrator's token lives for a minute.
+# The token of the administrator is valid for one minute.
 ADMIN_SECONDS = 40.0
 
 AUDIENCE_MAPPER = {
@@ -34,7 +34,7 @@ class Realm:
     """The realm ``acme`` of a running Keycloak.
 
     Args:
-        url: where Keycloak listens.
+        url: the address of Keycloak.
     """
 
     def __init__(self, url: str) -> None:
@@ -47,10 +47,10 @@ class Realm:
         """Close the connections."""
         self._http.close()
 
-    # What clients do.
+    # Requests of clients.
 
     def tokens(self, **form: str) -> dict[str, Any]:
-        """Return the token endpoint's answer to this form."""
+        """Send a form to the token endpoint, and return the answer."""
         return self._ok(self._http.post(f"{self.endpoints}/token", data=form)).json()  # type: ignore[no-any-return]
 
     def machine(self, client: str = WORKER[0]) -> str:
@@ -64,7 +64,7 @@ class Realm:
         return self.tokens(grant_type="password", **form)
 
     def user(self, username: str, client: str = CLI_CLIENT, scope: str = "openid") -> str:
-        """Return the access token of the same."""
+        """Return the access token of such a user."""
         return str(self.direct(username, client, scope)["access_token"])
 
     def login(self, username: str, client: str = WEB_CLIENT, scope: str = "openid") -> dict[str, Any]:
@@ -85,7 +85,7 @@ class Realm:
         form = {"client_id": client, "code": code, "redirect_uri": REDIRECT_URI, "code_verifier": verifier}
         return self.tokens(grant_type="authorization_code", **form)
 
-    # What the administrator does.
+    # Requests of the administrator.
 
     def admin(self, method: str, path: str, body: Any = None, **query: str) -> httpx.Response:
         """Send one request of the admin API about this realm."""
@@ -101,14 +101,14 @@ class Realm:
         )
 
     def change(self, path: str, **members: Any) -> None:
-        """Change members of the object at a path. Keys of ``config`` and ``attributes`` are merged, others replaced."""
+        """Change members of the object at a path. ``config`` and ``attributes`` are merged, and others are replaced."""
         now = self.admin("GET", path).json()
         for name, value in members.items():
             now[name] = {**now.get(name, {}), **value} if name in {"config", "attributes"} else value
         self.admin("PUT", path, now)
 
     def add_client(self, name: str, *mappers: Any, **settings: Any) -> str:
-        """Create a confidential client with a service account, these mappers and other settings; its path."""
+        """Create a confidential client with a service account, mappers and other settings, and return its path."""
         client = {"clientId": name, "secret": WORKER[1], "serviceAccountsEnabled": True, "protocolMappers": [*mappers]}
         return f"/clients/{created(self.admin('POST', '/clients', {**client, **settings}))}"
 
@@ -138,7 +138,7 @@ class Realm:
 
 
 def created(reply: httpx.Response) -> str:
-    """Return the id of what a POST of the admin API created."""
+    """Return the ID of the object that a POST of the admin API created."""
     return reply.headers["location"].rpartition("/")[2]
 
 

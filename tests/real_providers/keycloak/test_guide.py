@@ -1,4 +1,4 @@
-"""The Keycloak guide: its commands run unchanged, except for the ports, and its sample token is a real one."""
+"""The commands of the Keycloak guide run unchanged except for the ports, and its sample token is real."""
 
 from __future__ import annotations
 
@@ -45,25 +45,25 @@ def free_port() -> int:
 
 
 class Terminal:
-    """Runs the guide's commands in a copy of the repository's examples, at other ports than the guide's."""
+    """Runs the commands of the guide in a copy of the examples, with other ports."""
 
     def __init__(self, folder: Path, keycloak_port: int) -> None:
         shutil.copytree(EXAMPLE, folder / "examples" / "keycloak", ignore=shutil.ignore_patterns(".langgraph_api"))
         self.folder = folder
         self.server_port = free_port()
         self._ports = {"8080": str(keycloak_port), "2024": str(self.server_port)}
-        # The commands are found in the environment that runs the tests, active or not.
+        # The commands come from the environment of the tests, also if it is not activated.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
         self.environment = {**os.environ, "PATH": path, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
 
     def command(self, block: str) -> list[str]:
-        """Return what runs a block; the first command that fails ends it."""
+        """Return the command that runs a block. The first command that fails ends it."""
         for written, port in self._ports.items():
             block = re.sub(rf"\b{written}\b", port, block)
         return ["bash", "-euo", "pipefail", "-c", block]
 
     def run(self, block: str) -> str:
-        """Run a block to its end; what it printed."""
+        """Run a block to its end, and return its output."""
         done = subprocess.run(  # noqa: S603 - the guide's own commands
             self.command(block),
             cwd=self.folder,
@@ -78,7 +78,7 @@ class Terminal:
 
     @contextmanager
     def serving(self, block: str) -> Iterator[None]:
-        """Run a block that ends in a server, while the context lasts."""
+        """Run a block that starts a server, within the context."""
         log = self.folder / "server.log"
         with log.open("wb") as output:
             server = subprocess.Popen(  # noqa: S603 - the same
@@ -114,7 +114,7 @@ class Terminal:
 
 def test_guide_commands_lead_to_first_200(keycloak: KeycloakProcess, tmp_path: Path) -> None:
     first, second, third, fourth = blocks("bash")
-    # Keycloak itself is what the first command started, at the session's beginning.
+    # The first command started Keycloak at the beginning of the session.
     assert first.strip() == str(SCRIPT.relative_to(ROOT))
     terminal = Terminal(tmp_path, keycloak.port)
     with terminal.serving(second):
@@ -135,7 +135,7 @@ def test_guide_sample_token_matches_real_token(realm: Realm) -> None:
     assert set(sample) == set(claims)
     for name in ("sub", "typ", "azp", "groups", "preferred_username"):
         assert sample[name] == claims[name]
-    # Keycloak writes these in any order.
+    # Keycloak writes these claims in any order.
     assert set(sample["aud"]) == set(claims["aud"])
     assert set(sample["scope"].split()) == set(claims["scope"].split())
     assert set(sample["realm_access"]["roles"]) == set(claims["realm_access"]["roles"])
@@ -157,7 +157,7 @@ def test_compose_file_and_script_share_version() -> None:
 def test_wrong_checksum_download_is_removed(tmp_path: Path) -> None:
     tools, cache = tmp_path / "tools", tmp_path / "cache"
     tools.mkdir()
-    # A Maven that always delivers another file.
+    # A Maven server that always sends another file.
     fetched = 'for word; do case $word in -DoutputDirectory=*) echo no >"${word#*=}/keycloak-quarkus-dist-'
     for name, script in {"java": "", "mvn": f'{fetched}{version()}.tar.gz"; esac; done'}.items():
         (tools / name).write_text(f"#!/bin/sh\n{script}\n", "utf-8")

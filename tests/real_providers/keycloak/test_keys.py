@@ -1,4 +1,4 @@
-"""Keycloak's keys come and go while the server runs; when old and new tokens work, to the request."""
+"""Keys of Keycloak change while the server runs. The tests show with which request old and new tokens work."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINUTE = 60.0
 
 
 class Keys:
-    """The realm's signing keys, in the administrator's hands."""
+    """The signing keys of the realm, which the administrator changes."""
 
     def __init__(self, realm: Realm) -> None:
         self._realm = realm
@@ -82,7 +82,7 @@ def test_passive_key_still_verifies_tokens(
 
 
 def withdrawn(guarded: Guarded, clock: OffsetClock, token: str, at: float) -> list[int]:
-    """Return the answers to two concurrent requests, this long after the keys were fetched."""
+    """Return the answers to two concurrent requests, some seconds after the keys were fetched."""
     clock.offset = at
     return [guarded.create(token), guarded.create(token)]
 
@@ -100,7 +100,7 @@ def test_withdrawn_key_works_until_refresh(
         realm.admin("DELETE", keys.of(before))
     assert not keys.published(before)
     assert withdrawn(guarded, clock, before, MINUTE) == [200, 200]
-    # Past an hour the request itself waits for the new key set.
+    # After an hour, the request waits for the new key set.
     assert withdrawn(guarded, clock, before, 61 * MINUTE) == [401, 401]
 
 
@@ -124,7 +124,7 @@ def test_token_of_new_key_drops_withdrawn_key(
     assert guarded.create(before) == 200
     realm.admin("DELETE", keys.of(before))
     keys.add()
-    # Its kid is unknown: the key set is asked, and what is not in it has gone.
+    # Its kid is unknown, so the key set is fetched again. Keys that are not in it are removed.
     assert [guarded.create(lasting()), guarded.create(before)] == [200, 401]
 
 

@@ -1,6 +1,6 @@
-"""What people send by mistake, and how they set a client up wrongly: each refused, and the log says where to click.
+"""Wrong tokens and wrong settings of a client. Each is refused, and the log names the place in the console.
 
-The guide shows these very lines.
+The guide shows the same lines.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def test_missing_audience_mapper_is_named(refusal: Refusal, realm: Realm, add_cl
 def test_missing_audience_mapper_affects_some_users(guarded: Guarded, realm: Realm, add_client: AddClient) -> None:
     add_client("agents-mobile", **FOR_USERS)
     bob, victor = (realm.user(name, "agents-mobile") for name in ("bob", "victor"))
-    # Victor has a role of the client langgraph-api, and so Keycloak adds it to aud.
+    # Victor has a role of the client langgraph-api, so Keycloak adds that client to aud.
     assert [guarded.request("POST", "/threads/search", token, {}).status_code for token in (bob, victor)] == [401, 200]
 
 
@@ -50,7 +50,7 @@ def test_missing_audience_is_explained(refusal: Refusal, realm: Realm, add_clien
 
 
 def test_token_without_sub_names_client_and_scope(refusal: Refusal, realm: Realm, add_client: AddClient) -> None:
-    # A service account has sub without this scope too: it comes with the scope service_account.
+    # A service account has sub without this scope too, from the scope service_account.
     add_client("agents-imported", AUDIENCE_MAPPER, **FOR_USERS)
     realm.admin("DELETE", f"{realm.client('agents-imported')}/default-client-scopes/{realm.scope('basic')['id']}")
     said = refusal(realm.user("alice", "agents-imported"))
@@ -90,7 +90,7 @@ def test_refresh_and_offline_tokens_are_rejected(refusal: Refusal, realm: Realm)
 
 @pytest.fixture
 def logout_receiver() -> Iterator[tuple[str, queue.Queue[str]]]:
-    """Receive back-channel logouts: the address, and the tokens that came."""
+    """Receive back-channel logouts, and return the address and the received tokens."""
     came: queue.Queue[str] = queue.Queue()
 
     class Handler(BaseHTTPRequestHandler):
@@ -102,7 +102,7 @@ def logout_receiver() -> Iterator[tuple[str, queue.Queue[str]]]:
             came.put(form["logout_token"][0])
 
         def log_message(self, *arguments: object) -> None:
-            """Say nothing."""
+            """Write nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as receiver:
         threading.Thread(target=receiver.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""What a server that only verifies JWTs can see of users and sessions at Keycloak, and what of Keycloak's addresses."""
+"""Changes of users, sessions and addresses at Keycloak, and what a server that only verifies JWTs sees of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PUBLIC = "https://sso.acme.test"
 
 @pytest.fixture
 def carol(realm: Realm) -> Iterator[str]:
-    """Make a user who may do what alice may, and is gone after the test."""
+    """Create a user with the permissions of alice. The user is deleted after the test."""
     user = {
         "username": "carol",
         "enabled": True,
@@ -45,7 +45,7 @@ def test_token_outlives_user_and_session(guarded: Guarded, realm: Realm, carol: 
         realm.change(carol, enabled=False)
     else:
         realm.admin("POST", f"{carol}/logout")
-    # Keycloak gives no new token, and the old one says nothing of it: it is accepted for its five minutes.
+    # Keycloak issues no new token. The old one does not show this, so it is accepted for five minutes.
     with pytest.raises(KeycloakError, match="invalid_grant"):
         realm.tokens(grant_type="refresh_token", client_id="agents-cli", refresh_token=tokens["refresh_token"])
     assert guarded.create(tokens["access_token"]) == 200
@@ -65,7 +65,7 @@ def test_removed_role_is_missing_in_next_token(guarded: Guarded, realm: Realm, c
 
 @pytest.fixture
 def public_name(realm: Realm) -> Iterator[str]:
-    """Give the realm a public name that only its clients could reach; the issuer of its tokens."""
+    """Give the realm a public name that only its clients can reach, and return the issuer of its tokens."""
     realm.change("", attributes={"frontendUrl": PUBLIC})
     yield f"{PUBLIC}/realms/acme"
     realm.change("", attributes={"frontendUrl": ""})
@@ -93,7 +93,7 @@ def test_valid_token_works_during_keycloak_outage(
     keycloak.stop()
     try:
         at_once = [guarded.create(known), guarded.create(never_seen)]
-        # By now the keys would have been fetched again twice.
+        # Without the outage, the keys would have been fetched twice in this time.
         clock.offset = 2 * HOUR
         later = [guarded.create(known), guarded.create(never_seen)]
         fetched = guarded.await_fetch(), guarded.await_fetch()

@@ -1,4 +1,4 @@
-"""Tokens that a real Keycloak issued, let in on the real LangGraph server."""
+"""Tokens of a real Keycloak on the real LangGraph server."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_roles_give_only_mapped_permissions(guarded: Guarded, realm: Realm) -> N
 
 @pytest.fixture
 def dotted_client(realm: Realm) -> Iterator[str]:
-    """Make ``langgraph.api`` with a role that bob has; his tokens name it because of the role."""
+    """Create ``langgraph.api`` with a role of bob. Because of the role, his tokens name the client."""
     client = realm.add_client("langgraph.api")
     realm.admin("POST", f"{client}/roles", {"name": "threads:write"})
     role = realm.admin("GET", f"{client}/roles/threads:write").json()
@@ -79,7 +79,7 @@ def test_group_is_full_path(guarded: Guarded, realm: Realm) -> None:
 
 @pytest.fixture
 def two_memberships(realm: Realm) -> Iterator[None]:
-    """Let bob, who is a member of sales, be one of research too."""
+    """Make bob a member of sales and of research."""
     (research,) = realm.admin("GET", "/organizations", search="research").json()
     bob = realm.person("bob").rpartition("/")[2]
     realm.admin("POST", f"/organizations/{research['id']}/members", bob)
@@ -97,7 +97,7 @@ def test_two_organizations_need_explicit_choice(guarded: Guarded, realm: Realm, 
 
 @pytest.fixture
 def detailed_organizations(realm: Realm) -> Iterator[None]:
-    """Let Keycloak write an organization as an object with its id, and not as a name in a list."""
+    """Configure Keycloak to write an organization as an object with its ID, and not as a name in a list."""
     scope = realm.scope("organization")
     path = f"/client-scopes/{scope['id']}/protocol-mappers/models/{scope['protocolMappers'][0]['id']}"
     realm.change(path, config={"addOrganizationId": "true"})
@@ -106,7 +106,7 @@ def detailed_organizations(realm: Realm) -> Iterator[None]:
 
 
 def tenants(guarded: Guarded, *tokens: str) -> list[Any]:
-    """Return the tenant with which each caller's thread is stamped."""
+    """Return the tenant that is stored for the thread of each caller."""
     guarded.configure(tenant={"claim": "organization", "object_keys": True})
     return [guarded.request("POST", "/threads", token, {}).json()["metadata"]["tenant"] for token in tokens]
 

@@ -4,8 +4,8 @@
 //
 // Every member is optional. One line of JSON on stdout says that it is ready:
 //   {"issuer": "http://127.0.0.1:PORT/realms/agents/", "address": the same, "control": "http://127.0.0.1:PORT2/"}
-// With "issuer": "https://acme.eu.auth0.com/" its tokens and documents name that one; it listens where it always does.
-// With "shape": "okta" its access tokens look like that provider's; see shapes.mjs.
+// With "issuer": "https://acme.eu.auth0.com/" its tokens and documents have that issuer. Its own address stays the same.
+// With "shape": "okta" its access tokens have the claims of that provider (shapes.mjs).
 // The control port answers GET /kids and POST /rotate {"alg": "ES256", "keep_old": false}.
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -19,7 +19,7 @@ import { ID_CLAIMS, SHAPES } from './shapes.mjs';
 // The parent reads exactly one line from stdout, and the library reports there as well.
 console.log = console.info = console.error;
 
-// A parent that dies, however it dies, closes this pipe; so no provider outlives its test run.
+// The pipe closes when the parent ends for any reason, so that no provider outlives its test run.
 process.stdin.resume().on('close', () => process.exit(0));
 
 const TENANT = 'https://agents.example/tenant';
@@ -113,7 +113,7 @@ function newProvider(issuer, keys) {
         },
       },
     },
-    // Any name can log in; one that has no account gets a token without roles.
+    // Any name can log in. A name without an account gets a token without roles.
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...idClaims }) }),
     claims: { openid: ['sub', ...Object.keys(idClaims)] },
     conformIdTokenClaims: false,

@@ -1,18 +1,18 @@
-// Access tokens as other providers shape them. Each function changes the header and the payload before they are signed:
-// names of claims, their types and what is absent are as in the documentation that its comment names; the signature,
-// the key set and the way to the token are this provider's own.
+// Access tokens with the claims of other providers. Each function changes the header and the payload before they are
+// signed. Names and types of claims are those of the documentation in its comment. The signature, the key set and the
+// login are those of this provider.
 
 function rename(payload, from, to) {
   if (payload[from] !== undefined) payload[to] = payload[from];
   delete payload[from];
 }
 
-// This provider leaves openid to the ID token; the others repeat it.
+// This provider omits openid from access tokens. The others repeat it.
 function withOpenid(scope) {
   return scope ? `openid ${scope}` : 'openid';
 }
 
-// The library refuses a token without an audience; one that JSON does not show satisfies it.
+// oidc-provider refuses a token without an audience, but accepts one that JSON omits.
 function hide(payload, name) {
   Object.defineProperty(payload, name, { enumerable: false });
 }
@@ -63,7 +63,7 @@ export const SHAPES = {
 
   entra_v2: (jwt, isMachine) => entra(jwt, isMachine, { version: '2.0', client: 'azp' }),
 
-  // What an API gets that has not asked for version 2; it comes from another issuer.
+  // The version for an API that did not select version 2. It has another issuer.
   entra_v1(jwt, isMachine) {
     entra(jwt, isMachine, { version: '1.0', client: 'appid' });
     jwt.header.x5t = 'thumbprint-of-a-certificate';
@@ -79,5 +79,5 @@ export const SHAPES = {
   },
 };
 
-// What a provider adds to its ID tokens.
+// Claims that a provider adds to its ID tokens.
 export const ID_CLAIMS = { cognito: { token_use: 'id' } };
