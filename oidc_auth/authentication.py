@@ -23,8 +23,15 @@ from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
 from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
-from .tokens.extract import check_header, check_origin, extract_token, header_pairs
-from .tokens.resource import Resource, check_resource, is_for_mcp_only
+from .tokens.extract import (
+    AUTHORIZATION_HEADER,
+    SUBPROTOCOL_HEADER,
+    check_header,
+    check_origin,
+    extract_token,
+    header_pairs,
+)
+from .tokens.resource import RequestKind, Resource, check_resource, check_stream_start, is_for_mcp_only
 from .tokens.verifier import JwtVerifier
 
 if TYPE_CHECKING:
@@ -106,14 +113,19 @@ class OIDCAuth:
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
         self._origins = {issuer.policy.issuer: issuer.policy.allowed_origins for issuer in self._settings.issuers}
         self._fields = frozenset(self._headers.values())
+        web = loaded.document.web
+        self.accepts_subprotocol = web is not None and web.websocket_tokens and AUTHORIZATION_HEADER in self._fields
+        """Whether a WebSocket may send its token as a subprotocol."""
+        self.ends_streams = web is not None and web.stream_expiry == "close"
+        """Whether streams end with their token."""
         self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
         self.revocation = build_revocation(loaded.document, self._settings.issuers, clock)
         """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
         self._clock = clock
         self._mapper = mapper
-        self.anonymous_routes: set[tuple[str, str]] = set()
-        """Methods and paths that need no token. Only ``oidc_auth.web`` adds some."""
+        self.anonymous_endpoints: set[object] = set()
+        """Functions of routes that need no token. Only ``oidc_auth.web`` adds some."""
         self.loaded = loaded
         self.source = loaded.source
         logger.info("configuration %s (%s): issuers %s", loaded.source, loaded.digest, ", ".join(self._issuers.by_name))
@@ -169,6 +181,7 @@ class OIDCAuth:
         method: str | None = None,
         url: str | None = None,
         resource: Resource = Resource.API,
+        kind: RequestKind = RequestKind.ANSWER,
     ) -> Caller:
         """Return the caller of a request and their permissions.
 
@@ -177,6 +190,7 @@ class OIDCAuth:
             method: Its HTTP method.
             url: Its URL.
             resource: The part of the server that it is for. ``find_resource`` tells it from a path.
+            kind: What it opens: one answer, a stream of events, or a WebSocket.
 
         Raises:
             TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
@@ -187,7 +201,7 @@ class OIDCAuth:
             # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
             fields = header_pairs(headers)
             presented = extract_token(
-                fields, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields
+                fields, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields_of(kind)
             )
             # 2. Look the token up in the cache. A cached token counts only while its key is still published.
             entry, cached = await self._find_cached(presented, now), True
@@ -206,7 +220,10 @@ class OIDCAuth:
             # 7. Check that the token is for this part of the server (RFC 8707 §2).
             if entry.is_for_mcp_only:
                 check_resource(self._settings.mapping[issuer].policy, resource)
-            # 8. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
+            # 8. Check that a new stream does not begin after the end of its token.
+            if self.ends_streams and kind is not RequestKind.ANSWER:
+                check_stream_start(issuer, entry.caller.expires_at, self._clock())
+            # 9. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
             if self.revocation is not None:
                 await self.revocation.check.check(entry.token, now)
         except (TokenError, UpstreamError) as refusal:
@@ -214,6 +231,12 @@ class OIDCAuth:
             raise
         self._report_success(issuer, started, cached=cached)
         return entry.caller
+
+    def _fields_of(self, kind: RequestKind) -> frozenset[str]:
+        """Return the headers in which a request may carry a token."""
+        # Only the handshake of a WebSocket has subprotocols (RFC 6455 §4.1).
+        is_socket = kind is RequestKind.WEBSOCKET and self.accepts_subprotocol
+        return self._fields | {SUBPROTOCOL_HEADER} if is_socket else self._fields
 
     async def _find_cached(self, presented: PresentedToken, now: float) -> _CachedCaller | None:
         """Return the cached caller of a token that is still valid, or None."""

@@ -15,6 +15,7 @@ contains a token.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,8 @@ class Challenge:
             "error": self.error,
             "scope": self.scope,
             "resource_metadata": self.resource_metadata,
-            # The last one, because MCP clients search the whole header for "scope=" and take the first match.
-            "error_description": self.error and self.detail,
+            # The last one, because MCP clients take the first match in the whole header.
+            "error_description": self.error and _hide_parameters(_quotable(self.detail)),
         }
         present = ", ".join(f'{name}="{_quotable(value)}"' for name, value in parameters.items() if value)
         if present:
@@ -71,6 +72,11 @@ class Challenge:
 def _quotable(text: str) -> str:
     # RFC 6750 §3 allows %x20-21 / %x23-5B / %x5D-7E: no quotes, backslashes or control characters.
     return "".join(c for c in text if " " <= c <= "~" and c not in '"\\')
+
+
+def _hide_parameters(text: str) -> str:
+    # MCP clients search the whole header for "scope=", also inside of a quoted text.
+    return re.sub(r"(scope|error|resource_metadata)=", r"\1 =", text)
 
 
 class OIDCAuthError(Exception):

@@ -7,7 +7,7 @@ tokens and the revocations, so equal arguments give the same object.
 from __future__ import annotations
 
 from threading import Lock
-from types import FunctionType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Generic, TypeVar
 from weakref import WeakValueDictionary
 
@@ -43,7 +43,15 @@ def _identity(option: object) -> Hashable:
     if isinstance(option, MethodType):
         # Each access to a method gives a new object.
         return id(option.__self__), option.__func__
-    if isinstance(option, FunctionType) and option.__closure__ is None and not option.__defaults__:
-        # The same line of a file that is executed twice. A closure or a default may differ.
+    if isinstance(option, BuiltinMethodType):
+        return id(option.__self__), option.__name__
+    if isinstance(option, FunctionType) and _is_defined_by_file(option):
         return option.__code__.co_filename, option.__code__
     return id(option)
+
+
+def _is_defined_by_file(function: FunctionType) -> bool:
+    """Tell whether a file that is executed twice defines the same function twice."""
+    # A closure or a default value can differ between two functions of one line, and so can the globals of exec().
+    differs = function.__closure__ or function.__defaults__ or function.__kwdefaults__
+    return not differs and function.__globals__.get("__file__") == function.__code__.co_filename

@@ -9,8 +9,8 @@ from langgraph_sdk import Auth
 
 from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
 from ..observability import format_trace, logger
-from ..tokens.resource import find_resource, local_path
 from .http_errors import authenticate_error
+from .request_kind import find_request_kind, find_request_resource, move_subprotocol_token
 from .server_context import prepare_server, reset_server_context
 from .server_version import check_installed_server
 
@@ -63,17 +63,16 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
     async def authenticate(
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        resource = find_resource(path or "", root_path := (scope or {}).get("root_path", ""))
+        resource = find_request_resource(scope or {})
         try:
             # Checked on each request, because a server may be loaded after this hook.
             if (context := at_start or prepare_server()) is not None:
                 # Before authentication, so that also a refused request does not keep the earlier user.
                 reset_server_context(context, scope or {})
-            if _is_anonymous(oidc, scope or {}, local_path(path or "", root_path)):
+            if _is_anonymous(oidc, scope or {}):
                 return dict(ANONYMOUS)
-            caller = await oidc.authenticate(
-                read_fields(headers, scope, oidc), method=method, url=path, resource=resource
-            )
+            fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
+            caller = await oidc.authenticate(fields, method=method, url=path, resource=resource, kind=kind)
             note_caller(scope, caller)
             return caller.user()
         except (TokenError, UpstreamError) as refusal:
@@ -89,13 +88,13 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
     return authenticate
 
 
-def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any], path: str) -> bool:
-    """Tell whether a route of ``oidc_auth.web`` needs no token: its metadata, for example.
+def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
+    """Tell whether a route of ``oidc_auth.web`` answers, such as its metadata.
 
-    The server asks for a token there with ``enable_custom_route_auth``. The exact method and path count, because any
-    pattern could also match a route of the user.
+    The server requires a token there with ``enable_custom_route_auth``. Starlette notes the function of the route that
+    matched. A comparison of paths could also match a route of the user, for example inside a ``Mount``.
     """
-    return scope.get("type") == "http" and (scope.get("method"), path) in oidc.anonymous_routes
+    return scope.get("type") == "http" and scope.get("endpoint") in oidc.anonymous_endpoints
 
 
 def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
@@ -115,7 +114,11 @@ def find_oidc_auth(auth: object) -> OIDCAuth | None:
 
 
 def read_fields(headers: Headers, scope: Mapping[str, Any] | None, oidc: OIDCAuth) -> Headers:
-    """Return all header fields of a request."""
-    del oidc
+    """Return all header fields of a request.
+
+    The token of a WebSocket is moved from its subprotocols to Authorization, also for the rest of the request.
+    """
+    if oidc.accepts_subprotocol and scope is not None:
+        move_subprotocol_token(scope)
     # A mapping has each name once. The list in the scope shows whether Authorization was sent twice.
     return cast("Headers", (scope or {}).get("headers") or headers)

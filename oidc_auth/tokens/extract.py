@@ -29,7 +29,12 @@ Text = str | bytes
 AUTHORIZATION_HEADER = "authorization"
 SCHEME = "bearer"
 AUTHORIZATION_ONLY = frozenset({AUTHORIZATION_HEADER})
+SUBPROTOCOL_HEADER = "sec-websocket-protocol"
+"""The header in which the script of a page can send a token. It cannot set any other header of a WebSocket."""
+SUBPROTOCOL = "bearer"
+"""The first of the two subprotocols. The second one is the token. Subprotocols are case-sensitive (RFC 6455 §4.1)."""
 SEND_AUTHORIZATION = "Send the header 'Authorization: Bearer <access token>'."
+SEND_SUBPROTOCOLS = "In a browser: new WebSocket(url, ['bearer', accessToken])."
 
 
 def header_pairs(headers: Headers) -> list[tuple[Text, Text]]:
@@ -57,7 +62,8 @@ def extract_token(
         method: Its HTTP method.
         url: Its URL.
         max_bytes: The longest token that is accepted, in bytes.
-        fields: The headers that may carry a token, in lower case. All but Authorization carry it without a scheme.
+        fields: The headers that may carry a token, in lower case. Authorization carries it with a scheme, and
+            Sec-WebSocket-Protocol as the second subprotocol after ``bearer``.
 
     Raises:
         TokenError: ``header_repeated``, ``token_missing``, ``token_too_long`` or ``header_malformed``.
@@ -68,11 +74,59 @@ def extract_token(
     sent = [
         (field, value) for name, value in pairs if len(name) in lengths and (field := _text(name).lower()) in fields
     ]
+    if SUBPROTOCOL_HEADER in fields:
+        sent = _join_subprotocols(sent)
     credential = require_credential(require_single_header(sent), pairs, fields)
     check_length(credential, max_bytes)
-    header, read = sent[0][0], parse_bearer if sent[0][0] == AUTHORIZATION_HEADER else parse_bare_token
+    field = sent[0][0]
+    # A client of a WebSocket chooses between the two, so issuers do not distinguish them.
+    header = AUTHORIZATION_HEADER if field == SUBPROTOCOL_HEADER else field
     # Positional arguments take half the time of keywords.
-    return PresentedToken(SCHEME, read(_text(credential)), method, url, None, header)
+    return PresentedToken(SCHEME, _PARSERS.get(field, parse_bare_token)(_text(credential)), method, url, None, header)
+
+
+def _join_subprotocols(sent: list[tuple[str, Text]]) -> list[tuple[str, Text]]:
+    """Return the fields with all subprotocols as one field, or without them if none is ``bearer``."""
+    offered = ",".join(_text(value) for field, value in sent if field == SUBPROTOCOL_HEADER)
+    others = [(field, value) for field, value in sent if field != SUBPROTOCOL_HEADER]
+    return [*others, (SUBPROTOCOL_HEADER, offered)] if _has_bearer(offered) else others
+
+
+def find_subprotocol_token(pairs: Iterable[tuple[Text, Text]]) -> str | None:
+    """Return the token among the subprotocols of a WebSocket, or None if none is ``bearer``.
+
+    Raises:
+        TokenError: ``header_malformed``.
+    """
+    offered = ",".join(claim_values(pairs, SUBPROTOCOL_HEADER))
+    return parse_subprotocols(offered) if _has_bearer(offered) else None
+
+
+def _has_bearer(offered: str) -> bool:
+    # "Bearer" is another subprotocol, but its client has made a mistake and should learn about it.
+    return any(name.lower() == SUBPROTOCOL for name in _split_list(offered))
+
+
+def _split_list(value: str) -> list[str]:
+    return [name.strip(" \t") for name in value.split(",")]
+
+
+def parse_subprotocols(value: str) -> str:
+    """Return the token of ``bearer, <token>``.
+
+    Raises:
+        TokenError: ``header_malformed``.
+    """
+    first, *others = _split_list(value)
+    expected = f"the two subprotocols '{SUBPROTOCOL}, <token>'"
+    if first == SUBPROTOCOL and not any(others):
+        raise _without_token(expected=expected, found="no token")
+    # Only this form is read. In any other one, this server and a proxy could choose different values.
+    if first != SUBPROTOCOL or len(others) != 1:
+        # No value is shown, because it can be a token.
+        found = f"{len(others) + 1} subprotocols, the first one {'' if first == SUBPROTOCOL else 'not '}'{SUBPROTOCOL}'"
+        raise TokenError(ErrorCode.HEADER_MALFORMED, expected=expected, found=found, hint=SEND_SUBPROTOCOLS)
+    return _require_single_token(others[0], expected)
 
 
 @lru_cache
@@ -163,6 +217,10 @@ def parse_bare_token(value: str) -> str:
         TokenError: ``header_malformed``.
     """
     return _require_single_token(value.strip(" \t"), "a token and nothing else")
+
+
+_PARSERS = {AUTHORIZATION_HEADER: parse_bearer, SUBPROTOCOL_HEADER: parse_subprotocols}
+"""How to read a header. All others carry the token alone."""
 
 
 def _require_single_token(token: str, expected: str) -> str:

@@ -33,6 +33,14 @@ class Resource(StrEnum):
     ANY = "any"
 
 
+class RequestKind(StrEnum):
+    """What a request opens."""
+
+    ANSWER = "answer"
+    STREAM = "stream"
+    WEBSOCKET = "websocket"
+
+
 def mcp_address(public_url: str) -> str:
     """Return the address of the MCP endpoint, which is also the audience of its tokens.
 
@@ -41,20 +49,15 @@ def mcp_address(public_url: str) -> str:
     return public_url + MCP_PATH
 
 
-def find_resource(path: str, root_path: str = "") -> Resource:
+def find_resource(path: str, prefix: str = "") -> Resource:
     """Return the resource of a request.
 
     Args:
         path: The path of the request, with the mount prefix.
-        root_path: The mount prefix, from the ASGI scope.
+        prefix: The mount prefix of the server.
     """
     # The exact path. An ending would also match /assistants/{id}/subgraphs/mcp. The server redirects /mcp/ to /mcp.
-    return Resource.MCP if local_path(path, root_path) in (MCP_PATH, f"{MCP_PATH}/") else Resource.API
-
-
-def local_path(path: str, root_path: str) -> str:
-    """Return a path without the mount prefix (``root_path`` of the ASGI specification)."""
-    return path[len(root_path) :] if root_path and path.startswith(f"{root_path}/") else path
+    return Resource.MCP if path in (f"{prefix}{MCP_PATH}", f"{prefix}{MCP_PATH}/") else Resource.API
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,22 @@ def is_for_mcp_only(claims: Mapping[str, object], policy: TokenPolicy) -> bool:
     # check_audience has shown that it is a string or a list of strings.
     named: Iterable[object] = audience if is_list(audience) else (audience,)
     return (policy.audiences - {policy.mcp_audience}).isdisjoint(named)
+
+
+def check_stream_start(issuer: str, expires_at: float, now: float) -> None:
+    """Refuse a new stream with a token that has ended.
+
+    Streams end with their token. With the leeway, an expired token could open one stream after the other, and each
+    would end at once.
+
+    Raises:
+        TokenError: ``token_expired``.
+    """
+    if now >= expires_at:
+        expected, found = "a token that has not ended, for a new stream", f"{now - expires_at:.1f} s past its end"
+        refusal = TokenError(ErrorCode.TOKEN_EXPIRED, expected=expected, found=found)
+        refusal.issuer = issuer
+        raise refusal
 
 
 def check_resource(policy: TokenPolicy, resource: Resource) -> None:

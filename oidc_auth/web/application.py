@@ -12,6 +12,7 @@ from ..langgraph.server_entry import build_or_exit
 from .mcp_errors import handle_mcp_denials
 from .middleware import WebMiddleware
 from .routes import build_routes
+from .streams import OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -54,8 +55,8 @@ def install(app: Starlette, oidc: OIDCAuth) -> None:
     # In front, so that a route of the application for any path does not hide them.
     app.router.routes[:0] = routes
     # The server checks tokens on custom routes with enable_custom_route_auth, and these must be reachable without one.
-    oidc.anonymous_routes.update((method, route.path) for route in routes for method in route.methods or ())
-    app.add_middleware(WebMiddleware, oidc=oidc, web=web)
+    oidc.anonymous_endpoints.update(route.endpoint for route in routes)
+    app.add_middleware(WebMiddleware, oidc=oidc, streams=OpenStreams())
     handle_mcp_denials(app, resource)
     _fetch_keys_at_start(app, oidc)
 
@@ -67,8 +68,10 @@ def _fetch_keys_at_start(app: Starlette, oidc: OIDCAuth) -> None:
     @asynccontextmanager
     async def lifespan(scope_app: Any) -> AsyncGenerator[Any]:  # noqa: ANN401 - the state is the application's own
         await oidc.find_usable_keys(wait_for_all=True)
-        async with original(scope_app) as state:
-            yield state
-        await oidc.aclose()
+        try:
+            async with original(scope_app) as state:
+                yield state
+        finally:
+            await oidc.aclose()
 
     app.router.lifespan_context = lifespan

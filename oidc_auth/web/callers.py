@@ -23,15 +23,16 @@ from ..errors import (
     UpstreamError,
 )
 from ..langgraph.hook import CALLER_KEY, note_caller, read_fields
+from ..langgraph.request_kind import find_request_kind, find_request_resource
 from ..observability import format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
 from ..permissions.names import NAMES
-from ..tokens.resource import Resource, find_resource
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from ..authentication import OIDCAuth
+    from ..tokens.resource import Resource
 
 OIDC_KEY = "oidc_auth"
 """The key of the ASGI scope with the ``OIDCAuth`` object."""
@@ -52,9 +53,7 @@ async def current_caller(request: HTTPConnection) -> Caller:
     # With enable_custom_route_auth the server has already authenticated the request.
     if isinstance(known, Caller):
         return known
-    oidc: OIDCAuth = request.scope[OIDC_KEY]
-    resource = find_resource(request.scope["path"], request.scope.get("root_path", ""))
-    found = await _authenticate(oidc, request, resource)
+    found = await _authenticate(_find_oidc(request), request, find_request_resource(request.scope))
     if isinstance(found, Challenge):
         raise HTTPException(found.status, found.detail, found.headers())
     return found
@@ -86,10 +85,17 @@ def require(*permissions: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
         caller = await current_caller(request)
         for name in permissions:
             if name not in caller.rights:
-                raise _denial(request.scope[OIDC_KEY], caller, name)
+                raise _denial(_find_oidc(request), caller, name)
         return caller
 
     return permitted_caller
+
+
+def _find_oidc(request: HTTPConnection) -> OIDCAuth:
+    oidc: OIDCAuth | None = request.scope.get(OIDC_KEY)
+    if oidc is None:
+        raise RuntimeError("oidc_auth.web is not installed: call install(app, oidc) before the application starts")
+    return oidc
 
 
 def _denial(oidc: OIDCAuth, caller: Caller, permission: str) -> HTTPException:
@@ -114,7 +120,8 @@ async def _authenticate(oidc: OIDCAuth, request: HTTPConnection, resource: Resou
     scope = request.scope
     try:
         fields = read_fields(scope["headers"], scope, oidc)
-        caller = await oidc.authenticate(fields, method=scope.get("method"), url=scope["path"], resource=resource)
+        method, kind = scope.get("method"), find_request_kind(scope)
+        caller = await oidc.authenticate(fields, method=method, url=scope["path"], resource=resource, kind=kind)
     except (TokenError, UpstreamError) as refusal:
         return oidc.challenge(refusal, resource)
     except Exception as error:  # noqa: BLE001 - fail closed

@@ -37,7 +37,7 @@ def clock(live_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock(time.time())
     # One clock for both. Otherwise a second could pass between them, and the token would expire later.
     monkeypatch.setattr(live_server.issuer, "clock", clock)
-    live_server.enforce(clock=clock)
+    live_server.enforce(clock=clock, web={"public_url": "https://agents.test"})
     return clock
 
 
@@ -46,10 +46,15 @@ def path(alice: SampleUser) -> str:
     return alice.thread()
 
 
-@pytest.fixture
-def socket(live_server: LiveServer, clock: Clock, alice: SampleUser, path: str) -> Iterator[WebSocketTestSession]:
-    headers = {"authorization": f"Bearer {alice.token}"}
-    with live_server.server.client.websocket_connect(f"{path}/stream/events", headers=headers) as opened:
+@pytest.fixture(params=["authorization", "subprotocol"])
+def socket(
+    request: pytest.FixtureRequest, live_server: LiveServer, clock: Clock, alice: SampleUser, path: str
+) -> Iterator[WebSocketTestSession]:
+    as_subprotocol = request.param == "subprotocol"
+    headers = {} if as_subprotocol else {"authorization": f"Bearer {alice.token}"}
+    offered = ["bearer", alice.token] if as_subprotocol else None
+    connect = live_server.server.client.websocket_connect
+    with connect(f"{path}/stream/events", offered, headers=headers) as opened:
         yield opened
 
 

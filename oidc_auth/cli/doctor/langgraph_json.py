@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ...config.raw_document import read_strings, read_table
+from ...tokens.extract import SUBPROTOCOL_HEADER
 from ..langgraph_json import CHALLENGE, ENTRY
 from .check import Check, Finding, NotApplicableError, Severity
 
@@ -113,11 +114,15 @@ def check_token_not_copied(environment: DoctorEnvironment) -> Iterator[Finding]:
     (`include` and `exclude` are other names for the same lists). `*` matches any characters. Patterns are
     case-sensitive, and header names are in lower case, so `X-*` matches nothing. Without `includes`, nothing is copied.
 
-    This check covers the `header` of each issuer, `authorization`, `proxy-authorization` and `cookie`. langgraph-api
-    0.10.3 and 0.16.7 never copy `authorization`. Exclude it for other servers.
+    This check covers the `header` of each issuer, `authorization`, `proxy-authorization` and `cookie`. With
+    `web.websocket_tokens` it also covers `sec-websocket-protocol`. langgraph-api 0.10.3 and 0.16.7 never copy
+    `authorization`. Exclude it for other servers.
     """
+    document = environment.configuration().document
     # A proxy puts the token into the header of the issuer, such as x-goog-iap-jwt-assertion.
-    secret = CREDENTIALS | {table.header for table in environment.configuration().document.issuer}
+    secret = CREDENTIALS | {table.header for table in document.issuer}
+    if document.web is not None and document.web.websocket_tokens:
+        secret |= {SUBPROTOCOL_HEADER}
     http = environment.http()
     for key, target in COPIED_TO.items():
         if names := [name for name in sorted(secret) if copies_header(read_table(http.get(key)), name)]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .assistants import ASSISTANTS
 from .crons import CRONS
-from .others import OPEN, OPEN_IN_DEVELOPMENT, SAME_HANDLER, TOKEN_ONLY
+from .others import OPEN, OPEN_IN_DEVELOPMENT, SAME_HANDLER, TOKEN_ONLY, WEB_OPEN, WEB_TOKEN
 from .protocols import PROTOCOLS
 from .row import Change, Filter, Row, Sees
 from .runs import RUNS
@@ -28,6 +28,8 @@ __all__ = [
     "ROWS",
     "SAME_HANDLER",
     "TOKEN_ONLY",
+    "WEB_OPEN",
+    "WEB_TOKEN",
     "Change",
     "Filter",
     "Row",

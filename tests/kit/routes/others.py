@@ -36,3 +36,13 @@ OPEN_IN_DEVELOPMENT = {
     "GET /deploy/{operation_id}/stream": "its log",
 }
 """Routes without a token that only ``langgraph dev`` has."""
+
+WEB_OPEN = {
+    "GET /.well-known/oauth-protected-resource": "the metadata of the API (RFC 9728)",
+    "GET /.well-known/oauth-protected-resource/mcp": "the metadata of the MCP endpoint",
+    "GET /auth/ready": "which issuers have usable keys, and the digest of the configuration",
+}
+"""Routes of ``oidc_auth.web`` without a token."""
+
+WEB_TOKEN = {"GET /auth/whoami": "the caller of the token"}
+"""Routes of ``oidc_auth.web`` that need a token and no permission."""

@@ -1,0 +1,89 @@
+"""One ASGI exchange with ``WebMiddleware``, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from oidc_auth.langgraph.hook import CALLER_KEY
+from oidc_auth.permissions.caller import Caller
+from oidc_auth.web.middleware import WebMiddleware
+from oidc_auth.web.streams import OpenStreams
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from oidc_auth import OIDCAuth
+
+    App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+    Message = dict[str, Any]
+
+EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8")]
+DISCONNECT = {"http": "http.disconnect", "websocket": "websocket.disconnect"}
+
+
+class Exchange:
+    """What an application and a client send each other.
+
+    Args:
+        oidc: The authenticator.
+        kind: ``http`` or ``websocket``.
+        lasts: Seconds until the token ends.
+        scope: More of the ASGI scope.
+    """
+
+    def __init__(self, oidc: OIDCAuth, kind: str = "http", *, lasts: float | None = 600, **scope: Any) -> None:
+        self.oidc = oidc
+        self.streams = OpenStreams()
+        self.sent: list[Message] = []
+        self.changed = asyncio.Event()
+        self.incoming: asyncio.Queue[Message] = asyncio.Queue()
+        self.reads = asyncio.Event()
+        """Cleared for a client that does not read."""
+        self.reads.set()
+        if kind == "http":
+            self.incoming.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        headers: list[tuple[bytes, bytes]] = []
+        self.scope = {"type": kind, "method": "GET", "path": "/own", "headers": headers, "asgi": {}, **scope}
+        if lasts is not None:
+            self.scope[CALLER_KEY] = Caller(identity="alice", expires_at=oidc.clock() + lasts)
+
+    async def run(self, app: App) -> None:
+        """Run the application behind the middleware, at most 20 seconds."""
+        middleware = WebMiddleware(app, oidc=self.oidc, streams=self.streams)  # type: ignore[arg-type]
+        async with asyncio.timeout(20):
+            await middleware(self.scope, self.incoming.get, self.send)
+
+    async def send(self, message: Message) -> None:
+        """Receive a message of the application, as a server that waits for its client."""
+        await self.reads.wait()
+        self.sent.append(message)
+        self.changed.set()
+
+    async def until(self, count: int) -> None:
+        """Wait until so many messages were sent."""
+        while len(self.sent) < count:
+            self.changed.clear()
+            async with asyncio.timeout(20):
+                await self.changed.wait()
+
+    @property
+    def body(self) -> bytes:
+        """The body of the response so far."""
+        return b"".join(message.get("body", b"") for message in self.sent)
+
+
+def start(status: int = 200, headers: Any = EVENTS) -> Message:
+    return {"type": "http.response.start", "status": status, "headers": list(headers)}
+
+
+def part(body: bytes, *, more: bool = True) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
+
+
+async def until_disconnect(receive: Any) -> Message:
+    """Receive until the client has gone, as servers do for a stream."""
+    while True:
+        message: Message = await receive()
+        if message["type"] in DISCONNECT.values():
+            return message
