@@ -388,7 +388,9 @@ class OIDCAuth:
         return self._clock
 
     async def aclose(self) -> None:
-        """Close the HTTP client of the running loop."""
+        """Close the HTTP client of the running loop, and stop to follow the revocations."""
+        if self.revocation is not None:
+            await self.revocation.store.aclose()
         for fetcher in self._settings.fetchers:
             if isinstance(fetcher, HttpFetcher):
                 await fetcher.aclose()
