@@ -62,6 +62,10 @@ class ErrorCode(StrEnum):
     CUSTOM_RULE_DENIED = "custom_rule_denied"
     CUSTOM_RULE_FAILED = "custom_rule_failed"
 
+    NOTICE_MALFORMED = "notice_malformed"
+    NOTICE_INVALID = "notice_invalid"
+    NOTICE_REPLAYED = "notice_replayed"
+
     KEYS_UNAVAILABLE = "keys_unavailable"
     REVOCATIONS_UNAVAILABLE = "revocations_unavailable"
 
@@ -303,6 +307,23 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
         403, "the authorization rule failed, so the request is denied", "See the traceback in the server's log."
+    ),
+    ErrorCode.NOTICE_MALFORMED: ErrorDetails(
+        400,
+        "the request contains no logout token or security event token",
+        "Let the provider send a form with one logout_token (Back-Channel Logout §2.5), or a body of the type "
+        "application/secevent+jwt (RFC 8935 §2.1). Anyone can send such a request.",
+    ),
+    ErrorCode.NOTICE_INVALID: ErrorDetails(
+        400,
+        "the token is not a valid logout token or security event token",
+        "The signature is valid, so compare what the provider sends with Back-Channel Logout §2.4 or RFC 8417 §2.2. "
+        "The revoke command revokes by hand.",
+    ),
+    ErrorCode.NOTICE_REPLAYED: ErrorDetails(
+        400,
+        "the logout token was received before",
+        "Nothing to do: it counted the first time. If it repeats, look for what sends it again.",
     ),
     ErrorCode.REVOCATIONS_UNAVAILABLE: ErrorDetails(
         503,

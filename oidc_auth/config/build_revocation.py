@@ -52,7 +52,6 @@ def build_revocation(
         store=store,
         clock=clock,
         max_depth=document.limits.json_depth,
-        retention=retention.tokens,
     )
     return Revocation(store=store, check=RevocationCheck(store), notices=notices)
 
@@ -61,10 +60,13 @@ def _senders(document: Document, issuers: Sequence[TrustedIssuer]) -> Iterator[S
     by_name = {issuer.policy.issuer: issuer for issuer in issuers}
     own = set[str]() if document.web is None else {document.web.public_url}
     for table in document.issuer:
-        for exact in exact_issuers(table.issuer, table.aliases, table.tenants):
-            clients = frozenset(table.logout_clients)
+        exact_names = exact_issuers(table.issuer, table.aliases, table.tenants)
+        clients = frozenset(table.logout_clients)
+        for exact in exact_names:
             yield Sender(
                 issuer=by_name[exact.issuer],
+                # Users of an alias are the same users. Those of another tenant are not.
+                names=tuple(each.issuer for each in exact_names if each.tenant == exact.tenant),
                 logout_clients=clients,
                 receivers=frozenset({*clients, *own, *table.audience}),
             )

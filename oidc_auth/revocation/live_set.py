@@ -83,6 +83,11 @@ class LiveRevocations:
             listener(revocation)
         return True
 
+    def includes(self, revocation: Revocation) -> bool:
+        """Tell whether a revocation, or a later one of the same target, was added."""
+        time = self._values(revocation.issuer, revocation.kind).get(revocation.value)
+        return time is not None and time >= revocation.time
+
     def find(self, token: VerifiedToken) -> Kind | None:
         """Return what revokes a token, or None."""
         kinds = self._entries.get(token.issuer)
@@ -109,6 +114,9 @@ class LiveRevocations:
                 for value in expired:
                     del values[value]
                 self._count -= len(expired)
+
+    def _values(self, issuer: str, kind: Kind) -> Mapping[str, float]:
+        return self._entries.get(issuer, {}).get(kind, {})
 
     def _is_expired(self, kind: Kind, time: float, now: float) -> bool:
         return now > time + self.retention.of(kind)

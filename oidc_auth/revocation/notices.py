@@ -1,4 +1,4 @@
-"""Notices of a provider that a user, a session or an account has ended.
+"""Receive notices of a provider that a user, a session or an account has ended.
 
 Two kinds exist: logout tokens (OpenID Connect Back-Channel Logout 1.0) and security event tokens (RFC 8417). Both are
 JWTs of the provider, and neither is an access token.
@@ -6,40 +6,60 @@ JWTs of the provider, and neither is an access token.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode, TokenError
-from ..json_values import is_object
+from ..observability import logger
 from ..tokens.checks import CLAIM_CHECKS
 from ..tokens.states import PresentedToken
 from ..tokens.verifier import JwtVerifier
-from .entries import MAX_NAME, Kind, Revocation
+from .entries import Kind, Revocation
+from .logout_tokens import LOGOUT_TYPES, read_logout
+from .notice_claims import read_name
+from .security_events import EVENT_TYPES, read_events
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
 
+    from ..tokens.checks import Check
     from ..tokens.issuers import TrustedIssuer
     from .store import RevocationStore
 
-LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
-"""The member of ``events`` in a logout token (Back-Channel Logout §2.4)."""
-LOGOUT_TYPES = frozenset({"logout+jwt", "jwt", ""})
-"""``typ`` of logout tokens. It is only recommended (§2.4), and the claim ``events`` tells them from ID tokens."""
-EVENT_TYPES = frozenset({"secevent+jwt"})
-"""``typ`` of security event tokens (RFC 8417 §2.3)."""
+Target = tuple[Kind, str, float]
+"""What a notice ends: its kind, its name, and the time of the event."""
 
-SESSION_REVOKED = "https://schemas.openid.net/secevent/caep/event-type/session-revoked"
-_RISC = "https://schemas.openid.net/secevent/risc/event-type/"
-ACCOUNT_EVENTS = frozenset(
-    _RISC + name for name in ("account-disabled", "account-purged", "account-credential-change-required")
+_TIMED = {ErrorCode.TOKEN_NOT_YET_VALID, ErrorCode.TOKEN_ISSUED_IN_FUTURE}
+_EVENT_CODES = {ErrorCode.AUDIENCE_MISMATCH, *_TIMED}
+# A security event token has no exp, because the event stays true (RFC 8417 §2.2). A logout token must have one
+# (Back-Channel Logout §2.4).
+_LOGOUT_CODES = {*_EVENT_CODES, ErrorCode.TOKEN_EXPIRED}
+
+_TYP_HINT = (
+    "Register two addresses at the provider, below public_url and prefix of [web]: backchannel-logout for logout "
+    "tokens, and security-events for security event tokens. Access and ID tokens are neither."
 )
-"""Events after which no earlier token of the account counts."""
-
-_TIMED = {ErrorCode.AUDIENCE_MISMATCH, ErrorCode.TOKEN_EXPIRED, ErrorCode.TOKEN_ISSUED_IN_FUTURE}
-_LOGOUT_CHECKS = tuple(check for check in CLAIM_CHECKS if check.code in _TIMED)
-# A security event token has no exp, because the event stays true (RFC 8417 §2.2).
-_EVENT_CHECKS = tuple(check for check in _LOGOUT_CHECKS if check.code is not ErrorCode.TOKEN_EXPIRED)
+_HINTS = {
+    ErrorCode.TOKEN_MALFORMED: "Let the provider send a signed JWT that is not encrypted.",
+    ErrorCode.TYP_NOT_ALLOWED: _TYP_HINT,
+    # The default hint tests the claims as those of an access token.
+    ErrorCode.SIGNATURE_INVALID: "Check that no other provider uses the same kid. Anyone can send such a request.",
+}
+LOGOUT_HINTS: Mapping[ErrorCode, str] = {
+    **_HINTS,
+    ErrorCode.AUDIENCE_MISMATCH: "Add the client that logs users in, which is the aud of a logout token, to the "
+    "issuer's logout_clients.",
+    ErrorCode.TOKEN_EXPIRED: "Check the clocks of both hosts. A logout token without exp is refused (Back-Channel "
+    "Logout §2.4).",
+}
+"""Hints for logout tokens, where those for access tokens do not fit."""
+EVENT_HINTS: Mapping[ErrorCode, str] = {
+    **_HINTS,
+    ErrorCode.AUDIENCE_MISMATCH: "Set the audience of the stream at the provider to web.public_url, to the issuer's "
+    "audience, or to one of its logout_clients.",
+}
+"""Hints for security event tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,11 +68,13 @@ class Sender:
 
     Attributes:
         issuer: The issuer, with the policy of its access tokens.
+        names: All names of the same provider. Tokens may have any of them in ``iss``.
         logout_clients: The clients that log users in, which are the ``aud`` of logout tokens.
         receivers: The names of this server, which are the ``aud`` of security event tokens.
     """
 
     issuer: TrustedIssuer
+    names: tuple[str, ...]
     logout_clients: frozenset[str]
     receivers: frozenset[str]
 
@@ -65,25 +87,19 @@ class NoticeReceiver:
         store: The store.
         clock: Returns the time, in seconds since the epoch.
         max_depth: The deepest nesting of a token's JSON.
-        retention: Seconds for which a notice is remembered, so that it counts once.
     """
 
     def __init__(
-        self,
-        senders: Sequence[Sender],
-        *,
-        store: RevocationStore,
-        clock: Callable[[], float],
-        max_depth: int,
-        retention: float,
+        self, senders: Sequence[Sender], *, store: RevocationStore, clock: Callable[[], float], max_depth: int
     ) -> None:
         self._store = store
         self._clock = clock
-        self._retention = retention
+        self._names = {each.issuer.policy.issuer: each.names for each in senders}
         logout = [_trust(each.issuer, each.logout_clients, LOGOUT_TYPES) for each in senders]
         events = [_trust(each.issuer, each.receivers, EVENT_TYPES) for each in senders]
-        self._logout = JwtVerifier(logout, clock=clock, max_depth=max_depth, checks=_LOGOUT_CHECKS)
-        self._events = JwtVerifier(events, clock=clock, max_depth=max_depth, checks=_EVENT_CHECKS)
+        # Each notice has its own audience and typ (RFC 8725 §3.12), and the issuer's own keys and algorithms.
+        self._logout = JwtVerifier(logout, clock=clock, max_depth=max_depth, checks=_checks(_LOGOUT_CODES))
+        self._events = JwtVerifier(events, clock=clock, max_depth=max_depth, checks=_checks(_EVENT_CODES))
 
     async def receive_logout(self, token: str) -> None:
         """Revoke the session or the user of a logout token.
@@ -92,122 +108,73 @@ class NoticeReceiver:
             TokenError: The token is not a valid logout token, or was received before.
             UpstreamError: The keys or the store are not available.
         """
-        issuer, claims = await _verify(self._logout, token, self._clock())
-        await self._publish(issuer, claims, read_logout(issuer, claims, self._clock()), is_new_required=True)
+        issuer, claims = await self._verify(self._logout, token, LOGOUT_HINTS)
+        with _issuer_in_log(issuer):
+            targets, token_id = [*read_logout(claims)], read_name(claims, "jti")
+        was_new = await self._publish(issuer, targets)
+        # After the publication. If that fails, the provider sends the notice again, and it must count then.
+        is_first = await self._store.claim_once(f"{issuer} {token_id}", self._store.live.retention.tokens)
+        if not is_first and not was_new:
+            refusal = TokenError(ErrorCode.NOTICE_REPLAYED)
+            refusal.issuer = issuer
+            raise refusal
 
     async def receive_event(self, token: str) -> None:
         """Revoke the user or the session of a security event token. Other events change nothing.
+
+        A repeated one is accepted and changes nothing (RFC 8935 §2.2).
 
         Raises:
             TokenError: The token is not a valid security event token.
             UpstreamError: The keys or the store are not available.
         """
-        issuer, claims = await _verify(self._events, token, self._clock())
-        await self._publish(issuer, claims, read_events(issuer, claims, self._clock()), is_new_required=False)
+        issuer, claims = await self._verify(self._events, token, EVENT_HINTS)
+        with _issuer_in_log(issuer):
+            read_name(claims, "jti")
+            targets = [*read_events(claims, self._names[issuer])]
+        await self._publish(issuer, targets)
 
-    async def _publish(
-        self, issuer: str, claims: Mapping[str, object], revocations: Iterable[Revocation], *, is_new_required: bool
-    ) -> None:
-        found = list(revocations)
-        token_id = _name(claims, "jti")
-        await self._store.publish(found)
-        # After the publication. If that fails, the provider sends the notice again, and it must count then. A notice
-        # that counts twice changes nothing, because its time is its own.
-        is_new = await self._store.claim_once(f"{issuer} {token_id}", self._retention)
-        if is_new_required and not is_new:
-            raise _malformed("a jti that was not received before", "one that was")
+    async def _verify(
+        self, verifier: JwtVerifier, token: str, hints: Mapping[ErrorCode, str]
+    ) -> tuple[str, Mapping[str, object]]:
+        try:
+            verified = await verifier.verify_claims(PresentedToken("notice", token), self._clock())
+        except TokenError as refusal:
+            if (hint := hints.get(refusal.code)) is not None:
+                refusal.defer_hint(lambda _refusal: hint)
+            raise
+        return verified.issuer.policy.issuer, verified.claims
+
+    async def _publish(self, issuer: str, targets: Sequence[Target]) -> bool:
+        """Publish what is not revoked yet, and tell whether anything was."""
+        live, now = self._store.live, self._clock()
+        revocations = [
+            Revocation(issuer=name, kind=kind, value=value, time=time)
+            for name in self._names[issuer]
+            for kind, value, time in targets
+            # Anyone who has seen a notice can send it again, as often as they like. That must not fill the store.
+            if time + live.retention.of(kind) >= now
+        ]
+        new = [each for each in revocations if not live.includes(each)]
+        if new:
+            await self._store.publish(new)
+        kinds = ", ".join(sorted({each.kind.value for each in new})) or "nothing new"
+        logger.info("a notice revoked: %s (issuer %s)", kinds.replace("_", " "), issuer)
+        return bool(new)
 
 
 def _trust(issuer: TrustedIssuer, audiences: frozenset[str], types: frozenset[str]) -> TrustedIssuer:
     return replace(issuer, policy=replace(issuer.policy, audiences=audiences, accepted_typ=types))
 
 
-async def _verify(verifier: JwtVerifier, token: str, now: float) -> tuple[str, Mapping[str, object]]:
-    verified = await verifier.verify_claims(PresentedToken("notice", token), now)
-    return verified.issuer.policy.issuer, verified.claims
+def _checks(codes: set[ErrorCode]) -> tuple[Check, ...]:
+    return tuple(check for check in CLAIM_CHECKS if check.code in codes)
 
 
-def read_logout(issuer: str, claims: Mapping[str, object], now: float) -> list[Revocation]:
-    """Return what a logout token revokes (Back-Channel Logout §2.6). Its signature, times and ``aud`` are valid.
-
-    Raises:
-        TokenError: ``token_use_not_allowed``. It is not a logout token.
-    """
-    events = claims.get("events")
-    if not is_object(events) or not is_object(events.get(LOGOUT_EVENT)):
-        raise _malformed("the logout event in the claim events", "none")
-    # With a nonce, an ID token could be passed off as a logout token (§2.6 step 6).
-    if "nonce" in claims:
-        raise _malformed("no nonce", "a nonce")
-    subject, session = (_name(claims, name) if name in claims else "" for name in ("sub", "sid"))
-    if not subject and not session:
-        raise _malformed("sub, sid or both", "neither")
-    # The time of the logout and not of its arrival. A delayed notice must not end a newer session.
-    time = _time(claims.get("iat"), now)
-    if not session:
-        return [Revocation(issuer=issuer, kind=Kind.SUBJECT, value=subject, time=time)]
-    ended = [Revocation(issuer=issuer, kind=Kind.SESSION, value=session, time=time)]
-    # Some providers put no sid into access tokens. Those of the same user that are older than the logout end too.
-    if subject:
-        ended.append(Revocation(issuer=issuer, kind=Kind.SUBJECT_WITHOUT_SESSION, value=subject, time=time))
-    return ended
-
-
-def read_events(issuer: str, claims: Mapping[str, object], now: float) -> Iterator[Revocation]:
-    """Yield what a security event token revokes. Its signature and ``aud`` are valid.
-
-    Raises:
-        TokenError: ``token_use_not_allowed``. It is not a security event token, or it names another issuer's subject.
-    """
-    events = claims.get("events")
-    if not is_object(events) or not all(map(is_object, events.values())):
-        raise _malformed("an object of events", "none")
-    for name, event in events.items():
-        if name != SESSION_REVOKED and name not in ACCOUNT_EVENTS:
-            continue
-        stated = event.get("event_timestamp") if is_object(event) else None
-        time = _time(claims.get("iat") if stated is None else stated, now)
-        yield _ended(issuer, claims.get("sub_id"), time, has_session=name == SESSION_REVOKED)
-
-
-def _ended(issuer: str, subject: object, time: float, *, has_session: bool) -> Revocation:
-    """Return the revocation of a subject identifier (RFC 9493)."""
-    if not is_object(subject):
-        raise _malformed("sub_id", "none")
-    if subject.get("format", "complex") == "complex":
-        session = subject.get("session")
-        if has_session and is_object(session):
-            return Revocation(issuer=issuer, kind=Kind.SESSION, value=_identifier(issuer, session), time=time)
-        user = subject.get("user")
-        subject = user if is_object(user) else {}
-    return Revocation(issuer=issuer, kind=Kind.SUBJECT, value=_identifier(issuer, subject), time=time)
-
-
-def _identifier(issuer: str, subject: Mapping[str, object]) -> str:
-    form = subject.get("format")
-    if form == "iss_sub":
-        # An issuer speaks for its own subjects only.
-        if subject.get("iss") != issuer:
-            raise _malformed("a subject of the issuer", "another issuer's")
-        return _name(subject, "sub")
-    if form == "opaque":
-        return _name(subject, "id")
-    raise _malformed("a subject of the format iss_sub or opaque", "another format")
-
-
-def _name(claims: Mapping[str, object], name: str) -> str:
-    value = claims.get(name)
-    if isinstance(value, str) and 0 < len(value) <= MAX_NAME:
-        return value
-    raise _malformed(f"a string in {name}", "none")
-
-
-def _time(value: object, now: float) -> float:
-    """Return a time that is not later than now. Otherwise an event could revoke tokens that do not exist yet."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return min(float(value), now)
-    raise _malformed("a time in iat", "none")
-
-
-def _malformed(expected: str, found: str) -> TokenError:
-    return TokenError(ErrorCode.TOKEN_USE_NOT_ALLOWED, expected=expected, found=found)
+@contextmanager
+def _issuer_in_log(issuer: str) -> Generator[None]:
+    try:
+        yield
+    except TokenError as refusal:
+        refusal.issuer = issuer
+        raise

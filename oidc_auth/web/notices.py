@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ..errors import ErrorCode, TokenError, UpstreamError
+from ..errors import ERROR_DETAILS, ErrorCode, TokenError, UpstreamError
 from ..observability import log_refusal
+from ..quoting import quote
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
 
     from ..revocation.notices import NoticeReceiver
 
+LOGOUT, EVENTS = "backchannel-logout", "security-events"
+"""The routes. The log shows them too."""
 NOT_STORED = {"Cache-Control": "no-store"}
 """Required for logout (Back-Channel Logout §2.8)."""
-MAX_BODY = 65_536
-"""Bytes of a request body. Anyone can send one."""
+MAX_BODY = 16_384
+"""Bytes of a request body. Anyone can send one, and real notices have about 1,000."""
+MAX_FIELDS = 20
 FORM = "application/x-www-form-urlencoded"
+TOKEN_FIELD = "logout_token"
 EVENT_TOKEN = "application/secevent+jwt"
 
 EVENT_ERRORS: Mapping[ErrorCode, str] = {
@@ -40,79 +46,95 @@ def notice_routes(prefix: str, notices: NoticeReceiver) -> list[Route]:
     """Return the routes of the notices."""
 
     async def logout(request: Request) -> Response:
-        token = _logout_token(request.headers.get("content-type", ""), await _read(request))
-        return await _answer(notices.receive_logout, token, _refuse_logout, 200)
+        try:
+            await notices.receive_logout(await _read_form(request))
+        except TokenError as refusal:
+            log_refusal(refusal, LOGOUT)
+            body = {"error": "invalid_request", "error_description": _describe(refusal)}
+            return JSONResponse(body, status_code=400, headers=NOT_STORED)
+        return Response(status_code=200, headers=NOT_STORED)
 
     async def event(request: Request) -> Response:
-        body = await _read(request)
-        is_token = _media_type(request.headers.get("content-type", "")) == EVENT_TOKEN
-        return await _answer(notices.receive_event, body if is_token else None, _refuse_event, 202)
+        try:
+            await notices.receive_event(await _read_event(request))
+        except TokenError as refusal:
+            log_refusal(refusal, EVENTS)
+            body = {"err": EVENT_ERRORS.get(refusal.code, "invalid_request"), "description": _describe(refusal)}
+            # The language of the description is required (RFC 8935 §2.3).
+            return JSONResponse(body, status_code=400, headers={"Content-Language": "en", **NOT_STORED})
+        return Response(status_code=202, headers=NOT_STORED)
 
     return [
-        Route(f"{prefix}/backchannel-logout", logout, methods=["POST"]),
-        Route(f"{prefix}/security-events", event, methods=["POST"]),
+        Route(f"{prefix}/{LOGOUT}", _answer_outage(logout, LOGOUT), methods=["POST"]),
+        Route(f"{prefix}/{EVENTS}", _answer_outage(event, EVENTS), methods=["POST"]),
     ]
 
 
-async def _answer(
-    receive: Callable[[str], Awaitable[None]], token: str | None, refuse: Callable[[ErrorCode], Response], status: int
-) -> Response:
-    if token is None:
-        return refuse(ErrorCode.TOKEN_MALFORMED)
-    try:
-        await receive(token)
-    except TokenError as refusal:
-        log_refusal(refusal)
-        return refuse(refusal.code)
-    except UpstreamError as refusal:
-        log_refusal(refusal)
-        # The provider sends the notice again.
-        challenge = refusal.challenge()
-        return JSONResponse(
-            {"detail": challenge.detail}, status_code=challenge.status, headers={**challenge.headers(), **NOT_STORED}
-        )
-    return Response(status_code=status, headers=NOT_STORED)
+def _answer_outage(
+    endpoint: Callable[[Request], Awaitable[Response]], name: str
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint with 503 for missing keys or a missing store. The provider can send the notice again."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except UpstreamError as refusal:
+            log_refusal(refusal, name)
+            challenge = refusal.challenge()
+            headers = {**challenge.headers(), **NOT_STORED}
+            return JSONResponse({"detail": challenge.detail}, status_code=challenge.status, headers=headers)
+
+    return answer
 
 
-def _refuse_logout(code: ErrorCode) -> Response:
+def _describe(refusal: TokenError) -> str:
     # The code of a wrong signature is not told, as for access tokens.
-    body = {"error": "invalid_request", "error_description": _public(code)}
-    return JSONResponse(body, status_code=400, headers=NOT_STORED)
+    code = refusal.client_code
+    return f"{code}: {ERROR_DETAILS[code].client_message}"
 
 
-def _refuse_event(code: ErrorCode) -> Response:
-    body = {"err": EVENT_ERRORS.get(code, "invalid_request"), "description": _public(code)}
-    return JSONResponse(body, status_code=400, headers=NOT_STORED)
-
-
-def _public(code: ErrorCode) -> str:
-    return TokenError(code).client_code
-
-
-async def _read(request: Request) -> str | None:
-    """Return the body as text, or None if it is too long or not text."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > MAX_BODY:
-            return None
-    try:
-        return body.decode("ascii").strip()
-    except UnicodeDecodeError:
-        return None
-
-
-def _logout_token(content_type: str, body: str | None) -> str | None:
+async def _read_form(request: Request) -> str:
     """Return the one ``logout_token`` of a form (Back-Channel Logout §2.5)."""
-    # request.form() needs another package. This form has one field.
-    if body is None or _media_type(content_type) != FORM:
-        return None
+    body = await _read(request, FORM)
+    # request.form() needs another package.
     try:
-        values = [value for name, value in parse_qsl(body, max_num_fields=20) if name == "logout_token"]
+        fields = parse_qsl(body, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
-        return None
-    return values[0] if len(values) == 1 else None
+        raise _malformed(f"at most {MAX_FIELDS} fields", "more") from None
+    tokens = [value for name, value in fields if name == TOKEN_FIELD]
+    # Two readers could choose different ones.
+    if len(tokens) != 1:
+        raise _malformed(f"one field {TOKEN_FIELD}", str(len(tokens)))
+    return tokens[0]
 
 
-def _media_type(content_type: str) -> str:
-    return content_type.partition(";")[0].strip().lower()
+async def _read_event(request: Request) -> str:
+    """Return the token that is the body (RFC 8935 §2.1)."""
+    return (await _read(request, EVENT_TOKEN)).strip()
+
+
+async def _read(request: Request, media_type: str) -> str:
+    """Return the body of a media type as text.
+
+    Raises:
+        TokenError: ``notice_malformed``.
+    """
+    content_type = request.headers.get("content-type")
+    if (content_type or "").partition(";")[0].strip().lower() != media_type:
+        raise _malformed(f"the content type {media_type}", quote(content_type))
+    body = b""
+    try:
+        async for part in request.stream():
+            body += part
+            # Content-Length is not enough, because a chunked body has none.
+            if len(body) > MAX_BODY:
+                raise _malformed(f"a body of at most {MAX_BODY} bytes", "a longer one")
+        return body.decode("ascii")
+    except ClientDisconnect:
+        raise _malformed("a whole body", "a closed connection") from None
+    except UnicodeDecodeError:
+        raise _malformed("a body in ASCII", "other bytes") from None
+
+
+def _malformed(expected: str, found: str) -> TokenError:
+    return TokenError(ErrorCode.NOTICE_MALFORMED, expected=expected, found=found)
