@@ -12,10 +12,12 @@ from kit.clock import DAY, NOON
 from kit.notices import PUBLIC_URL, WEB_CLIENT, NoticeHarness, code_of
 from kit.tokens import json_text
 
+from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, TokenError, UpstreamError
 from oidc_auth.revocation.entries import MAX_NAME
 from oidc_auth.revocation.logout_tokens import LOGOUT_EVENT
 from oidc_auth.revocation.notices import LOGOUT_HINTS
+from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
 
 ISSUER = "https://issuer.test"
@@ -249,6 +251,27 @@ def test_notice_does_not_end_users_of_other_issuer(harness: NoticeHarness) -> No
     assert harness.logout(harness.issuer.logout_token("alice", session="s")) is None
     assert harness.logout(harness.issuer.logout_token("alice")) is None
     assert harness.authenticate(same_name) is None
+
+
+def test_logout_of_one_tenant_keeps_others() -> None:
+    issuer = LocalIssuer(algorithm="ES256")
+    ours, theirs = "0f0f0f0f-1111-4222-8333-444444444444", "1f1f1f1f-1111-4222-8333-444444444444"
+    table = {
+        "preset": "generic",
+        "issuer": "https://login.microsoftonline.com/{tenantid}/v2.0",
+        "aliases": ["https://sts.windows.net/{tenantid}/"],
+        "tenants": [ours, theirs],
+        "tenant": "tid",
+        "audience": "5a5a5a5a-1111-4222-8333-444444444444",
+        "jwks": issuer.key_set(),
+        "permission_map": {"claim": "scope", "accept": ["threads:read"]},
+        "logout_clients": [WEB_CLIENT],
+    }
+    oidc = OIDCAuth.from_dict({"issuer": table, "revocation": {"store": "memory"}})
+    names = [f"https://login.microsoftonline.com/{ours}/v2.0", f"https://sts.windows.net/{ours}/"]
+    assert oidc.revocation is not None
+    assert asyncio.run(code_of(oidc.revocation.notices.receive_logout(issuer.logout_token(iss=names[0])))) is None
+    assert sorted(oidc.revocation.store.live._entries) == sorted(names)
 
 
 class CountingStore:

@@ -39,6 +39,8 @@ const options = {
   // More scopes than those above, and what a resource is called in aud.
   scopes: '',
   audiences: {},
+  // Where the client "web" receives logout tokens.
+  logout: null,
   // Claims of the access tokens of a user, or of a client.
   accounts: {
     alice: { roles: ['agent-user'], [TENANT]: 'acme' },
@@ -93,10 +95,12 @@ function newProvider(issuer, keys) {
         // Only native clients may be sent back to plain http on the loopback address.
         application_type: 'native',
         grant_types: ['authorization_code'], redirect_uris: ['http://127.0.0.1/cb'],
+        ...(options.logout && { backchannel_logout_uri: options.logout, backchannel_logout_session_required: true }),
       },
     ],
     features: {
       devInteractions: { enabled: true },
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -115,6 +119,8 @@ function newProvider(issuer, keys) {
     },
     // Any name can log in. A name without an account gets a token without roles.
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...idClaims }) }),
+    // The default fetch refuses loopback addresses, and logout tokens are sent to one.
+    fetch: (url, { dispatcher, ...init }) => globalThis.fetch(url, init),
     claims: { openid: ['sub', ...Object.keys(idClaims)] },
     conformIdTokenClaims: false,
     // The machine client's tokens have no account.
@@ -123,6 +129,7 @@ function newProvider(issuer, keys) {
       customizers: { jwt: (ctx, token, jwt) => SHAPES[options.shape]?.(jwt, token.kind === 'ClientCredentials') },
     },
   });
+  provider.on('backchannel.error', (ctx, error) => console.error(error));
   provider.on('server_error', (ctx, error) => console.error(error));
   return provider.callback();
 }
