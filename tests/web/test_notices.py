@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, UpstreamError
+from oidc_auth.revocation.notices import LOGOUT_HINTS
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.web import install
 from oidc_auth.web.notices import EVENT_TOKEN, FORM, MAX_BODY, MAX_FIELDS
@@ -258,7 +259,7 @@ def test_refusal_is_logged_once_without_token(
     assert record.__dict__["oidc_code"] == "audience_mismatch"
     assert record.__dict__["oidc_event"] == "backchannel-logout"
     said = record.getMessage()
-    assert "add the client" in said.lower()
+    assert LOGOUT_HINTS[ErrorCode.AUDIENCE_MISMATCH] in said
     assert not any(part in said for part in ("secret-person", *token.split(".")))
 
 
