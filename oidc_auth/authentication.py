@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from .config.build import build
+from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
 from .introspection.verifier import IntrospectionVerifier
@@ -129,6 +130,8 @@ class OIDCAuth:
         """Whether streams end with their token."""
         self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
+        self.revocation = build_revocation(loaded.document, self._settings.issuers, clock)
+        """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
         self._clock = clock
         self._mapper = mapper
         self.anonymous_endpoints: set[object] = set()
@@ -222,7 +225,7 @@ class OIDCAuth:
                 # Concurrent requests with one token do both once.
                 entry, cached = await self._verify_once(presented, now, started)
             # The next request with the same token can differ, so checks of the request stay after the cache. Proof of
-            # possession (RFC 9449) and revocation belong here too.
+            # possession (RFC 9449) belongs here too.
             issuer = entry.token.issuer
             # 5. Check the header that carried the token: one is set by a proxy, the other by any client.
             check_header(presented, issuer, self._headers[issuer])
@@ -234,6 +237,9 @@ class OIDCAuth:
             # 8. Check that a new stream does not begin after the end of its token.
             if self.ends_streams and kind is not RequestKind.ANSWER:
                 check_stream_start(issuer, entry.caller.expires_at, self._clock())
+            # 9. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
+            if self.revocation is not None:
+                await self.revocation.check.check(entry.token, now)
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise
@@ -396,7 +402,9 @@ class OIDCAuth:
         return self._clock
 
     async def aclose(self) -> None:
-        """Close the HTTP client of the running loop."""
+        """Close the HTTP client of the running loop, and stop to follow the revocations."""
+        if self.revocation is not None:
+            await self.revocation.store.aclose()
         for fetcher in self._settings.fetchers:
             if isinstance(fetcher, HttpFetcher):
                 await fetcher.aclose()

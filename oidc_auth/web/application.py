@@ -61,13 +61,20 @@ def install(app: Starlette, oidc: OIDCAuth) -> None:
     _fetch_keys_at_start(app, oidc)
 
 
+LONGEST_LOAD = 30.0
+"""Seconds that the start of the server waits for the revocations. After that, it goes on in the background."""
+
+
 def _fetch_keys_at_start(app: Starlette, oidc: OIDCAuth) -> None:
-    """Fetch the keys before the first request. A provider that is down does not stop the server."""
+    """Fetch keys and revocations before the first request. A provider that is down does not stop the server."""
     original = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(scope_app: Any) -> AsyncGenerator[Any]:  # noqa: ANN401 - the state is the application's own
         await oidc.find_usable_keys(wait_for_all=True)
+        if oidc.revocation is not None:
+            # Requests and cron runs are refused until they are known. The server may start them before this ends.
+            await oidc.revocation.store.load(LONGEST_LOAD)
         try:
             async with original(scope_app) as state:
                 yield state

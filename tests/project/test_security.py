@@ -168,6 +168,38 @@ TESTS = {
         "tests/introspection/test_client_auth.py::test_reprs_show_no_secret",
         "tests/introspection/test_client_auth.py::test_configuration_shows_no_secret",
     ],
+    "N1": [
+        "tests/revocation/test_logout_tokens.py::test_violated_rule_returns_its_code",
+        "tests/revocation/test_logout_tokens.py::test_header_must_be_that_of_logout_token",
+        "tests/revocation/test_logout_tokens.py::test_key_of_other_issuer_is_rejected",
+        "tests/revocation/test_logout_tokens.py::test_issuer_without_logout_clients_refuses",
+    ],
+    "N2": [
+        "tests/revocation/test_security_events.py::test_violated_rule_returns_its_code",
+        "tests/revocation/test_security_events.py::test_typ_must_be_that_of_events",
+        "tests/revocation/test_security_events.py::test_key_of_other_issuer_is_rejected",
+        "tests/revocation/test_security_events.py::test_issuer_speaks_only_for_own_subjects",
+    ],
+    "N3": [
+        "tests/revocation/test_logout_tokens.py::test_other_tokens_are_no_logout_tokens",
+        "tests/revocation/test_logout_tokens.py::test_logout_token_is_no_access_token",
+        "tests/revocation/test_security_events.py::test_other_tokens_are_no_events",
+        "tests/revocation/test_security_events.py::test_event_is_no_access_token",
+    ],
+    "N4": [
+        "tests/revocation/test_logout_tokens.py::test_replay_is_refused_and_ends_nothing_newer",
+        "tests/revocation/test_logout_tokens.py::test_late_notice_counts_as_of_its_iat",
+        "tests/revocation/test_logout_tokens.py::test_replays_do_not_fill_store",
+        "tests/revocation/test_security_events.py::test_event_is_never_later_than_its_token",
+        "tests/revocation/test_security_events.py::test_repeated_event_is_accepted",
+        "tests/web/test_notices.py::test_body_over_limit_is_malformed",
+        "tests/web/test_notices.py::test_endless_body_is_not_read_to_end",
+    ],
+    "N5": [
+        "tests/revocation/test_logout_tokens.py::test_log_has_no_person_and_no_token",
+        "tests/web/test_notices.py::test_refusal_is_logged_once_without_token",
+        "tests/web/test_notices.py::test_malformed_request_logs_no_body",
+    ],
     "Z1": [
         "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_permission_map_errors.py::test_each_mistake_has_place_and_hint",
