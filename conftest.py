@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kit import redis_server as redis_kit
+from kit.requirements import skip_or_fail
 from kit.server import Server, running_server
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
@@ -53,6 +55,14 @@ def issuer() -> LocalIssuer:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a real langgraph-api server, which all tests share."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[redis_kit.RedisServer]:
+    """Return a real Redis server of this test."""
+    skip_or_fail("redis", redis_kit.missing_requirement())
+    with redis_kit.running_redis(tmp_path / "redis") as running:
         yield running
 
 
