@@ -103,5 +103,4 @@ def _is_name(value: object) -> TypeGuard[str]:
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    # A whole number of 400 digits has no float, and isfinite() raises OverflowError. orjson returns a float for it.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

@@ -101,8 +101,8 @@ class RedisStore:
         self._position = START
         self._facts: StreamFacts | None = None
         self._must_reread = False
-        # Those that Redis has not confirmed, in their order.
-        self._unpublished: dict[Revocation, None] = {}
+        # Those that this process has not read in the stream, in their order. False while they are being published.
+        self._unpublished: dict[Revocation, bool] = {}
         self._malformed = 0
         self._lost = 0
         self._problem = ""
@@ -152,21 +152,30 @@ class RedisStore:
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def publish(self, revocations: Sequence[Revocation]) -> None:
-        """Add revocations to ``live`` and to the stream."""
+        """Add revocations to ``live`` and to the stream.
+
+        Raises:
+            UpstreamError: ``revocations_unavailable``. They are published when the server is back.
+            MalformedEntryError: Another process could not read one of them.
+        """
         now = self._clock()
-        for revocation in revocations:
+        readable = [Revocation.decode(each.encode(), now) for each in revocations]
+        for revocation in readable:
             # First here, so that this process refuses at once, also during an outage.
             self.live.add(revocation, now)
+            self._unpublished[revocation] = False
         try:
             async with asyncio.timeout(CALL_SECONDS), self._connect() as client:
-                await self._append(client, revocations)
-        except BaseException as error:
-            # Also if the caller is cancelled. They are published when the server is back.
-            self._unpublished.update(dict.fromkeys(revocations))
+                await self._append(client, readable)
+        except FAILURES as error:
             self._start()
-            if isinstance(error, FAILURES):
-                raise _unavailable(error) from None
-            raise
+            raise _unavailable(error) from None
+        finally:
+            # Also if the caller is cancelled, and also after a success. Redis can still lose an entry that it has
+            # confirmed. It is safe when this process has read it in the stream.
+            for revocation in readable:
+                if revocation in self._unpublished:
+                    self._unpublished[revocation] = True
 
     async def claim_once(self, key: str, seconds: float) -> bool:
         """Return True for the first call with a key in all processes within some seconds."""
@@ -304,7 +313,7 @@ class RedisStore:
         complete = await self._read_new(client, tally, stored)
         for number, revocation in enumerate(self.live.entries(complete[0]), 1):
             if not stored.includes(revocation):
-                self._unpublished[revocation] = None
+                self._unpublished[revocation] = True
             if number % PAGE == 0:
                 await asyncio.sleep(0)
         self._must_reread = False
@@ -312,7 +321,7 @@ class RedisStore:
 
     async def _publish_waiting(self, client: Redis) -> None:
         """Publish what Redis does not have, one process after the other, so that each entry is published once."""
-        if not self._unpublished:
+        if not any(self._unpublished.values()):
             return
         if not await client.set(PUBLISHING, b"1", nx=True, ex=LOCK_SECONDS):
             return
@@ -320,11 +329,11 @@ class RedisStore:
         await self._read_new(client)
         waiting = list(self._unpublished)
         for start in range(0, len(waiting), PAGE):
-            page = waiting[start : start + PAGE]
+            page = [each for each in waiting[start : start + PAGE] if self._unpublished.get(each)]
             await self._append(client, page)
             await client.expire(PUBLISHING, LOCK_SECONDS)
-            for revocation in page:
-                self._unpublished.pop(revocation, None)
+            # It reads its own entries, so they leave ``_unpublished`` now.
+            await self._read_new(client)
         await client.delete(PUBLISHING)
 
     async def _append(self, client: Redis, revocations: Sequence[Revocation]) -> None:

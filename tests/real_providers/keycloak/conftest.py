@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.clock import OffsetClock
-from real_providers.conftest import skip_or_fail
+from kit.requirements import skip_or_fail
 from real_providers.keycloak.guide import assert_in_guide
 from real_providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
 from real_providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
