@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
+from time import time as wall_clock
 from typing import TYPE_CHECKING, TypeVar
 
 import click
@@ -65,7 +65,7 @@ def revoke(file: Path | None, issuer: str, address: str | None, *, as_json: bool
 
     async def publish() -> Revocation:
         # The clock of this machine may be slow. Then the newest tokens would survive.
-        now = max(time.time(), await store.read_clock())
+        now = max(wall_clock(), await store.read_clock())
         revocation = Revocation(issuer=issuer, kind=kind, value=value, time=now)
         await store.publish([revocation])
         return revocation
@@ -90,7 +90,7 @@ def revocations(file: Path | None, issuer: str | None, address: str | None, *, a
     """
     store = _open(file, address, issuer)
     _run(partial(_load, store))
-    found = [each for each in store.live.entries(time.time()) if issuer in (None, each.issuer)]
+    found = [each for each in store.live.entries(wall_clock()) if issuer in (None, each.issuer)]
     if as_json:
         listed = [{"issuer": r.issuer, "kind": r.kind.value, "value": r.value, "time": r.time} for r in found]
         print_json({"revocations": listed})
@@ -108,7 +108,7 @@ def revocations(file: Path | None, issuer: str | None, address: str | None, *, a
 
 async def _load(store: RevocationStore) -> None:
     await store.load(LOAD_SECONDS)
-    known = store.state(time.time()).is_loaded
+    known = store.state(wall_clock()).is_loaded
     await store.aclose()
     if not known:
         raise click.ClickException("The store did not answer. Check its address, and that it runs.")
@@ -127,7 +127,7 @@ def _open(file: Path | None, address: str | None, issuer: str | None) -> Revocat
         # A typo would revoke nothing.
         click.echo("The issuer is not checked. Give the configuration of the servers as FILE, too.", err=True)
     _check_store(address)
-    return open_store(address, LiveRevocations(KEPT_ALWAYS), time.time, OutageRule(grace=0, serves=False))
+    return open_store(address, LiveRevocations(KEPT_ALWAYS), wall_clock, OutageRule(grace=0, serves=False))
 
 
 def _check_store(address: str) -> None:

@@ -159,10 +159,10 @@ class RedisStore:
             MalformedEntryError: Another process could not read one of them.
         """
         now = self._clock()
-        readable = [Revocation.decode(each.encode(), now) for each in revocations]
+        readable = [Revocation.decode(each.encode()) for each in revocations]
         for revocation in readable:
             # First here, so that this process refuses at once, also during an outage.
-            self.live.add(revocation, now)
+            self.live.add(revocation.limit_time(now), now)
             self._unpublished[revocation] = False
         try:
             async with asyncio.timeout(CALL_SECONDS), self._connect() as client:
@@ -293,15 +293,16 @@ class RedisStore:
             if tally is not None:
                 tally.add(self._position)
             try:
-                revocation = Revocation.decode(fields.get(FIELD, b""), now)
+                revocation = Revocation.decode(fields.get(FIELD, b""))
             except MalformedEntryError:
                 malformed += 1
                 continue
-            self.live.add(revocation, now)
-            if stored is not None:
-                stored.add(revocation, now)
             if self._unpublished:
                 self._unpublished.pop(revocation, None)
+            limited = revocation.limit_time(now)
+            self.live.add(limited, now)
+            if stored is not None:
+                stored.add(limited, now)
         if malformed:
             self._malformed += malformed
             logger.error("revocations: %d entries are malformed, the last of them up to %s", malformed, self._position)

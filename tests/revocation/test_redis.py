@@ -214,6 +214,19 @@ def test_clocks_of_replicas_may_differ(redis_server: RedisServer) -> None:
     asyncio.run(use())
 
 
+def test_clock_far_ahead_publishes_once(redis_server: RedisServer) -> None:
+    clock = OffsetClock()
+
+    async def use() -> None:
+        async with following(redis_server.address, clock=clock) as store:
+            await store.publish([revoked("alice", at=time.time() + DAY)])
+            await wait_until(lambda: not store._unpublished)
+            assert [each.time < time.time() + 61 for each in store.live.entries(time.time())] == [True]
+
+    asyncio.run(use())
+    assert redis_server.call("XLEN", STREAM) == 1
+
+
 def test_shared_clock_is_that_of_redis(redis_server: RedisServer) -> None:
     clock = OffsetClock()
     clock.offset = -DAY
