@@ -116,6 +116,7 @@ def test_outage_rule_decides_after_grace(redis_server: RedisServer, on_outage: s
 
     async def use() -> None:
         store = revocations(harness).store
+        await store.load(SECONDS)
         assert await harness.authenticate_async(token) is None
         await store.publish([Revocation(issuer=harness.issuer.url, kind=Kind.SUBJECT, value="bob", time=clock())])
         redis_server.kill()
@@ -209,7 +210,7 @@ def test_known_store_needs_no_state(redis_server: RedisServer) -> None:
     async def use() -> None:
         store = open_redis(redis_server.address, clock=clock, grace=0)
         check = RevocationCheck(store)
-        await check.require_known(clock())
+        await store.load(SECONDS)
         await check.require_known(clock())
         redis_server.kill()
         clock.offset = SILENT_AFTER + 1

@@ -335,6 +335,9 @@ def test_waiter_of_ended_loop_stops_nobody(redis_server: RedisServer) -> None:
     ended.close()
 
     async def use() -> None:
+        finished = asyncio.get_running_loop().create_future()
+        finished.cancel()
+        store._waiters.add(finished)
         await store.load(SECONDS)
         assert store.is_current(time.time())
         await store.aclose()
