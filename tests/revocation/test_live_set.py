@@ -71,6 +71,17 @@ def test_token_without_names_is_not_revoked() -> None:
     assert live(*(revoked("alice", kind, NOON) for kind in Kind)).find(token({})) is None
 
 
+@pytest.mark.parametrize("odd", [["alice"], {"alice": 1}, 7, None, True])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_odd_claim_hides_no_revocation(kind: Kind, odd: object) -> None:
+    found = live(*(revoked("alice", each, NOON) for each in Kind))
+    claim = {Kind.SESSION: "sid", Kind.TOKEN: "jti"}.get(kind, "sub")
+    others = {name: odd for name in ("sub", "sid", "jti") if name != claim}
+    expected = Kind.SUBJECT if claim == "sub" else kind
+    assert found.find(token({**others, claim: "alice", "iat": NOON})) is expected
+    assert found.find(token({"sub": odd, "sid": odd, "jti": odd})) is None
+
+
 def test_latest_time_counts_in_any_order() -> None:
     early, late = revoked(at=NOON - 100), revoked(at=NOON)
     for order in ([early, late], [late, early]):
