@@ -1,4 +1,4 @@
-"""Real servers that a test needs. Without them it is skipped, unless OIDC_AUTH_REQUIRE requires them."""
+"""What a test needs that pip does not install, such as node or a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import pytest
 
 
 def skip_or_fail(name: str, reason: str | None) -> None:
-    """Skip the test for a reason, or fail if OIDC_AUTH_REQUIRE has the name. Without a reason, do nothing."""
+    """Skip a test if its requirement is missing, or fail it if OIDC_AUTH_REQUIRE names the requirement.
+
+    Args:
+        name: The name of the requirement in OIDC_AUTH_REQUIRE.
+        reason: Why the test cannot run, or None if it can.
+    """
     if reason is None:
         return
     if name in os.environ.get("OIDC_AUTH_REQUIRE", "").split(","):

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from kit.messages import MISSING_THREADS_CREATE
 from real_providers.keycloak.guide import GUIDE, blocks
 from real_providers.keycloak.process import EXAMPLE, SCRIPT
 from real_providers.keycloak.realm import Realm, decoded
@@ -54,7 +53,9 @@ class Terminal:
         self._ports = {"8080": str(keycloak_port), "2024": str(self.server_port)}
         # The commands come from the environment of the tests, also if it is not activated.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        self.environment = {**os.environ, "PATH": path, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
+        environment = {**os.environ, "PATH": path, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
+        # Lines of explain are longer than the default width of 80.
+        self.environment = {**environment, "COLUMNS": "200"}
 
     def command(self, block: str) -> list[str]:
         """Return the command that runs a block. The first command that fails ends it."""
@@ -124,7 +125,7 @@ def test_guide_commands_lead_to_first_200(keycloak: KeycloakProcess, tmp_path: P
         )
     assert re.findall(r"HTTP/1.1 (\d+)", answers) == ["401", "200", "403"]
     assert '"owner":"00000000-0000-4000-8000-000000000001"' in answers
-    assert MISSING_THREADS_CREATE in answers
+    assert "threads:create" in answers
     assert "resource_access.langgraph-api.roles: 'threads:read': grants threads:read" in explained
     assert "identity 00000000-0000-4000-8000-000000000001; allowed: threads:search" in looked_at
 
