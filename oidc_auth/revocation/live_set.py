@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..tokens.states import VerifiedToken
 
 SWEEP = 5_000
-"""Entries of a kind that are searched at once for expired ones. More would delay other requests."""
+"""Entries of a kind in one search for expired ones. More would delay other requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ class LiveRevocations:
         return time is not None and authorized_at <= time
 
     def entries(self, now: float) -> Iterator[Revocation]:
-        """Yield the entries that are not expired. More may be added meanwhile."""
+        """Yield the entries that are not expired. Other tasks may add entries."""
         for issuer in list(self._entries):
             for kind in Kind:
                 values = self._values(issuer, kind)
@@ -168,7 +168,7 @@ class LiveRevocations:
 
 
 def _find(entries: _IssuerEntries, claims: Mapping[str, object]) -> Kind | None:
-    # Every request does this. A value that is no string equals no entry, and none is empty.
+    # Every request does this. Only strings can equal an entry, and entries are never empty.
     session, subject = claims.get("sid"), claims.get("sub")
     if claims.get("jti") in entries.tokens:
         return Kind.TOKEN
@@ -179,7 +179,7 @@ def _find(entries: _IssuerEntries, claims: Mapping[str, object]) -> Kind | None:
     if time is not None and _was_issued_until(time, claims):
         return Kind.SUBJECT
     time = entries.subjects_without_session.get(subject)
-    # A sid of another type is no session that could be revoked.
+    # A sid of another type cannot name a session.
     if time is not None and not (isinstance(session, str) and session) and _was_issued_until(time, claims):
         return Kind.SUBJECT_WITHOUT_SESSION
     return None

@@ -1,7 +1,7 @@
 """The store of a deployment with several processes: a Redis stream that each of them follows.
 
 Each process keeps all live revocations in memory, so a request needs no call to Redis. A process only reads to follow
-the stream, so a Redis server that accepts no writes is no outage.
+the stream, so a Redis server that accepts no writes can be followed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CALL_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.8
 LOCK_SECONDS = 10
 PAGE = 250
-"""Entries that are read or written at once. More would delay other requests by over 10 ms."""
+"""Entries in one read or write. More would delay other requests by over 10 ms."""
 FIELD = b"v"
 MAX_CODE = 20
 """Longer than the error codes of Redis."""
@@ -163,7 +163,7 @@ class RedisStore:
         now = self._clock()
         readable = [Revocation.decode(each.encode()) for each in revocations]
         for revocation in readable:
-            # First here, so that this process refuses at once, also during an outage.
+            # First here, so that this process refuses without a delay, also during an outage.
             self.live.add(revocation.limit_time(now), now)
             self._unpublished[revocation] = False
         try:
@@ -263,7 +263,7 @@ class RedisStore:
         pipeline.xinfo_stream(STREAM)
         now, entry, stream = await pipeline.execute(raise_on_error=False)
         for answer in (now, entry, stream):
-            # There is no stream before the first revocation. Any other error must not look like an empty stream.
+            # The stream does not exist before the first revocation. Any other error must not look like an empty stream.
             if isinstance(answer, Exception) and not (answer is stream and "no such key" in str(answer)):
                 raise answer
         facts: Mapping[str, Any] = {} if isinstance(stream, Exception) else stream
@@ -329,7 +329,7 @@ class RedisStore:
             return
         if not await client.set(PUBLISHING, b"1", nx=True, ex=LOCK_SECONDS):
             return
-        # Those that another process has published meanwhile.
+        # Another process may have published some of them.
         await self._read_new(client)
         waiting = list(self._unpublished)
         for start in range(0, len(waiting), PAGE):

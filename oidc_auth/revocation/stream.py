@@ -34,7 +34,7 @@ class StreamFacts(NamedTuple):
 
 
 def read_facts(time: float, stream: Mapping[str, Any], *, has_position: bool) -> StreamFacts:
-    """Return the facts from the answer to ``XINFO STREAM``, which is empty if there is no stream."""
+    """Return the facts from the answer to ``XINFO STREAM``, which is empty if the stream does not exist."""
     first = stream.get("first-entry")
     return StreamFacts(
         time=time,

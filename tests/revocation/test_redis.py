@@ -298,7 +298,7 @@ def test_stopped_event_loop_is_replaced(redis_server: RedisServer) -> None:
         await store.aclose()
 
     asyncio.run(again())
-    # The task of the first loop ends by itself.
+    # The task of the first loop ends without a cancellation.
     stopped.run_until_complete(asyncio.wait_for(asyncio.gather(*asyncio.all_tasks(stopped)), SECONDS))
     stopped.close()
 
@@ -328,7 +328,7 @@ def test_two_event_loops_share_one_store(redis_server: RedisServer) -> None:
     assert redis_server.call("XLEN", STREAM) == 40
 
 
-def test_waiter_of_ended_loop_stops_nobody(redis_server: RedisServer) -> None:
+def test_waiter_of_ended_loop_is_skipped(redis_server: RedisServer) -> None:
     store = open_redis(redis_server.address)
     ended = asyncio.new_event_loop()
     store._waiters.add(ended.create_future())
@@ -401,7 +401,7 @@ def test_swallowed_cancellation_ends_the_task(redis_server: RedisServer) -> None
 
 
 def test_loop_ends_at_any_moment(redis_server: RedisServer) -> None:
-    # asyncio.run cancels the task once, wherever it is, and waits for its end.
+    # asyncio.run cancels the task once, at any step, and waits for its end.
     async def use(pause: float) -> None:
         store = open_redis(redis_server.address)
         store._start()

@@ -152,7 +152,7 @@ def test_publication_of_an_outage_is_not_lost(redis_server: RedisServer) -> None
         async with following(redis_server.address) as one, following(redis_server.address) as other:
             redis_server.kill()
             await fail_to_publish(one, [revoked("alice"), revoked("bob")])
-            # It counts here at once.
+            # It counts here without a delay.
             assert names(one) == {"alice", "bob"}
             assert one.state(time.time()).unpublished == 2
             redis_server.start()
@@ -264,7 +264,7 @@ def test_trimmed_entries_are_restored(redis_server: RedisServer, trim: tuple[str
     asyncio.run(use())
 
 
-def test_entries_that_nobody_read_are_counted(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_unread_lost_entries_are_counted(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
     async def use() -> None:
         with wire_to(redis_server) as wire:
             async with following(wire.address) as store:
@@ -383,7 +383,7 @@ def test_refilling_process_takes_its_turn(redis_server: RedisServer) -> None:
             store._unpublished.update({revoked("alice"): True, (bob := revoked("bob")): True})
             await asyncio.sleep(3 * store_module.BLOCK_SECONDS)
             assert stored(redis_server) == []
-            # What another process published meanwhile is not published again.
+            # An entry of another process is not published again.
             redis_server.call("XADD", STREAM, "*", FIELD, bob.encode())
             await wait_until(lambda: not store._unpublished)
 
@@ -400,7 +400,7 @@ def allow_memory(server: RedisServer) -> None:
 
 
 def refuse_writes(server: RedisServer) -> None:
-    # A replica of nobody, which serves what it has.
+    # A replica without a primary.
     server.call("REPLICAOF", "127.0.0.1", "1")
 
 
