@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kit import browser as kit_browser
+from kit.requirements import skip_or_fail
 from kit.server import Server, running_server
 from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 # A placeholder of the examples. Loading a configuration sends no request.
 os.environ.setdefault("OIDC_ISSUER", "https://issuer.test")
 
+pytest_plugins = ["kit.workers"]
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -53,6 +56,14 @@ def issuer() -> LocalIssuer:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a real langgraph-api server, which all tests share."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[kit_browser.Browser]:
+    """Return a headless Chromium, which all tests share."""
+    skip_or_fail("browser", kit_browser.missing_requirement())
+    with kit_browser.running_browser() as running:
         yield running
 
 

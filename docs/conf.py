@@ -28,7 +28,7 @@ ROOT_PAGES = {
 """Pages of the site with a text in the repository's root, where code hosts look for it."""
 
 
-INDEXES = ("index", "decisions/index")
+INDEXES = ("index", "clients/index", "decisions/index")
 """Pages with tables of pages; the navigation is made of these tables, so that code hosts show no directives."""
 
 

@@ -14,9 +14,19 @@ if TYPE_CHECKING:
 
 LANGGRAPH_JSON = "langgraph.json"
 ENTRY = "oidc_auth.langgraph:auth"
+WEB_ENTRY = "oidc_auth.web:app"
 CHALLENGE = "WWW-Authenticate"
-EXPOSED_HEADERS = (CHALLENGE, "Retry-After", "x-pagination-total", "x-pagination-next", "content-location")
-"""Headers that scripts in a browser may read: the challenge, and those that the server exposes by default."""
+EXPOSED_HEADERS = (
+    CHALLENGE,
+    "Retry-After",
+    # With it, the SDK continues a stream after a lost connection.
+    "Location",
+    # The server exposes these by default.
+    "Content-Location",
+    "x-pagination-total",
+    "x-pagination-next",
+)
+"""Headers that scripts in a browser may read."""
 AUTH: Mapping[str, Any] = {
     "path": ENTRY,
     # Without it, the header x-auth-scheme: langsmith skips the hook in langgraph dev.

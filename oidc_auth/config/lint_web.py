@@ -25,7 +25,10 @@ DEFAULT_PORTS = {"https": "443", "http": "80"}
 EXAMPLE = 'write the address that clients use, such as "https://agents.acme.com"'
 
 SERVER_PATHS = frozenset(
-    {"a2a", "assistants", "docs", "info", "mcp", "metrics", "ok", "openapi.json", "runs", "store", "threads", "ui"}
+    {
+        *("a2a", "assistants", "deploy", "docs", "info", "internal", "mcp", "metrics", "ok", "openapi.json", "runs"),
+        *("store", "threads", "ui"),
+    }
 )
 """The first segments of the server's own paths."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import ConfigError, Problem
 from ..json_values import is_list, is_object
+from .digest import digest_of
 from .expand_presets import expanded
 from .lint import find_consequences, lint
 from .lint_warnings import find_warnings
@@ -39,7 +38,7 @@ class LoadedConfig:
     Attributes:
         document: The configuration with presets filled in.
         source: The file, or another name for its origin.
-        digest: The first 12 hexadecimal digits of its SHA-256, to compare replicas.
+        digest: The first 12 hexadecimal digits of its SHA-256, to compare replicas. Secrets do not enter it.
         warnings: What is dangerous, or probably a mistake, although it is valid.
     """
 
@@ -85,10 +84,8 @@ def load_mapping(
     problems = _merge_problems(first, [*lint(document, written)], shape_problems, find_consequences(document), places)
     if problems or shaped is None:
         raise ConfigError(problems, source=source)
-    # A digest, because the configuration can hold secrets from the environment. It is one of the resolved values, so
-    # that replicas with different variables differ.
-    digest = hashlib.sha256(json.dumps(resolved, sort_keys=True).encode()).hexdigest()[:12]
-    return LoadedConfig(shaped, source, digest, find_warnings(document))
+    # Of the resolved values, so that replicas with different variables differ.
+    return LoadedConfig(shaped, source, digest_of(written, Document), find_warnings(document))
 
 
 def _expand_presets(document: dict[str, Any]) -> dict[str, Any]:

@@ -235,10 +235,8 @@ def _require_single_token(token: str, expected: str) -> str:
 
 
 def _describe_fault(token: str) -> str:
-    if not token:
-        return "none"
     # The characters are not shown, because they can be parts of a token.
-    return "quotes around it" if token[0] in "\"'" else "characters that no token has"
+    return "quotes around it" if token[:1] in ('"', "'") else "characters that no token has"
 
 
 def _fault_hint(token: str) -> str:

@@ -23,7 +23,12 @@ GOOD: dict[str, Any] = {
     "http": {
         "app": "./web.py:app",
         "enable_custom_route_auth": True,
-        "cors": {"expose_headers": ["www-authenticate"]},
+        "cors": {
+            "allow_origins": ["*"],
+            "allow_methods": ["*"],
+            "allow_headers": ["*"],
+            "expose_headers": ["www-authenticate"],
+        },
         "mount_prefix": "/agents",
     },
 }
@@ -119,7 +124,7 @@ def test_missing_langgraph_json_is_skipped(tmp_path: Path) -> None:
             "",
         ),
         ("challenge-exposed", {"http": {}}, "info", "lacks WWW-Authenticate"),
-        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "info", "lacks WWW-Authenticate"),
+        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "warning", "lacks WWW-Authenticate"),
     ],
 )
 def test_langgraph_json_mistake_is_named(
@@ -270,4 +275,4 @@ def test_each_check_has_documentation() -> None:
     for check in CHECKS:
         assert len(check.documentation) > 50
         assert f"\n## {check.id}\n" in page
-    assert len({check.id for check in CHECKS}) == len(CHECKS) == 23
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 30

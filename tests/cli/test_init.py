@@ -346,7 +346,7 @@ def test_force_secures_hook_and_keeps_settings(tmp_path: Path) -> None:
     assert after["auth"]["path"] == "oidc_auth.langgraph:auth"
     assert after["auth"]["disable_studio_auth"] is True
     assert after["http"]["cors"]["allow_origins"] == ["https://app.acme.com"]
-    assert {"WWW-Authenticate", "x-mine"} <= set(after["http"]["cors"]["expose_headers"])
+    assert {"WWW-Authenticate", "Location", "x-mine"} <= set(after["http"]["cors"]["expose_headers"])
     assert not (tmp_path / "graph.py").exists()
 
 

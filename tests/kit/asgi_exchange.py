@@ -11,12 +11,9 @@ from oidc_auth.web.middleware import WebMiddleware
 from oidc_auth.web.streams import OpenStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from starlette.types import ASGIApp, Message
 
     from oidc_auth import OIDCAuth
-
-    App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
-    Message = dict[str, Any]
 
 EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8")]
 DISCONNECT = {"http": "http.disconnect", "websocket": "websocket.disconnect"}
@@ -48,9 +45,9 @@ class Exchange:
         if lasts is not None:
             self.scope[CALLER_KEY] = Caller(identity="alice", expires_at=oidc.clock() + lasts)
 
-    async def run(self, app: App) -> None:
+    async def run(self, app: ASGIApp) -> None:
         """Run the application behind the middleware, at most 20 seconds."""
-        middleware = WebMiddleware(app, oidc=self.oidc, streams=self.streams)  # type: ignore[arg-type]
+        middleware = WebMiddleware(app, oidc=self.oidc, streams=self.streams)
         async with asyncio.timeout(20):
             await middleware(self.scope, self.incoming.get, self.send)
 

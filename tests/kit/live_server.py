@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 from kit.sample_users import configuration_for, user_token
 from oidc_auth import OIDCAuth
 from oidc_auth.langgraph import protect
+from oidc_auth.observability import AuthorizationDecided
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kit.server import Server
+    from oidc_auth import ErrorCode
     from oidc_auth.observability import Event
     from oidc_auth.testing import LocalIssuer
 
@@ -67,6 +69,16 @@ class LiveServer:
             clock=clock,
         )
         self.server.install(protect(oidc, also=also, replace=replace))
+
+    def wait_for_denial(self, code: ErrorCode) -> None:
+        """Wait until the server denies one more event with this code, for at most ten seconds."""
+        self.observed_events.clear()
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            if any(isinstance(event, AuthorizationDecided) and event.code == code for event in self.observed_events):
+                return
+            time.sleep(0.01)
+        raise AssertionError(f"the server denied nothing with {code}")
 
     def user(self, name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> SampleUser:
         """Return a user with these roles."""

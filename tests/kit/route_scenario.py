@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +98,16 @@ def make_thread(scenario: RouteScenario) -> None:
         run = {"assistant_id": graph, "input": graph_input(graph, scenario.mark)}
         when = {"after_seconds": 3600} if on == "pending" else {"input": {"text": scenario.mark, "wait": 1}}
         scenario.names["run_id"] = scenario.create("POST", f"{path}/runs", run | when)["run_id"]
+    if on == "running":
+        _wait_for_start(scenario, path)
+
+
+def _wait_for_start(scenario: RouteScenario, thread: str) -> None:
+    """Wait until the run wrote its input, because the stored state of the thread changes then."""
+    deadline = time.monotonic() + 10
+    while not scenario.owner("GET", f"{thread}/state").json()["values"]:
+        assert time.monotonic() < deadline, "the run did not start"
+        time.sleep(0.01)
 
 
 def graph_input(graph: str, text: str) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import json
 import re
 import shlex
 import socket
-import time
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from kit.command_runner import run
 from kit.messages import HTTP_ON_LOOPBACK_ONLY, URL_WITHOUT_USER_NAME
 from langgraph_sdk import Auth
 
+from oidc_auth import ErrorCode
 from oidc_auth.permissions.names import EVENTS
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_cron_of_another_creator_does_not_run(old: OldServer, live_server: LiveS
     alice = live_server.user("alice", *EVENTS)
     change = {"schedule": "* * * * * *", "metadata": {"job": "adopted"}, "on_run_completed": "keep"}
     assert alice("PATCH", f"/runs/crons/{cron}", change).json()["payload"]["metadata"]["authorized_until"] > 0
-    time.sleep(2.2)  # the scheduler starts the cron twice in this time
+    live_server.wait_for_denial(ErrorCode.SCHEDULER_NOT_ALLOWED)
     assert alice("DELETE", f"/runs/crons/{cron}").is_success
     assert live_server.user("root", "root").search("threads", job="adopted") == []
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.live_server import SampleUser
 
+from oidc_auth import ErrorCode
+
 if TYPE_CHECKING:
     from kit.live_server import LiveServer
 
@@ -22,11 +24,11 @@ def cron(schedule: str = NEVER, **more: Any) -> dict[str, Any]:
 
 def first_fire(person: SampleUser, **where: Any) -> dict[str, Any]:
     """Return the first thread with a finished run of a cron, within a time limit."""
-    for _ in range(100):
+    for _ in range(200):
         for thread in person.search("threads", **where):
             if thread.get("values"):
                 return thread
-        time.sleep(0.1)  # the scheduler offers no event to wait for
+        time.sleep(0.05)  # the scheduler offers no event to wait for
     raise AssertionError("the cron did not fire")
 
 
@@ -69,7 +71,7 @@ def test_cron_past_authorization_does_not_run(live_server: LiveServer) -> None:
     live_server.enforce(langgraph={"cron_max_age": 0.5})
     late = live_server.user("late", "editor")
     made = late("POST", "/runs/crons", cron(EVERY_SECOND, metadata={"job": "late"}, on_run_completed="keep")).json()
-    time.sleep(2.5)  # the scheduler starts the cron twice in this time
+    live_server.wait_for_denial(ErrorCode.CRON_EXPIRED)
     late("DELETE", f"/runs/crons/{made['cron_id']}")
     assert late.search("threads", job="late") == []
 
@@ -80,9 +82,9 @@ def test_cron_with_context_runs_until_crons_denied(live_server: LiveServer) -> N
     made = conny("POST", "/runs/crons", body).json()
     thread = first_fire(conny, job="context")
     live_server.enforce(langgraph={"crons": "deny"})
-    time.sleep(0.5)  # runs that already started have finished
+    live_server.wait_for_denial(ErrorCode.CRONS_DISABLED)
     before = len(conny.search("threads", job="context"))
-    time.sleep(2)  # the scheduler starts the cron twice in this time
+    live_server.wait_for_denial(ErrorCode.CRONS_DISABLED)
     after = len(conny.search("threads", job="context"))
     conny("DELETE", f"/runs/crons/{made['cron_id']}")
     assert (thread["metadata"]["owner"], thread["values"]["answer"]) == ("conny", "conny said tick")
@@ -192,11 +194,11 @@ def memory_cron(person: SampleUser, job: str) -> Any:
     body = {**cron(EVERY_SECOND, metadata={"job": job}, on_run_completed="keep"), "assistant_id": "memory"}
     made = person("POST", "/runs/crons", {**body, "input": {"text": job}}).json()
     try:
-        for _ in range(150):
+        for _ in range(300):
             values = [thread["values"] for thread in person.search("threads", job=job) if thread.get("values")]
             if found := [value for value in values if value["for_cache"]]:
                 return found[0]
-            time.sleep(0.1)  # the scheduler offers no event to wait for
+            time.sleep(0.05)  # the scheduler offers no event to wait for
     finally:
         person("DELETE", f"/runs/crons/{made['cron_id']}")
     raise AssertionError("the cron did not fire twice")

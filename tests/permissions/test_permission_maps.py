@@ -9,7 +9,7 @@ import pytest
 from kit.mapping import URL, authenticated, bearer, configured, names, token
 
 from oidc_auth import Caller, TokenError
-from oidc_auth.permissions.names import Reach
+from oidc_auth.permissions.names import Reach, closure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -337,6 +337,36 @@ MAPPED_SCOPES = {
 )
 def test_suggested_scope_is_narrowest(permission_map: dict[str, Any], event: str, scope: str) -> None:
     assert configured(permission_map).scopes_granting(URL, event, {}) == scope
+
+
+WIDE_SCOPE = {"claim": "scope", "values": {"all": ["threads:read@all"], "new": ["threads:create"]}}
+NAMED = {"claim": "scope", "accept": ["threads:read", "threads:create", "assistants:read"]}
+
+
+@pytest.mark.parametrize(
+    ("permission_map", "held", "event", "scope"),
+    [
+        (NAMED, [], "threads:create", "threads:create"),
+        (NAMED, ["threads:read"], "threads:create", "threads:read threads:create"),
+        (NAMED, ["threads:read", "assistants:read"], "threads:create", "threads:read threads:create assistants:read"),
+        (NAMED, ["threads:read"], "store:put", ""),
+        # The caller has the permission, but not for all objects.
+        (WIDE_SCOPE, ["threads:read"], "threads:create", "new"),
+        # Names that only a pattern covers: the widest that are held.
+        (SCOPES, ["threads:read"], "threads:create", "threads:create threads:read"),
+    ],
+)
+def test_suggested_scopes_include_held_ones(
+    permission_map: dict[str, Any], held: list[str], event: str, scope: str
+) -> None:
+    oidc = configured(permission_map)
+    rights = {name: reach for given in held for name, reach in closure(given, Reach.OWN).items()}
+    assert sorted(oidc.scopes_granting(URL, event, rights).split()) == sorted(scope.split())
+
+
+def test_suggested_scopes_have_prefix() -> None:
+    oidc = configured(NAMED, scope_prefix="api://agents/")
+    assert oidc.scopes_granting(URL, "threads:create", {}) == "api://agents/threads:create"
 
 
 @pytest.mark.parametrize("issuer", ["https://other.test", None, 5, ["x"]])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
+from kit.requirements import skip_or_fail
 from real_providers import glewlwyd, node_install
 from real_providers.node_provider import NodeProvider
 from real_providers.protected_server import ProtectedServer
@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
     from kit.server import Server
     from real_providers.glewlwyd import Glewlwyd
-
-
-def skip_or_fail(name: str, reason: str | None) -> None:
-    if reason is None:
-        return
-    if name in os.environ.get("OIDC_AUTH_REQUIRE", "").split(","):
-        pytest.fail(f"OIDC_AUTH_REQUIRE names {name}, but {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

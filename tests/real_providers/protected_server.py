@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from oidc_auth import OIDCAuth
+from oidc_auth.config.load import load_mapping
 from oidc_auth.langgraph import protect
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ class ProtectedServer:
 
     def install(self, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> None:
         """Protect the server with a configuration."""
-        oidc = OIDCAuth.from_dict(document, **options)
+        # Not from_dict(), which would return the object of an earlier test with the same configuration, with its keys.
+        oidc = OIDCAuth(load_mapping(document), **options)
         self._open.append(oidc)
         self._server.install(protect(oidc))
 

@@ -39,9 +39,9 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield running
 
 
-def refuse(server: WebServer, path: str, *args: Any, **headers: str) -> tuple[int, str]:
+def refuse(server: WebServer, path: str, *args: Any) -> tuple[int, str]:
     """Return the status and the body of a refused handshake."""
-    with pytest.raises(InvalidStatus) as refused, server.socket(path, *args, **headers):
+    with pytest.raises(InvalidStatus) as refused, server.socket(path, *args):
         pass
     response = refused.value.response
     return response.status_code, (response.body or b"").decode()
@@ -205,10 +205,10 @@ def scope_with(*fields: tuple[bytes, bytes], kind: str = "websocket", **more: An
 
 def test_hook_alone_moves_the_token(issuer: LocalIssuer, token: str) -> None:
     # With auth_first, the hook runs before the middleware.
-    hook = build_hook(auth_with(issuer))
+    hook: Any = build_hook(auth_with(issuer))
     offered = (PROTOCOL.encode(), f"bearer, {token}".encode())
     scope = scope_with(offered, (b"host", b"x"), subprotocols=["bearer", token])
-    user = asyncio.run(hook(dict(scope["headers"]), scope=scope, method="GET", path=scope["path"]))
+    user: dict[str, Any] = asyncio.run(hook(dict(scope["headers"]), scope=scope, method="GET", path=scope["path"]))
     assert user["identity"] == "alice"
     assert scope["headers"] == [(b"host", b"x"), (b"authorization", f"Bearer {token}".encode())]
     assert scope["subprotocols"] == []
@@ -216,7 +216,7 @@ def test_hook_alone_moves_the_token(issuer: LocalIssuer, token: str) -> None:
 
 
 def test_hook_reads_subprotocol_of_websocket_only(issuer: LocalIssuer, token: str) -> None:
-    hook = build_hook(auth_with(issuer))
+    hook: Any = build_hook(auth_with(issuer))
     scope = scope_with((PROTOCOL.encode(), f"bearer, {token}".encode()), kind="http", method="GET")
     with pytest.raises(Exception, match="token_missing"):
         asyncio.run(hook({}, scope=scope, method="GET", path=scope["path"]))

@@ -6,14 +6,16 @@ function is its section in docs/doctor.md.
 
 from __future__ import annotations
 
-from . import configuration, langgraph_json, packages, provider, running_server
+from . import configuration, langgraph_json, packages, provider, running_server, web
 
 CHECKS = (
     configuration.CONFIGURATION,
     *provider.CHECKS,
     *langgraph_json.CHECKS,
+    *web.CHECKS,
     *configuration.LOCATION,
     *packages.CHECKS,
     *running_server.CHECKS,
+    *web.SERVER_CHECKS,
 )
 """All checks, in the order of the output."""

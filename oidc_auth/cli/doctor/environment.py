@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...authentication import OIDCAuth
 from ...config.issuers import exact_issuers
 from ...config.load import LoadedConfig
 from ...config.raw_document import read_table
@@ -163,6 +164,11 @@ class DoctorEnvironment:
     def http(self) -> dict[str, Any]:
         """Return the table ``http`` of langgraph.json."""
         return read_table(self.deployment().get("http"))
+
+    def authorization_servers(self) -> tuple[str, ...]:
+        """Return the issuers that the metadata of the web application names."""
+        resource = OIDCAuth(self.configuration()).resource
+        return () if resource is None else resource.authorization_servers
 
     def running_server(self) -> RunningServer:
         """Return the running server.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
 from ...config.raw_document import read_strings, read_table
 from ...tokens.extract import SUBPROTOCOL_HEADER
-from ..langgraph_json import CHALLENGE, ENTRY
+from ..langgraph_json import CHALLENGE, ENTRY, EXPOSED_HEADERS, WEB_ENTRY
 from .check import Check, Finding, NotApplicableError, Severity
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 HOOK_HINT = f'Set "auth": {{"path": "{ENTRY}", "disable_studio_auth": true}}'
 COPIED_TO = {"configurable_headers": "run records", "logging_headers": "log lines"}
+WORKING_CORS = {"allow_origins": ["https://app.acme.com"], "allow_methods": ["*"], "allow_headers": ["*"]}
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
@@ -97,7 +99,8 @@ def check_custom_routes(environment: DoctorEnvironment) -> Iterator[Finding]:
     caller's token to it.
     """
     http = environment.http()
-    if not http.get("app"):
+    # Its routes check tokens themselves.
+    if http.get("app") in (None, "", WEB_ENTRY):
         raise NotApplicableError("no custom routes (http.app)")
     if http.get("enable_custom_route_auth") is not True:
         hint = 'Set "enable_custom_route_auth": true next to http.app.'
@@ -154,14 +157,37 @@ def check_challenge_exposed(environment: DoctorEnvironment) -> Iterator[Finding]
 
     Without `WWW-Authenticate`, a front end cannot distinguish an expired token from a missing permission.
 
-    `http.cors` replaces the CORS rule of the server. Also list the headers that the server exposes by default
+    `http.cors` replaces the CORS rule of the server, so set all four keys. Without `allow_methods` and `allow_headers`,
+    browsers send no POST request and no token. Also expose the headers that the server exposes by default
     (`x-pagination-total`, `x-pagination-next`, `content-location`).
+
+    ```json
+    {
+      "http": {
+        "cors": {
+          "allow_origins": ["https://app.acme.com"],
+          "allow_methods": ["*"],
+          "allow_headers": ["*"],
+          "expose_headers": [
+            "WWW-Authenticate", "Retry-After", "x-pagination-total", "x-pagination-next", "content-location"
+          ]
+        }
+      }
+    }
+    ```
     """
-    exposed = read_strings(read_table(environment.http().get("cors")).get("expose_headers"))
+    cors = read_table(environment.http().get("cors"))
+    exposed = read_strings(cors.get("expose_headers"))
+    hint = f'Set "cors": {json.dumps({**WORKING_CORS, **cors, "expose_headers": _exposed(exposed)})} in http.'
     if CHALLENGE.lower() not in {name.lower() for name in exposed}:
-        yield Finding(
-            f"http.cors.expose_headers lacks {CHALLENGE}", "oidc-auth init PROVIDER adds it to langgraph.json."
-        )
+        yield Finding(f"http.cors.expose_headers lacks {CHALLENGE}", hint)
+    if cors and (missing := [key for key in WORKING_CORS if key not in cors]):
+        yield Finding(f"http.cors lacks {', '.join(missing)}, so browsers send no tokens", hint, Severity.WARNING)
+
+
+def _exposed(names: list[str]) -> list[str]:
+    known = {name.lower() for name in names}
+    return [*names, *(name for name in EXPOSED_HEADERS if name.lower() not in known)]
 
 
 CHECKS = (

@@ -51,11 +51,20 @@ class RunningServer:
         """Send one search. Return its answer, or why there is none."""
         # One object at most: the answer is not used, and could be large.
         path, body = SEARCHES[permission]
+        return self._send("POST", path, headers, body)
+
+    def get(self, path: str, headers: Mapping[str, str] | None = None) -> httpx.Response | str:
+        """Read one address below that of the server. Return its answer, or why there is none."""
+        return self._send("GET", path, headers)
+
+    def _send(
+        self, method: str, path: str, headers: Mapping[str, str] | None, body: Mapping[str, object] | None = None
+    ) -> httpx.Response | str:
         try:
             address = httpx.URL(self.url.rstrip("/") + path)
             # Plain http is for loopback addresses. A proxy of the environment would read the token.
             proxied = address.scheme == "https"
-            return httpx.post(address, json=body, headers=headers, timeout=TIMEOUT, trust_env=proxied)
+            return httpx.request(method, address, headers=headers, json=body, timeout=TIMEOUT, trust_env=proxied)
         # The last one is for a token that is not ASCII, which no header can carry.
         except (httpx.HTTPError, httpx.InvalidURL, UnicodeEncodeError) as error:
             return f"no answer from {self.url}: {type(error).__name__}"
@@ -75,8 +84,12 @@ class RunningServer:
     def response_text(self, answer: httpx.Response) -> str:
         """Return the beginning of an answer. Parts of the token in it are masked."""
         # A proxy can repeat the headers of the request on its error page.
-        text = printable(answer.text, MAX_RESPONSE_LENGTH)
-        return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, text)[:120]
+        return self.mask(answer.text)[:120]
+
+    def mask(self, text: str) -> str:
+        """Return text of the server on one line. Parts of the token in it are masked."""
+        shown = printable(text, MAX_RESPONSE_LENGTH)
+        return re.sub(rf"[\w.~+/=-]{{{MIN_MASKED_LENGTH},}}", self._masked, shown)
 
     def _masked(self, run: re.Match[str]) -> str:
         pieces = (run[0][start : start + MIN_MASKED_LENGTH] for start in range(len(run[0]) - MIN_MASKED_LENGTH + 1))
@@ -131,16 +144,8 @@ def check_token_accepted(environment: DoctorEnvironment) -> Iterator[Finding]:
     or custom rules. `oidc-auth explain` shows the identity and each permission. The token is never printed. It is sent
     only with https or to a loopback address.
     """
-    server, loaded = environment.running_server(), environment.configuration()
-    # First, because without a token, or with an insecure address, the check must not run at all.
-    server.credential(AUTHORIZATION)
-    explanation = asyncio.run(_explain_token(OIDCAuth(loaded), server.token))
-    # An issuer behind a proxy has its own header, and the server refuses its token in any other one.
-    fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact_issuers(table)}
-    credential = server.credential(fields.get(explanation.issuer, AUTHORIZATION))
-    # Then nothing is known about the token, and a difference would blame the server.
-    if explanation.refusal.startswith(ErrorCode.KEYS_UNAVAILABLE):
-        raise NotApplicableError(f"the token cannot be verified here: {printable(explanation.refusal, None)}")
+    server = environment.running_server()
+    explanation, credential = explain_credential(environment)
     if explanation.refusal:
         yield Finding(printable(explanation.refusal, None), "oidc-auth explain shows each check.")
     for permission in SEARCHES:
@@ -155,6 +160,24 @@ def check_token_accepted(environment: DoctorEnvironment) -> Iterator[Finding]:
     if not explanation.refusal:
         allowed = ", ".join(permission for permission in SEARCHES if explanation.allows(permission)) or "nothing"
         yield Finding(f"identity {printable(explanation.identity)}; allowed: {allowed}", severity=Severity.INFO)
+
+
+def explain_credential(environment: DoctorEnvironment) -> tuple[Explanation, dict[str, str]]:
+    """Return what the configuration gives the token, and the header with it.
+
+    Raises:
+        NotApplicableError: There is no token, it would be sent unencrypted, or it cannot be verified here.
+    """
+    server, loaded = environment.running_server(), environment.configuration()
+    # First, because without a token, or with an insecure address, the check must not run at all.
+    server.credential(AUTHORIZATION)
+    explanation = asyncio.run(_explain_token(OIDCAuth(loaded), server.token))
+    # Then nothing is known about the token, and a difference would blame the server.
+    if explanation.refusal.startswith(ErrorCode.KEYS_UNAVAILABLE):
+        raise NotApplicableError(f"the token cannot be verified here: {printable(explanation.refusal, None)}")
+    # An issuer behind a proxy has its own header, and the server refuses its token in any other one.
+    fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact_issuers(table)}
+    return explanation, server.credential(fields.get(explanation.issuer, AUTHORIZATION))
 
 
 def _exact_issuers(table: IssuerTable) -> list[ExactIssuer]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.clock import OffsetClock
-from real_providers.conftest import skip_or_fail
+from kit.requirements import skip_or_fail
 from real_providers.keycloak.guide import assert_in_guide
 from real_providers.keycloak.process import READY_WITHIN, KeycloakProcess, missing_requirement
 from real_providers.keycloak.realm import AUDIENCE, AUDIENCE_MAPPER, Realm
@@ -42,13 +42,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for item in needing:
         # The first test waits until it is ready.
         item.add_marker(pytest.mark.timeout(READY_WITHIN))
-    if not needing or session.config.option.collectonly or missing_requirement(may_download=required()) is not None:
+    # With several processes, all of them collect these tests, and one of them runs them.
+    if not needing or session.config.option.collectonly or "PYTEST_XDIST_WORKER" in os.environ:
         return
+    if missing_requirement(may_download=required()) is None:
+        start_keycloak(session.config)
+
+
+def start_keycloak(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix="keycloak-")
     keycloak = KeycloakProcess(Path(folder.name))
-    session.config.stash[STARTED] = keycloak
-    session.config.add_cleanup(folder.cleanup)
-    session.config.add_cleanup(keycloak.stop)
+    config.stash[STARTED] = keycloak
+    config.add_cleanup(folder.cleanup)
+    config.add_cleanup(keycloak.stop)
     keycloak.start()
 
 
@@ -56,6 +62,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def keycloak(pytestconfig: pytest.Config) -> KeycloakProcess:
     if STARTED not in pytestconfig.stash:
         skip_or_fail("keycloak", missing_requirement(may_download=required()))
+        start_keycloak(pytestconfig)
     pytestconfig.stash[STARTED].wait()
     return pytestconfig.stash[STARTED]
 

@@ -54,7 +54,9 @@ class Terminal:
         self._ports = {"8080": str(keycloak_port), "2024": str(self.server_port)}
         # The commands come from the environment of the tests, also if it is not activated.
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        self.environment = {**os.environ, "PATH": path, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
+        environment = {**os.environ, "PATH": path, "LANGGRAPH_CLI_NO_ANALYTICS": "1", "LANGSMITH_TRACING": "false"}
+        # Lines of explain are longer than the default width of 80.
+        self.environment = {**environment, "COLUMNS": "200"}
 
     def command(self, block: str) -> list[str]:
         """Return the command that runs a block. The first command that fails ends it."""

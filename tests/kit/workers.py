@@ -1,0 +1,35 @@
+"""Decide how pytest-xdist distributes the tests over processes.
+
+The tests that a command names run in the process of pytest, which starts fast and can debug. `-n 0` does this for all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+
+WORKERS = 2
+KEYCLOAK = "tests/real_providers/keycloak/"
+
+
+class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Run the tests of a file in one process, because they share servers."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        # These files share one Keycloak.
+        return KEYCLOAK if nodeid.startswith(KEYCLOAK) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return the number of processes for `-n auto`, or 0 for tests that the command names."""
+    return 0 if config.args_source is pytest.Config.ArgsSource.ARGS else WORKERS
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FileScheduling:
+    """Return the scheduler for all values of `--dist`."""
+    return FileScheduling(config, log)
