@@ -78,7 +78,7 @@ def revocations(file: Path | None, issuer: str | None, address: str | None, *, a
     """
     store = _open(file, address, issuer)
     _run(lambda: _load(store))
-    found = [each for each in store.live.entries() if issuer in (None, each.issuer)]
+    found = [each for each in store.live.entries(time.time()) if issuer in (None, each.issuer)]
     if as_json:
         listed = [{"issuer": r.issuer, "kind": r.kind.value, "value": r.value, "time": r.time} for r in found]
         print_json({"revocations": listed})

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
+from typing import TypeGuard
+
+import orjson
 
 from ..json_values import is_object
 
 MAX_NAME = 1_024
 """The longest issuer or value, in characters. Providers' are far shorter, and each replica keeps them in memory."""
+MAX_ENTRY = 32_768
+"""The longest JSON text of an entry. An escaped character has up to 12 bytes."""
 MAX_CLOCK_DIFFERENCE = 60.0
 """Seconds by which the clock of another replica may be ahead."""
+
+
+DIGEST_LENGTH = 32
+
+
+def digest_subject(issuer: str, subject: object) -> str:
+    """Return a digest that names a user of an issuer, or "" without a subject.
+
+    It stands in user dicts and in the metadata of crons, which must not contain more personal data than they need.
+    """
+    if not isinstance(subject, str) or not subject:
+        return ""
+    # The length of the issuer separates the two, so that no other pair has the same digest.
+    text = f"{len(issuer)}:{issuer}{subject}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_LENGTH]
 
 
 class Kind(StrEnum):
@@ -70,27 +91,33 @@ class Revocation:
         Raises:
             MalformedEntryError: The text is not a revocation.
         """
+        if len(text) > MAX_ENTRY:
+            raise MalformedEntryError
         try:
-            found: object = json.loads(text)
-        except (ValueError, RecursionError):
+            # Refuses more than json.loads, such as NaN and half characters, and takes a third of the time.
+            found: object = orjson.loads(text)
+        except orjson.JSONDecodeError:
             raise MalformedEntryError from None
         if not is_object(found):
             raise MalformedEntryError
-        issuer, kind, value, time = (found.get(name) for name in ("iss", "kind", "value", "time"))
-        if not (_is_name(issuer) and _is_name(value) and kind in tuple(Kind) and _is_time(time)):
+        issuer, kind, value, time = found.get("iss"), found.get("kind"), found.get("value"), found.get("time")
+        if not (_is_name(issuer) and _is_kind(kind) and _is_name(value) and _is_time(time)):
             raise MalformedEntryError
         # A time in the future would also revoke tokens that are issued after a new login.
-        return cls(
-            issuer=str(issuer),
-            kind=Kind(str(kind)),
-            value=str(value),
-            time=min(float(str(time)), now + MAX_CLOCK_DIFFERENCE),
-        )
+        return cls(issuer=issuer, kind=KINDS[kind], value=value, time=min(float(time), now + MAX_CLOCK_DIFFERENCE))
 
 
-def _is_name(value: object) -> bool:
+KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
+
+
+def _is_kind(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value in KINDS
+
+
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= MAX_NAME
 
 
-def _is_time(value: object) -> bool:
+def _is_time(value: object) -> TypeGuard[float]:
+    # A whole number of 400 digits has no float, and isfinite() raises OverflowError. orjson returns a float for it.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0

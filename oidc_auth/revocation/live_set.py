@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
+from threading import Lock
 from typing import TYPE_CHECKING
 
-from .entries import Kind, Revocation
+from ..observability import logger
+from .entries import Kind, Revocation, digest_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..tokens.states import VerifiedToken
 
-SMALLEST_SWEEP = 1_024
-"""Entries below which expired ones are not looked for."""
+SWEEP = 5_000
+"""Entries of a kind that are searched at once for expired ones. More would delay other requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class Retention:
 class LiveRevocations:
     """The revocations that count now.
 
+    Several threads may use one object, because a process can have several event loops.
+
     Args:
         retention: How long entries are kept.
     """
@@ -49,8 +54,11 @@ class LiveRevocations:
         self.retention = retention
         # By issuer and kind, because a value is unique at its issuer only. Strings and floats take the least memory.
         self._entries: dict[str, dict[Kind, dict[str, float]]] = {}
+        self._lock = Lock()
+        self._swept: dict[tuple[str, Kind], int] = {}
         self._count = 0
-        self._next_sweep = SMALLEST_SWEEP
+        # The metadata of crons name their users by digest.
+        self._digests: dict[str, float] = {}
         self.listeners: set[Callable[[Revocation], None]] = set()
         """Called with each new revocation, so that open streams end."""
 
@@ -65,57 +73,82 @@ class LiveRevocations:
             revocation: The revocation.
             now: The time, in seconds since the epoch.
         """
-        if self._is_expired(revocation.kind, revocation.time, now):
+        kind, value, time = revocation.kind, revocation.value, revocation.time
+        if self._is_expired(kind, time, now):
             return False
-        kinds = self._entries.setdefault(revocation.issuer, {kind: {} for kind in Kind})
-        values = kinds[revocation.kind]
-        known = values.get(revocation.value)
-        # Entries arrive again and in any order after an outage. The latest time counts.
-        if known is not None and known >= revocation.time:
-            return False
-        values[revocation.value] = revocation.time
-        self._count += known is None
-        if self._count >= self._next_sweep:
-            self.remove_expired(now)
-            # Twice the live entries, so that each addition pays for a constant part of a sweep.
-            self._next_sweep = max(SMALLEST_SWEEP, 2 * self._count)
+        with self._lock:
+            kinds = self._entries.get(revocation.issuer)
+            if kinds is None:
+                kinds = self._entries[revocation.issuer] = {kind: {} for kind in Kind}
+            known = kinds[kind].get(value)
+            # Entries arrive again and in any order after an outage. The latest time counts.
+            is_new = known is None or known < time
+            if is_new:
+                kinds[kind][value] = time
+                if kind is Kind.SUBJECT:
+                    self._digests[digest_subject(revocation.issuer, value)] = time
+            self._count += known is None
+        if is_new and self.listeners:
+            self._notify(revocation)
+        return is_new
+
+    def _notify(self, revocation: Revocation) -> None:
         for listener in tuple(self.listeners):
-            listener(revocation)
-        return True
+            try:
+                listener(revocation)
+            except Exception as error:  # noqa: BLE001 - a failing listener must not stop the other revocations
+                logger.error("revocations: a listener failed with %s", type(error).__name__)
+
+    def includes(self, revocation: Revocation) -> bool:
+        """Tell whether a revocation, or a later one of the same target, was added."""
+        time = self._values(revocation.issuer, revocation.kind).get(revocation.value)
+        return time is not None and time >= revocation.time
 
     def find(self, token: VerifiedToken) -> Kind | None:
         """Return what revokes a token, or None."""
         kinds = self._entries.get(token.issuer)
-        return None if kinds is None else _find(kinds, token)
+        return None if kinds is None else _find(kinds, token.claims)
 
-    def is_subject_revoked(self, issuer: str, subject: str, authorized_at: float) -> bool:
-        """Tell whether a subject was revoked after it authorized something, such as a cron."""
-        time = self._entries.get(issuer, {}).get(Kind.SUBJECT, {}).get(subject)
+    def is_user_revoked(self, subject_digest: str, authorized_at: float) -> bool:
+        """Tell whether a user was revoked at or after the time at which they authorized something, such as a cron."""
+        time = self._digests.get(subject_digest)
         return time is not None and authorized_at <= time
 
-    def entries(self) -> Iterator[Revocation]:
-        """Yield all entries, also those that expire."""
-        for issuer, kinds in list(self._entries.items()):
-            for kind, values in kinds.items():
-                # A copy, because other tasks add entries while this one publishes them.
-                for value, time in list(values.items()):
-                    yield Revocation(issuer=issuer, kind=kind, value=value, time=time)
+    def entries(self, now: float) -> Iterator[Revocation]:
+        """Yield the entries that are not expired. More may be added meanwhile."""
+        for issuer in list(self._entries):
+            for kind in Kind:
+                values = self._values(issuer, kind)
+                # A copy of the names only, which takes 5 ms for a million of them.
+                for value in list(values):
+                    time = values.get(value)
+                    if time is not None and not self._is_expired(kind, time, now):
+                        yield Revocation(issuer=issuer, kind=kind, value=value, time=time)
 
     def remove_expired(self, now: float) -> None:
-        """Remove the entries that no token can meet any more."""
-        for kinds in self._entries.values():
-            for kind, values in kinds.items():
-                expired = [value for value, time in values.items() if self._is_expired(kind, time, now)]
-                for value in expired:
-                    del values[value]
-                self._count -= len(expired)
+        """Look at the next ``SWEEP`` entries of each kind, and remove those that no token can meet any more."""
+        with self._lock:
+            for issuer, kinds in self._entries.items():
+                for kind, values in kinds.items():
+                    start = self._swept.get((issuer, kind), 0)
+                    looked_at = [*islice(values.items(), start, start + SWEEP)]
+                    expired = [value for value, time in looked_at if self._is_expired(kind, time, now)]
+                    for value in expired:
+                        del values[value]
+                        if kind is Kind.SUBJECT:
+                            self._digests.pop(digest_subject(issuer, value), None)
+                    self._count -= len(expired)
+                    end = start + len(looked_at) - len(expired)
+                    self._swept[issuer, kind] = end if end < len(values) else 0
+
+    def _values(self, issuer: str, kind: Kind) -> Mapping[str, float]:
+        return self._entries.get(issuer, {}).get(kind, {})
 
     def _is_expired(self, kind: Kind, time: float, now: float) -> bool:
         return now > time + self.retention.of(kind)
 
 
-def _find(kinds: Mapping[Kind, Mapping[str, float]], token: VerifiedToken) -> Kind | None:
-    claims = token.claims
+def _find(kinds: Mapping[Kind, Mapping[str, float]], claims: Mapping[str, object]) -> Kind | None:
     session, subject = _text(claims, "sid"), _text(claims, "sub")
     if _text(claims, "jti") in kinds[Kind.TOKEN]:
         return Kind.TOKEN
