@@ -52,3 +52,21 @@ class RevocationCheck:
         if not (state.is_loaded and state.is_trusted):
             found = "not loaded" if not state.is_loaded else f"unknown for {state.lag:.0f} s"
             raise UpstreamError(ErrorCode.REVOCATIONS_UNAVAILABLE, found=found)
+
+    async def wait_until_loaded(self, now: float) -> None:
+        """Wait for the first load, for a limited time."""
+        if not self.store.is_current(now):
+            await self.store.load(LONGEST_WAIT)
+
+    def find_cron_denial(self, subject_digest: str, authorized_at: float, now: float) -> ErrorCode | None:
+        """Return why a cron may not run, or None.
+
+        Args:
+            subject_digest: The user who authorized the cron.
+            authorized_at: When the user did it, in seconds since the epoch.
+            now: The time, in seconds since the epoch.
+        """
+        state = self.store.state(now)
+        if not (state.is_loaded and state.is_trusted):
+            return ErrorCode.REVOCATIONS_UNAVAILABLE
+        return ErrorCode.CRON_REVOKED if self.store.live.is_user_revoked(subject_digest, authorized_at) else None

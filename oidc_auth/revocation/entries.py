@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,6 +19,21 @@ MAX_ENTRY = 32_768
 """The longest JSON text of an entry. An escaped character has up to 12 bytes."""
 MAX_CLOCK_DIFFERENCE = 60.0
 """Seconds by which the clock of another replica may be ahead."""
+
+
+DIGEST_LENGTH = 32
+
+
+def digest_subject(issuer: str, subject: object) -> str:
+    """Return a digest that names a user of an issuer, or "" without a subject.
+
+    It stands in user dicts and in the metadata of crons, which must not contain more personal data than they need.
+    """
+    if not isinstance(subject, str) or not subject:
+        return ""
+    # The length of the issuer separates the two, so that no other pair has the same digest.
+    text = f"{len(issuer)}:{issuer}{subject}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:DIGEST_LENGTH]
 
 
 class Kind(StrEnum):

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from ..observability import logger
-from .entries import Kind, Revocation
+from .entries import Kind, Revocation, digest_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -71,6 +71,8 @@ class LiveRevocations:
         self._lock = Lock()
         self._swept: dict[tuple[str, Kind], int] = {}
         self._count = 0
+        # The metadata of crons name their users by digest.
+        self._digests: dict[str, float] = {}
         self.listeners: set[Callable[[Revocation], None]] = set()
         """Called with each new revocation, so that open streams end."""
 
@@ -98,6 +100,8 @@ class LiveRevocations:
             is_new = known is None or known < time
             if is_new:
                 values[value] = time
+                if kind is Kind.SUBJECT:
+                    self._digests[digest_subject(revocation.issuer, value)] = time
             self._count += known is None
         if is_new and self.listeners:
             self._notify(revocation)
@@ -129,9 +133,9 @@ class LiveRevocations:
                 entries, {name: value for name, value in claims.items() if not isinstance(value, (list, dict))}
             )
 
-    def is_subject_revoked(self, issuer: str, subject: str, authorized_at: float) -> bool:
-        """Tell whether a subject was revoked after it authorized something, such as a cron."""
-        time = self._values(issuer, Kind.SUBJECT).get(subject)
+    def is_user_revoked(self, subject_digest: str, authorized_at: float) -> bool:
+        """Tell whether a user was revoked at or after the time at which they authorized something, such as a cron."""
+        time = self._digests.get(subject_digest)
         return time is not None and authorized_at <= time
 
     def entries(self, now: float) -> Iterator[Revocation]:
@@ -155,6 +159,8 @@ class LiveRevocations:
                     expired = [value for value, time in looked_at if self._is_expired(kind, time, now)]
                     for value in expired:
                         del values[value]
+                        if kind is Kind.SUBJECT:
+                            self._digests.pop(digest_subject(issuer, value), None)
                     self._count -= len(expired)
                     end = start + len(looked_at) - len(expired)
                     self._swept[issuer, kind] = end if end < len(values) else 0
