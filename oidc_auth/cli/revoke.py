@@ -138,7 +138,7 @@ def _check_store(address: str) -> None:
             "Redis server that all servers use, or use --redis URL."
         )
     if find_spec("redis") is None:
-        raise click.ClickException(f"The package redis is not installed. Run: {INSTALL}")
+        raise click.ClickException(f"The store needs the package redis: {INSTALL}")
     from ..revocation.redis import check_address  # noqa: PLC0415 - an optional package
 
     try:

@@ -34,7 +34,7 @@ LOOK_EVERY = 0.01
 def missing_requirement() -> str | None:
     """Return why the tests cannot run, or None."""
     if importlib.util.find_spec("redis") is None:
-        return "the package redis is not installed"
+        return "redis-py is missing"
     return None if shutil.which(PROGRAM) else f"{PROGRAM} is not installed ({INSTALL})"
 
 

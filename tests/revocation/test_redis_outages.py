@@ -280,7 +280,7 @@ def test_unread_lost_entries_are_counted(redis_server: RedisServer, caplog: pyte
                 await wait_until(lambda: store.state(time.time()).lost == 2)
 
     asyncio.run(use())
-    assert "2 entries were removed" in caplog.text
+    assert "ERROR" in {record.levelname for record in caplog.records}
 
 
 def test_old_backup_is_completed(redis_server: RedisServer) -> None:
