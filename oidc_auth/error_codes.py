@@ -57,6 +57,7 @@ class ErrorCode(StrEnum):
     DELAY_NOT_ALLOWED = "delay_not_allowed"
     CRONS_DISABLED = "crons_disabled"
     CRON_EXPIRED = "cron_expired"
+    CRON_REVOKED = "cron_revoked"
     SCHEDULER_NOT_ALLOWED = "scheduler_not_allowed"
     STUDIO_NOT_ALLOWED = "studio_not_allowed"
     USER_UNKNOWN = "user_unknown"
@@ -270,7 +271,8 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.RESERVED_METADATA: ErrorDetails(
         403,
         "clients cannot set reserved metadata",
-        "Remove owner, tenant, authorized_until, oidc_auth_temporary and created_by = 'system' from the metadata.",
+        "Remove owner, tenant, authorized_until, authorized_for, authorized_at, oidc_auth_temporary and created_by = "
+        "'system' from the metadata.",
     ),
     ErrorCode.COPY_NOT_ALLOWED: ErrorDetails(
         403,
@@ -296,6 +298,11 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         403,
         "the cron's authorization has expired",
         "Let the owner update the cron's input or metadata, which renews it, or raise langgraph.cron_max_age.",
+    ),
+    ErrorCode.CRON_REVOKED: ErrorDetails(
+        403,
+        "the user of this cron was revoked",
+        "If the user may work again, let the user update the cron's input or metadata, which authorizes it again.",
     ),
     ErrorCode.SCHEDULER_NOT_ALLOWED: ErrorDetails(
         403,

@@ -98,7 +98,8 @@ def build(
                 build_introspection(
                     table,
                     table.introspection,
-                    policies,
+                    # The provider itself says whether such a token still counts, so it may outlive the revocations.
+                    [replace(policy, max_token_lifetime=None) for policy in policies],
                     limits=limits,
                     fetcher=fetchers[-1],
                     reporter=reporter,

@@ -314,7 +314,7 @@ class RevocationTable(_Table):
         default=86_400,
         gt=0,
         description="The longest lifetime of a token, in seconds. Revocations are kept for that time, so longer tokens "
-        "are refused.",
+        "and those without `iat` are refused.",
     )
     on_outage: Literal["deny", "serve"] = Field(
         default="deny", description="What happens when the store is unreachable for longer than `outage_grace`."

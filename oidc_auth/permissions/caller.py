@@ -47,6 +47,7 @@ class Caller:
         tenancy: The tenant, or None if the issuer has no tenants.
         graphs: The graphs, or assistant ids, that the caller may start. None: any.
         claims: The configured claims. They are not in the repr.
+        subject_digest: Names the user for revocations: a digest of ``iss`` and ``sub``, or "" without ``sub``.
     """
 
     identity: str
@@ -58,6 +59,7 @@ class Caller:
     graphs: frozenset[str] | None = None
     # Claims are personal data, and reprs get into logs.
     claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    subject_digest: str = ""
 
     @property
     def permissions(self) -> list[str]:
@@ -85,6 +87,7 @@ class Caller:
             "graphs": None if self.graphs is None else sorted(self.graphs),
             # A copy, because a handler may change the dict, and the caller is cached.
             "claims": _copy_json(self.claims),
+            "subject_digest": self.subject_digest,
             **tenant_fields(self.tenancy),
         }
 
@@ -101,12 +104,17 @@ class Caller:
             tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)]),
             _tenancy_of(getattr(user, "tenant", ABSENT), getattr(user, "has_tenants", ABSENT)),
             None if graphs is None else tuple([str(graph) for graph in _members(graphs)]),
+            digest if isinstance(digest := getattr(user, "subject_digest", ""), str) else "",
         )
 
 
 @lru_cache(maxsize=1024)
 def _caller(
-    identity: str, permissions: tuple[str, ...], tenancy: Tenancy | None, graphs: tuple[str, ...] | None
+    identity: str,
+    permissions: tuple[str, ...],
+    tenancy: Tenancy | None,
+    graphs: tuple[str, ...] | None,
+    subject_digest: str,
 ) -> Caller:
     """Return a cached caller, because one request calls up to five handlers."""
     return Caller(
@@ -114,6 +122,7 @@ def _caller(
         rights=_rights(permissions),
         tenancy=tenancy,
         graphs=None if graphs is None else frozenset(graphs),
+        subject_digest=subject_digest,
     )
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from ..json_values import is_list, is_object, scalar_text
+from ..revocation.entries import digest_subject
 from ..tokens.checks import find_identity, find_tenant, meets_requirement
 from ..tokens.claim_path import MISSING, ClaimPath, find_claim
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
@@ -196,6 +197,7 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
         tenancy=tenancy,
         graphs=allowed_graphs(given),
         claims=_allowed_claims(claims, rules.claims),
+        subject_digest=digest_subject(token.issuer, claims.get("sub")),
     )
 
 

@@ -25,18 +25,12 @@ class RevocationCheck:
 
     store: RevocationStore
 
-    async def check(self, token: VerifiedToken, now: float) -> None:
-        """Refuse a token if it, its session or its subject is revoked.
-
-        Args:
-            token: The verified token.
-            now: The time, in seconds since the epoch.
+    def refuse_revoked(self, token: VerifiedToken) -> None:
+        """Refuse a token if it, its session or its subject is revoked. The revocations must be known.
 
         Raises:
             TokenError: ``token_revoked``.
-            UpstreamError: ``revocations_unavailable``. They are not loaded yet, or the store is down for too long.
         """
-        await self.require_known(now)
         kind = self.store.live.find(token)
         if kind is not None:
             refusal = TokenError(ErrorCode.TOKEN_REVOKED, found=f"a revocation of its {kind.value.replace('_', ' ')}")
@@ -49,12 +43,30 @@ class RevocationCheck:
         Raises:
             UpstreamError: ``revocations_unavailable``.
         """
+        if self.store.is_current(now):
+            return
+        # Servers start their workers before the web application. So the first request may have to wait. Later, this
+        # starts to follow the store again if the event loop that did it has ended.
+        await self.store.load(LONGEST_WAIT)
         state = self.store.state(now)
-        if not (state.is_loaded and state.is_connected):
-            # Servers start their workers before the web application. So the first request may have to wait. Later, this
-            # starts to follow the store again if the event loop that did it has ended.
-            await self.store.load(LONGEST_WAIT)
-            state = self.store.state(now)
         if not (state.is_loaded and state.is_trusted):
             found = "not loaded" if not state.is_loaded else f"unknown for {state.lag:.0f} s"
             raise UpstreamError(ErrorCode.REVOCATIONS_UNAVAILABLE, found=found)
+
+    async def wait_until_loaded(self, now: float) -> None:
+        """Wait for the first load, for a limited time."""
+        if not self.store.is_current(now):
+            await self.store.load(LONGEST_WAIT)
+
+    def find_cron_denial(self, subject_digest: str, authorized_at: float, now: float) -> ErrorCode | None:
+        """Return why a cron may not run, or None.
+
+        Args:
+            subject_digest: The user who authorized the cron.
+            authorized_at: When the user did it, in seconds since the epoch.
+            now: The time, in seconds since the epoch.
+        """
+        state = self.store.state(now)
+        if not (state.is_loaded and state.is_trusted):
+            return ErrorCode.REVOCATIONS_UNAVAILABLE
+        return ErrorCode.CRON_REVOKED if self.store.live.is_user_revoked(subject_digest, authorized_at) else None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 
-from .entries import Kind, Revocation
+from ..observability import logger
+from .entries import Kind, Revocation, digest_subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from ..tokens.states import VerifiedToken
 
-SMALLEST_SWEEP = 1_024
-"""Entries below which expired ones are not looked for."""
+SWEEP = 5_000
+"""Entries of a kind in one search for expired ones. More would delay other requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +41,25 @@ class Retention:
         return self.subjects if kind is Kind.SUBJECT else self.tokens
 
 
+class _IssuerEntries:
+    """The times of the entries of one issuer, because a value is unique at its issuer only."""
+
+    __slots__ = ("kinds", "sessions", "subjects", "subjects_without_session", "tokens")
+
+    def __init__(self) -> None:
+        # Strings and floats take the least memory.
+        self.kinds: dict[Kind, dict[str, float]] = {kind: {} for kind in Kind}
+        # Every request looks into these, and a lookup by Kind takes longer than the one by value.
+        self.subjects: Mapping[Any, float] = self.kinds[Kind.SUBJECT]
+        self.subjects_without_session: Mapping[Any, float] = self.kinds[Kind.SUBJECT_WITHOUT_SESSION]
+        self.sessions = self.kinds[Kind.SESSION]
+        self.tokens = self.kinds[Kind.TOKEN]
+
+
 class LiveRevocations:
     """The revocations that count now.
+
+    Several threads may use one object, because a process can have several event loops.
 
     Args:
         retention: How long entries are kept.
@@ -47,10 +67,12 @@ class LiveRevocations:
 
     def __init__(self, retention: Retention) -> None:
         self.retention = retention
-        # By issuer and kind, because a value is unique at its issuer only. Strings and floats take the least memory.
-        self._entries: dict[str, dict[Kind, dict[str, float]]] = {}
+        self._entries: dict[str, _IssuerEntries] = {}
+        self._lock = Lock()
+        self._swept: dict[tuple[str, Kind], int] = {}
         self._count = 0
-        self._next_sweep = SMALLEST_SWEEP
+        # The metadata of crons name their users by digest.
+        self._digests: dict[str, float] = {}
         self.listeners: set[Callable[[Revocation], None]] = set()
         """Called with each new revocation, so that open streams end."""
 
@@ -65,23 +87,32 @@ class LiveRevocations:
             revocation: The revocation.
             now: The time, in seconds since the epoch.
         """
-        if self._is_expired(revocation.kind, revocation.time, now):
+        kind, value, time = revocation.kind, revocation.value, revocation.time
+        if self._is_expired(kind, time, now):
             return False
-        kinds = self._entries.setdefault(revocation.issuer, {kind: {} for kind in Kind})
-        values = kinds[revocation.kind]
-        known = values.get(revocation.value)
-        # Entries arrive again and in any order after an outage. The latest time counts.
-        if known is not None and known >= revocation.time:
-            return False
-        values[revocation.value] = revocation.time
-        self._count += known is None
-        if self._count >= self._next_sweep:
-            self.remove_expired(now)
-            # Twice the live entries, so that each addition pays for a constant part of a sweep.
-            self._next_sweep = max(SMALLEST_SWEEP, 2 * self._count)
+        with self._lock:
+            entries = self._entries.get(revocation.issuer)
+            if entries is None:
+                entries = self._entries[revocation.issuer] = _IssuerEntries()
+            values = entries.kinds[kind]
+            known = values.get(value)
+            # Entries arrive again and in any order after an outage. The latest time counts.
+            is_new = known is None or known < time
+            if is_new:
+                values[value] = time
+                if kind is Kind.SUBJECT:
+                    self._digests[digest_subject(revocation.issuer, value)] = time
+            self._count += known is None
+        if is_new and self.listeners:
+            self._notify(revocation)
+        return is_new
+
+    def _notify(self, revocation: Revocation) -> None:
         for listener in tuple(self.listeners):
-            listener(revocation)
-        return True
+            try:
+                listener(revocation)
+            except Exception as error:  # noqa: BLE001 - a failing listener must not stop the other revocations
+                logger.error("revocations: a listener failed with %s", type(error).__name__)
 
     def includes(self, revocation: Revocation) -> bool:
         """Tell whether a revocation, or a later one of the same target, was added."""
@@ -90,30 +121,53 @@ class LiveRevocations:
 
     def find(self, token: VerifiedToken) -> Kind | None:
         """Return what revokes a token, or None."""
-        kinds = self._entries.get(token.issuer)
-        return None if kinds is None else _find(kinds, token)
+        entries = self._entries.get(token.issuer)
+        if entries is None:
+            return None
+        claims = token.claims
+        try:
+            return _find(entries, claims)
+        except TypeError:
+            # A list or an object names nothing. The other claims count.
+            return _find(
+                entries, {name: value for name, value in claims.items() if not isinstance(value, (list, dict))}
+            )
 
-    def is_subject_revoked(self, issuer: str, subject: str, authorized_at: float) -> bool:
-        """Tell whether a subject was revoked after it authorized something, such as a cron."""
-        time = self._entries.get(issuer, {}).get(Kind.SUBJECT, {}).get(subject)
+    def is_user_revoked(self, subject_digest: str, authorized_at: float) -> bool:
+        """Tell whether a user was revoked at or after the time at which they authorized something, such as a cron."""
+        time = self._digests.get(subject_digest)
         return time is not None and authorized_at <= time
 
-    def entries(self) -> Iterator[Revocation]:
-        """Yield all entries, also those that expire."""
-        for issuer, kinds in list(self._entries.items()):
-            for kind, values in kinds.items():
-                # A copy, because other tasks add entries while this one publishes them.
-                for value, time in list(values.items()):
-                    yield Revocation(issuer=issuer, kind=kind, value=value, time=time)
+    def entries(self, now: float) -> Iterator[Revocation]:
+        """Yield the entries that are not expired. Other tasks may add entries."""
+        for issuer in list(self._entries):
+            for kind in Kind:
+                values = self._values(issuer, kind)
+                # A copy of the names only, which takes 5 ms for a million of them.
+                for value in list(values):
+                    time = values.get(value)
+                    if time is not None and not self._is_expired(kind, time, now):
+                        yield Revocation(issuer=issuer, kind=kind, value=value, time=time)
 
     def remove_expired(self, now: float) -> None:
-        """Remove the entries that no token can meet any more."""
-        for kinds in self._entries.values():
-            for kind, values in kinds.items():
-                expired = [value for value, time in values.items() if self._is_expired(kind, time, now)]
-                for value in expired:
-                    del values[value]
-                self._count -= len(expired)
+        """Look at the next ``SWEEP`` entries of each kind, and remove those that no token can meet any more."""
+        with self._lock:
+            for issuer, entries in self._entries.items():
+                for kind, values in entries.kinds.items():
+                    start = self._swept.get((issuer, kind), 0)
+                    looked_at = [*islice(values.items(), start, start + SWEEP)]
+                    expired = [value for value, time in looked_at if self._is_expired(kind, time, now)]
+                    for value in expired:
+                        del values[value]
+                        if kind is Kind.SUBJECT:
+                            self._digests.pop(digest_subject(issuer, value), None)
+                    self._count -= len(expired)
+                    end = start + len(looked_at) - len(expired)
+                    self._swept[issuer, kind] = end if end < len(values) else 0
+
+    def _values(self, issuer: str, kind: Kind) -> Mapping[str, float]:
+        entries = self._entries.get(issuer)
+        return {} if entries is None else entries.kinds[kind]
 
     def _values(self, issuer: str, kind: Kind) -> Mapping[str, float]:
         return self._entries.get(issuer, {}).get(kind, {})
@@ -122,29 +176,25 @@ class LiveRevocations:
         return now > time + self.retention.of(kind)
 
 
-def _find(kinds: Mapping[Kind, Mapping[str, float]], token: VerifiedToken) -> Kind | None:
-    claims = token.claims
-    session, subject = _text(claims, "sid"), _text(claims, "sub")
-    if _text(claims, "jti") in kinds[Kind.TOKEN]:
+def _find(entries: _IssuerEntries, claims: Mapping[str, object]) -> Kind | None:
+    # Every request does this. Only strings can equal an entry, and entries are never empty.
+    session, subject = claims.get("sid"), claims.get("sub")
+    if claims.get("jti") in entries.tokens:
         return Kind.TOKEN
-    if session in kinds[Kind.SESSION]:
+    if session in entries.sessions:
         return Kind.SESSION
-    if _was_issued_until(kinds[Kind.SUBJECT].get(subject), claims):
+    # The keys are strings, and a lookup of any other value finds nothing.
+    time = entries.subjects.get(subject)
+    if time is not None and _was_issued_until(time, claims):
         return Kind.SUBJECT
-    if not session and _was_issued_until(kinds[Kind.SUBJECT_WITHOUT_SESSION].get(subject), claims):
+    time = entries.subjects_without_session.get(subject)
+    # A sid of another type cannot name a session.
+    if time is not None and not (isinstance(session, str) and session) and _was_issued_until(time, claims):
         return Kind.SUBJECT_WITHOUT_SESSION
     return None
 
 
-def _text(claims: Mapping[str, object], name: str) -> str:
-    value = claims.get(name)
-    # No entry has an empty value. A sid of another type is no session that could be revoked.
-    return value if isinstance(value, str) else ""
-
-
-def _was_issued_until(time: float | None, claims: Mapping[str, object]) -> bool:
-    if time is None:
-        return False
+def _was_issued_until(time: float, claims: Mapping[str, object]) -> bool:
     issued = claims.get("iat")
     # A token without iat may be older. Fail closed.
     return not isinstance(issued, (int, float)) or issued <= time

@@ -24,6 +24,7 @@ class StoreState:
         lag: Seconds since the store was last known to be complete.
         malformed: Entries that could not be read.
         lost: Entries that were removed from the store before this process read them.
+        unpublished: Entries that only this process knows, until the store accepts them.
     """
 
     is_loaded: bool = True
@@ -33,6 +34,7 @@ class StoreState:
     lag: float = 0
     malformed: int = 0
     lost: int = 0
+    unpublished: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +59,12 @@ class RevocationStore(Protocol):
 
     live: LiveRevocations
 
+    def is_current(self, now: float) -> bool:
+        """Tell whether all revocations are known. Every request asks, so it is fast and does no I/O."""
+        ...
+
     def state(self, now: float) -> StoreState:
-        """Return the current state. It is fast and does no I/O."""
+        """Return the current state. It does no I/O."""
         ...
 
     async def load(self, seconds: float) -> None:
@@ -84,6 +90,14 @@ class RevocationStore(Protocol):
         """
         ...
 
+    async def read_clock(self) -> float:
+        """Return the time that all processes share, in seconds since the epoch.
+
+        Raises:
+            UpstreamError: ``revocations_unavailable``.
+        """
+        ...
+
     async def aclose(self) -> None:
         """Stop to follow the store."""
         ...
@@ -102,17 +116,23 @@ class MemoryStore:
         self._clock = clock
         self._claimed: dict[str, float] = {}
 
+    def is_current(self, now: float) -> bool:
+        """Return True. No other process can add revocations."""
+        del now
+        return True
+
     def state(self, now: float) -> StoreState:
         """Return the current state, which is always complete."""
         del now
         return StoreState(count=len(self.live))
 
     async def load(self, seconds: float) -> None:
-        """Return at once."""
+        """Do nothing."""
 
     async def publish(self, revocations: Sequence[Revocation]) -> None:
         """Add revocations to ``live``."""
         now = self._clock()
+        self.live.remove_expired(now)
         for revocation in revocations:
             self.live.add(revocation, now)
 
@@ -129,8 +149,12 @@ class MemoryStore:
         self._claimed[key] = now + seconds
         return True
 
+    async def read_clock(self) -> float:
+        """Return the time of the only process."""
+        return self._clock()
+
     async def aclose(self) -> None:
-        """Return at once."""
+        """Do nothing."""
 
 
 MEMORY = "memory"
