@@ -17,8 +17,7 @@ from .server_version import check_installed_server
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..authentication import OIDCAuth
-    from ..permissions.caller import Caller
+    from ..authentication import OIDCAuth, VerifiedCaller
     from ..tokens.extract import Headers
 
     Authenticate = Callable[..., Awaitable[dict[str, Any]]]
@@ -32,6 +31,8 @@ AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 
 CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
+TOKEN_KEY = "oidc_auth.token"
+"""The key of the ASGI scope with the verified token of a request, which has no text."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
@@ -72,9 +73,9 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
             if _is_anonymous(oidc, scope or {}):
                 return dict(ANONYMOUS)
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
-            caller = await oidc.authenticate(fields, method=method, url=path, resource=resource, kind=kind)
-            note_caller(scope, caller)
-            return caller.user()
+            verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
+            note_caller(scope, verified)
+            return verified.caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
             raise authenticate_error(oidc.challenge(refusal, resource)) from None
@@ -97,10 +98,10 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     return scope.get("type") == "http" and scope.get("endpoint") in oidc.anonymous_endpoints
 
 
-def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
+def note_caller(scope: Mapping[str, Any] | None, verified: VerifiedCaller) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
-        scope[CALLER_KEY] = caller
+        scope[CALLER_KEY], scope[TOKEN_KEY] = verified.caller, verified.token
 
 
 def is_auth(found: object) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from oidc_auth.langgraph.hook import CALLER_KEY
 from oidc_auth.permissions.caller import Caller
 from oidc_auth.web.middleware import WebMiddleware
-from oidc_auth.web.streams import OpenStreams
+from oidc_auth.web.open_streams import OpenStreams
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
