@@ -289,7 +289,10 @@ class OIDCAuth:
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]
         caller = map_caller(token, rules)
-        caller = caller if self._mapper is None else self._mapper(token.claims, caller)
+        if self._mapper is not None:
+            mapped = self._mapper(token.claims, caller)
+            # The mapper may return a new caller. Crons carry these two, so that a revocation stops them.
+            caller = replace(mapped, subject_digest=caller.subject_digest, issued_at=caller.issued_at)
         if not caller.rights:
             issuer, user = token.issuer, pseudonym(caller.identity)
             facts = {"oidc_code": ErrorCode.NO_PERMISSIONS, "oidc_issuer": issuer, "oidc_user": user}

@@ -43,8 +43,8 @@ def build_revocation(
         return None
     leeway = max(issuer.leeway for issuer in document.issuer)
     tokens = table.max_token_lifetime + leeway
-    # A cron runs for longer than the token that created it.
-    retention = Retention(tokens=tokens, subjects=max(tokens, document.langgraph.cron_max_age + leeway))
+    # A token that is accepted until its revocation arrives can still renew a cron, which runs for cron_max_age then.
+    retention = Retention(tokens=tokens, subjects=tokens + document.langgraph.cron_max_age)
     outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")
     store = open_store(table.store, LiveRevocations(retention), clock, outage)
     notices = NoticeReceiver(
