@@ -69,8 +69,8 @@ def clean_cron_change(value: Value, access: AllowedAccess) -> Decision:
 
 def _authorization(access: AllowedAccess) -> dict[str, Any]:
     """Return the metadata that tell who authorized a cron, with a token of which time, and for how long."""
-    # The time of the token and not of the request. A notice of the provider arrives after the revocation. A cron that is
-    # created between the two must stop, like its token.
+    # The time of the token and not of the request. A notice of the provider arrives after the revocation, and a cron
+    # that is created between the two must stop too.
     return {
         AUTHORIZED_UNTIL: int(access.cron_until),
         AUTHORIZED_FOR: access.caller.subject_digest,

@@ -68,7 +68,7 @@ class WebServer:
 
     def log_out(self, **claims: Any) -> httpx.Response:
         """Send a logout token, as a provider does (Back-Channel Logout 1.0 §2.4 and §2.5)."""
-        events = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
         token = self.issuer.token(
             None,
             audience=WEB_CLIENT,

@@ -131,7 +131,8 @@ def test_command_ends_stream(redis_server: RedisServer, tmp_path: Path) -> None:
         token = running.token("bob")
         with open_stream(running, token, "/runs/stream") as lines:
             command = ["-m", "oidc_auth.cli", "revoke", "--issuer", running.issuer.url, "--subject", "bob"]
-            done = run([sys.executable, *command, "--redis", redis_server.address], capture_output=True, check=False)
+            command = [sys.executable, *command, "--redis", redis_server.address]
+            done = run(command, capture_output=True, check=False)  # noqa: S603
             assert (done.returncode, done.stderr) == (0, b"")
             assert read_end(lines) == ("event: error", REVOKED)
         assert running.call("GET", "/threads/x", token).status_code == 401

@@ -164,7 +164,7 @@ def test_revocation_of_other_thread_ends_stream() -> None:
     drive(scenario)
 
 
-def test_stream_of_ended_loop_is_harmless() -> None:
+def test_stream_of_ended_loop_is_harmless(caplog: pytest.LogCaptureFixture) -> None:
     oidc, kept = build(), list[Any]()
 
     async def scenario() -> None:
@@ -180,15 +180,20 @@ def test_stream_of_ended_loop_is_harmless() -> None:
     drive(scenario)
     assert len(kept[0].streams) == 1
     revoke(oidc)
+    # A failure would be logged, and would keep the other streams of the user open.
+    assert caplog.records == []
 
 
 def test_all_streams_of_user_end() -> None:
     async def scenario() -> None:
         oidc = build()
         exchanges = [Exchange(oidc, claims={**CLAIMS, "sid": f"s{n}", "jti": f"j{n}"}) for n in range(50)]
+        for each in exchanges:
+            each.streams = exchanges[0].streams
         running = [asyncio.ensure_future(each.run(Application(EVENT))) for each in exchanges]
         for each in exchanges:
             await each.until(2)
+        assert len(exchanges[0].streams) == 50
         revoke(oidc)
         await asyncio.gather(*running)
         assert {each.body for each in exchanges} == {EVENT + ERROR}
