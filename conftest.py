@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kit import browser as kit_browser
-from kit import redis_server as redis_kit
+from kit import redis_server as kit_redis
 from kit.requirements import skip_or_fail
 from kit.server import Server, running_server
 from sybil import Sybil
@@ -60,19 +60,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[kit_redis.RedisServer]:
+    """Return a real Redis server of this test."""
+    skip_or_fail("redis", kit_redis.missing_requirement())
+    with kit_redis.running_redis(tmp_path / "redis") as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[kit_browser.Browser]:
     """Return a headless Chromium, which all tests share."""
     skip_or_fail("browser", kit_browser.missing_requirement())
     with kit_browser.running_browser() as running:
-        yield running
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[redis_kit.RedisServer]:
-    """Return a real Redis server of this test."""
-    skip_or_fail("redis", redis_kit.missing_requirement())
-    with redis_kit.running_redis(tmp_path / "redis") as running:
         yield running
 
 

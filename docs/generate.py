@@ -42,6 +42,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
             "enforcement.md",
             "python-api.md",
             "testing.md",
+            "web.md",
         )
     },
 }

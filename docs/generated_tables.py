@@ -144,6 +144,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "newer-servers": _newer_servers,
     "token-only": lambda: _unfiltered("TOKEN_ONLY"),
     "open": lambda: _unfiltered("OPEN"),
+    "web-open": lambda: _unfiltered("WEB_OPEN"),
     "development": lambda: _unfiltered("OPEN_IN_DEVELOPMENT"),
     "packages": _packages,
     **{f"options-{name}": _options(name) for name in app.commands},

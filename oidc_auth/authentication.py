@@ -236,8 +236,11 @@ class OIDCAuth:
             if self.ends_streams and kind is not RequestKind.ANSWER:
                 check_stream_start(issuer, entry.caller.expires_at, self._clock())
             # 9. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
-            if self.revocation is not None:
-                await self.revocation.check.check(entry.token, now)
+            if (revocation := self.revocation) is not None:
+                # No coroutine for the usual request.
+                if not revocation.store.is_current(now):
+                    await revocation.check.require_known(now)
+                revocation.check.refuse_revoked(entry.token)
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise

@@ -56,7 +56,7 @@ class ProviderName(click.Choice[str]):
         """Return the provider's own name."""
         name = resolve_name(value)
         if name not in self.choices:
-            # Aliases too, because a typo in "azure" is near to no name of a preset.
+            # Aliases too, because a typo in an alias is near to no name of a preset.
             meant = did_you_mean(value, [*self.choices, *ALIASES])
             self.fail(f"no provider {value!r}: {meant or PRESET_NAMES}", param, ctx)
         return name
@@ -85,6 +85,7 @@ class ProviderName(click.Choice[str]):
     multiple=True,
     help=f"The origin of a front end (CORS). Default for a new langgraph.json: {DEFAULT_ORIGIN}.",
 )
+@click.option("--public-url", metavar="URL", default="", help="Add the web application. URL is that of this server.")
 @click.option("--force", is_flag=True, help=FORCE_EFFECTS)
 @click.option("--dry-run", is_flag=True, help="Show the changes, and write nothing.")
 @json_option
@@ -95,6 +96,7 @@ def init(  # noqa: PLR0913 - one argument for each option
     conditions: Sequence[str],
     folder: Path,
     origins: Sequence[str],
+    public_url: str,
     *,
     force: bool,
     dry_run: bool,
@@ -111,10 +113,17 @@ def init(  # noqa: PLR0913 - one argument for each option
     invalid. Exit code 2 if options are missing or wrong.
     """
     addresses = {name: _parts(value) for name, value in given.items() if value}
-    starter = Starter(provider=provider, audience=audience, clients=clients, conditions=conditions, addresses=addresses)
+    starter = Starter(
+        provider=provider,
+        audience=audience,
+        clients=clients,
+        conditions=conditions,
+        addresses=addresses,
+        public_url=public_url,
+    )
     # Everything is computed and checked before anything is written. A refused init leaves the project as it was.
     text, warnings = starter.toml()
-    plan = _plan(folder, text, origins, force=force)
+    plan = _plan(folder, text, origins, force=force, web=bool(public_url))
     diff = _diff(plan.files) if dry_run else ""
     if not dry_run:
         _write(plan.files)
@@ -136,7 +145,7 @@ class Plan(NamedTuple):
     notes: Sequence[str]
 
 
-def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool) -> Plan:
+def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool, web: bool) -> Plan:
     """Return the new content of all files.
 
     Raises:
@@ -144,7 +153,7 @@ def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool) -> Pl
     """
     file = folder / LANGGRAPH_JSON
     before = _read_existing(file)
-    merged = add_auth_hook(before, origins)
+    merged = add_auth_hook(before, origins, web=web)
     # The file is the access policy of a server. A second init must not replace it by accident.
     replaced = [f"{folder / FILE_NAME} exists"] if (folder / FILE_NAME).exists() else []
     replaced += [f"{file} has another value for auth.{key}" for key in merged.replaced]

@@ -57,7 +57,7 @@ class MergedDocument(NamedTuple):
     Attributes:
         document: The new content.
         replaced: Keys of ``auth`` with another value than before.
-        notes: What the user should know about the CORS rule.
+        notes: What the user should know about the CORS rule and the web application.
     """
 
     document: dict[str, Any]
@@ -65,8 +65,8 @@ class MergedDocument(NamedTuple):
     notes: tuple[str, ...]
 
 
-def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str]) -> MergedDocument:
-    """Add the hook and a CORS rule to a langgraph.json. All other keys stay."""
+def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str], *, web: bool = False) -> MergedDocument:
+    """Add the hook, a CORS rule and the web application to a langgraph.json. All other keys stay."""
     before = read_table(known.get("auth"))
     # The table is replaced as a whole, so a key that init does not write counts too.
     replaced = tuple(key for key, value in before.items() if value != AUTH.get(key))
@@ -76,7 +76,10 @@ def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str]) -> MergedDoc
     # http.cors replaces the whole rule of the server. Without its values, requests of existing front ends would fail.
     cors = {"allow_methods": ["*"], "allow_headers": ["*"], **rule, "allow_origins": allowed}
     cors["expose_headers"] = [*dict.fromkeys((*EXPOSED_HEADERS, *read_strings(rule.get("expose_headers"))))]
-    document = {**(known or NEW_DOCUMENT), "auth": dict(AUTH), "http": {**http, "cors": cors}}
+    app = {"app": WEB_ENTRY} if web and not http.get("app") else {}
+    if web and http.get("app", WEB_ENTRY) != WEB_ENTRY:
+        notes += (f"http.app is {http['app']!r}, your own application. Call oidc_auth.web.install in it.",)
+    document = {**(known or NEW_DOCUMENT), "auth": dict(AUTH), "http": {**http, **app, "cors": cors}}
     return MergedDocument(document, replaced, notes)
 
 

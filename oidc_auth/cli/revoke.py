@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from importlib.util import find_spec
+from time import time as wall_clock
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.markup import escape
 from rich.table import Column, Table
 
 from ..config.issuers import exact_issuers
+from ..config.lint_revocation import INSTALL
 from ..config.raw_document import did_you_mean
 from ..errors import ConfigError, UpstreamError
-from ..quoting import list_examples
-from ..revocation.entries import Kind, Revocation
+from ..quoting import list_examples, quote
+from ..revocation.entries import MAX_NAME, Kind, MalformedEntryError, Revocation
 from ..revocation.live_set import LiveRevocations, Retention
 from ..revocation.store import MEMORY, OutageRule, open_store
 from .inputs import file_argument, json_option, load
 from .output import console, print_json, print_table, print_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from ..config.schema import Document
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 KEPT_ALWAYS = Retention(tokens=3650 * 86_400.0, subjects=3650 * 86_400.0)
 """This command does not know how long the servers keep entries, so it removes none."""
 LOAD_SECONDS = 60
+Result = TypeVar("Result")
 KINDS = {"subject": Kind.SUBJECT, "session": Kind.SESSION, "token_id": Kind.TOKEN}
 
 redis_option = click.option(
@@ -58,12 +62,20 @@ def revoke(file: Path | None, issuer: str, address: str | None, *, as_json: bool
         raise click.UsageError("Give exactly one of --subject, --session and --token-id.")
     kind, value = given[0]
     store = _open(file, address, issuer)
-    revocation = Revocation(issuer=issuer, kind=kind, value=value, time=time.time())
-    _run(lambda: store.publish([revocation]))
+
+    async def publish() -> Revocation:
+        # The clock of this machine may be slow. Then the newest tokens would survive.
+        now = max(wall_clock(), await store.read_clock())
+        revocation = Revocation(issuer=issuer, kind=kind, value=value, time=now)
+        await store.publish([revocation])
+        return revocation
+
+    revocation = _run(publish)
     if as_json:
         print_json({"issuer": issuer, "kind": kind.value, "value": value, "time": revocation.time})
     else:
-        print_text(console(), f"the {kind.value} {value} of {issuer}", label="revoked ", style="green")
+        told = f"the {kind.value} {_printable(value)} of {_printable(issuer)}"
+        print_text(console(), told, label="revoked ", style="green")
 
 
 @click.command(short_help="List the live revocations.")
@@ -77,8 +89,8 @@ def revocations(file: Path | None, issuer: str | None, address: str | None, *, a
     Exit code 0, or 1 if the store cannot be read.
     """
     store = _open(file, address, issuer)
-    _run(lambda: _load(store))
-    found = [each for each in store.live.entries(time.time()) if issuer in (None, each.issuer)]
+    _run(partial(_load, store))
+    found = [each for each in store.live.entries(wall_clock()) if issuer in (None, each.issuer)]
     if as_json:
         listed = [{"issuer": r.issuer, "kind": r.kind.value, "value": r.value, "time": r.time} for r in found]
         print_json({"revocations": listed})
@@ -88,13 +100,15 @@ def revocations(file: Path | None, issuer: str | None, address: str | None, *, a
     )
     for each in found:
         at = datetime.fromtimestamp(each.time, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(escape(each.issuer), each.kind.value, escape(each.value), at)
+        table.add_row(
+            escape(_printable(each.issuer)), each.kind.value.replace("_", " "), escape(_printable(each.value)), at
+        )
     print_table(console(), f"{len(found)} revocations", table)
 
 
 async def _load(store: RevocationStore) -> None:
     await store.load(LOAD_SECONDS)
-    known = store.state(time.time()).is_loaded
+    known = store.state(wall_clock()).is_loaded
     await store.aclose()
     if not known:
         raise click.ClickException("The store did not answer. Check its address, and that it runs.")
@@ -102,19 +116,35 @@ async def _load(store: RevocationStore) -> None:
 
 def _open(file: Path | None, address: str | None, issuer: str | None) -> RevocationStore:
     """Return the store of ``--redis`` or of the configuration."""
-    if address is None:
+    if address is None or file is not None:
         try:
             document = load(file).document
         except ConfigError as error:
             raise click.ClickException(error.report()) from None
         _check_issuer(document, issuer)
-        if document.revocation is None or document.revocation.store == MEMORY:
-            raise click.ClickException(
-                "The configuration has no store that this command can reach. Set store in [revocation] to the URL of "
-                "the Redis server that all servers use, or use --redis URL."
-            )
-        address = document.revocation.store
-    return open_store(address, LiveRevocations(KEPT_ALWAYS), time.time, OutageRule(grace=0, serves=False))
+        address = address or ("" if document.revocation is None else document.revocation.store)
+    elif issuer is not None:
+        # A typo would revoke nothing.
+        click.echo("The issuer is not checked. Give the configuration of the servers as FILE, too.", err=True)
+    _check_store(address)
+    return open_store(address, LiveRevocations(KEPT_ALWAYS), wall_clock, OutageRule(grace=0, serves=False))
+
+
+def _check_store(address: str) -> None:
+    """Refuse a store that this command cannot reach. The messages never have the address, which can be secret."""
+    if address in ("", MEMORY):
+        raise click.ClickException(
+            "The configuration has no store that this command can reach. Set store in [revocation] to the URL of the "
+            "Redis server that all servers use, or use --redis URL."
+        )
+    if find_spec("redis") is None:
+        raise click.ClickException(f"The package redis is not installed. Run: {INSTALL}")
+    from ..revocation.redis import check_address  # noqa: PLC0415 - an optional package
+
+    try:
+        check_address(address)
+    except ValueError:
+        raise click.ClickException("--redis: not the URL of a Redis server. Example: redis://host:6379") from None
 
 
 def _check_issuer(document: Document, issuer: str | None) -> None:
@@ -123,15 +153,21 @@ def _check_issuer(document: Document, issuer: str | None) -> None:
     ]
     if issuer is not None and issuer not in known:
         hint = did_you_mean(issuer, known) or f"expected {list_examples(tuple(known))}"
-        raise click.ClickException(f"--issuer: {issuer} is not in the configuration. {hint}")
+        raise click.ClickException(f"--issuer: {_printable(issuer)} is not in the configuration. {hint}")
 
 
-def _run(action: Callable[[], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await action()
+def _printable(value: str) -> str:
+    # A value from a token could hold the control characters of a terminal.
+    return value if value.isprintable() else quote(value, 2 * MAX_NAME)
 
+
+def _run(action: Callable[[], Coroutine[None, None, Result]]) -> Result:
     try:
-        asyncio.run(run())
+        return asyncio.run(action())
     except UpstreamError as error:
         # The report never has the address, which can contain a password.
         raise click.ClickException(f"{error.found}. The store was not changed, or did not confirm it.") from None
+    except MalformedEntryError:
+        raise click.ClickException(
+            f"The issuer or the value is not valid. Expected Unicode text of at most {MAX_NAME:,} characters."
+        ) from None

@@ -34,6 +34,7 @@ class Starter:
         clients: The clients that may call, for a provider with tokens without audience.
         conditions: ``claim=value``; a token must meet all.
         addresses: The preset's parameters. One that can be repeated is a list.
+        public_url: The address of the server for the web application, or "".
     """
 
     provider: str
@@ -41,6 +42,7 @@ class Starter:
     clients: Sequence[str]
     conditions: Sequence[str]
     addresses: Mapping[str, str | Sequence[str]]
+    public_url: str = ""
 
     @property
     def record(self) -> Provider:
@@ -157,6 +159,10 @@ class Starter:
         yield "[langgraph]"
         # A new server has no webhook yet, and the default lets callers choose any https address.
         yield _line('webhooks = "deny"', 'runs may not post results; "https" allows https addresses')
+        if self.public_url:
+            yield ""
+            yield "[web]"
+            yield _line(f"public_url = {_quote(self.public_url)}", "the address of this server as clients see it")
         yield ""
 
 

@@ -107,15 +107,15 @@ def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporte
 
 
 def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> ProtectedResource:
-    # A client requests its token from one provider, and must not ask it for the scopes of another.
-    challenged = web.challenge_issuer or next((name for name, rules in mapping.items() if rules.scopes), "")
     # Clients request no token from a proxy, and none for this server from a provider of ID tokens.
     servers = [name for name, rules in mapping.items() if _takes_resource(rules.policy)] or [*mapping]
+    challenged = web.challenge_issuer or next((name for name, rules in mapping.items() if rules.scopes), servers[0])
     return ProtectedResource(
         public_url=web.public_url,
         has_mcp=web.mcp,
         authorization_servers=tuple(sorted(servers, key=lambda name: name != challenged)),
-        scopes=mapping[challenged].scopes if challenged in mapping else (),
+        # A client requests its token from one provider, and must not ask it for the scopes of another.
+        scopes=mapping[challenged].requested_scopes,
     )
 
 
@@ -281,7 +281,8 @@ def _mapping(table: IssuerTable, policy: TokenPolicy, roles: Mapping[str, RoleTa
         ),
         display_name=None if table.display_name is None else tuple(table.display_name),
         claims={format_path(tuple(path)): tuple(path) for path in table.claims},
-        scope_prefix=_scope_prefix(table),
+        scope_prefix=(prefix := _scope_prefix(table)),
+        default_scope=_default_scope(table, prefix),
     )
 
 
@@ -290,6 +291,11 @@ def _scope_prefix(table: IssuerTable) -> str:
     if table.scope_prefix is not None or provider is None or len(table.audience) != 1:
         return table.scope_prefix or ""
     return provider.tokens.scope_prefix_for(table.audience[0])
+
+
+def _default_scope(table: IssuerTable, prefix: str) -> str:
+    provider = PROVIDERS.get(table.preset)
+    return "openid" if provider is None else provider.tokens.default_scope.replace("{prefix}", prefix)
 
 
 def _default_map(role: str | None, policy: TokenPolicy, roles: Mapping[str, RoleTable]) -> Iterator[PermissionMap]:

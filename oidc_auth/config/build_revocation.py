@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..revocation.check import RevocationCheck
+from ..revocation.entries import MAX_CLOCK_DIFFERENCE
 from ..revocation.live_set import LiveRevocations, Retention
 from ..revocation.notices import NoticeReceiver, Sender
 from ..revocation.store import OutageRule, open_store
@@ -42,7 +43,10 @@ def build_revocation(
     if table is None:
         return None
     leeway = max(issuer.leeway for issuer in document.issuer)
-    tokens = table.max_token_lifetime + leeway
+    # A token's iat may be later than its revocation by the leeway, and its exp earlier than its last use by the leeway.
+    # The clock of the replica that published the revocation may be slow.
+    margin = 2 * leeway + MAX_CLOCK_DIFFERENCE
+    tokens = table.max_token_lifetime + margin
     # A token that is accepted until its revocation arrives can still renew a cron, which runs for cron_max_age then.
     retention = Retention(tokens=tokens, subjects=tokens + document.langgraph.cron_max_age)
     outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")

@@ -118,7 +118,7 @@ def find_foreign_aliases(table: Table) -> list[str]:
     """Return the aliases that look like another provider, or another part of it, than the issuer itself."""
     preset, issuer = preset_of(table), table.get("issuer")
     known = None if preset is None else preset.tokens.settings.get("aliases")
-    # The preset of the provider itself knows these, such as the two spellings of Google.
+    # The preset of the provider itself knows these, such as two spellings of one issuer.
     theirs: list[str] = [] if known is None else known.value
     tenants = read_strings(table.get("tenants"))
     ours = [exact.issuer for exact in exact_issuers(issuer if isinstance(issuer, str) else "", [], tenants)]
@@ -141,7 +141,7 @@ def _differ(alias: str, issuer: str) -> bool:
 
 def _realm(issuer: str) -> str:
     """Return the part of a provider that an issuer names: a tenant's GUID, else the path; "" for a bare host."""
-    # The issuers of one Entra tenant differ in host and version (sts.windows.net, /v2.0). Only its GUID is the same.
+    # The issuers of one tenant can differ in host and version. Only its GUID is the same.
     tenant = TENANT_ID.search(issuer)
     return tenant[0] if tenant else issuer.rpartition("://")[2].partition("/")[2].rstrip("/")
 

@@ -88,7 +88,7 @@ def _lint_role_claim(permission_map: Table, place: str, roles: Table) -> Iterato
     path = read_path(permission_map.get("claim"))
     for rule in ROLE_CLAIMS:
         if len(path) == 1 and (named := re.fullmatch(rule.pattern, path[0])):
-            # Without a project id, Zitadel writes the roles of the project that requested the token, which can be any.
+            # Without an id in its name, such a claim has the roles of any project that requested the token.
             if named[1] is None:
                 yield Problem(f"{place}.claim", rule.unqualified, rule.unqualified_hint)
             yield from _lint_tenant_reach(rule, permission_map, place, roles)

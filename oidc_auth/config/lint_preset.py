@@ -55,7 +55,7 @@ def _unknown_preset(name: object, where: str) -> Problem:
     if not isinstance(name, str):
         return Problem(where, "should be a string")
     known, meant = ", ".join(sorted(PROVIDERS)), resolve_name(name)
-    # People know providers by other names, such as azure for entra. Spelling alone would not find it.
+    # People know providers by other names. Spelling alone would not find them.
     hint = f"did you mean {meant!r}?" if meant in PROVIDERS else did_you_mean(name, PROVIDERS)
     return Problem(where, f"unknown preset {name!r}; known: {known}", hint)
 

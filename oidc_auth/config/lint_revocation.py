@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ..errors import Problem
 from ..revocation.store import MEMORY
@@ -15,8 +14,8 @@ if TYPE_CHECKING:
 
     from .raw_document import Table
 
-SCHEMES = ("redis", "rediss", "unix")
-"""The URL schemes of redis-py."""
+SCHEMES = ("redis://", "rediss://", "unix://")
+"""The URLs of redis-py."""
 INSTALL = "pip install 'langgraph-oidc-auth[redis]'"
 
 
@@ -34,12 +33,20 @@ def lint_revocation(document: Table) -> Iterator[Problem]:
 
 def _lint_url(store: str) -> Iterator[Problem]:
     # The text is not shown. It may hold a password.
-    try:
-        scheme = urlsplit(store).scheme
-    except ValueError:
-        scheme = ""
-    if scheme not in SCHEMES:
+    if not store.startswith(SCHEMES):
         hint = did_you_mean(store, [MEMORY]) or 'write "memory", or "redis://host:6379"'
         yield Problem("revocation.store", "is neither memory nor the URL of a Redis server", hint)
     elif find_spec("redis") is None:
         yield Problem("revocation.store", "needs the package redis", INSTALL)
+    elif not _is_address(store):
+        yield Problem("revocation.store", "is not a valid URL of a Redis server", 'example: "redis://host:6379/0"')
+
+
+def _is_address(store: str) -> bool:
+    from ..revocation.redis import check_address  # noqa: PLC0415 - an optional package
+
+    try:
+        check_address(store)
+    except ValueError:
+        return False
+    return True

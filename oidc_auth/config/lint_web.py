@@ -78,8 +78,8 @@ def find_web_warnings(table: Table, issuers: Sequence[Table]) -> Iterator[str]:
         yield "web.public_url: ends in /mcp, so that MCP clients are sent to /mcp/mcp: leave /mcp out"
     if table and table.get("mcp", True) and (name := _only_patterns(issuers)):
         yield (
-            f"web: {name} has only patterns in accept, so challenges name no scope and MCP clients cannot know what to "
-            'request: list the scopes, such as accept = ["threads:read", "threads:write"]'
+            f"web: {name} has only patterns in accept, so challenges name none of its scopes and MCP clients cannot "
+            'know what to request: list the scopes, such as accept = ["threads:read", "threads:write"]'
         )
 
 

@@ -154,7 +154,7 @@ class IssuerTable(_Table):
     token_type: Literal["access", "id"] = Field(
         default="access", description="`access`, or `id` for providers that only issue ID tokens."
     )
-    # RFC 9068 is optional. Keycloak and Entra send JWT, and Cognito sends no typ.
+    # RFC 9068 is optional. Many providers send JWT, and some send no typ.
     accepted_typ: Strings = Field(
         default_factory=lambda: list(DEFAULT_TYPES),
         min_length=1,
@@ -272,7 +272,8 @@ class WebTable(_Table):
     )
     challenge_issuer: str | None = Field(
         default=None,
-        description="The issuer whose scopes the challenges name. Default: the first issuer that maps scopes.",
+        description="The issuer whose scopes the challenges name. Default: the first issuer that maps scopes. If its "
+        "permission maps name no scope, challenges name `openid`.",
     )
 
 
@@ -287,7 +288,7 @@ class RevocationTable(_Table):
         default=86_400,
         gt=0,
         description="The longest lifetime of a token, in seconds. Revocations are kept for that time, so longer tokens "
-        "are refused.",
+        "and those without `iat` are refused.",
     )
     on_outage: Literal["deny", "serve"] = Field(
         default="deny", description="What happens when the store is unreachable for longer than `outage_grace`."

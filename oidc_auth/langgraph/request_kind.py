@@ -20,7 +20,6 @@ EVENT_STREAM = b"text/event-stream"
 SUBPROTOCOL_KEY = "oidc_auth.subprotocol"
 """The key of the ASGI scope that tells that the token was a subprotocol."""
 
-
 CONFIG_MODULE, MOUNT_PREFIX = "langgraph_api.config", "MOUNT_PREFIX"
 """Where the server keeps its mount prefix."""
 
@@ -44,15 +43,15 @@ def find_request_kind(scope: Mapping[str, Any]) -> RequestKind:
     if scope.get("type") == "websocket":
         return RequestKind.WEBSOCKET
     path: str = scope.get("path", "")
-    # A2A streams and those of the operator's own routes have any path, and their clients name the type.
-    # MCP clients name the type on each call, and the server answers with JSON (langgraph_api 0.16.7, api/mcp).
-    is_mcp = find_request_resource(scope) is Resource.MCP
-    is_stream = path.endswith(STREAM_PATHS) or (_accepts_events(scope) and not is_mcp)
+    is_stream = path.endswith(STREAM_PATHS) or _expects_events(scope)
     return RequestKind.STREAM if is_stream else RequestKind.ANSWER
 
 
-def _accepts_events(scope: Mapping[str, Any]) -> bool:
-    return any(EVENT_STREAM in value.lower() for name, value in scope.get("headers", ()) if name == b"accept")
+def _expects_events(scope: Mapping[str, Any]) -> bool:
+    # A2A streams and those of the operator's own routes have any path, and their clients name the type.
+    accepts = any(EVENT_STREAM in value.lower() for name, value in scope.get("headers", ()) if name == b"accept")
+    # MCP clients name the type on each call, and the server answers with JSON (langgraph_api 0.16.7, api/mcp).
+    return accepts and find_request_resource(scope) is not Resource.MCP
 
 
 def move_subprotocol_token(scope: Mapping[str, Any]) -> None:

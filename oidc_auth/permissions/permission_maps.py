@@ -116,6 +116,7 @@ class MappingRules:
         display_name: The claim with a name to show to people, or None.
         claims: The claims that the user dict contains, by their configured names.
         scope_prefix: Put before a scope of a token to get the scope that a client requests.
+        default_scope: What a client requests if the permission maps name no scope.
     """
 
     policy: TokenPolicy
@@ -123,6 +124,7 @@ class MappingRules:
     display_name: ClaimPath | None = None
     claims: Mapping[str, ClaimPath] = dataclasses.field(default_factory=dict[str, ClaimPath])
     scope_prefix: str = ""
+    default_scope: str = "openid"
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -130,6 +132,12 @@ class MappingRules:
         # A provider answers invalid_scope to a name that it does not know, which ends the session of an MCP client. So
         # none is guessed from a pattern.
         return tuple(self.scope_prefix + scope for scope in self._names_by_scope(guessed=False))
+
+    @property
+    def requested_scopes(self) -> tuple[str, ...]:
+        """The scopes that a client should request at its first login."""
+        # Without any, the Python MCP client requests every scope that the provider lists. Providers refuse that.
+        return self.scopes or (self.default_scope,)
 
     @cached_property
     def _scopes(self) -> Mapping[str, Mapping[str, Reach]]:

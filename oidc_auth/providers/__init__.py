@@ -1,7 +1,7 @@
 """One module for each OpenID provider, with one record of everything that is known about it.
 
 To add a provider, write its module, and add it to ``_MODULES`` here and to ``presets``. Its test is one row of
-``SAMPLES`` in ``tests/config/test_providers.py``. Then run ``python docs/generate.py`` and ``python -m
+``SAMPLES`` in ``tests/kit/provider_samples.py``. Then run ``python docs/generate.py`` and ``python -m
 oidc_auth.config.schema_document``.
 """
 

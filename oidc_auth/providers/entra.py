@@ -114,6 +114,8 @@ PROVIDER = Provider(
         },
         # scp holds the names of the scopes, and a client requests them with the Application ID URI.
         scope_prefix="api://{audience}/",
+        # The scope selects the API. With openid alone, the token would be for Microsoft Graph.
+        default_scope="{prefix}.default",
         permission_maps=Sourced(
             ({"claim": "scp"}, {"claim": "roles"}), f"{DOCS}: scp for users, roles for applications and users"
         ),

@@ -209,6 +209,7 @@ class TokenRules:
         user_claims: Claims that users can write themselves, other than the standard profile claims.
         scope_prefix: Put before the scopes that a client requests, if tokens carry them without it. ``{audience}`` is
             replaced.
+        default_scope: What a client requests if the permission maps name no scope. ``{prefix}`` is replaced.
     """
 
     settings: Mapping[str, Sourced] = field(default_factory=dict[str, Sourced])
@@ -222,6 +223,7 @@ class TokenRules:
     roles: RoleClaim | None = None
     user_claims: tuple[str, ...] = ()
     scope_prefix: str = ""
+    default_scope: str = "openid"
 
     def scope_prefix_for(self, audience: str) -> str:
         """Return what a client puts before the scopes of one API."""

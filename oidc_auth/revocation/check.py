@@ -25,20 +25,12 @@ class RevocationCheck:
 
     store: RevocationStore
 
-    async def check(self, token: VerifiedToken, now: float) -> None:
-        """Refuse a token if it, its session or its subject is revoked.
-
-        Args:
-            token: The verified token.
-            now: The time, in seconds since the epoch.
+    def refuse_revoked(self, token: VerifiedToken) -> None:
+        """Refuse a token if it, its session or its subject is revoked. The revocations must be known.
 
         Raises:
             TokenError: ``token_revoked``.
-            UpstreamError: ``revocations_unavailable``. They are not loaded yet, or the store is down for too long.
         """
-        # No state and no other coroutine for the usual request.
-        if not self.store.is_current(now):
-            await self.require_known(now)
         kind = self.store.live.find(token)
         if kind is not None:
             refusal = TokenError(ErrorCode.TOKEN_REVOKED, found=f"a revocation of its {kind.value.replace('_', ' ')}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isfinite
 from typing import TypeGuard
@@ -80,13 +80,20 @@ class Revocation:
         """Return the JSON text for a store."""
         return json.dumps({"iss": self.issuer, "kind": self.kind, "value": self.value, "time": self.time})
 
+    def limit_time(self, now: float) -> Revocation:
+        """Return the revocation with a time that is not in the future.
+
+        It would also revoke tokens that are issued after a new login.
+        """
+        latest = now + MAX_CLOCK_DIFFERENCE
+        return self if self.time <= latest else replace(self, time=latest)
+
     @classmethod
-    def decode(cls, text: str | bytes, now: float) -> Revocation:
+    def decode(cls, text: str | bytes) -> Revocation:
         """Return the revocation of a JSON text.
 
         Args:
             text: The text. Anything that can write to the store may have chosen it.
-            now: The time, in seconds since the epoch.
 
         Raises:
             MalformedEntryError: The text is not a revocation.
@@ -103,8 +110,7 @@ class Revocation:
         issuer, kind, value, time = found.get("iss"), found.get("kind"), found.get("value"), found.get("time")
         if not (_is_name(issuer) and _is_kind(kind) and _is_name(value) and _is_time(time)):
             raise MalformedEntryError
-        # A time in the future would also revoke tokens that are issued after a new login.
-        return cls(issuer=issuer, kind=KINDS[kind], value=value, time=min(float(time), now + MAX_CLOCK_DIFFERENCE))
+        return cls(issuer=issuer, kind=KINDS[kind], value=value, time=float(time))
 
 
 KINDS: dict[str, Kind] = {kind.value: kind for kind in Kind}
@@ -119,5 +125,4 @@ def _is_name(value: object) -> TypeGuard[str]:
 
 
 def _is_time(value: object) -> TypeGuard[float]:
-    # A whole number of 400 digits has no float, and isfinite() raises OverflowError. orjson returns a float for it.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) and value > 0
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..observability import logger
 from .entries import Kind, Revocation, digest_subject
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..tokens.states import VerifiedToken
 
 SWEEP = 5_000
-"""Entries of a kind that are searched at once for expired ones. More would delay other requests."""
+"""Entries of a kind in one search for expired ones. More would delay other requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,21 @@ class Retention:
         return self.subjects if kind is Kind.SUBJECT else self.tokens
 
 
+class _IssuerEntries:
+    """The times of the entries of one issuer, because a value is unique at its issuer only."""
+
+    __slots__ = ("kinds", "sessions", "subjects", "subjects_without_session", "tokens")
+
+    def __init__(self) -> None:
+        # Strings and floats take the least memory.
+        self.kinds: dict[Kind, dict[str, float]] = {kind: {} for kind in Kind}
+        # Every request looks into these, and a lookup by Kind takes longer than the one by value.
+        self.subjects: Mapping[Any, float] = self.kinds[Kind.SUBJECT]
+        self.subjects_without_session: Mapping[Any, float] = self.kinds[Kind.SUBJECT_WITHOUT_SESSION]
+        self.sessions = self.kinds[Kind.SESSION]
+        self.tokens = self.kinds[Kind.TOKEN]
+
+
 class LiveRevocations:
     """The revocations that count now.
 
@@ -52,8 +67,7 @@ class LiveRevocations:
 
     def __init__(self, retention: Retention) -> None:
         self.retention = retention
-        # By issuer and kind, because a value is unique at its issuer only. Strings and floats take the least memory.
-        self._entries: dict[str, dict[Kind, dict[str, float]]] = {}
+        self._entries: dict[str, _IssuerEntries] = {}
         self._lock = Lock()
         self._swept: dict[tuple[str, Kind], int] = {}
         self._count = 0
@@ -77,14 +91,15 @@ class LiveRevocations:
         if self._is_expired(kind, time, now):
             return False
         with self._lock:
-            kinds = self._entries.get(revocation.issuer)
-            if kinds is None:
-                kinds = self._entries[revocation.issuer] = {kind: {} for kind in Kind}
-            known = kinds[kind].get(value)
+            entries = self._entries.get(revocation.issuer)
+            if entries is None:
+                entries = self._entries[revocation.issuer] = _IssuerEntries()
+            values = entries.kinds[kind]
+            known = values.get(value)
             # Entries arrive again and in any order after an outage. The latest time counts.
             is_new = known is None or known < time
             if is_new:
-                kinds[kind][value] = time
+                values[value] = time
                 if kind is Kind.SUBJECT:
                     self._digests[digest_subject(revocation.issuer, value)] = time
             self._count += known is None
@@ -106,8 +121,17 @@ class LiveRevocations:
 
     def find(self, token: VerifiedToken) -> Kind | None:
         """Return what revokes a token, or None."""
-        kinds = self._entries.get(token.issuer)
-        return None if kinds is None else _find(kinds, token.claims)
+        entries = self._entries.get(token.issuer)
+        if entries is None:
+            return None
+        claims = token.claims
+        try:
+            return _find(entries, claims)
+        except TypeError:
+            # A list or an object names nothing. The other claims count.
+            return _find(
+                entries, {name: value for name, value in claims.items() if not isinstance(value, (list, dict))}
+            )
 
     def is_user_revoked(self, subject_digest: str, authorized_at: float) -> bool:
         """Tell whether a user was revoked at or after the time of the token that authorized a cron."""
@@ -115,7 +139,7 @@ class LiveRevocations:
         return time is not None and authorized_at <= time
 
     def entries(self, now: float) -> Iterator[Revocation]:
-        """Yield the entries that are not expired. More may be added meanwhile."""
+        """Yield the entries that are not expired. Other tasks may add entries."""
         for issuer in list(self._entries):
             for kind in Kind:
                 values = self._values(issuer, kind)
@@ -128,8 +152,8 @@ class LiveRevocations:
     def remove_expired(self, now: float) -> None:
         """Look at the next ``SWEEP`` entries of each kind, and remove those that no token can meet any more."""
         with self._lock:
-            for issuer, kinds in self._entries.items():
-                for kind, values in kinds.items():
+            for issuer, entries in self._entries.items():
+                for kind, values in entries.kinds.items():
                     start = self._swept.get((issuer, kind), 0)
                     looked_at = [*islice(values.items(), start, start + SWEEP)]
                     expired = [value for value, time in looked_at if self._is_expired(kind, time, now)]
@@ -142,34 +166,32 @@ class LiveRevocations:
                     self._swept[issuer, kind] = end if end < len(values) else 0
 
     def _values(self, issuer: str, kind: Kind) -> Mapping[str, float]:
-        return self._entries.get(issuer, {}).get(kind, {})
+        entries = self._entries.get(issuer)
+        return {} if entries is None else entries.kinds[kind]
 
     def _is_expired(self, kind: Kind, time: float, now: float) -> bool:
         return now > time + self.retention.of(kind)
 
 
-def _find(kinds: Mapping[Kind, Mapping[str, float]], claims: Mapping[str, object]) -> Kind | None:
-    session, subject = _text(claims, "sid"), _text(claims, "sub")
-    if _text(claims, "jti") in kinds[Kind.TOKEN]:
+def _find(entries: _IssuerEntries, claims: Mapping[str, object]) -> Kind | None:
+    # Every request does this. Only strings can equal an entry, and entries are never empty.
+    session, subject = claims.get("sid"), claims.get("sub")
+    if claims.get("jti") in entries.tokens:
         return Kind.TOKEN
-    if session in kinds[Kind.SESSION]:
+    if session in entries.sessions:
         return Kind.SESSION
-    if _was_issued_until(kinds[Kind.SUBJECT].get(subject), claims):
+    # The keys are strings, and a lookup of any other value finds nothing.
+    time = entries.subjects.get(subject)
+    if time is not None and _was_issued_until(time, claims):
         return Kind.SUBJECT
-    if not session and _was_issued_until(kinds[Kind.SUBJECT_WITHOUT_SESSION].get(subject), claims):
+    time = entries.subjects_without_session.get(subject)
+    # A sid of another type cannot name a session.
+    if time is not None and not (isinstance(session, str) and session) and _was_issued_until(time, claims):
         return Kind.SUBJECT_WITHOUT_SESSION
     return None
 
 
-def _text(claims: Mapping[str, object], name: str) -> str:
-    value = claims.get(name)
-    # No entry has an empty value. A sid of another type is no session that could be revoked.
-    return value if isinstance(value, str) else ""
-
-
-def _was_issued_until(time: float | None, claims: Mapping[str, object]) -> bool:
-    if time is None:
-        return False
+def _was_issued_until(time: float, claims: Mapping[str, object]) -> bool:
     issued = claims.get("iat")
     # A token without iat may be older. Fail closed.
     return not isinstance(issued, (int, float)) or issued <= time

@@ -1,7 +1,7 @@
 """The store of a deployment with several processes: a Redis stream that each of them follows.
 
 Each process keeps all live revocations in memory, so a request needs no call to Redis. A process only reads to follow
-the stream, so a Redis server that accepts no writes is no outage.
+the stream, so a Redis server that accepts no writes can be followed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CALL_SECONDS = 10.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.8
 LOCK_SECONDS = 10
 PAGE = 250
-"""Entries that are read or written at once. More would delay other requests by over 10 ms."""
+"""Entries in one read or write. More would delay other requests by over 10 ms."""
 FIELD = b"v"
 MAX_CODE = 20
 """Longer than the error codes of Redis."""
@@ -98,18 +98,20 @@ class RedisStore:
         self._waiters: set[asyncio.Future[None]] = set()
         # The time of the last complete read, by both clocks.
         self._complete: tuple[float, float] | None = None
+        self._current_until = (float("-inf"), float("-inf"))
         self._position = START
         self._facts: StreamFacts | None = None
         self._must_reread = False
-        # Those that Redis has not confirmed, in their order.
-        self._unpublished: dict[Revocation, None] = {}
+        # Those that this process has not read in the stream, in their order. False while they are being published.
+        self._unpublished: dict[Revocation, bool] = {}
         self._malformed = 0
         self._lost = 0
         self._problem = ""
 
     def is_current(self, now: float) -> bool:
         """Tell whether the stream was read completely a moment ago."""
-        return self._lag(now) < SILENT_AFTER
+        # The same as the lag, with fewer steps, because every request asks.
+        return now < self._current_until[0] and self._timer() < self._current_until[1]
 
     def state(self, now: float) -> StoreState:
         """Return the current state."""
@@ -152,21 +154,30 @@ class RedisStore:
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def publish(self, revocations: Sequence[Revocation]) -> None:
-        """Add revocations to ``live`` and to the stream."""
+        """Add revocations to ``live`` and to the stream.
+
+        Raises:
+            UpstreamError: ``revocations_unavailable``. They are published when the server is back.
+            MalformedEntryError: Another process could not read one of them.
+        """
         now = self._clock()
-        for revocation in revocations:
-            # First here, so that this process refuses at once, also during an outage.
-            self.live.add(revocation, now)
+        readable = [Revocation.decode(each.encode()) for each in revocations]
+        for revocation in readable:
+            # First here, so that this process refuses without a delay, also during an outage.
+            self.live.add(revocation.limit_time(now), now)
+            self._unpublished[revocation] = False
         try:
             async with asyncio.timeout(CALL_SECONDS), self._connect() as client:
-                await self._append(client, revocations)
-        except BaseException as error:
-            # Also if the caller is cancelled. They are published when the server is back.
-            self._unpublished.update(dict.fromkeys(revocations))
+                await self._append(client, readable)
+        except FAILURES as error:
             self._start()
-            if isinstance(error, FAILURES):
-                raise _unavailable(error) from None
-            raise
+            raise _unavailable(error) from None
+        finally:
+            # Also if the caller is cancelled, and also after a success. Redis can still lose an entry that it has
+            # confirmed. It is safe when this process has read it in the stream.
+            for revocation in readable:
+                if revocation in self._unpublished:
+                    self._unpublished[revocation] = True
 
     async def claim_once(self, key: str, seconds: float) -> bool:
         """Return True for the first call with a key in all processes within some seconds."""
@@ -234,6 +245,7 @@ class RedisStore:
             self._must_reread = True
         tally = Tally(self._facts, facts)
         self._complete = await (self._reread(client, tally) if self._must_reread else self._read_new(client, tally))
+        self._current_until = self._complete[0] + SILENT_AFTER, self._complete[1] + SILENT_AFTER
         self._facts = facts
         if lost := tally.lost():
             self._lost += lost
@@ -251,7 +263,7 @@ class RedisStore:
         pipeline.xinfo_stream(STREAM)
         now, entry, stream = await pipeline.execute(raise_on_error=False)
         for answer in (now, entry, stream):
-            # There is no stream before the first revocation. Any other error must not look like an empty stream.
+            # The stream does not exist before the first revocation. Any other error must not look like an empty stream.
             if isinstance(answer, Exception) and not (answer is stream and "no such key" in str(answer)):
                 raise answer
         facts: Mapping[str, Any] = {} if isinstance(stream, Exception) else stream
@@ -284,15 +296,16 @@ class RedisStore:
             if tally is not None:
                 tally.add(self._position)
             try:
-                revocation = Revocation.decode(fields.get(FIELD, b""), now)
+                revocation = Revocation.decode(fields.get(FIELD, b""))
             except MalformedEntryError:
                 malformed += 1
                 continue
-            self.live.add(revocation, now)
-            if stored is not None:
-                stored.add(revocation, now)
             if self._unpublished:
                 self._unpublished.pop(revocation, None)
+            limited = revocation.limit_time(now)
+            self.live.add(limited, now)
+            if stored is not None:
+                stored.add(limited, now)
         if malformed:
             self._malformed += malformed
             logger.error("revocations: %d entries are malformed, the last of them up to %s", malformed, self._position)
@@ -304,7 +317,7 @@ class RedisStore:
         complete = await self._read_new(client, tally, stored)
         for number, revocation in enumerate(self.live.entries(complete[0]), 1):
             if not stored.includes(revocation):
-                self._unpublished[revocation] = None
+                self._unpublished[revocation] = True
             if number % PAGE == 0:
                 await asyncio.sleep(0)
         self._must_reread = False
@@ -312,19 +325,19 @@ class RedisStore:
 
     async def _publish_waiting(self, client: Redis) -> None:
         """Publish what Redis does not have, one process after the other, so that each entry is published once."""
-        if not self._unpublished:
+        if not any(self._unpublished.values()):
             return
         if not await client.set(PUBLISHING, b"1", nx=True, ex=LOCK_SECONDS):
             return
-        # Those that another process has published meanwhile.
+        # Another process may have published some of them.
         await self._read_new(client)
         waiting = list(self._unpublished)
         for start in range(0, len(waiting), PAGE):
-            page = waiting[start : start + PAGE]
+            page = [each for each in waiting[start : start + PAGE] if self._unpublished.get(each)]
             await self._append(client, page)
             await client.expire(PUBLISHING, LOCK_SECONDS)
-            for revocation in page:
-                self._unpublished.pop(revocation, None)
+            # It reads its own entries, so they leave ``_unpublished`` now.
+            await self._read_new(client)
         await client.delete(PUBLISHING)
 
     async def _append(self, client: Redis, revocations: Sequence[Revocation]) -> None:

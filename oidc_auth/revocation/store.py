@@ -127,7 +127,7 @@ class MemoryStore:
         return StoreState(count=len(self.live))
 
     async def load(self, seconds: float) -> None:
-        """Return at once."""
+        """Do nothing."""
 
     async def publish(self, revocations: Sequence[Revocation]) -> None:
         """Add revocations to ``live``."""
@@ -154,7 +154,7 @@ class MemoryStore:
         return self._clock()
 
     async def aclose(self) -> None:
-        """Return at once."""
+        """Do nothing."""
 
 
 MEMORY = "memory"

@@ -20,7 +20,7 @@ class StreamFacts(NamedTuple):
         time: The time of Redis, in seconds since the epoch.
         first: The id of the first entry, or "".
         last: The id of the last entry that was ever added.
-        deleted: The highest id of a deleted entry, or "" before Redis 7.
+        deleted: The highest id of a deleted entry, or "" before Redis 7 and without a stream.
         added: The number of entries that were ever added, or None before Redis 7.
         has_position: Whether the entry that was read last is still in the stream.
     """
@@ -34,7 +34,7 @@ class StreamFacts(NamedTuple):
 
 
 def read_facts(time: float, stream: Mapping[str, Any], *, has_position: bool) -> StreamFacts:
-    """Return the facts from the answer to ``XINFO STREAM``, which is empty if there is no stream."""
+    """Return the facts from the answer to ``XINFO STREAM``, which is empty if the stream does not exist."""
     first = stream.get("first-entry")
     return StreamFacts(
         time=time,
@@ -74,7 +74,7 @@ def was_shortened(before: StreamFacts | None, now: StreamFacts, position: str, o
         return False
     if before.first not in ("", now.first) and milliseconds(before.first) >= oldest:
         return True
-    return before.deleted != now.deleted
+    return "" not in (before.deleted, now.deleted) and before.deleted != now.deleted
 
 
 class Tally:

@@ -68,7 +68,7 @@ class ProtectedResource:
         public_url: Its address as clients see it, without a slash at the end.
         has_mcp: Whether ``/mcp`` is a resource of its own.
         authorization_servers: The issuers, as their discovery documents spell them.
-        scopes: The scopes that clients should request, in the spelling of one provider.
+        scopes: The scopes that clients should request, in the spelling of one provider. There is at least one.
     """
 
     public_url: str
@@ -78,13 +78,12 @@ class ProtectedResource:
 
     def metadata(self, resource: Resource) -> dict[str, object]:
         """Return the metadata of a resource (RFC 9728 §2)."""
-        document: dict[str, object] = {
+        return {
             "resource": mcp_address(self.public_url) if resource is Resource.MCP else self.public_url,
             "authorization_servers": list(self.authorization_servers),
             "bearer_methods_supported": ["header"],
+            "scopes_supported": list(self.scopes),
         }
-        # Clients take an empty list for "no scopes", and ask the provider for a token without any.
-        return {**document, "scopes_supported": list(self.scopes)} if self.scopes else document
 
     def metadata_url(self, resource: Resource) -> str:
         """Return the address of the metadata of a resource.

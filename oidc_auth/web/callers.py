@@ -1,6 +1,6 @@
 """The caller of a request, for the routes of your own application.
 
-LangGraph servers do not authenticate custom routes. A route that should know its caller asks for it here.
+LangGraph servers do not authenticate custom routes. A route that should know its caller calls one of these functions.
 """
 
 from __future__ import annotations

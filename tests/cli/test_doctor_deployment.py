@@ -8,13 +8,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.doctor import JWK, examined, run_doctor, text, write_configuration
 
 import oidc_auth
 from oidc_auth.cli.doctor import CHECKS
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 GOOD: dict[str, Any] = {
     "dependencies": [".", "langgraph-oidc-auth"],
@@ -89,49 +92,48 @@ def test_missing_langgraph_json_is_skipped(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "change", "status", "said"),
+    ("check", "change", "status"),
     [
-        ("auth-hook-configured", {"auth": {}}, "error", "every request is allowed"),
-        ("auth-hook-configured", {"auth": {"path": "./mine.py:auth"}}, "error", "there is no ./mine.py"),
-        ("studio-disabled", {"auth": {"path": "x"}}, "warning", "disable_studio_auth is not true"),
-        ("studio-disabled", {"auth": {"disable_studio_auth": "true"}}, "warning", "is not true"),
-        ("langsmith-keys", {"auth": {"allow_langsmith_api_keys": True}}, "error", "Remove it"),
-        ("mount-prefix", {"http": {"mount_prefix": "/ui"}}, "error", "every GET request is anonymous"),
-        ("mount-prefix", {"http": {"mount_prefix": "/uix/a"}}, "error", "every GET request is anonymous"),
-        ("custom-routes", {"http": {"app": "./web.py:app"}}, "error", "need no token"),
-        ("custom-routes", {"http": {}}, "skipped", ""),
-        ("token-not-copied", {"http": {"configurable_headers": {"includes": ["*"]}}}, "error", "authorization, cookie"),
-        ("token-not-copied", {"http": {"configurable_headers": {"include": ["auth*"]}}}, "error", "into run records"),
-        ("token-not-copied", {"http": {"logging_headers": {"includes": ["cookie"]}}}, "error", "into log lines"),
-        ("token-not-copied", {"http": {"configurable_headers": {"includes": ["x-*"]}}}, "ok", ""),
+        ("auth-hook-configured", {"auth": {}}, "error"),
+        ("auth-hook-configured", {"auth": {"path": "./mine.py:auth"}}, "error"),
+        ("studio-disabled", {"auth": {"path": "x"}}, "warning"),
+        ("studio-disabled", {"auth": {"disable_studio_auth": "true"}}, "warning"),
+        ("langsmith-keys", {"auth": {"allow_langsmith_api_keys": True}}, "error"),
+        ("mount-prefix", {"http": {"mount_prefix": "/ui"}}, "error"),
+        ("mount-prefix", {"http": {"mount_prefix": "/uix/a"}}, "error"),
+        ("custom-routes", {"http": {"app": "./web.py:app"}}, "error"),
+        ("custom-routes", {"http": {}}, "skipped"),
+        ("token-not-copied", {"http": {"configurable_headers": {"includes": ["*"]}}}, "error"),
+        ("token-not-copied", {"http": {"configurable_headers": {"include": ["auth*"]}}}, "error"),
+        ("token-not-copied", {"http": {"logging_headers": {"includes": ["cookie"]}}}, "error"),
+        ("token-not-copied", {"http": {"configurable_headers": {"includes": ["x-*"]}}}, "ok"),
         (
             "token-not-copied",
             {"http": {"configurable_headers": {"includes": ["*"], "excludes": ["*auth*", "cookie"]}}},
             "ok",
-            "",
         ),
-        ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "other.toml"}}, "error", "two configurations"),
-        ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "./oidc-auth.toml"}}, "ok", ""),
-        ("configuration-found", {"env": ".env"}, "ok", ""),
-        ("configuration-included", {"dependencies": ["./src", "langchain"]}, "warning", "is in no folder of"),
-        ("configuration-included", {"dependencies": []}, "warning", "(none)"),
-        ("library-included", {"dependencies": ["."]}, "warning", "no dependency names langgraph-oidc-auth"),
-        ("library-included", {"dependencies": [".", "./langgraph_oidc_auth-0.1.0-py3-none-any.whl"]}, "ok", ""),
+        ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "other.toml"}}, "error"),
+        ("configuration-found", {"env": {"OIDC_AUTH_CONFIG": "./oidc-auth.toml"}}, "ok"),
+        ("configuration-found", {"env": ".env"}, "ok"),
+        ("configuration-included", {"dependencies": ["./src", "langchain"]}, "warning"),
+        ("configuration-included", {"dependencies": []}, "warning"),
+        ("library-included", {"dependencies": ["."]}, "warning"),
+        ("library-included", {"dependencies": [".", "./langgraph_oidc_auth-0.1.0-py3-none-any.whl"]}, "ok"),
         (
             "library-included",
             {"dependencies": ["."], "dockerfile_lines": ["RUN pip install langgraph-oidc-auth"]},
             "ok",
-            "",
         ),
-        ("challenge-exposed", {"http": {}}, "info", "lacks WWW-Authenticate"),
-        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "warning", "lacks WWW-Authenticate"),
+        ("challenge-exposed", {"http": {}}, "info"),
+        ("challenge-exposed", {"http": {"cors": {"expose_headers": ["x"]}}}, "warning"),
     ],
 )
 def test_langgraph_json_mistake_is_named(
-    tmp_path: Path, check: str, change: dict[str, Any], status: str, said: str
+    tmp_path: Path, check: str, change: dict[str, Any], status: str, messages: Messages
 ) -> None:
     entry = deployment(tmp_path, {**GOOD, **change})[check]
-    assert (entry["status"], said in text(entry)) == (status, True)
+    assert entry["status"] == status
+    messages.check(text(entry), {tmp_path: "FOLDER"})
 
 
 @pytest.mark.parametrize("name", ["requirements.txt", "pyproject.toml", "setup.cfg", "setup.py"])
@@ -266,7 +268,6 @@ def test_table_shows_findings_and_hints(tmp_path: Path) -> None:
     shown = run_doctor(str(write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")))
     assert shown.exit_code == 1
     assert all(check.id in shown.output for check in CHECKS)
-    assert "every request is allowed" in shown.output
     assert '-> Set "auth"' in shown.output
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import time
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.doctor import GRANT, RSA, examined, run_doctor, serving, text, write_configuration
-from kit.messages import UNREADABLE_FILE
 
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from kit.snapshots import Messages
 
 
 @pytest.fixture
@@ -41,12 +41,12 @@ def test_healthy_provider_has_no_findings(tmp_path: Path, issuer: LocalIssuer) -
     )
 
 
-def test_invalid_configuration_fetches_nothing(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_invalid_configuration_fetches_nothing(tmp_path: Path, issuer: LocalIssuer, messages: Messages) -> None:
     with issuer.served() as url:
         checks = examined(write_configuration(tmp_path, url, "audiance = 'x'"))
     assert (checks["configuration"]["status"], issuer.fetched) == ("error", [])
-    assert "audiance: unknown key (did you mean 'audience'?)" in text(checks["configuration"])
-    assert checks["keys-reachable"]["skipped"] == "the configuration is invalid"
+    messages.check(text(checks["configuration"]), {tmp_path: "FOLDER"})
+    messages.check(checks["keys-reachable"]["skipped"])
 
 
 def test_dangerous_setting_is_warning(tmp_path: Path, issuer: LocalIssuer) -> None:
@@ -58,8 +58,8 @@ def test_dangerous_setting_is_warning(tmp_path: Path, issuer: LocalIssuer) -> No
     )
 
 
-def test_missing_file_is_configuration_error(tmp_path: Path) -> None:
-    assert UNREADABLE_FILE in text(examined(tmp_path / "none.toml")["configuration"])
+def test_missing_file_is_configuration_error(tmp_path: Path, messages: Messages) -> None:
+    messages.check(text(examined(tmp_path / "none.toml")["configuration"]), {tmp_path: "FOLDER", Path.cwd(): "HERE"})
 
 
 @pytest.mark.parametrize(
@@ -93,27 +93,30 @@ def test_unreachable_provider_beside_reachable_is_named(tmp_path: Path, issuer: 
     assert url not in text(entry)
 
 
-def test_inline_keys_need_no_provider(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_inline_keys_need_no_provider(tmp_path: Path, issuer: LocalIssuer, messages: Messages) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     checks = examined(write_configuration(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}"))
-    assert "nothing is fetched" in checks["keys-reachable"]["skipped"]
+    messages.check(checks["keys-reachable"]["skipped"])
     assert (checks["key-quality"]["status"], checks["key-algorithms"]["status"]) == ("ok", "ok")
 
 
 @pytest.mark.parametrize(
-    ("path", "configured_path", "said"),
+    ("path", "configured_path"),
     [
-        ("/", "", "only the final '/' differs"),
-        ("", "/", "only the final '/' differs"),
-        ("/Realms/a", "/realms/a", "upper and lower case differ"),
+        ("/", ""),
+        ("", "/"),
+        ("/Realms/a", "/realms/a"),
     ],
 )
-def test_issuer_mismatch_shows_correct_value(tmp_path: Path, path: str, configured_path: str, said: str) -> None:
+def test_issuer_mismatch_shows_correct_value(
+    tmp_path: Path, path: str, configured_path: str, messages: Messages
+) -> None:
     issuer = AnyCase(algorithm="ES256")
     with issuer.served(path=path) as url:
         file = write_configuration(tmp_path, url.removesuffix(path) + configured_path)
         checks = examined(file)
-    assert (checks["issuer-match"]["status"], said in text(checks["issuer-match"])) == ("error", True)
+    assert checks["issuer-match"]["status"] == "error"
+    messages.check(text(checks["issuer-match"]), {url.removesuffix(path): "PROVIDER"})
     assert f'Set issuer = "{url}"' in text(checks["issuer-match"])
 
 
@@ -164,12 +167,12 @@ def test_invalid_ca_file_is_error(tmp_path: Path, issuer: LocalIssuer) -> None:
     assert checks["keys-reachable"]["status"] == "error"
 
 
-def test_redirect_is_error_with_target(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_redirect_is_error_with_target(tmp_path: Path, issuer: LocalIssuer, messages: Messages) -> None:
     issuer.fault = Fault.REDIRECT
     with issuer.served() as url:
         checks = examined(write_configuration(tmp_path, url))
     assert checks["no-redirects"]["status"] == "error"
-    assert f"{url}/keys redirects to https://elsewhere.test/keys" in text(checks["no-redirects"])
+    messages.check(text(checks["no-redirects"]), {url: "PROVIDER"})
 
 
 class Keyed(LocalIssuer):
@@ -260,26 +263,28 @@ WEAK = SigningKey.make("weak", "RS256", bits=1024).jwk()
 
 
 @pytest.mark.parametrize(
-    ("keys", "status", "said"),
+    ("keys", "status"),
     [
-        ((RSA,), "ok", ""),
-        (({**RSA, "use": "enc", "alg": "RSA-OAEP"},), "ok", ""),
-        ((NAMELESS,), "ok", ""),
-        ((WEAK,), "warning", "1024 bits"),
-        (({"kty": "oct", "k": "c2VjcmV0", "kid": "hs"},), "warning", "key 0 (hs)"),
-        (({**RSA, "d": "AQAB"},), "error", "could sign with it"),
+        ((RSA,), "ok"),
+        (({**RSA, "use": "enc", "alg": "RSA-OAEP"},), "ok"),
+        ((NAMELESS,), "ok"),
+        ((WEAK,), "warning"),
+        (({"kty": "oct", "k": "c2VjcmV0", "kid": "hs"},), "warning"),
+        (({**RSA, "d": "AQAB"},), "error"),
         (
             (NAMELESS, {**SigningKey.make("", "RS256").jwk(), "kid": None}),
             "warning",
-            "several keys without kid have the algorithm RS256",
         ),
-        ((RSA,) * 200, "warning", "201 keys, but only the first 200 are read"),
+        ((RSA,) * 200, "warning"),
     ],
 )
-def test_unusable_keys_are_named(tmp_path: Path, keys: tuple[dict[str, Any], ...], status: str, said: str) -> None:
+def test_unusable_keys_are_named(
+    tmp_path: Path, keys: tuple[dict[str, Any], ...], status: str, messages: Messages
+) -> None:
     with Publishing(*keys).served() as url:
         checks = examined(write_configuration(tmp_path, url))
-    assert (checks["key-quality"]["status"], said in text(checks["key-quality"])) == (status, True)
+    assert checks["key-quality"]["status"] == status
+    messages.check(text(checks["key-quality"]), {url: "PROVIDER"})
     assert checks["keys-reachable"]["status"] == "ok"
 
 

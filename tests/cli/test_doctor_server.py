@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
 
 import pytest
+from kit.command_runner import error_of
 from kit.doctor import JWK, examined, run_doctor, serving, text, write_configuration
-from kit.messages import HTTP_ON_LOOPBACK_ONLY, URL_WITHOUT_USER_NAME
 
 from oidc_auth.cli.dev_server import quickstart_folder, running_dev_server
 from oidc_auth.testing import LocalIssuer
@@ -18,6 +18,8 @@ from oidc_auth.testing import LocalIssuer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from kit.snapshots import Messages
 
 
 @pytest.fixture
@@ -59,12 +61,14 @@ def test_real_server_passes_with_token(world: tuple[LocalIssuer, str], monkeypat
     assert text(checks["token-accepted"]) == f"{said} -> "
 
 
-def test_other_server_configuration_is_detected(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
+def test_other_server_configuration_is_detected(
+    world: tuple[LocalIssuer, str], tmp_path: Path, messages: Messages
+) -> None:
     issuer, url = world
     token = issuer.token(roles=["editor"], org="acme")
     entry = examined(write_configuration(tmp_path, issuer.url), "--url", url, token=token)["token-accepted"]
     assert entry["status"] == "error"
-    assert "store:list_namespaces: the configuration does not allow it, the server answers 200" in text(entry)
+    messages.check(text(entry), {url: "SERVER"})
     assert "threads:search" not in text(entry).partition("identity")[0]
 
 
@@ -81,31 +85,31 @@ def test_token_rejected_on_both_sides_is_explained(
     assert not any(part in shown for part in token.split("."))
 
 
-def test_refusal_is_shown_completely(world: tuple[LocalIssuer, str], tmp_path: Path) -> None:
+def test_refusal_is_shown_completely(world: tuple[LocalIssuer, str], tmp_path: Path, messages: Messages) -> None:
     issuer, url = world
     audience = "https://agents.acme.com/" + 100 * "a"
     file = write_configuration(tmp_path, issuer.url)
     file.write_text(file.read_text("utf-8").replace('"agents"', f'"{audience}"'), "utf-8")
     token = issuer.token(audience="account", azp="web", realm_access={"roles": []})
     entry = examined(file, "--url", url, token=token)["token-accepted"]
-    assert f"Included Client Audience > {audience}. -> oidc-auth explain shows each check" in text(entry)
+    messages.check(text(entry), {issuer.url: "PROVIDER", audience: "AUDIENCE"})
 
 
-def test_nothing_is_compared_during_outage(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_nothing_is_compared_during_outage(tmp_path: Path, issuer: LocalIssuer, messages: Messages) -> None:
     with issuer.served() as url:
         token = issuer.token()
     with answering(503) as server:
         entry = examined(write_configuration(tmp_path, url), "--url", server, token=token)["token-accepted"]
     assert entry["status"] == "skipped"
-    assert entry["skipped"].startswith("the token cannot be verified here: keys_unavailable: ")
+    messages.check(entry["skipped"].partition(url)[0])
 
 
-def test_server_unable_to_verify_is_error(tmp_path: Path, issuer: LocalIssuer) -> None:
+def test_server_unable_to_verify_is_error(tmp_path: Path, issuer: LocalIssuer, messages: Messages) -> None:
     with issuer.served() as url, answering(503) as server:
         file = write_configuration(tmp_path, url)
         entry = examined(file, "--url", server, token=issuer.token(roles=["editor"]))["token-accepted"]
     assert entry["status"] == "error"
-    assert [found["what"].partition(" (")[0] for found in entry["findings"]] == ["the server answers 503"]
+    messages.check(text(entry), {server: "SERVER"})
 
 
 @contextmanager
@@ -141,35 +145,36 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
-def test_anonymous_access_is_error(tmp_path: Path) -> None:
+def test_anonymous_access_is_error(tmp_path: Path, messages: Messages) -> None:
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(200) as url:
         checks = examined(file, "--url", url)
     assert (checks["anonymous-denied"]["status"], checks["studio-denied"]["status"]) == ("error", "error")
-    assert "POST /threads/search without a token: expected 401; found 200" in text(checks["anonymous-denied"])
+    messages.check(text(checks["anonymous-denied"]), {url: "SERVER"})
     assert checks["token-accepted"]["skipped"].startswith("no token")
 
 
-def test_foreign_401_is_not_accepted(tmp_path: Path) -> None:
+def test_foreign_401_is_not_accepted(tmp_path: Path, messages: Messages) -> None:
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     with answering(401) as url:
         checks = examined(file, "--url", url)
-    assert "has no WWW-Authenticate" in text(checks["anonymous-denied"])
+    assert checks["anonymous-denied"]["status"] != "ok"
+    messages.check(text(checks["anonymous-denied"]), {url: "SERVER"})
 
 
-def test_unreachable_server_is_error(tmp_path: Path) -> None:
+def test_unreachable_server_is_error(tmp_path: Path, messages: Messages) -> None:
     with answering(200) as gone:
         pass
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", gone, token="t")
-    assert "no answer from" in text(checks["anonymous-denied"])
+    messages.check(text(checks["anonymous-denied"]).partition(gone)[0])
     assert (checks["anonymous-denied"]["status"], checks["studio-denied"]["status"]) == ("error", "skipped")
 
 
-def test_token_needs_https_or_loopback(tmp_path: Path) -> None:
+def test_token_needs_https_or_loopback(tmp_path: Path, messages: Messages) -> None:
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     checks = examined(file, "--url", "http://server.invalid:8000", token="secret")
-    assert HTTP_ON_LOOPBACK_ONLY in checks["token-accepted"]["skipped"]
+    messages.check(checks["token-accepted"]["skipped"])
 
 
 @pytest.mark.parametrize(
@@ -188,7 +193,7 @@ def test_repeated_token_is_masked(tmp_path: Path, issuer: LocalIssuer, says: Cal
     token = issuer.token(roles=["editor"])
     with answering(400, says) as url:
         shown = run_doctor(str(file), "--url", url, "--json", token=token).output
-    assert "the server answers 400" in shown
+    assert "400" in shown
     assert not any(token[start : start + 12] in shown for start in range(len(token) - 12))
 
 
@@ -208,21 +213,24 @@ def test_unsendable_token_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://admin:s3cr3t@server.invalid", "http://server.invalid/?s3cr3t", "s3cr3t"])
-def test_server_url_with_secret_is_hidden(tmp_path: Path, url: str) -> None:
+def test_server_url_with_secret_is_hidden(tmp_path: Path, url: str, messages: Messages) -> None:
     file = write_configuration(tmp_path, "https://unknown.invalid", f"jwks = {{ keys = [{JWK}] }}")
     done = run_doctor(str(file), "--url", url, "--json", token="t")
-    assert (done.exit_code, URL_WITHOUT_USER_NAME in done.output) == (2, True), done.output
+    assert done.exit_code == 2
+    messages.check(error_of(done))
     assert "s3cr3t" not in done.output
 
 
-def test_loopback_token_bypasses_proxy(tmp_path: Path, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_token_bypasses_proxy(
+    tmp_path: Path, issuer: LocalIssuer, monkeypatch: pytest.MonkeyPatch, messages: Messages
+) -> None:
     key = json.dumps(issuer.keys[0].jwk()).replace('": ', '" = ')
     file = write_configuration(tmp_path, issuer.url, f"jwks = {{ keys = [{key}] }}")
     with answering(200) as proxy, closed() as gone:
         monkeypatch.setenv("http_proxy", proxy)
         checks = examined(file, "--url", gone, token=issuer.token(roles=["editor"]))
     assert codes == []
-    assert "no answer from" in checks["token-accepted"]["skipped"]
+    messages.check(checks["token-accepted"]["skipped"].partition(gone)[0])
 
 
 def test_token_uses_issuer_header(tmp_path: Path, issuer: LocalIssuer) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.command_runner import run
-from kit.messages import EXPLAIN_REFUSED_EXPIRED, EXPLAIN_WITHOUT_REFUSAL
+from kit.command_runner import error_of, run
 
 from oidc_auth import store_label
+from oidc_auth.errors import ErrorCode
+from oidc_auth.tokens.checks import CHECKS
 
 if TYPE_CHECKING:
+    from kit.snapshots import Messages
+
     from oidc_auth.testing import LocalIssuer
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
@@ -35,8 +38,8 @@ def test_explain_prints_json() -> None:
     described = json.loads(explained.output)
     assert (described["identity"], described["tenant"], described["graphs"]) == ("alice", "acme", None)
     assert "threads:write" in described["permissions"]
-    passed = {"code": "token_use_not_allowed", "name": "token use allowed", "outcome": "passed", "detail": ""}
-    assert passed in described["checks"]
+    (check,) = [check for check in described["checks"] if check["code"] == "token_use_not_allowed"]
+    assert (set(check), check["outcome"]) == ({"code", "name", "outcome", "detail"}, "passed")
     assert "signature_invalid" not in [check["code"] for check in described["checks"]]
     assert "not_run" not in described
 
@@ -54,7 +57,7 @@ def test_checks_without_result_are_shown_on_request() -> None:
         for more in ([], ["--verbose"])
     )
     assert ("audience matches" in plain, "audience matches" in verbose) == (False, True)
-    assert "token use allowed" in plain
+    assert next(check.name for check in CHECKS if check.code is ErrorCode.TOKEN_USE_NOT_ALLOWED) in plain
 
 
 @pytest.mark.parametrize("way", ["file", "stdin", "variable"])
@@ -72,37 +75,39 @@ def test_explain_verifies_token_without_printing_it(tmp_path: Path, issuer: Loca
     assert not any(part in explained.output for part in token.split("."))
 
 
-def test_rejected_token_shows_expected_found_and_hint(issuer: LocalIssuer) -> None:
+def test_rejected_token_shows_expected_found_and_hint(issuer: LocalIssuer, messages: Messages) -> None:
     with issuer.served() as url:
         token = issuer.token(audience="billing")
         explained = run("explain", str(QUICKSTART), "--token-file", "-", given=token, env={"OIDC_ISSUER": url})
     assert explained.exit_code == 1
     assert "audience_mismatch" in explained.output
-    assert "expected agents; found 'billing'" in explained.output
+    messages.check(next(line for line in explained.output.splitlines() if line.startswith("REFUSED ")))
     assert "\nidentity " not in explained.output, "a line for what is not known"
 
 
 @pytest.mark.parametrize(
-    ("permission", "code", "said"),
+    ("permission", "code"),
     [
-        ("threads:delete", 0, "yes\n"),
-        ("threads:delete@tenant", 1, "no: expected threads:delete@tenant; found threads:delete\n"),
-        ("assistants:create", 1, "no: missing permission assistants:create (assistants:write includes it)\n"),
-        ("threads:dleete", 2, "unknown permission 'threads:dleete': did you mean 'threads:delete'?"),
-        ("qqq", 2, "unknown permission 'qqq': The page docs/permissions.md"),
-        ("threads:*", 2, "'threads:*' is several permissions"),
-        ("threads:read@qqq", 2, "unknown reach '@qqq'"),
+        ("threads:delete", 0),
+        ("threads:delete@tenant", 1),
+        ("assistants:create", 1),
+        ("threads:dleete", 2),
+        ("qqq", 2),
+        ("threads:*", 2),
+        ("threads:read@qqq", 2),
     ],
 )
-def test_can_answers_by_exit_status(permission: str, code: int, said: str) -> None:
+def test_can_answers_by_exit_status(permission: str, code: int, messages: Messages) -> None:
     answered = run("can", str(QUICKSTART), "--claims", "-", permission, given=json.dumps(ALICE))
-    assert (answered.exit_code, said in answered.output) == (code, True)
+    assert answered.exit_code == code
+    messages.check(error_of(answered) or answered.stdout.strip())
 
 
 @pytest.mark.parametrize("names", [(), (str(QUICKSTART), "threads:read", "threads:write")])
-def test_can_accepts_one_permission(names: tuple[str, ...]) -> None:
+def test_can_accepts_one_permission(names: tuple[str, ...], messages: Messages) -> None:
     refused = run("can", *names, "--claims", "-", given="{}")
-    assert (refused.exit_code, "Expected [FILE] PERMISSION" in refused.output) == (2, True)
+    assert refused.exit_code == 2
+    messages.check(error_of(refused))
 
 
 def test_can_and_store_label_print_json() -> None:
@@ -144,15 +149,16 @@ def test_store_label_matches_store() -> None:
     assert run("store-label", str(QUICKSTART), "--claims", "-", given="{}").exit_code == 1
 
 
-def test_explain_lists_unread_claims() -> None:
+def test_explain_lists_unread_claims(messages: Messages) -> None:
     given = json.dumps({**ALICE, "groups": ["admins"]})
     explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
-    assert "unmapped  groups: ['admins']: no permission map reads it" in explained.output
+    messages.check(next(line for line in explained.output.splitlines() if line.startswith("unmapped ")))
 
 
-def test_claims_with_token_is_usage_error() -> None:
+def test_claims_with_token_is_usage_error(messages: Messages) -> None:
     refused = run("explain", str(QUICKSTART), "--claims", "-", "--token-file", "-", given="{}")
-    assert (refused.exit_code, "not both" in refused.output) == (2, True)
+    assert refused.exit_code == 2
+    messages.check(error_of(refused))
 
 
 def test_token_given_as_claims_is_hidden(issuer: LocalIssuer) -> None:
@@ -162,10 +168,11 @@ def test_token_given_as_claims_is_hidden(issuer: LocalIssuer) -> None:
     assert not any(part in refused.output for part in token.split("."))
 
 
-@pytest.mark.parametrize(("given", "said"), [("no json", "not JSON"), ("[]", "a JSON object"), ("", "not JSON")])
-def test_invalid_claims_are_rejected_with_reason(given: str, said: str) -> None:
+@pytest.mark.parametrize("given", ["no json", "[]", ""])
+def test_invalid_claims_are_rejected_with_reason(given: str, messages: Messages) -> None:
     refused = run("store-label", str(QUICKSTART), "--claims", "-", given=given)
-    assert (refused.exit_code, said in refused.output) == (1, True)
+    assert refused.exit_code == 1
+    messages.check(error_of(refused))
 
 
 def test_missing_token_is_reported() -> None:
@@ -234,5 +241,5 @@ def test_expired_claims_still_show_permissions() -> None:
     given = json.dumps({**ALICE, "exp": 1})
     explained = run("explain", str(QUICKSTART), "--claims", "-", given=given)
     assert explained.exit_code == 1
-    assert EXPLAIN_REFUSED_EXPIRED in explained.output
-    assert EXPLAIN_WITHOUT_REFUSAL in explained.output
+    assert "token_expired: " in explained.output
+    assert "threads:" in explained.output

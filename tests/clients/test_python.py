@@ -10,6 +10,7 @@ from clients.harness import CONVERSATION, NOT_FOUND
 from kit.cut_proxy import running_cut_proxy
 from kit.snippets import SERVER_ADDRESS, block, code_blocks
 from langgraph_sdk import get_client
+from websockets.exceptions import InvalidStatus
 
 if TYPE_CHECKING:
     from clients.harness import ClientServer
@@ -126,16 +127,29 @@ def test_headers_of_method_are_sent_again(client_server: ClientServer) -> None:
     assert found == [("POST", token), ("GET", token)]
 
 
-def test_thread_streams_have_fresh_token(client_server: ClientServer, examples: Any) -> None:
-    tokens = Tokens(client_server.token())
+def thread_values(server: ClientServer, examples: Any, **options: Any) -> tuple[int, int]:
+    """Follow a run with a thread stream; return how many messages and tokens there were."""
+    tokens = Tokens(server.token())
 
     async def run() -> int:
-        async with (
-            examples["connect"](tokens) as client,
-            client.threads.stream(assistant_id="agent") as thread,
-        ):
-            await thread.run.start(input=SLOW)
-            return len((await thread.output)["messages"])
+        async with examples["connect"](tokens) as client:
+            thread_id = (await client.threads.create())["thread_id"]
+            async with client.threads.stream(thread_id, assistant_id="agent", **options) as thread:
+                await thread.run.start(input=SLOW)
+                return max([len(value["messages"]) async for value in thread.values if value])
 
-    assert asyncio.run(run()) == 4
-    assert len(tokens.used) >= 2
+    return asyncio.run(run()), len(tokens.used)
+
+
+def test_thread_streams_have_fresh_token(client_server: ClientServer, examples: Any) -> None:
+    messages, tokens = thread_values(client_server, examples)
+    assert messages == 4
+    assert tokens >= 3  # the thread, the command and the stream
+
+
+def test_websocket_of_sdk_needs_headers(client_server: ClientServer, examples: Any) -> None:
+    """The page warns of this property of the SDK."""
+    headers = {"Authorization": f"Bearer {client_server.token()}"}
+    assert thread_values(client_server, examples, transport="websocket", headers=headers)[0] == 4
+    with pytest.raises(InvalidStatus):
+        thread_values(client_server, examples, transport="websocket")

@@ -17,6 +17,8 @@ from clients.test_curl import TEXT, run
 from clients.test_python import read_examples
 from kit.snippets import section, write_files
 
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -76,24 +78,28 @@ def test_python_continues_with_new_token(closing_server: ClientServer) -> None:
     assert statuses(closing_server, thread_id) == ["success"]
 
 
-def test_python_thread_stream_continues_automatically(closing_server: ClientServer) -> None:
-    # The thread, the command and the stream.
-    issue = short_then_long(closing_server, 3)
+def test_python_thread_stream_must_be_opened_again(closing_server: ClientServer) -> None:
+    """The page warns of this property of the SDK: a stream that ends is complete for it."""
+    # The thread, the command, the stream and the state of the thread.
+    issue = short_then_long(closing_server, 4)
 
     async def get_access_token() -> str:
         return issue()
 
-    async def follow() -> tuple[str, list[int]]:
+    async def follow() -> tuple[list[int], list[int]]:
         async with read_examples(closing_server.url)["connect"](get_access_token) as client:
             thread_id = (await client.threads.create())["thread_id"]
             async with client.threads.stream(thread_id, assistant_id="agent") as thread:
                 await thread.run.start(input=INPUT)
                 # The first value is the empty state.
-                return thread_id, [len(value["messages"]) async for value in thread.values if value]
+                before = [len(value["messages"]) async for value in thread.values if value]
+            async with client.threads.stream(thread_id, assistant_id="agent") as thread:
+                return before, [len(value["messages"]) async for value in thread.values]
 
-    thread_id, counts = asyncio.run(follow())
-    assert counts == COUNTS
-    assert statuses(closing_server, thread_id) == ["success"]
+    before, after = asyncio.run(follow())
+    assert before == COUNTS[: len(before)] != COUNTS
+    # The state, and then the events from the beginning.
+    assert after[1:] == COUNTS
 
 
 def test_javascript_continues_with_new_token(
@@ -142,7 +148,8 @@ def test_javascript_thread_stream_continues_automatically(
         """,
         INPUT=json.dumps(INPUT),
     )
-    assert (errors, counts) == ([["token_expired", "the token has expired"]], COUNTS)
+    expired = ERROR_DETAILS[ErrorCode.TOKEN_EXPIRED].client_message
+    assert (errors, counts) == ([["token_expired", expired]], COUNTS)
     assert statuses(closing_server, thread_id) == ["success"]
 
 
@@ -171,7 +178,8 @@ import { client } from "./client.js";
 import { useStream } from "./stream.js";
 const input = INPUT;
 function Chat() {
-  const stream = useStream({ client, assistantId: "agent", reconnectOnMount: true });
+  const onError = (error) => (window.seen = error.name);
+  const stream = useStream({ client, assistantId: "agent", reconnectOnMount: true, onError });
   return (
     <main>
       <button onClick={() => stream.submit(input)}>Ask</button>
@@ -191,12 +199,11 @@ def test_react_continues_with_new_token(
     main = LONG_CHAT.replace("INPUT", json.dumps(INPUT))
     address = build_application(tmp_path, node_packages, closing_server.url, pages, main)
 
-    async def ask(page: Any) -> list[str]:
+    async def ask(page: Any) -> tuple[list[str], str]:
         await page.goto(address)
         await page.click("text=Ask")
         await page.wait_for_selector("p:has-text('step 5')")
-        texts: list[str] = await page.locator("p").all_inner_texts()
-        return texts
+        return await page.locator("p").all_inner_texts(), await page.evaluate("window.seen")
 
     steps = [f"step {number}" for number in range(2, 6)]
-    assert browser.visit(ask) == [*CONVERSATION, *steps]
+    assert browser.visit(ask) == ([*CONVERSATION, *steps], "token_expired")

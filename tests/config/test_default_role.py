@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import NOW, URL, authenticated, configured, table
 
 from oidc_auth import ConfigError, OIDCAuth
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 READ = ["threads:read", "threads:search"]
 ROLES: dict[str, Any] = {"viewer": ["threads:read"], "admin": ["*@all"]}
@@ -48,19 +51,19 @@ def test_default_role_counts_for_aliases() -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "message"),
+    "role",
     [
-        ("viewr", "'viewr' does not exist"),
-        ("threads:read", "'threads:read' does not exist"),
-        ("*@all", "'*@all' does not exist"),
-        ("member", "no tenant claim"),
-        ("", "is empty"),
-        (["viewer"], "should be a string"),
+        "viewr",
+        "threads:read",
+        "*@all",
+        "member",
+        "",
+        ["viewer"],
     ],
 )
-def test_invalid_default_role_is_rejected(role: object, message: str) -> None:
+def test_invalid_default_role_is_rejected(role: object, messages: Messages) -> None:
     with pytest.raises(ConfigError) as caught:
         configured(MAP, roles={**ROLES, "member": ["threads:read@tenant"]}, default_role=role)
     found = [problem.message for problem in caught.value.problems if problem.where == "issuer[0].default_role"]
     assert len(found) == 1
-    assert message in found[0]
+    messages.check(found[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.mapping import ISSUER, NOW, URL, USERS, configured, table, token
@@ -15,6 +15,9 @@ from oidc_auth.permissions.names import Reach
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.testing.signing import compact, encode_base64url
 from oidc_auth.tokens.checks import CHECKS
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 KEYCLOAK = "https://sso.acme.com/realms/acme"
 GRANTS: list[dict[str, Any]] = [
@@ -31,7 +34,6 @@ CLAIMS = {
     "realm_access": {"roles": ["offline_access", "Agent-Admin"]},
     "resource_access": {"langgraph.api": {"roles": ["threads:read"]}},
 }
-NEAR = "the configuration has 'agent-admin', which differs only in case or a leading '/'"
 
 
 def keycloak(**issuer: Any) -> OIDCAuth:
@@ -42,19 +44,8 @@ def explain_token(oidc: OIDCAuth, text: str) -> Explanation:
     return asyncio.run(oidc.explain_token(text))
 
 
-def test_explain_shows_matches_and_near_misses() -> None:
-    lines = [line.split(maxsplit=1) for line in str(keycloak().explain(CLAIMS)).splitlines()]
-    assert [line for line in lines if line[0] != "check"] == [
-        ["issuer", KEYCLOAK],
-        ["identity", "u"],
-        ["map", "realm_access.roles: 'offline_access': no match"],
-        ["map", f"realm_access.roles: 'Agent-Admin': no match: {NEAR}"],
-        ["map", "resource_access.\"langgraph.api\".roles: 'threads:read': grants threads:read"],
-        ["threads", "read search"],
-        ["assistants", "-"],
-        ["crons", "-"],
-        ["store", "-"],
-    ]
+def test_explain_shows_matches_and_near_misses(messages: Messages) -> None:
+    messages.check(keycloak().explain(CLAIMS))
 
 
 def test_explanation_matches_allowed_permissions() -> None:
@@ -127,45 +118,43 @@ def test_rights_are_shown_as_configured(given: list[str], said: str) -> None:
     assert oidc.explain({"sub": "u", "roles": ["d"], "org": "acme"}).notes == (f"roles: 'd': {said}",)
 
 
-def test_missing_tenant_is_shown() -> None:
+def test_missing_tenant_is_shown(messages: Messages) -> None:
     oidc = configured({"claim": "roles", "values": {"d": ["threads:read@tenant"]}}, tenant="org")
-    assert "tenant    none. @tenant permissions are ignored." in str(oidc.explain({"sub": "u"})).splitlines()
+    messages.check(next(line for line in str(oidc.explain({"sub": "u"})).splitlines() if line.startswith("tenant ")))
     assert "tenant    " not in str(configured(USERS).explain({"sub": "u"}))
 
 
-def test_missing_permissions_are_stated() -> None:
+def test_missing_permissions_are_stated(messages: Messages) -> None:
     why = keycloak().explain({"sub": "u", "scope": "openid"})
-    assert why.refusal.startswith("no_permissions: the token grants no permissions on this server; expected")
+    messages.check(why.refusal)
     assert str(why).splitlines()[-1] == f"REFUSED   {why.refusal}"
 
 
-def test_misspelt_claim_path_names_right_claim() -> None:
+def test_misspelt_claim_path_names_right_claim(messages: Messages) -> None:
     oidc = configured({"claim": "realm_acces.roles", "values": {"agent-user": ["threads:read"]}})
     refusal = oidc.explain({"sub": "u", "realm_access": {"roles": ["x", "agent-user"]}, "groups": ["y"]}).refusal
-    assert "expected realm_acces.roles = agent-user; found realm_acces.roles = none" in refusal
-    assert "claim 'realm_access.roles' has 'agent-user'" in refusal
+    messages.check(refusal)
 
 
-def test_unknown_value_is_shown_beside_expected_ones() -> None:
+def test_unknown_value_is_shown_beside_expected_ones(messages: Messages) -> None:
     oidc = configured({"claim": "roles", "values": {"user": ["threads:read"], "admin": ["*@all"]}})
     refusal = oidc.explain({"sub": "u", "roles": ["guest"], "groups": ["other"]}).refusal
-    assert "expected roles = user, admin; found roles = ['guest']" in refusal
-    assert "To read it" not in refusal
+    messages.check(refusal)
 
 
 @pytest.mark.parametrize(
-    ("claims", "refusal"),
+    "claims",
     [
-        ({"repository_owner_id": "666"}, "requirement_not_met: expected repository_owner_id in 12345; found '666';"),
-        ({}, "requirement_not_met: expected repository_owner_id in 12345; found none;"),
-        ({"repository_owner_id": 12346}, "requirement_not_met: expected repository_owner_id in 12345; found 12346;"),
-        ({"repository_owner_id": ["12345"], "sub": ""}, "identity_invalid: expected a string in sub; found an empty"),
+        {"repository_owner_id": "666"},
+        {},
+        {"repository_owner_id": 12346},
+        {"repository_owner_id": ["12345"], "sub": ""},
     ],
 )
-def test_requirements_and_identity_are_checked(claims: dict[str, Any], refusal: str) -> None:
+def test_requirements_and_identity_are_checked(claims: dict[str, Any], messages: Messages) -> None:
     oidc = configured(USERS, require={"repository_owner_id": "12345"})
     why = oidc.explain({"sub": "u", "roles": ["user"], **claims})
-    assert why.refusal.startswith(refusal)
+    messages.check(why.refusal)
     assert (why.identity, why.rights, why.allows("threads:read")) == ("", {}, False)
     assert oidc.explain({"sub": "u", "roles": ["user"], "repository_owner_id": "12345"}).allows("threads:read")
 
@@ -208,15 +197,13 @@ def test_always_rejected_claims_allow_nothing(
     assert server.refusal.partition(":")[0] == code
 
 
-def test_audience_and_time_are_shown_unchecked() -> None:
+def test_audience_and_time_are_shown_unchecked(messages: Messages) -> None:
     why = configured(USERS, max_token_age=60).explain({"sub": "u", "roles": ["user"], "aud": "other", "exp": NOW - 999})
     outcomes = {check.code.value: check.outcome for check in why.checks}
     unchecked = {"audience_mismatch", "token_expired", "token_not_yet_valid", "token_issued_in_future", "token_too_old"}
     assert {name for name, outcome in outcomes.items() if outcome == "not checked"} == unchecked
     assert "failed" not in outcomes.values()
-    assert "check     not expired: not checked expected leeway 30 s; found 999.0 s past exp" in str(why).splitlines()
-    assert "check     already valid: not checked" in str(why).splitlines()
-    assert "check     identity valid: passed" in str(why).splitlines()
+    messages.check(why)
     assert why.allows("threads:read")
 
 
@@ -257,49 +244,43 @@ def test_unconfigured_issuer_explains_nothing(iss: object) -> None:
         assert str(why).splitlines()[:2] == ["issuer    -", "identity  -"]
 
 
-def test_issuer_is_optional_with_single_issuer() -> None:
+def test_issuer_is_optional_with_single_issuer(messages: Messages) -> None:
     assert configured(USERS).explain({"sub": "u", "roles": ["user"]}).issuer == URL
     why = OIDCAuth.from_dict(TWO).explain({"sub": "u", "roles": ["user"]})
-    assert f"; expected one of {URL}, {OTHER}; found none; iss is compared" in why.refusal
+    messages.check(why.refusal)
 
 
-def test_aliases_need_no_issuer_but_tenants_do() -> None:
+def test_aliases_need_no_issuer_but_tenants_do(messages: Messages) -> None:
     assert configured(USERS, aliases=[OTHER]).explain({"sub": "u", "roles": ["user"]}).issuer == URL
     one, other = "0c2b1f6e-9a3d-4f5e-8b7c-1d2e3f4a5b6c", "5d3f6a7b-8c9d-4e0f-a1b2-c3d4e5f60718"
     claims = {"sub": "u", "tid": one, "roles": ["user"]}
     settings: dict[str, Any] = {"issuer": f"{URL}/{{tenantid}}", "tenant": "tid"}
     assert configured(USERS, tenants=one, **settings).explain(claims).issuer == f"{URL}/{one}"
     why = configured(USERS, tenants=[one, other], **settings).explain(claims)
-    assert f"; expected one of {URL}/{one}, {URL}/{other}; found none" in why.refusal
+    messages.check(why.refusal)
 
 
-# --- what no permission map reads
-# ----------------------------------------------------------------------------------------------
+# --- what no permission map reads ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("claims", "line"),
+    "claims",
     [
-        ({"groups": ["/admins"]}, "groups: ['/admins']: no permission map reads it"),
-        ({"scope": "openid threads:read"}, "scope: 'openid threads:read': no permission map reads it"),
-        ({"https://acme.com/roles": ["x"]}, "https://acme.com/roles: ['x']: no permission map reads it"),
-        ({"cognito:groups": ["x"]}, "cognito:groups: ['x']: no permission map reads it"),
-        (
-            {"urn:zitadel:iam:org:project:roles": {"a": {}}},
-            "urn:zitadel:iam:org:project:roles: {'a': {}}: no permission map",
-        ),
-        (
-            {"resource_access": {"my.app": {"roles": ["x"]}}},
-            "resource_access.\"my.app\".roles: ['x']: no permission map reads it",
-        ),
-        ({"odd": ["threads:read"]}, "odd: ['threads:read']: no permission map reads it"),
-        ({"_claim_names": {"groups": "src1"}}, "its groups were left out for being too many"),
+        {"groups": ["/admins"]},
+        {"scope": "openid threads:read"},
+        {"https://acme.com/roles": ["x"]},
+        {"cognito:groups": ["x"]},
+        {"urn:zitadel:iam:org:project:roles": {"a": {}}},
+        {"resource_access": {"my.app": {"roles": ["x"]}}},
+        {"odd": ["threads:read"]},
+        {"_claim_names": {"groups": "src1"}},
     ],
 )
-def test_unread_permission_claims_are_listed(claims: dict[str, Any], line: str) -> None:
+def test_unread_permission_claims_are_listed(claims: dict[str, Any], messages: Messages) -> None:
     why = keycloak().explain({"sub": "u", **claims})
-    assert [note for note in why.unmapped if note.startswith(line)]
     assert "\nunmapped  " in str(why)
+    for note in why.unmapped:
+        messages.check(note)
 
 
 def test_read_or_irrelevant_claims_are_not_listed() -> None:
@@ -366,29 +347,30 @@ def test_checks_are_shown_up_to_failure() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claims", "issuer", "code", "detail"),
+    ("claims", "issuer", "code"),
     [
-        ({"exp": NOW - 60}, URL, "token_expired", "expected leeway 30 s; found 60.0 s past exp; Request a new token"),
-        ({"aud": "other"}, URL, "audience_mismatch", "expected agents; found 'other'; Let the client request"),
+        ({"exp": NOW - 60}, URL, "token_expired"),
+        ({"aud": "other"}, URL, "audience_mismatch"),
         (
             {"cnf": {"jkt": "x"}},
             URL,
             "bound_token_not_supported",
-            "expected a token without cnf; found -; Let the client request a token without",
         ),
         (
             {"iss": "https://c.test"},
             "",
             "issuer_not_trusted",
-            f"expected {URL}; found 'https://c.test'; iss is compared",
         ),
     ],
 )
-def test_failed_check_shows_found_value_and_issuer(claims: dict[str, Any], issuer: str, code: str, detail: str) -> None:
+def test_failed_check_shows_found_value_and_issuer(
+    claims: dict[str, Any], issuer: str, code: str, messages: Messages
+) -> None:
     why = explain_token(configured(USERS), token(roles=["user"], **claims))
     assert why.issuer == issuer
     (failed,) = (check for check in why.checks if check.outcome == "failed")
-    assert (failed.code, failed.detail[: len(detail)]) == (code, detail)
+    assert failed.code == code
+    messages.check(failed.detail)
     assert not any(check.detail for check in why.checks if check is not failed)
 
 

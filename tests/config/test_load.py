@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kit.mapping import ISSUER, NOW, TOML, URL, authenticated, bearer, table, token, write_toml
-from kit.messages import UNREADABLE_FILE
+from kit.mistakes import told
 
 from oidc_auth import ConfigError, OIDCAuth, UpstreamError
 from oidc_auth.config.load import load_environment
@@ -18,6 +18,8 @@ from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from kit.snapshots import Messages
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
 
@@ -52,60 +54,61 @@ def test_quickstart_loads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert oidc.enforcement.webhooks == "deny"
 
 
-def test_missing_file_names_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_file_names_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages
+) -> None:
     monkeypatch.chdir(tmp_path)
     (problem,) = refused(Path("no-such.toml")).problems
-    assert problem.message == "cannot be read: No such file or directory"
-    assert str(tmp_path) in problem.hint
+    messages.check(told(problem), {tmp_path: "FOLDER"})
 
 
-def test_folder_is_rejected_as_file(tmp_path: Path) -> None:
-    assert UNREADABLE_FILE in refused(tmp_path).problems[0].message
+def test_folder_is_rejected_as_file(tmp_path: Path, messages: Messages) -> None:
+    messages.check(refused(tmp_path).problems[0].message)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "says"),
+    ("name", "content"),
     [
-        ("a.toml", b"[[issuer]\n", "cannot be parsed"),
-        ("a.toml", b"issuer = 1\nissuer = 2\n", "cannot be parsed"),
-        ("a.toml", b"issuer = '\xff'\n", "cannot be parsed"),
-        ("a.json", b"{", "cannot be parsed"),
-        ("a.json", b"\xff\xfe\x00", "cannot be parsed"),
-        ("a.json", b"[]", "is not a table"),
-        ("a.json", b'"text"', "is not a table"),
-        ("a.json", b"null", "is not a table"),
-        ("a.toml", b"", "is missing"),
-        ("a.toml", codecs.BOM_UTF8 + b"issuer = 1", "begins with a byte order mark"),
-        ("a.toml", "issuer = 1".encode("utf-16"), "it is UTF-16"),
-        ("a.toml", codecs.BOM_UTF16_BE + "issuer = 1".encode("utf-16-be"), "it is UTF-16"),
-        ("langgraph.json", b'{"graphs": {"agent": "./graph.py:graph"}}', "this is langgraph.json"),
-        ("langgraph.json", b'{"graphs": {}, "auth": {"path": "oidc_auth.langgraph:auth"}}', "this is langgraph.json"),
+        ("a.toml", b"[[issuer]\n"),
+        ("a.toml", b"issuer = 1\nissuer = 2\n"),
+        ("a.toml", b"issuer = '\xff'\n"),
+        ("a.json", b"{"),
+        ("a.json", b"\xff\xfe\x00"),
+        ("a.json", b"[]"),
+        ("a.json", b'"text"'),
+        ("a.json", b"null"),
+        ("a.toml", b""),
+        ("a.toml", codecs.BOM_UTF8 + b"issuer = 1"),
+        ("a.toml", "issuer = 1".encode("utf-16")),
+        ("a.toml", codecs.BOM_UTF16_BE + "issuer = 1".encode("utf-16-be")),
+        ("langgraph.json", b'{"graphs": {"agent": "./graph.py:graph"}}'),
+        ("langgraph.json", b'{"graphs": {}, "auth": {"path": "oidc_auth.langgraph:auth"}}'),
     ],
 )
-def test_broken_file_is_one_named_problem(name: str, content: bytes, says: str, tmp_path: Path) -> None:
+def test_broken_file_is_one_named_problem(name: str, content: bytes, tmp_path: Path, messages: Messages) -> None:
     (tmp_path / name).write_bytes(content)
     error = refused(tmp_path / name)
     assert len(error.problems) == 1
-    assert says in error.problems[0].message
+    # The parsers of Python add their own words, which differ between versions.
+    messages.check(error.problems[0].message.partition(": ")[0])
     assert str(error).startswith(f"{tmp_path / name}: 1 problem\n")
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "hint"),
+    ("name", "content"),
     [
-        ("a.toml", codecs.BOM_UTF8, "save it as UTF-8 without one"),
-        ("a.toml", codecs.BOM_UTF16_LE, "save it as UTF-8"),
-        ("langgraph.json", b'{"graphs": {}}', "name the file with [[issuer]], such as oidc-auth.toml"),
+        ("a.toml", codecs.BOM_UTF8),
+        ("a.toml", codecs.BOM_UTF16_LE),
+        ("langgraph.json", b'{"graphs": {}}'),
         (
             "a.toml",
             b"",
-            "add an [[issuer]] table with a preset and an audience; 'oidc-auth init PROVIDER' writes",
         ),
     ],
 )
-def test_wrong_file_kind_gets_hint(name: str, content: bytes, hint: str, tmp_path: Path) -> None:
+def test_wrong_file_kind_gets_hint(name: str, content: bytes, tmp_path: Path, messages: Messages) -> None:
     (tmp_path / name).write_bytes(content)
-    assert hint in refused(tmp_path / name).problems[0].hint
+    messages.check(told(refused(tmp_path / name).problems[0]))
 
 
 def test_json_may_start_with_byte_order_mark(tmp_path: Path) -> None:
@@ -122,18 +125,18 @@ def test_json_may_start_with_byte_order_mark(tmp_path: Path) -> None:
         ('{"issuer": {"leeway": 1, "leeway": 2}, "issuer": {}}', ["issuer"]),
     ],
 )
-def test_duplicate_json_key_is_reported_with_place(text: str, places: list[str], tmp_path: Path) -> None:
+def test_duplicate_json_key_is_reported_with_place(
+    text: str, places: list[str], tmp_path: Path, messages: Messages
+) -> None:
     error = refused(write_toml(tmp_path, text, "auth.json"))
-    assert [(problem.where, problem.message) for problem in error.problems] == [
-        (place, "is given twice") for place in places
-    ]
-    assert str(tmp_path) in str(error)
+    assert [problem.where for problem in error.problems] == places
+    messages.check(error, {tmp_path: "FOLDER"})
 
 
-def test_toml_date_is_reported_by_type(tmp_path: Path) -> None:
+def test_toml_date_is_reported_by_type(tmp_path: Path, messages: Messages) -> None:
     (problem,) = refused(write_toml(tmp_path, TOML.replace('audience = "agents"', "audience = 2026-11-24"))).problems
     assert problem.where == "issuer[0].audience"
-    assert problem.message == "should be a string, or a list of strings; found date"
+    messages.check(problem.message)
 
 
 # --- exactly one source ----------------------------------------------------------------------------------------------
@@ -204,38 +207,41 @@ def test_two_configuration_sources_are_rejected(
 
 @pytest.mark.parametrize("environ", [{}, {"OIDC_AUTH_AUDIENCE": "agents"}, {"OIDC_AUTH_ISSUER": ""}])
 def test_missing_configuration_lists_all_sources(
-    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match="no configuration") as caught:
+    with pytest.raises(ConfigError) as caught:
         from_env(environ)
+    messages.check(caught.value, {tmp_path: "FOLDER"})
     for word in ("OIDC_AUTH_CONFIG", "oidc-auth.toml", "OIDC_AUTH_ISSUER", str(tmp_path)):
         assert word in str(caught.value)
 
 
-def test_missing_named_file_names_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_named_file_names_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages
+) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=UNREADABLE_FILE) as caught:
+    with pytest.raises(ConfigError) as caught:
         from_env({"OIDC_AUTH_CONFIG": "missing.toml"})
-    assert f"the working directory is {tmp_path}" in str(caught.value)
+    messages.check(caught.value, {tmp_path: "FOLDER"})
 
 
 @pytest.mark.parametrize(
-    ("environ", "where", "says"),
+    ("environ", "where"),
     [
-        ({"OIDC_AUTH_ISSUER": URL}, "issuer[0].audience", "is missing"),
-        ({**ENV_ISSUER, "OIDC_AUTH_PRESET": "keycloack"}, "issuer[0].preset", "unknown preset"),
-        ({**ENV_ISSUER, "OIDC_AUTH_ISSUER": "http://sso.acme.com"}, "issuer[0].issuer", "use https"),
+        ({"OIDC_AUTH_ISSUER": URL}, "issuer[0].audience"),
+        ({**ENV_ISSUER, "OIDC_AUTH_PRESET": "keycloack"}, "issuer[0].preset"),
+        ({**ENV_ISSUER, "OIDC_AUTH_ISSUER": "http://sso.acme.com"}, "issuer[0].issuer"),
     ],
 )
 def test_invalid_variable_is_reported_at_its_key(
-    environ: dict[str, str], where: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    environ: dict[str, str], where: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, messages: Messages
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         from_env(environ)
     assert [problem.where for problem in caught.value.problems] == [where]
-    assert says in caught.value.problems[0].message
+    messages.check(told(caught.value.problems[0]), {tmp_path: "FOLDER"})
     assert caught.value.source == "$OIDC_AUTH_ISSUER"
 
 

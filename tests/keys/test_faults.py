@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import re
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.auth_harness import AuthHarness, bearer, run_event_loop
 from kit.clock import DAY, HOUR, NOON
 from kit.key_scenarios import DISCOVERY, KEYS, FaultyFetcher, authenticate_fresh, outage_from, run_scenario
-from kit.messages import EMPTY_KEY_SET
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, UpstreamError
 from oidc_auth.keys.fetch import FetchError, Response
 from oidc_auth.testing import Fault, LocalIssuer
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 
 def deadline(fault: Fault) -> dict[str, Any]:
@@ -67,32 +69,27 @@ def test_redirect_is_not_followed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "why"),
+    "document",
     [
-        (b'{"issuer": "https://issuer.test"}', "has no jwks_uri"),
-        (b'{"issuer": "https://issuer.test", "jwks_uri": 1}', "has no jwks_uri"),
-        (
-            b'{"issuer": "https://issuer.test/", "jwks_uri": "https://issuer.test/keys"}',
-            "differ only by a trailing '/'",
-        ),
-        (
-            b'{"issuer": "https://evil.test", "jwks_uri": "https://issuer.test/keys"}',
-            "has issuer 'https://evil.test'",
-        ),
-        (b'{"issuer": ["https://issuer.test"], "jwks_uri": "https://issuer.test/keys"}', "has issuer ["),
-        (b'{"jwks_uri": "https://issuer.test/keys"}', "has issuer none"),
-        (b"[]", "the body is not a JSON object"),
-        (b"null", "the body is not a JSON object"),
-        (b"", "the body is not JSON"),
-        (b"\xff\xfe", "the body is not JSON"),
-        (b"[" * 100_000, "the body is not JSON"),
-        (b'{"issuer": ' + b"9" * 5_000 + b"}", "the body is not JSON"),
-        (b" " * 524_289, "the body is larger than 524288 bytes"),
+        b'{"issuer": "https://issuer.test"}',
+        b'{"issuer": "https://issuer.test", "jwks_uri": 1}',
+        b'{"issuer": "https://issuer.test/", "jwks_uri": "https://issuer.test/keys"}',
+        b'{"issuer": "https://evil.test", "jwks_uri": "https://issuer.test/keys"}',
+        b'{"issuer": ["https://issuer.test"], "jwks_uri": "https://issuer.test/keys"}',
+        b'{"jwks_uri": "https://issuer.test/keys"}',
+        b"[]",
+        b"null",
+        b"",
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"issuer": ' + b"9" * 5_000 + b"}",
+        b" " * 524_289,
     ],
+    ids=lambda document: str(document)[:60],
 )
-def test_wrong_discovery_document_is_outage(document: bytes, why: str) -> None:
+def test_wrong_discovery_document_is_outage(document: bytes, messages: Messages) -> None:
     fetcher = FaultyFetcher({DISCOVERY: Response(200, {}, document)})
-    assert why in outage_from(fetcher).found
+    messages.check(outage_from(fetcher).found)
     assert fetcher.asked == [DISCOVERY]
 
 
@@ -109,29 +106,30 @@ def test_wrong_discovery_document_is_outage(document: bytes, why: str) -> None:
         "",
     ],
 )
-def test_keys_at_forbidden_address_are_not_fetched(url: str) -> None:
+def test_keys_at_forbidden_address_are_not_fetched(url: str, messages: Messages) -> None:
     document = f'{{"issuer": "https://issuer.test", "jwks_uri": "{url}"}}'
     fetcher = FaultyFetcher({DISCOVERY: Response(200, {}, document.encode())})
-    assert "is not fetched" in outage_from(fetcher).found
+    messages.check(outage_from(fetcher).found)
     assert fetcher.asked == [DISCOVERY]
 
 
 @pytest.mark.parametrize(
-    ("answer", "why"),
+    "answer",
     [
-        (FetchError("connection refused"), f"GET {DISCOVERY}: connection refused"),
-        (TimeoutError(), "no answer within 5 s"),
-        (RuntimeError("s3cr3t"), "the fetcher failed with RuntimeError"),
-        (KeyError("s3cr3t"), "the fetcher failed with KeyError"),
-        (OSError(5, "s3cr3t"), "the fetcher failed with OSError"),
-        (Response(404, {"content-type": "text/html"}, b"x"), f"GET {DISCOVERY}: status 404, content-type 'text/html'"),
-        (Response(500, {}, b""), f"GET {DISCOVERY}: status 500"),
-        (Response(204, {}, b""), f"GET {DISCOVERY}: status 204"),
+        FetchError("connection refused"),
+        TimeoutError(),
+        RuntimeError("s3cr3t"),
+        KeyError("s3cr3t"),
+        OSError(5, "s3cr3t"),
+        Response(404, {"content-type": "text/html"}, b"x"),
+        Response(500, {}, b""),
+        Response(204, {}, b""),
     ],
 )
-def test_fetcher_failure_is_outage_in_own_words(answer: Response | BaseException, why: str) -> None:
+def test_fetcher_failure_is_outage_in_own_words(answer: Response | BaseException, messages: Messages) -> None:
     outage = outage_from(FaultyFetcher({DISCOVERY: answer}))
-    assert outage.found == f"https://issuer.test: {why}"
+    assert "s3cr3t" not in outage.report()
+    messages.check(outage.found)
 
 
 @pytest.mark.parametrize(
@@ -157,26 +155,25 @@ def test_query_secret_is_never_shown(caplog: pytest.LogCaptureFixture, answer: R
 @pytest.mark.parametrize(
     "url", ["https://u:s3cr3t@issuer.test/keys", "http://issuer.test/keys?s3cr3t", "http://[s3cr3t"]
 )
-def test_unfetched_address_is_shown_redacted(url: str) -> None:
+def test_unfetched_address_is_shown_redacted(url: str, messages: Messages) -> None:
     document = f'{{"issuer": "https://issuer.test", "jwks_uri": "{url}"}}'
     outage = outage_from(FaultyFetcher({DISCOVERY: Response(200, {}, document.encode())}))
-    assert "is not fetched" in outage.found
+    messages.check(outage.found)
     assert "s3cr3t" not in outage.report()
 
 
 @pytest.mark.parametrize(
-    ("keys", "why"),
+    "keys",
     [
-        (b'{"keys": []}', EMPTY_KEY_SET),
-        (b'{"keys": {}}', "no array 'keys'"),
-        (b'{"keys": [{"kty": "oct", "k": "AA"}]}', "key 0: kty 'oct'"),
+        b'{"keys": []}',
+        b'{"keys": {}}',
+        b'{"keys": [{"kty": "oct", "k": "AA"}]}',
     ],
 )
-def test_unusable_key_set_is_outage_with_reason(keys: bytes, why: str) -> None:
+def test_unusable_key_set_is_outage_with_reason(keys: bytes, messages: Messages) -> None:
     document = f'{{"issuer": "https://issuer.test", "jwks_uri": "{KEYS}"}}'.encode()
     outage = outage_from(FaultyFetcher({DISCOVERY: Response(200, {}, document), KEYS: Response(200, {}, keys)}))
-    assert f"GET {KEYS}: " in outage.found
-    assert why in outage.found
+    messages.check(outage.found)
 
 
 def test_discovery_drops_one_trailing_slash() -> None:
@@ -228,12 +225,12 @@ def test_known_key_verifies_during_stalled_refresh() -> None:
     run_scenario(scenario)
 
 
-def test_deadline_bounds_whole_fetch() -> None:
+def test_deadline_bounds_whole_fetch(messages: Messages) -> None:
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.fault = Fault.STALL
         with pytest.raises(UpstreamError) as outage:
             async with asyncio.timeout(5):
                 await harness.admit(harness.issuer.token())
-        assert "no answer within 0.1 s" in outage.value.found
+        messages.check(outage.value.found)
 
     run_scenario(scenario, limits={"fetch_timeout": 0.1})

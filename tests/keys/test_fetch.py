@@ -11,7 +11,6 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.messages import HTTP_ON_LOOPBACK_ONLY
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import UpstreamError
@@ -29,6 +28,8 @@ from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping
+
+    from kit.snapshots import Messages
 
 LIMIT = 1_000
 
@@ -219,19 +220,21 @@ def test_body_at_limit_is_read(site: Site) -> None:
 
 
 @pytest.mark.parametrize("size", [LIMIT + 1, 5_000_000])
-def test_body_over_limit_is_error(site: Site, size: int) -> None:
+def test_body_over_limit_is_error(site: Site, size: int, messages: Messages) -> None:
     site.answers["/x"] = Response(200, {"connection": "close"}, b"x" * size)
-    with pytest.raises(FetchError, match="larger than 1000 bytes"):
+    with pytest.raises(FetchError) as error:
         fetch(f"{site.url}/x")
+    messages.check(error.value)
 
 
-def test_announced_large_body_fails_early(site: Site) -> None:
+def test_announced_large_body_fails_early(site: Site, messages: Messages) -> None:
     site.answers["/x"] = Response(200, {"content-length": str(LIMIT + 1)}, b"")
-    with pytest.raises(FetchError, match=r"^the body is larger than 1000 bytes$"):
+    with pytest.raises(FetchError) as error:
         fetch(f"{site.url}/x")
+    messages.check(error.value)
 
 
-def test_unannounced_body_is_read_to_limit() -> None:
+def test_unannounced_body_is_read_to_limit(messages: Messages) -> None:
     async def scenario(sent: bytes) -> Response:
         async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n" + sent)
@@ -247,8 +250,9 @@ def test_unannounced_body_is_read_to_limit() -> None:
                 await fetcher.aclose()
 
     assert asyncio.run(scenario(b"x" * LIMIT)).body == b"x" * LIMIT
-    with pytest.raises(FetchError, match=r"^the body is larger than 1000 bytes$"):
+    with pytest.raises(FetchError) as error:
         asyncio.run(scenario(b"x" * (LIMIT + 1)))
+    messages.check(error.value)
 
 
 def test_missing_httpx_module_is_harmless(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,10 +268,11 @@ def test_invalid_content_length_is_error(site: Site, length: str) -> None:
         fetch(f"{site.url}/x")
 
 
-def test_small_compressed_body_is_error(site: Site) -> None:
+def test_small_compressed_body_is_error(site: Site, messages: Messages) -> None:
     site.answers["/x"] = Response(200, {"content-encoding": "gzip"}, gzip.compress(b"0" * 1_000_000)[:900])
-    with pytest.raises(FetchError, match=r"^the body is compressed, although the request allows no compression$"):
+    with pytest.raises(FetchError) as error:
         fetch(f"{site.url}/x")
+    messages.check(error.value)
 
 
 @pytest.mark.parametrize("coding", ["identity", "Identity", "IDENTITY"])
@@ -386,46 +391,47 @@ def test_https_and_loopback_http_are_allowed(url: str) -> None:
     assert forbidden_url_reason(url) is None
 
 
-FORBIDDEN = {
-    "http://issuer.test/": HTTP_ON_LOOPBACK_ONLY,
-    "http://10.0.0.1/": HTTP_ON_LOOPBACK_ONLY,
-    "http://0.0.0.0/": HTTP_ON_LOOPBACK_ONLY,
-    "http://localhost.evil.test/": HTTP_ON_LOOPBACK_ONLY,
-    "http://127.0.0.1.evil.test/": HTTP_ON_LOOPBACK_ONLY,
-    "http://169.254.169.254/latest/meta-data/": HTTP_ON_LOOPBACK_ONLY,
-    "file:///etc/passwd": "a plain https URL",
-    "file://localhost/etc/passwd": "scheme 'file'",
-    "ftp://issuer.test/": "scheme 'ftp'",
-    "data:application/json,{}": "a plain https URL",
-    "gopher://issuer.test/": "scheme 'gopher'",
-    "//issuer.test/": "scheme ''",
-    "issuer.test": "a plain https URL",
-    "": "a plain https URL",
-    "https://": "a plain https URL",
-    "https:///keys": "a plain https URL",
-    "https://user@issuer.test/": "a plain https URL",
-    "https://user:pass@issuer.test/": "a plain https URL",
-    "https://:pass@issuer.test/": "a plain https URL",
-    "https://issuer.test@evil.test/": "a plain https URL",
-    "https://issuer.test/#keys": "a plain https URL",
-    "https://169.254.169.254/": "link-local",
-    "https://169.254.0.1:8443/": "link-local",
-    "https://[fe80::1]/": "link-local",
-    "https://[fe80::1%25eth0]/": "must be ASCII",
-    "https://0.0.0.0/": "link-local",
-    "https://[::]/": "link-local",
-    "https://224.0.0.1/": "link-local",
-    "https://[ff02::1]/": "link-local",
-    "https://[::1/": "not a URL",
-    "https://[nonsense]/": "not a URL",
-    "https://issuer.test:99999/": "not a URL",
-    "https://issuer.test:x/": "not a URL",
-}
+FORBIDDEN = [
+    "http://issuer.test/",
+    "http://10.0.0.1/",
+    "http://0.0.0.0/",
+    "http://localhost.evil.test/",
+    "http://127.0.0.1.evil.test/",
+    "http://169.254.169.254/latest/meta-data/",
+    "file:///etc/passwd",
+    "file://localhost/etc/passwd",
+    "ftp://issuer.test/",
+    "data:application/json,{}",
+    "gopher://issuer.test/",
+    "//issuer.test/",
+    "issuer.test",
+    "",
+    "https://",
+    "https:///keys",
+    "https://user@issuer.test/",
+    "https://user:pass@issuer.test/",
+    "https://:pass@issuer.test/",
+    "https://issuer.test@evil.test/",
+    "https://issuer.test/#keys",
+    "https://169.254.169.254/",
+    "https://169.254.0.1:8443/",
+    "https://[fe80::1]/",
+    "https://[fe80::1%25eth0]/",
+    "https://0.0.0.0/",
+    "https://[::]/",
+    "https://224.0.0.1/",
+    "https://[ff02::1]/",
+    "https://[::1/",
+    "https://[nonsense]/",
+    "https://issuer.test:99999/",
+    "https://issuer.test:x/",
+]
 
 
-@pytest.mark.parametrize(("url", "why"), FORBIDDEN.items())
-def test_forbidden_address_is_rejected_with_reason(url: str, why: str) -> None:
-    assert why in (forbidden_url_reason(url) or "")
+@pytest.mark.parametrize("url", FORBIDDEN)
+def test_forbidden_address_is_rejected_with_reason(url: str, messages: Messages) -> None:
+    assert forbidden_url_reason(url)
+    messages.check(forbidden_url_reason(url))
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from jwt.algorithms import RSAAlgorithm
 from kit.auth_harness import AuthHarness
-from kit.messages import EMPTY_KEY_SET
 from kit.tokens import rsa_key, rsa_private
 
 from oidc_auth.errors import ConfigError, ErrorCode, TokenError
@@ -17,6 +16,9 @@ from oidc_auth.keys.jwk import UnusableKeyError
 from oidc_auth.keys.key_set import MAX_KEYS, KeySet, read_key_set
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 from oidc_auth.tokens.jws import decode_base64url
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 GOOD = SigningKey.make("good", "ES256")
 
@@ -113,9 +115,10 @@ def test_unusable_key_is_named_and_skipped(broken: Any) -> None:
 
 
 @pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
-def test_set_without_usable_keys_is_rejected(broken: Any) -> None:
-    with pytest.raises(UnusableKeyError, match="the key set has no usable key"):
+def test_set_without_usable_keys_is_rejected(broken: Any, messages: Messages) -> None:
+    with pytest.raises(UnusableKeyError) as refused:
         read_key_set({"keys": [broken]})
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE.keys())
@@ -162,14 +165,16 @@ def test_key_at_limit_is_usable(jwk: dict[str, Any]) -> None:
     "document",
     [None, [], "keys", 1, {}, {"keys": None}, {"keys": {}}, {"keys": "x"}, {"key": []}, GOOD.jwk(), [GOOD.jwk()]],
 )
-def test_invalid_key_set_document_is_rejected(document: object) -> None:
-    with pytest.raises(UnusableKeyError, match="not a JWK Set"):
+def test_invalid_key_set_document_is_rejected(document: object, messages: Messages) -> None:
+    with pytest.raises(UnusableKeyError) as refused:
         read_key_set(document)
+    messages.check(refused.value)
 
 
-def test_empty_set_is_named() -> None:
-    with pytest.raises(UnusableKeyError, match=EMPTY_KEY_SET):
+def test_empty_set_is_named(messages: Messages) -> None:
+    with pytest.raises(UnusableKeyError) as refused:
         read_key_set({"keys": []})
+    messages.check(refused.value)
 
 
 def test_unusable_keys_hide_no_usable_key() -> None:
@@ -178,13 +183,14 @@ def test_unusable_keys_hide_no_usable_key() -> None:
     assert len(key_set.skipped) == MAX_KEYS - 1
 
 
-def test_huge_key_set_is_read_partly() -> None:
+def test_huge_key_set_is_read_partly(messages: Messages) -> None:
     """Half a megabyte of small keys would block the event loop for eight seconds."""
     point = GOOD.jwk()
     members = [{**point, "kid": str(number)} for number in range(5_000)]
     key_set = read_key_set({"keys": members})
     assert [key.kid for key in key_set.keys] == [str(number) for number in range(MAX_KEYS)]
-    assert key_set.skipped == ("4800 more: only the first 200 are read",)
+    (reason,) = key_set.skipped
+    messages.check(reason)
 
 
 def test_duplicate_key_counts_once() -> None:
@@ -194,20 +200,20 @@ def test_duplicate_key_counts_once() -> None:
     assert [len(keys) for keys in key_set.by_kid.values()] == [1, 1]
 
 
-def test_kids_in_message_are_bounded() -> None:
+def test_kids_in_message_are_bounded(messages: Messages) -> None:
     harness = AuthHarness()
     harness.issuer.published = [{**GOOD.jwk(), "kid": "x" * 1_000 + str(number)} for number in range(100)]
-    with pytest.raises(TokenError, match=r"a published key id: 'x+\.\.\., ") as refused:
+    with pytest.raises(TokenError) as refused:
         asyncio.run(harness.admit(harness.issuer.token(key=GOOD)))
     assert (refused.value.code, len(str(refused.value)) < 1_000) == (ErrorCode.KEY_NOT_FOUND, True)
+    messages.check(refused.value.expected)
 
 
-def test_keys_without_kid_are_counted() -> None:
+def test_keys_without_kid_are_counted(messages: Messages) -> None:
     jwk = {name: value for name, value in GOOD.jwk().items() if name != "kid"}
     two = {"keys": [jwk, SigningKey.make("", "ES256").jwk() | {"kid": None}]}
-    assert read_key_set({"keys": [jwk]}).describe_kids() == "1 key without kid"
-    assert read_key_set(two).describe_kids() == "2 keys without kid"
-    assert read_key_set({"keys": [jwk, GOOD.jwk()]}).describe_kids() == "'good' and 1 key without kid"
+    for key_set in (read_key_set({"keys": [jwk]}), read_key_set(two), read_key_set({"keys": [jwk, GOOD.jwk()]})):
+        messages.check(key_set.describe_kids())
     assert KeySet(()).describe_kids() == "none"
 
 

@@ -10,7 +10,6 @@ import pytest
 from keys.test_key_sets import curve_jwk, private_jwk, rsa_jwk
 from kit.auth_harness import AuthHarness, IssuerRouter, bearer, run_event_loop
 from kit.clock import NOON
-from kit.messages import CANNOT_REFRESH_KEYS
 from kit.tokens import rsa_key, sign_token
 
 from oidc_auth import OIDCAuth
@@ -26,45 +25,45 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
-UNUSABLE: list[tuple[Any, str]] = [
-    ("key", "it is not an object"),
-    (rsa_key(bits=1024).jwk(), "RSA with 1024 bits; 2048 to 16384 are accepted"),
-    (rsa_jwk(exponent=2**32 + 1), "RSA with a public exponent over 4294967296"),
-    ({"kty": "oct", "k": "AA"}, "kty 'oct' with crv none is not supported"),
-    (curve_jwk(crv="secp256k1"), "kty 'EC' with crv 'secp256k1' is not supported"),
-    (curve_jwk(kty="OKP"), "kty 'OKP' with crv 'P-256' is not supported"),
-    (curve_jwk(crv=["P-256"]), "kty 'EC' with crv ['P-256'] is not supported"),
-    (curve_jwk(kty="EC P-256", crv=""), "kty 'EC P-256' with crv '' is not supported"),
-    ({**rsa_jwk(), "alg": "HS256"}, "alg 'HS256' does not fit kty 'RSA'"),
-    (private_jwk(), "it has private members (d, dp, dq, p, q, qi): anyone could sign with it"),
-    ({**rsa_jwk(), "use": "enc"}, "use is 'enc', not 'sig'"),
-    ({**rsa_jwk(), "key_ops": ["sign"]}, "key_ops does not list 'verify'"),
-    (curve_jwk(kid=7), "kid is not a string"),
-    (curve_jwk(x="AAAA"), "it cannot be read (InvalidKeyError)"),
+    from kit.snapshots import Messages
+
+UNUSABLE: list[Any] = [
+    "key",
+    rsa_key(bits=1024).jwk(),
+    rsa_jwk(exponent=2**32 + 1),
+    {"kty": "oct", "k": "AA"},
+    curve_jwk(crv="secp256k1"),
+    curve_jwk(kty="OKP"),
+    curve_jwk(crv=["P-256"]),
+    curve_jwk(kty="EC P-256", crv=""),
+    {**rsa_jwk(), "alg": "HS256"},
+    private_jwk(),
+    {**rsa_jwk(), "use": "enc"},
+    {**rsa_jwk(), "key_ops": ["sign"]},
+    curve_jwk(kid=7),
+    curve_jwk(x="AAAA"),
 ]
 
 
-@pytest.mark.parametrize(("member", "why"), UNUSABLE)
-def test_unusable_key_has_reason(member: Any, why: str) -> None:
-    assert read_key_set({"keys": [member, curve_jwk()]}).skipped == (f"key 0: {why}",)
+@pytest.mark.parametrize("member", UNUSABLE)
+def test_unusable_key_has_reason(member: Any, messages: Messages) -> None:
+    (reason,) = read_key_set({"keys": [member, curve_jwk()]}).skipped
+    messages.check(reason)
 
 
 @pytest.mark.parametrize(
-    ("document", "why"),
+    "document",
     [
-        (["keys"], "it is not a JWK Set: no array 'keys'"),
-        ({"keys": {}}, "it is not a JWK Set: no array 'keys'"),
-        ({"keys": []}, "the key set has no usable key (it is empty)"),
-        (
-            {"keys": [5, curve_jwk(kid=7)]},
-            "the key set has no usable key (key 0: it is not an object; key 1: kid is not a string)",
-        ),
+        ["keys"],
+        {"keys": {}},
+        {"keys": []},
+        {"keys": [5, curve_jwk(kid=7)]},
     ],
 )
-def test_unusable_set_has_reason(document: object, why: str) -> None:
+def test_unusable_set_has_reason(document: object, messages: Messages) -> None:
     with pytest.raises(UnusableKeyError) as refused:
         read_key_set(document)
-    assert str(refused.value) == why
+    messages.check(refused.value)
 
 
 def test_exponent_at_limit_is_usable() -> None:
@@ -86,17 +85,15 @@ async def refusal(harness: AuthHarness, kid: str) -> TokenError:
     return refused.value
 
 
-def test_unknown_kid_lists_published_kids() -> None:
+def test_unknown_kid_lists_published_kids(messages: Messages) -> None:
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.rotate("ES256")
-        assert (await refusal(harness, "gone")).expected.startswith(
-            "a published key id: 'key-2', 'key-1' (fetched 0 s ago, "
-        )
+        messages.check((await refusal(harness, "gone")).expected)
 
     run_scenario(scenario)
 
 
-def test_age_of_keys_is_told() -> None:
+def test_age_of_keys_is_told(messages: Messages) -> None:
     clock, names = Clock(NOON), ("one", "two")
     one, two = (LocalIssuer(f"https://{name}.test", algorithm="ES256", clock=clock) for name in names)
     one.rotate("ES256")
@@ -118,9 +115,7 @@ def test_age_of_keys_is_told() -> None:
 
     error = asyncio.run(scenario())
     assert error.code is ErrorCode.KEY_NOT_FOUND
-    assert (
-        error.expected == "a published key id: 'key-1' (fetched 60 s ago, the next fetch for an unknown key id in 30 s)"
-    )
+    messages.check(error.expected)
 
 
 def test_kid_after_running_fetch_is_not_absent() -> None:
@@ -156,7 +151,7 @@ def test_missing_kid_does_not_cost_repeated_fetches() -> None:
     run_scenario(scenario)
 
 
-def test_outage_warning_is_one_line_per_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_outage_warning_is_one_line_per_minute(caplog: pytest.LogCaptureFixture, messages: Messages) -> None:
     async def scenario(harness: AuthHarness) -> None:
         await harness.authenticate_async(harness.issuer.token())
         harness.issuer.fault = Fault.DOWN
@@ -167,31 +162,29 @@ def test_outage_warning_is_one_line_per_minute(caplog: pytest.LogCaptureFixture)
             await run_event_loop()
 
     run_scenario(scenario)
-    said = [record.getMessage() for record in caplog.records if CANNOT_REFRESH_KEYS in record.getMessage()]
-    start = "keys of https://issuer.test cannot be refreshed: GET https://issuer.test"
-    assert said == [f"{start}/.well-known/openid-configuration: connection refused"] * 2
+    warnings = [text for text in caplog.messages if text.startswith("keys of https://issuer.test ")]
+    assert len(warnings) == 2
+    assert warnings[0] == warnings[1]
+    messages.check(warnings[0])
 
 
 @pytest.mark.parametrize(
-    ("configured", "named", "difference"),
+    ("configured", "named"),
     [
-        ("https://issuer.test", "https://issuer.test/", " (they differ only by a trailing '/')"),
-        ("https://issuer.test/", "https://issuer.test", " (they differ only by a trailing '/')"),
-        ("https://issuer.test/X", "https://issuer.test/", ""),
-        ("https://issuer.test/", "https://issuer.test/X", ""),
-        ("https://issuer.test", "https://issuer.tes", ""),
+        ("https://issuer.test", "https://issuer.test/"),
+        ("https://issuer.test/", "https://issuer.test"),
+        ("https://issuer.test/X", "https://issuer.test/"),
+        ("https://issuer.test/", "https://issuer.test/X"),
+        ("https://issuer.test", "https://issuer.tes"),
     ],
 )
-def test_discovery_of_other_issuer_is_named(configured: str, named: str, difference: str) -> None:
+def test_discovery_of_other_issuer_is_named(configured: str, named: str, messages: Messages) -> None:
     with pytest.raises(FetchError) as refused:
         key_set_url(configured, {"issuer": named, "jwks_uri": "https://issuer.test/keys"})
-    address = f"{configured.removesuffix('/')}/.well-known/openid-configuration"
-    assert str(refused.value) == (
-        f"the metadata at {address} has issuer {named!r}, but {configured!r} is configured{difference}"
-    )
+    messages.check(refused.value)
 
 
-def test_keys_are_requested_as_bounded_json(tmp_path: Path) -> None:
+def test_keys_are_requested_as_bounded_json(tmp_path: Path, messages: Messages) -> None:
     issuer = LocalIssuer(algorithm="ES256")
     secret = tmp_path / "bearer"
     secret.write_text("for-the-provider\n", "utf-8")
@@ -217,29 +210,26 @@ def test_keys_are_requested_as_bounded_json(tmp_path: Path) -> None:
     said: list[str] = []
     answers = [codes(2_000), codes(1_999), codes(2_000, gone=True)]
     assert answers == [None, ErrorCode.KEYS_UNAVAILABLE, ErrorCode.KEYS_UNAVAILABLE]
-    assert "the body is larger than 1999 bytes" in said[0]
-    assert f"bearer_file {secret} cannot be read: FileNotFoundError" in said[1]
+    for text in said:
+        messages.check(text, {tmp_path: "FOLDER"})
     sent = {"accept": "application/json", "authorization": "Bearer for-the-provider"}
     assert asked == [("GET", f"{issuer.url}/keys", sent, None)] * 2
 
 
 @pytest.mark.parametrize(
-    ("url", "why"),
+    "url",
     [
-        ("https://issuer.test/keys", None),
-        ("https://[", "it is not a URL"),
-        (
-            "https://issuer.test./keys",
-            "its host must be ASCII (xn--...), without % and without a final dot",
-        ),
-        ("https://a:b@issuer.test", "it must be a plain https URL: a host, no user name, no fragment"),
-        ("https://169.254.169.254/keys", "link-local addresses are not allowed"),
-        ("http://issuer.test/keys", "http is allowed for loopback only: use https"),
-        ("ftp://issuer.test/keys", "scheme 'ftp' is not https"),
+        "https://issuer.test/keys",
+        "https://[",
+        "https://issuer.test./keys",
+        "https://a:b@issuer.test",
+        "https://169.254.169.254/keys",
+        "http://issuer.test/keys",
+        "ftp://issuer.test/keys",
     ],
 )
-def test_unfetched_address_has_reason(url: str, why: str | None) -> None:
-    assert forbidden_url_reason(url) == why
+def test_unfetched_address_has_reason(url: str, messages: Messages) -> None:
+    messages.check(forbidden_url_reason(url))
 
 
 # Texts of the provider ------------------------------------------------------------------------------------------------
@@ -277,9 +267,9 @@ def test_published_kid_cannot_forge_log_line(caplog: pytest.LogCaptureFixture) -
         assert await harness.authenticate_async(token) is ErrorCode.SIGNATURE_INVALID
 
     run_scenario(scenario)
-    messages = [record.getMessage() for record in caplog.records]
-    assert [text.isprintable() for text in messages] == [True] * 2, messages
-    assert all("forged" in text for text in messages)
+    lines = caplog.messages
+    assert [text.isprintable() for text in lines] == [True] * 2, lines
+    assert all("forged" in text for text in lines)
 
 
 @pytest.mark.parametrize(
@@ -297,9 +287,9 @@ def test_published_kid_cannot_forge_log_line(caplog: pytest.LogCaptureFixture) -
 )
 def test_provider_cannot_forge_log_line(documents: list[object], caplog: pytest.LogCaptureFixture) -> None:
     outage = outage_of(*documents)
-    messages = [outage.found, *(record.getMessage() for record in caplog.records)]
-    assert [text.isprintable() for text in messages] == [True] * len(messages), messages
-    assert len(messages) > 1
+    lines = [outage.found, *caplog.messages]
+    assert [text.isprintable() for text in lines] == [True] * len(lines), lines
+    assert len(lines) > 1
 
 
 def test_long_text_of_provider_is_bounded() -> None:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.auth_harness import AuthHarness, bearer, run_event_loop
 from kit.clock import DAY, HOUR
-from kit.key_scenarios import DISCOVERY, authenticate_fresh, run_scenario
-from kit.messages import CANNOT_REFRESH_KEYS
+from kit.key_scenarios import authenticate_fresh, run_scenario
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, UpstreamError
@@ -19,6 +18,8 @@ from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kit.snapshots import Messages
 
 
 def test_failed_attempt_is_retried_after_ten_seconds() -> None:
@@ -145,7 +146,7 @@ def test_stale_request_joins_running_attempt() -> None:
     run_scenario(scenario)
 
 
-def test_outage_returns_503_with_retry_after() -> None:
+def test_outage_returns_503_with_retry_after(messages: Messages) -> None:
     async def scenario(harness: AuthHarness) -> None:
         await authenticate_fresh(harness)
         harness.issuer.fault = Fault.DOWN
@@ -157,7 +158,7 @@ def test_outage_returns_503_with_retry_after() -> None:
         said = outage.value.challenge()
         assert said.status == 503
         assert said.headers() == {"Retry-After": "7"}
-        assert f"https://issuer.test: GET {DISCOVERY}: connection refused" in outage.value.report()
+        messages.check(outage.value.report())
 
     run_scenario(scenario)
 
@@ -180,7 +181,7 @@ def test_provider_text_in_log_is_bounded(caplog: pytest.LogCaptureFixture) -> No
 
     table = {"preset": "generic", "issuer": "https://issuer.test", "audience": "agents"}
     oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=lying)
-    with pytest.raises(UpstreamError, match="has issuer 'xxx"):
+    with pytest.raises(UpstreamError):
         asyncio.run(oidc.authenticate(bearer(LocalIssuer().token())))
     assert max(len(record.getMessage()) for record in caplog.records) < 2_000
 
@@ -196,7 +197,7 @@ def test_outage_is_warned_once_per_minute(caplog: pytest.LogCaptureFixture) -> N
             caplog.clear()
             assert await authenticate_fresh(harness) is None
             await run_event_loop()
-            warned.append(sum(CANNOT_REFRESH_KEYS in record.getMessage() for record in caplog.records))
+            warned.append(sum(text.startswith("keys of https://issuer.test ") for text in caplog.messages))
         assert warned == [1, 0, 0, 1, 0, 1]
 
     run_scenario(scenario)

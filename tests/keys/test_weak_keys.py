@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +18,9 @@ from oidc_auth.errors import ErrorCode
 from oidc_auth.keys.jwk import UnusableKeyError, read_key
 from oidc_auth.keys.strength import edwards_weakness
 from oidc_auth.testing.signing import SigningKey, encode_base64url
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 PRIMES = {"Ed25519": 2**255 - 19, "Ed448": 2**448 - 2**224 - 1}
 LENGTHS = {"Ed25519": 32, "Ed448": 57}
@@ -95,9 +98,9 @@ def test_forged_signature_is_rejected(curve: str, point: bytes) -> None:
 
 @pytest.mark.parametrize("curve", TYPES)
 @pytest.mark.parametrize("y", range(2, 19))
-def test_point_with_two_encodings_has_one(curve: str, y: int) -> None:
+def test_point_with_two_encodings_has_one(curve: str, y: int, messages: Messages) -> None:
     assert edwards_weakness(encoded(curve, y, 0)) is None
-    assert edwards_weakness(encoded(curve, PRIMES[curve] + y, 0)) == "its point is not in canonical form"
+    messages.check(edwards_weakness(encoded(curve, PRIMES[curve] + y, 0)))
 
 
 def test_ordinary_points_are_keys() -> None:
@@ -106,19 +109,21 @@ def test_ordinary_points_are_keys() -> None:
         assert edwards_weakness(Ed448PrivateKey.generate().public_key().public_bytes_raw()) is None
 
 
-def test_even_modulus_is_refused_although_cryptography_accepts_it() -> None:
+def test_even_modulus_is_refused_although_cryptography_accepts_it(messages: Messages) -> None:
     even = 2**2047 + 2
     assert RSAPublicNumbers(65_537, even).public_key().key_size == 2048
-    with pytest.raises(UnusableKeyError, match="easy to factor"):
+    with pytest.raises(UnusableKeyError) as refused:
         read_key(rsa_jwk(even))
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize("factor", [3, 5, 17, 743, 751])
-def test_modulus_with_small_factor_is_refused(factor: int) -> None:
+def test_modulus_with_small_factor_is_refused(factor: int, messages: Messages) -> None:
     modulus = (2**2047 // factor + 1) * factor
     modulus += 0 if modulus % 2 else factor
-    with pytest.raises(UnusableKeyError, match="easy to factor"):
+    with pytest.raises(UnusableKeyError) as refused:
         read_key(rsa_jwk(modulus))
+    messages.check(refused.value)
 
 
 def test_real_rsa_keys_are_accepted() -> None:

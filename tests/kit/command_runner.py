@@ -24,3 +24,8 @@ def run(*arguments: str, given: str | None = None, env: Mapping[str, str | None]
         env: More environment variables. None removes a variable.
     """
     return CliRunner().invoke(app, arguments, input=given, env={**ENVIRONMENT, **(env or {})})
+
+
+def error_of(result: Result) -> str:
+    """Return the error message of a command, in one line and without the usage that click adds."""
+    return " ".join(result.output.partition("Error: ")[2].split())

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kit.auth_harness import AuthHarness, bearer
+from kit.clock import DAY, NOON
 from oidc_auth import OIDCAuth
-from oidc_auth.errors import ErrorCode, UpstreamError
-from oidc_auth.testing import LocalIssuer
+from oidc_auth.errors import ErrorCode, OIDCAuthError, UpstreamError
+from oidc_auth.keys.fetch import Response
+from oidc_auth.testing import Clock, LocalIssuer
+from oidc_auth.testing.signing import SigningKey
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from oidc_auth.keys.fetch import Response
 
 DISCOVERY = "https://issuer.test/.well-known/openid-configuration"
 KEYS = "https://issuer.test/keys"
@@ -54,6 +57,63 @@ class FaultyFetcher:
         if isinstance(answer, BaseException):
             raise answer
         return answer
+
+
+class Provider:
+    """A provider with given documents, and an OIDCAuth that uses it."""
+
+    def __init__(
+        self,
+        issuer: str = "https://issuer.test",
+        *,
+        fetcher: FaultyFetcher | None = None,
+        limits: Mapping[str, float] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.clock = Clock(NOON)
+        self.issuer = LocalIssuer(issuer, algorithm="ES256", clock=self.clock)
+        self.fetcher = fetcher or FaultyFetcher({})
+        self.answers: dict[str, Response | BaseException] = {}
+        self.fetcher.answers = self.answers
+        self.keys_lie_at(KEYS)
+        self.publish(KEYS, self.issuer.keys)
+        table = {"preset": "generic", "issuer": issuer, "audience": "agents", **settings}
+        self.oidc = OIDCAuth.from_dict(
+            {"issuer": table, "limits": limits or {}}, fetcher=self.fetcher, clock=self.clock
+        )
+
+    def keys_lie_at(self, url: str) -> None:
+        """Name an address of the keys in the metadata."""
+        document = {"issuer": self.issuer.url, "jwks_uri": url}
+        self.answers[DISCOVERY] = Response(200, {}, json.dumps(document).encode())
+
+    def publish(self, url: str, keys: Sequence[SigningKey]) -> None:
+        """Publish keys at an address."""
+        self.answers[url] = Response(200, {}, json.dumps({"keys": [key.jwk() for key in keys]}).encode())
+
+    def move_keys(self) -> SigningKey:
+        """Publish another key at another address. The old address still works."""
+        new = SigningKey.make("new", "ES256")
+        self.keys_lie_at(f"{KEYS}/v2")
+        self.publish(f"{KEYS}/v2", [new])
+        return new
+
+    def token(self, **token: Any) -> str:
+        """Return a token that is valid for 30 days."""
+        return self.issuer.token(iat=NOON - DAY, exp=NOON + 30 * DAY, **token)
+
+    async def authenticate_async(self, token: str) -> ErrorCode | None:
+        """Return the error code, or None if the token is accepted."""
+        try:
+            await self.oidc.authenticate(bearer(token))
+        except OIDCAuthError as refusal:
+            return refusal.code
+        return None
+
+    def asked(self) -> list[str]:
+        """Return the addresses that were fetched since the last call."""
+        asked, self.fetcher.asked = self.fetcher.asked, []
+        return asked
 
 
 def outage_from(fetcher: FaultyFetcher, issuer: str = "https://issuer.test") -> UpstreamError:

@@ -15,7 +15,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from oidc_auth.cli.dev_server import _free_port
@@ -78,8 +78,10 @@ class RedisServer:
     def client(self) -> Any:
         """Return a client for the test. Close it, or use it as a context manager."""
         from redis import Redis
+        from redis.backoff import NoBackoff
+        from redis.retry import Retry
 
-        return Redis(host=LOOPBACK, port=self.port)
+        return Redis(host=LOOPBACK, port=self.port, retry=Retry(NoBackoff(), 0))
 
     def call(self, *command: str | bytes | float) -> Any:
         """Run one command."""
@@ -135,10 +137,8 @@ class Wire:
         self._carries.set()
         for each in self._sockets:
             # shutdown() wakes the threads, close() alone does not.
-            try:
+            with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             each.close()
 
     def _start(self, target: Any, *arguments: Any) -> None:

@@ -57,5 +57,5 @@ async def following(address: str, **options: Any) -> AsyncIterator[RedisStore]:
 async def wait_until(condition: Callable[[], object]) -> None:
     """Wait for a condition, and fail if it never comes true."""
     async with asyncio.timeout(SECONDS):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - the conditions are states of servers
             await asyncio.sleep(0.005)

@@ -25,10 +25,15 @@ ZERO_CODE = "oidc_auth.langgraph:auth"
 
 def environment(folder: Path, issuer: LocalIssuer, auth: str = ZERO_CODE, **http: Any) -> dict[str, str]:
     """Return the environment of a server with the roles of ``kit.sample_users``."""
-    configuration = folder / "oidc-auth.json"
     tables = configuration_for(issuer)
     # With inline keys, the server needs no provider.
     tables["issuer"]["jwks"] = issuer.key_set()
+    return environment_for(folder, tables, auth, **http)
+
+
+def environment_for(folder: Path, tables: Mapping[str, Any], auth: str = ZERO_CODE, **http: Any) -> dict[str, str]:
+    """Return the environment of a server with a configuration."""
+    configuration = folder / "oidc-auth.json"
     configuration.write_text(json.dumps(tables), "utf-8")
     return {
         **os.environ,
@@ -43,15 +48,17 @@ def environment(folder: Path, issuer: LocalIssuer, auth: str = ZERO_CODE, **http
         # The header of LangGraph Studio skips our hook, as on a LangSmith deployment.
         "LANGSMITH_LANGGRAPH_API_VARIANT": "local_dev",
         "LANGGRAPH_AUTH": json.dumps({"path": auth}),
-        "LANGSERVE_GRAPHS": json.dumps({"agent": f"{GRAPH}:graph"}),
+        "LANGSERVE_GRAPHS": json.dumps(dict.fromkeys(("agent", "other"), f"{GRAPH}:graph")),
         "LANGGRAPH_HTTP": json.dumps(http),
     }
 
 
 @contextmanager
-def running_uvicorn(folder: Path, environ: Mapping[str, str], loop: str) -> Iterator[tuple[str, int]]:
+def running_uvicorn(
+    folder: Path, environ: Mapping[str, str], loop: str = "auto", port: int | None = None
+) -> Iterator[tuple[str, int]]:
     """Run ``uvicorn langgraph_api.server:app --loop LOOP`` and return its address."""
-    port = _free_port()
+    port = port or _free_port()
     server = DevServer(f"http://{LOOPBACK}:{port}", folder / "server.log")
     command = [sys.executable, "-m", "uvicorn", "langgraph_api.server:app", "--loop", loop, "--port", str(port)]
     with server.log.open("wb") as log:

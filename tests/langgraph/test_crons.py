@@ -14,6 +14,7 @@ from oidc_auth.revocation.entries import digest_subject
 
 if TYPE_CHECKING:
     from kit.live_server import LiveServer
+    from kit.snapshots import Messages
 
 EVERY_SECOND = "* * * * * *"
 NEVER = "0 0 1 1 *"
@@ -131,22 +132,24 @@ def test_forged_payload_keys_never_reach_runs(live_server: LiveServer, alice: Sa
     assert not set(forged) & set((made["payload"].get("config") or {}).get("metadata") or {})
 
 
-def test_cron_creation_needs_run_permission(live_server: LiveServer) -> None:
+def test_cron_creation_needs_run_permission(live_server: LiveServer, messages: Messages) -> None:
     live_server.enforce(
         issuer=[{"issuer": live_server.issuer.url, "audience": "agents", "permission_map": only_crons()}]
     )
     refused = live_server.server.request("POST", "/runs/crons", live_server.issuer.token(scope="crons:create"), cron())
-    assert (refused.status_code, refused.json()["detail"][:37]) == (403, "missing permission threads:create_run")
+    assert refused.status_code == 403
+    messages.check(refused.json()["detail"])
 
 
 def only_crons() -> dict[str, Any]:
     return {"claim": "scope", "accept": ["crons:*", "assistants:read"]}
 
 
-def test_crons_can_be_disabled(live_server: LiveServer) -> None:
+def test_crons_can_be_disabled(live_server: LiveServer, messages: Messages) -> None:
     live_server.enforce(langgraph={"crons": "deny"})
     answer = live_server.user("alice", "editor")("POST", "/runs/crons", cron())
-    assert (answer.status_code, answer.json()["detail"]) == (403, "crons are disabled on this server")
+    assert answer.status_code == 403
+    messages.check(answer.json()["detail"])
 
 
 def test_cron_run_has_no_rights_on_server(live_server: LiveServer, alice: SampleUser) -> None:

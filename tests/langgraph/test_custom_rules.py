@@ -16,6 +16,7 @@ from oidc_auth.langgraph import protect
 
 if TYPE_CHECKING:
     from kit.live_server import LiveServer
+    from kit.snapshots import Messages
 
     from oidc_auth.testing import LocalIssuer
 
@@ -62,7 +63,9 @@ UNSTAMPED.remove(("threads:create", {}))  # a copy has the metadata of the origi
 
 
 @pytest.mark.parametrize(("event", "value"), UNSTAMPED)
-def test_object_without_metadata_is_not_created(live_server: LiveServer, event: str, value: dict[str, Any]) -> None:
+def test_object_without_metadata_is_not_created(
+    live_server: LiveServer, event: str, value: dict[str, Any], messages: Messages
+) -> None:
     """Without metadata in the value, the server would store an object without an owner."""
     resource, _, action = event.partition(":")
     (handle,) = protect(configuration_for(live_server.issuer))._handlers[(resource, action)]
@@ -70,8 +73,8 @@ def test_object_without_metadata_is_not_created(live_server: LiveServer, event: 
     ctx = cast("Any", SimpleNamespace(user=user, resource=resource, action=action))
     with pytest.raises(HTTPException) as refusal:
         asyncio.run(cast("Any", handle)(ctx=ctx, value={"assistant_id": "agent", "graph_id": "agent", **value}))
-    said = "the authorization rule failed, so the request is denied"
-    assert (refusal.value.status_code, refusal.value.detail) == (403, said)
+    assert refusal.value.status_code == 403
+    messages.check(refusal.value.detail)
 
 
 @pytest.mark.parametrize(
@@ -206,20 +209,22 @@ def test_replaced_handler_decides_alone(live_server: LiveServer) -> None:
     assert [thread["metadata"]["owner"] for thread in found][:1] == ["alice"]
 
 
-def test_rule_for_unknown_event_stops_startup(issuer: LocalIssuer) -> None:
+def test_rule_for_unknown_event_stops_startup(issuer: LocalIssuer, messages: Messages) -> None:
     oidc = OIDCAuth.from_dict(configuration_for(issuer), fetcher=issuer)
-    with pytest.raises(ConfigError, match=r"did you mean 'threads:create_run'") as caught:
+    with pytest.raises(ConfigError) as caught:
         protect(oidc, also={"threads:create_runs": nothing, "runs:create": nothing})
     assert [problem.where for problem in caught.value.problems] == [
         "also['threads:create_runs']",
         "also['runs:create']",
     ]
+    messages.check(caught.value)
 
 
-def test_invalid_rules_stop_startup(issuer: LocalIssuer) -> None:
+def test_invalid_rules_stop_startup(issuer: LocalIssuer, messages: Messages) -> None:
     oidc = OIDCAuth.from_dict(configuration_for(issuer), fetcher=issuer)
-    with pytest.raises(ConfigError, match="not an async function"):
+    with pytest.raises(ConfigError) as caught:
         protect(oidc, also={"threads:read": cast("Any", lambda ctx, value: None)})
+    messages.check(caught.value)
     with pytest.raises(ConfigError, match="replace="):
         protect(oidc, also={"threads:read": nothing}, replace={"threads:read": nothing})
 

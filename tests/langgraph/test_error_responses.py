@@ -6,7 +6,6 @@ import uuid
 from typing import TYPE_CHECKING
 
 import pytest
-from kit.messages import MISSING_THREADS_CREATE
 
 from oidc_auth import OIDCAuth
 from oidc_auth.langgraph import protect
@@ -14,21 +13,25 @@ from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
     from kit.live_server import LiveServer, SampleUser
+    from kit.snapshots import Messages
 
 
-def test_missing_token_is_401_without_error(live_server: LiveServer) -> None:
+def test_missing_token_is_401_without_error(live_server: LiveServer, messages: Messages) -> None:
     answer = live_server.server.request("POST", "/threads/search", None, {})
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="langgraph"'
-    assert answer.json() == {"detail": "token_missing: the request has no token"}
+    assert set(answer.json()) == {"detail"}
+    messages.check(answer.json()["detail"])
 
 
-def test_invalid_token_is_401_with_code(live_server: LiveServer) -> None:
+def test_invalid_token_is_401_with_code(live_server: LiveServer, messages: Messages) -> None:
     answer = live_server.server.request("POST", "/threads/search", live_server.issuer.token(lifetime=-60), {})
     assert answer.status_code == 401
-    challenge = 'Bearer error="invalid_token", error_description="token_expired: the token has expired"'
-    assert answer.headers["www-authenticate"] == challenge
-    assert answer.json() == {"detail": "token_expired: the token has expired"}
+    assert answer.headers["www-authenticate"].startswith(
+        'Bearer error="invalid_token", error_description="token_expired: '
+    )
+    messages.check(answer.headers["www-authenticate"])
+    messages.check(answer.json()["detail"])
 
 
 def test_two_authorization_headers_are_rejected(live_server: LiveServer, alice: SampleUser) -> None:
@@ -37,19 +40,17 @@ def test_two_authorization_headers_are_rejected(live_server: LiveServer, alice: 
     assert (answer.status_code, answer.json()["detail"][:15]) == (401, "header_repeated")
 
 
-def test_missing_permission_is_403_with_hint(live_server: LiveServer) -> None:
+def test_missing_permission_is_403_with_hint(live_server: LiveServer, messages: Messages) -> None:
     answer = live_server.user("victor", "viewer")("POST", "/threads", {})
     assert answer.status_code == 403
-    assert answer.json() == {"detail": MISSING_THREADS_CREATE}
+    messages.check(answer.json()["detail"])
     assert "www-authenticate" not in answer.headers
 
 
-def test_unmapped_token_is_403(live_server: LiveServer) -> None:
+def test_unmapped_token_is_403(live_server: LiveServer, messages: Messages) -> None:
     answer = live_server.user("guest", "visitor")("POST", "/threads/search", {})
-    assert (answer.status_code, answer.json()) == (
-        403,
-        {"detail": "the token grants no permissions on this server"},
-    )
+    assert answer.status_code == 403
+    messages.check(answer.json()["detail"])
 
 
 def test_insufficient_scope_names_helpful_scope(live_server: LiveServer) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.auth_harness import AuthHarness, bearer
 from kit.clock import NOON
-from kit.messages import LEEWAY_TEXT
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing import Fault
 
 if TYPE_CHECKING:
     from logging import LogRecord
+
+    from kit.snapshots import Messages
 
 FACTS = ("code", "issuer", "user", "event", "expected", "found", "hint")
 
@@ -30,22 +31,18 @@ def hashed(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:12]
 
 
-def test_rejected_token_is_one_complete_line(caplog: pytest.LogCaptureFixture) -> None:
+def test_rejected_token_is_one_complete_line(caplog: pytest.LogCaptureFixture, messages: Messages) -> None:
     harness = AuthHarness(identity=[{"claim": "uid", "prefix": "u:"}], identity_prefix="sso:")
     assert (
         harness.authenticate(harness.issuer.token("a@acme.com", uid="alice", lifetime=-61)) is ErrorCode.TOKEN_EXPIRED
     )
     (record,) = caplog.records
-    assert facts(record) == {
-        "code": "token_expired",
-        "issuer": harness.issuer.url,
-        "user": hashed("sso:u:alice"),
-        "expected": LEEWAY_TEXT,
-        "found": "61.0 s past exp",
-        "hint": "Request a new token. Check the clock of this host.",
-    }
+    said = facts(record)
+    texts = [said.pop(name) for name in ("expected", "found", "hint")]
+    assert said == {"code": "token_expired", "issuer": harness.issuer.url, "user": hashed("sso:u:alice")}
+    assert all(str(text) in record.getMessage() for text in texts)
     assert (record.name, record.levelname) == ("oidc_auth", "WARNING")
-    assert record.getMessage().startswith("refused: token_expired: the token has expired; ")
+    messages.check(record.getMessage())
     assert record.getMessage().endswith(f" (issuer {harness.issuer.url}, user {hashed('sso:u:alice')})")
     assert "alice" not in repr(vars(record))
     assert "acme.com" not in repr(vars(record))

@@ -15,6 +15,8 @@ from oidc_auth.revocation.entries import digest_subject
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kit.snapshots import Messages
+
 READ = ["threads:read", "threads:search"]
 WIDE = ["threads:read", "threads:read@tenant", "threads:search", "threads:search@tenant"]
 ROLES = {"claim": "roles", "values": {"reader": ["threads:read"], "writer": ["threads:create"]}}
@@ -261,60 +263,62 @@ def test_mapper_runs_once_per_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("permission_map", "claims", "note"),
+    ("permission_map", "claims"),
     [
-        (ROLES, {"roles": ["Reader"]}, "'Reader': no match: the configuration has 'reader'"),
-        (ROLES, {"roles": ["/reader"]}, "'/reader': no match: the configuration has 'reader'"),
-        ({"claim": "g", "values": {"/eng": ["*:read"]}}, {"g": "eng"}, "the configuration has '/eng'"),
-        (SCOPES, {"scope": "Threads:Read"}, "the configuration has 'threads:read'"),
-        (ROLES, {"roles": ["unmapped"]}, "'unmapped': no match"),
-        (ROLES, {"roles": ["reader"]}, "'reader': grants threads:read"),
-        (ROLES, {"roles": ["*"]}, "'*': ignored: wildcards in tokens never count"),
-        (SCOPES, {"scope": "threads:*"}, "'threads:*': ignored: wildcards in tokens never count"),
-        (SCOPES, {"scope": "assistants:create"}, "'assistants:create': a permission that is not in accept"),
-        (SCOPES, {"scope": "assistants:write"}, "'assistants:write': a permission that is not in accept"),
-        (SCOPES, {"scope": "openid"}, "'openid': no match"),
-        (ROLES, {}, "roles: the claim is missing"),
-        (ROLES, {"roles": ["reader", 5]}, "roles: '5': no match"),
-        (ROLES, {"roles": ["reader", []]}, "roles: [] is not a string, a number or a boolean: ignored"),
-        (ROLES, {"roles": 5}, "roles: '5': no match"),
-        (ROLES, {"roles": None}, "roles: null: ignored"),
-        (FIELD, {"groups": ["admins"]}, "groups: 'admins' is not an object with a string, a number or a boolean in"),
-        (FIELD, {"groups": "admins"}, "groups: 'admins' is not a list of objects: ignored"),
-        (ROLES, {"roles": {"reader": 1}}, "roles: an object: its keys count only with object_keys = true"),
-        ({**ROLES, "object_keys": True}, {"roles": {"reader": 1}}, "'reader': grants threads:read"),
-        ({**ROLES, "when": {"azp": "spa"}}, {"roles": ["reader"]}, "roles: its condition (when) is not met"),
-        ({**ROLES, "strip_prefix": "app:"}, {"roles": ["reader"]}, "no match: it does not start with 'app:'"),
-        ({**ROLES, "strip_prefix": "app:"}, {"roles": ["app:READER"]}, "the configuration has 'reader'"),
+        (ROLES, {"roles": ["Reader"]}),
+        (ROLES, {"roles": ["/reader"]}),
+        ({"claim": "g", "values": {"/eng": ["*:read"]}}, {"g": "eng"}),
+        (SCOPES, {"scope": "Threads:Read"}),
+        (ROLES, {"roles": ["unmapped"]}),
+        (ROLES, {"roles": ["reader"]}),
+        (ROLES, {"roles": ["*"]}),
+        (SCOPES, {"scope": "threads:*"}),
+        (SCOPES, {"scope": "assistants:create"}),
+        (SCOPES, {"scope": "assistants:write"}),
+        (SCOPES, {"scope": "openid"}),
+        (ROLES, {}),
+        (ROLES, {"roles": ["reader", 5]}),
+        (ROLES, {"roles": ["reader", []]}),
+        (ROLES, {"roles": 5}),
+        (ROLES, {"roles": None}),
+        (FIELD, {"groups": ["admins"]}),
+        (FIELD, {"groups": "admins"}),
+        (ROLES, {"roles": {"reader": 1}}),
+        ({**ROLES, "object_keys": True}, {"roles": {"reader": 1}}),
+        ({**ROLES, "when": {"azp": "spa"}}, {"roles": ["reader"]}),
+        ({**ROLES, "strip_prefix": "app:"}, {"roles": ["reader"]}),
+        ({**ROLES, "strip_prefix": "app:"}, {"roles": ["app:READER"]}),
         (
             {"claim": 'a."b.c".roles', "values": {"x": ["*:read"]}},
             {"a": {"b.c": {"roles": ["y"]}}},
-            "a.\"b.c\".roles: 'y': no match",
         ),
     ],
 )
-def test_explain_shows_effect_of_each_value(permission_map: dict[str, Any], claims: dict[str, Any], note: str) -> None:
-    notes = configured(permission_map).explain({"sub": "alice", **claims}).notes
-    assert any(note in line for line in notes), notes
+def test_explain_shows_effect_of_each_value(
+    permission_map: dict[str, Any], claims: dict[str, Any], messages: Messages
+) -> None:
+    for note in configured(permission_map).explain({"sub": "alice", **claims}).notes:
+        messages.check(note)
 
 
 @pytest.mark.parametrize(
-    ("claims", "note"),
+    "claims",
     [
-        ({"org": "acme"}, "'a': grants store:put, threads:read@tenant"),
-        ({}, "'a': grants store:put; threads:read@tenant ignored: the token has no tenant"),
+        {"org": "acme"},
+        {},
     ],
 )
-def test_explain_shows_rights_ignored_without_tenant(claims: dict[str, Any], note: str) -> None:
+def test_explain_shows_rights_ignored_without_tenant(claims: dict[str, Any], messages: Messages) -> None:
     oidc = configured({"claim": "roles", "values": {"a": ["threads:read@tenant", "store:put"]}}, tenant="org")
-    why = oidc.explain({"sub": "alice", "roles": ["a"], **claims})
-    assert any(note in line for line in why.notes), why.notes
+    (note,) = oidc.explain({"sub": "alice", "roles": ["a"], **claims}).notes
+    messages.check(note)
 
 
-def test_explain_marks_values_with_no_effect() -> None:
+def test_explain_marks_values_with_no_effect(messages: Messages) -> None:
     oidc = configured({"claim": "roles", "values": {"a": ["threads:read@tenant"]}}, tenant="org")
     why = oidc.explain({"sub": "alice", "roles": ["a"]})
-    assert why.notes == ("roles: 'a': threads:read@tenant ignored: the token has no tenant",)
+    (note,) = why.notes
+    messages.check(note)
     assert why.refusal.startswith("no_permissions")
     assert not why.allows("threads:read")
 

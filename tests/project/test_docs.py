@@ -83,7 +83,8 @@ def test_architecture_names_existing_code() -> None:
     text = " ".join((DOCS / "architecture.md").read_text("utf-8").split())
     named = re.findall(r"`(\w+)`(?: and `(\w+)`)? in `([\w/]+\.py)`", text)
     places = {(name, path) for *names, path in named for name in names if name}
-    assert {path for _, path in places} >= {"keys/jwk.py", "enforcement/ownership.py", "tests/config/test_providers.py"}
+    samples = "tests/kit/provider_samples.py"
+    assert {path for _, path in places} >= {"keys/jwk.py", "enforcement/ownership.py", samples}
     assert [place for place in sorted(places) if not is_defined(*place)] == []
 
 

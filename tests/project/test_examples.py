@@ -89,17 +89,14 @@ def test_doctor_accepts_example_langgraph_json(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("toml", "said"),
+    ("toml", "part"),
     [
-        (None, "no configuration: neither $OIDC_AUTH_CONFIG, nor oidc-auth.toml in"),
-        (
-            '[[issuer]]\nisuer = "https://x.test"\naudiance = "a"\n',
-            "issuer[0].isuer: unknown key (did you mean 'issuer'?)",
-        ),
-        ("[[issuer]\n", "cannot be parsed"),
+        (None, "oidc-auth.toml"),
+        ('[[issuer]]\nisuer = "https://x.test"\naudiance = "a"\n', "issuer[0].isuer: "),
+        ("[[issuer]\n", "oidc-auth.toml: 1 problem"),
     ],
 )
-def test_invalid_configuration_stops_server_with_report(tmp_path: Path, toml: str | None, said: str) -> None:
+def test_invalid_configuration_stops_server_with_report(tmp_path: Path, toml: str | None, part: str) -> None:
     example = tmp_path / "broken"
     example.mkdir()
     for name in ("langgraph.json", "graph.py"):
@@ -109,5 +106,5 @@ def test_invalid_configuration_stops_server_with_report(tmp_path: Path, toml: st
     (tmp_path / "run").mkdir()
     with pytest.raises(ServerError) as stopped, running_dev_server(example, tmp_path / "run", {}):
         pass
-    assert said in str(stopped.value)
+    assert part in str(stopped.value).partition("oidc_auth:")[2]
     assert "Traceback" not in str(stopped.value).partition("oidc_auth:")[2]

@@ -26,7 +26,7 @@ from real_providers.relying_party import AUDIENCE, MACHINE_CLIENT, REDIRECT_URI,
 from oidc_auth.keys.fetch import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -52,6 +52,10 @@ class Options(TypedDict, total=False):
         shape: The provider whose access tokens it imitates (shapes.mjs).
         scopes: Additional scopes, separated by spaces.
         audiences: The name of each resource in `aud`.
+        resources: Additional resources.
+        registration: Whether clients may register, by RFC 7591 or with a client metadata document.
+        documents: The client metadata documents by their URL, which is the client ID.
+        refresh: Whether a login gives a refresh token without `offline_access`.
         accounts: The claims in the access tokens of each user or client. They replace the default ones.
     """
 
@@ -62,6 +66,10 @@ class Options(TypedDict, total=False):
     shape: Shape
     scopes: str
     audiences: Mapping[str, str]
+    resources: Sequence[str]
+    registration: bool
+    documents: Mapping[str, Mapping[str, object]]
+    refresh: bool
     accounts: Mapping[str, Mapping[str, object]]
 
 
@@ -150,6 +158,10 @@ class NodeProvider:
         """Sign with a new key from now on, and return the published kids, the new one first."""
         reply = self._http.post(f"{self._control}rotate", json={"alg": alg, "keep_old": keep_old})
         return [str(kid) for kid in self._json(reply)["kids"]]
+
+    def set_ttl(self, ttl: int) -> None:
+        """Set the lifetime of later access tokens in seconds."""
+        self._json(self._http.post(f"{self._control}ttl", json={"ttl": ttl}))
 
     def kids(self) -> list[str]:
         """Return the published kids. The first one signs."""

@@ -20,14 +20,14 @@ WELL_FORMED = {"iss": ISSUER, "kind": "subject", "value": "alice", "time": NOON}
 
 
 def decode(**changes: Any) -> Revocation:
-    return Revocation.decode(json.dumps({**WELL_FORMED, **changes}), NOON)
+    return Revocation.decode(json.dumps({**WELL_FORMED, **changes}))
 
 
 @pytest.mark.parametrize("kind", list(Kind))
 @pytest.mark.parametrize("value", ["alice", "x" * MAX_NAME, "\U0001f600" * MAX_NAME, 'a"\\\n\x00', "é"])
 def test_entry_survives_encoding(kind: Kind, value: str) -> None:
     revocation = revoked(value, kind, NOON - 0.123456)
-    assert Revocation.decode(revocation.encode(), NOON) == revocation
+    assert Revocation.decode(revocation.encode()) == revocation
 
 
 def test_longest_entry_is_accepted() -> None:
@@ -35,7 +35,7 @@ def test_longest_entry_is_accepted() -> None:
         issuer="\x01" * MAX_NAME, kind=Kind.SUBJECT_WITHOUT_SESSION, value="\U0001f600" * MAX_NAME, time=1
     )
     assert len(widest.encode()) < MAX_ENTRY
-    assert Revocation.decode(widest.encode(), NOON) == widest
+    assert Revocation.decode(widest.encode()) == widest
 
 
 @pytest.mark.parametrize(
@@ -54,8 +54,6 @@ def test_longest_entry_is_accepted() -> None:
         {"time": "1"},
         {"time": True},
         {"time": None},
-        {"time": 0},
-        {"time": -1},
         {"time": 10**400},
         {"time": float("nan")},
         {"time": float("inf")},
@@ -69,7 +67,7 @@ def test_malformed_member_is_refused(changes: dict[str, object]) -> None:
 @pytest.mark.parametrize("member", WELL_FORMED)
 def test_missing_member_is_refused(member: str) -> None:
     with pytest.raises(MalformedEntryError):
-        Revocation.decode(json.dumps({name: each for name, each in WELL_FORMED.items() if name != member}), NOON)
+        Revocation.decode(json.dumps({name: each for name, each in WELL_FORMED.items() if name != member}))
 
 
 @pytest.mark.parametrize(
@@ -88,18 +86,18 @@ def test_missing_member_is_refused(member: str) -> None:
 )
 def test_text_without_entry_is_refused(text: str | bytes) -> None:
     with pytest.raises(MalformedEntryError):
-        Revocation.decode(text, NOON)
+        Revocation.decode(text)
 
 
 def test_huge_entry_is_not_parsed() -> None:
     padded = json.dumps(WELL_FORMED) + " " * MAX_ENTRY
     with pytest.raises(MalformedEntryError):
-        Revocation.decode(padded, NOON)
+        Revocation.decode(padded)
 
 
 def test_future_time_is_limited() -> None:
-    assert decode(time=NOON + 10).time == NOON + 10
-    assert decode(time=NOON + 1_000).time == NOON + MAX_CLOCK_DIFFERENCE
+    assert decode(time=NOON + 10).limit_time(NOON).time == NOON + 10
+    assert decode(time=NOON + 1_000).limit_time(NOON).time == NOON + MAX_CLOCK_DIFFERENCE
 
 
 def test_unknown_members_are_ignored() -> None:

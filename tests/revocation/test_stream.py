@@ -39,6 +39,7 @@ def test_removed_entries_are_noticed(before: dict[str, Any] | None, position: st
         pytest.param({}, "3000-0", {"last": "4000-0", "added": 3}, id="longer"),
         pytest.param({"first": "900-0"}, "3000-0", {"first": "2000-0"}, id="expired entries trimmed"),
         pytest.param({"first": "900-0"}, "999-5", {"has_position": False}, id="last read entry expired"),
+        pytest.param({"first": "", "deleted": ""}, START, {"has_position": False}, id="stream created"),
         pytest.param({"added": None, "deleted": ""}, "3000-0", {"added": None, "deleted": ""}, id="before Redis 7"),
     ],
 )

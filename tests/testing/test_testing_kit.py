@@ -9,12 +9,15 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from oidc_auth import OIDCAuth, TokenError, presets
 from oidc_auth.testing import Clock, InvalidToken, LocalIssuer, assert_matrix, shapes
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart" / "oidc-auth.toml"
@@ -88,10 +91,10 @@ def test_failing_table_hides_library_frames(tmp_path: Path) -> None:
     assert "E       AssertionError: 4 permissions of" in said
 
 
-def test_unknown_invalid_token_lists_known_ones(tmp_path: Path) -> None:
+def test_unknown_invalid_token_lists_known_ones(tmp_path: Path, messages: Messages) -> None:
     code, said = pytest_run(tmp_path, 'def test_mine(oidc_token):\n    oidc_token(invalid="wrongkey")\n')
     assert code == 1
-    assert "unknown invalid token 'wrongkey'. Use one of wrong_key, tampered, alg_none" in said
+    messages.check(next(line for line in said.splitlines() if line.startswith("E  ")))
     assert "enum.py" not in said
     assert "oidc_auth/testing" not in said
 
@@ -108,7 +111,7 @@ def authenticate(oidc: OIDCAuth, token: str) -> Any:
 
 
 @pytest.mark.parametrize("invalid", InvalidToken)
-def test_invalid_token_gets_named_code(invalid: InvalidToken) -> None:
+def test_invalid_token_gets_named_code(invalid: InvalidToken, messages: Messages) -> None:
     oidc = OIDCAuth.from_dict({"issuer": TABLE}, clock=ISSUER.clock)
     assert authenticate(oidc, ISSUER.token("alice", roles=["user"])).permissions == ["threads:read", "threads:search"]
     with pytest.raises(TokenError) as refusal:
@@ -207,13 +210,15 @@ def test_shape_matches_provider_configuration(
 
 
 @pytest.mark.parametrize(("environ", "warnings"), [({}, 1), ({"PYTEST_VERSION": "9"}, 0)])
-def test_local_issuer_warns_once_outside_tests(environ: dict[str, str], warnings: int) -> None:
+def test_local_issuer_warns_once_outside_tests(environ: dict[str, str], warnings: int, messages: Messages) -> None:
     code = "from oidc_auth.testing import LocalIssuer; LocalIssuer(algorithm='ES256'); LocalIssuer(algorithm='ES256')"
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))}
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, env={**plain, **environ}
     )
-    assert done.stderr.count("Never trust it in production") == warnings
+    assert len(done.stderr.splitlines()) == warnings
+    for line in done.stderr.splitlines():
+        messages.check(line)
 
 
 def test_unknown_testing_name_is_attribute_error() -> None:
@@ -280,28 +285,25 @@ def test_differing_table_lists_each_difference(change: tuple[str, str], line: st
         assert_matrix(ROLES, RIGHT.replace(*change), USERS)
 
 
-def test_failure_explains_permission_source() -> None:
+def test_failure_explains_permission_source(messages: Messages) -> None:
     with pytest.raises(AssertionError) as failure:
         assert_matrix(ROLES, "reader guest\nthreads:* - own", {**USERS, "guest": {"groups": ["x"]}})
-    said = str(failure.value)
-    assert "8 permissions of mapping differ from the table" in said
-    assert "reader:\n  roles: 'r': grants threads:read" in said
-    assert "guest:\n  no_permissions" in said
-    assert "groups: ['x']: no permission map reads it" in said
+    messages.check(failure.value)
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    "table",
     [
-        ("", "the table is empty"),
-        ("reder\nthreads:read own", "no claims for reder in users (did you mean 'reader'?)"),
-        ("reader\nthreads:raed own", "unknown permission 'threads:raed' (did you mean 'threads:read'?)"),
-        ("reader\nthreads:write own", "unknown permission 'threads:write'"),
-        ("reader\nthreads:read yes", "unknown mark 'yes'. Use one of -, own, tenant, all"),
-        ("reader admin\nthreads:read own", "threads:read: 1 marks for 2 users"),
-        ("reader\nthreads:read own\nthreads:read -", "threads:read has two lines"),
+        "",
+        "reder\nthreads:read own",
+        "reader\nthreads:raed own",
+        "reader\nthreads:write own",
+        "reader\nthreads:read yes",
+        "reader admin\nthreads:read own",
+        "reader\nthreads:read own\nthreads:read -",
     ],
 )
-def test_invalid_table_is_error(table: str, said: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(said)):
+def test_invalid_table_is_error(table: str, messages: Messages) -> None:
+    with pytest.raises(ValueError) as error:  # noqa: PT011 - the message is compared
         assert_matrix(ROLES, table, USERS)
+    messages.check(error.value)

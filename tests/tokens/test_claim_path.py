@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from oidc_auth.tokens.claim_path import MISSING, ClaimPathError, find_claim, format_path, parse_path
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 PATHS = {
     "sub": ("sub",),
@@ -51,48 +56,52 @@ def test_empty_list_is_rejected(keys: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "position"),
+    "text",
     [
-        ("", 1),
-        (".a", 1),
-        ("a.", 3),
-        ("a..b", 3),
-        ("[0]", 1),
-        (" a", 1),
-        ("a. b", 3),
-        ('""', 1),
-        ('a."b', 3),
+        "",
+        ".a",
+        "a.",
+        "a..b",
+        "[0]",
+        " a",
+        "a. b",
+        '""',
+        'a."b',
     ],
 )
-def test_message_shows_expected_name_position(text: str, position: int) -> None:
-    with pytest.raises(ClaimPathError, match=rf"a claim name is expected at position {position};"):
+def test_message_shows_expected_name_position(text: str, messages: Messages) -> None:
+    with pytest.raises(ClaimPathError) as refused:
         parse_path(text)
+    messages.check(refused.value)
 
 
-@pytest.mark.parametrize(("text", "position"), [("a[0]", 2), ("a b", 2), ('a"b"', 2), ('"a"b', 4), ("a.b]", 4)])
-def test_message_shows_expected_dot_position(text: str, position: int) -> None:
-    with pytest.raises(ClaimPathError, match=rf"'\.' is expected at position {position};"):
+@pytest.mark.parametrize("text", ["a[0]", "a b", 'a"b"', '"a"b', "a.b]"])
+def test_message_shows_expected_dot_position(text: str, messages: Messages) -> None:
+    with pytest.raises(ClaimPathError) as refused:
         parse_path(text)
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize("path", ["*", "roles.*", "roles*", "resource_access.*.roles", 'a."*".b', ["a", "*"]])
-def test_wildcards_are_rejected(path: str | list[str]) -> None:
-    with pytest.raises(ClaimPathError, match="wildcards in claim paths are not supported"):
+def test_wildcards_are_rejected(path: str | list[str], messages: Messages) -> None:
+    with pytest.raises(ClaimPathError) as refused:
         parse_path(path)
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("text", "hint"),
+    "text",
     [
-        ("/realm_access/roles", "write realm_access.roles"),
-        ("$.realm_access.roles", "write realm_access.roles"),
-        ("$", "write claim names separated by dots"),
-        ("/", "write claim names separated by dots"),
+        "/realm_access/roles",
+        "$.realm_access.roles",
+        "$",
+        "/",
     ],
 )
-def test_json_pointer_and_jsonpath_get_suggestion(text: str, hint: str) -> None:
-    with pytest.raises(ClaimPathError, match=hint):
+def test_json_pointer_and_jsonpath_get_suggestion(text: str, messages: Messages) -> None:
+    with pytest.raises(ClaimPathError) as refused:
         parse_path(text)
+    messages.check(refused.value)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.auth_harness import AuthHarness
-from kit.messages import unread_header
 
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode, TokenError
 from oidc_auth.testing.signing import SigningKey, encode_base64url
 from oidc_auth.tokens.diagnose import CASE_HINT, SCHEME_HINT, SLASH_HINT
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 ENTRA = "https://login.microsoftonline.com/0f0f/v2.0"
 
@@ -31,114 +33,107 @@ def refusal(harness: AuthHarness, **token: Any) -> TokenError:
 
 
 @pytest.mark.parametrize(
-    ("configured", "said", "hint"),
+    ("configured", "said"),
     [
-        ("https://a.test", "https://a.test/", "differ only by a trailing '/'. Set issuer = 'https://a.test/'"),
-        ("https://a.test/", "https://a.test", "differ only by a trailing '/'. Set issuer = 'https://a.test'"),
-        (ENTRA, "https://sts.windows.net/0f0f/", "An Entra token of the other version"),
-        ("https://sts.windows.net/0f0f/", ENTRA, "An Entra token of the other version"),
-        ("https://sso.test/realms/a", "http://keycloak:8080/realms/a", "The path is the same, but the host differs"),
-        ("https://a.test/realms/Acme", "https://a.test/realms/acme", "differ only in upper and lower case"),
-        (ENTRA, "https://login.microsoftonline.com/1e1e/v2.0", "Entra: another tenant"),
-        ("https://login.microsoftonline.com/acme.com/v2.0", ENTRA, "never its domain, common or organizations"),
-        ("https://acme.okta.com/oauth2/default", "https://acme.okta.com", "Okta's org authorization server"),
-        ("https://a.test", "https://b.test", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
-        ("https://a.test/", "https://b.test/", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
-        ("https://a.test/realms/a", "https://b.test/realms/b", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
-        ("https://a.test", "https://[b", ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
-        ("https://a.test", 5, ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
-        ("https://a.test", None, ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint),
+        ("https://a.test", "https://a.test/"),
+        ("https://a.test/", "https://a.test"),
+        (ENTRA, "https://sts.windows.net/0f0f/"),
+        ("https://sts.windows.net/0f0f/", ENTRA),
+        ("https://sso.test/realms/a", "http://keycloak:8080/realms/a"),
+        ("https://a.test/realms/Acme", "https://a.test/realms/acme"),
+        (ENTRA, "https://login.microsoftonline.com/1e1e/v2.0"),
+        ("https://login.microsoftonline.com/acme.com/v2.0", ENTRA),
+        ("https://acme.okta.com/oauth2/default", "https://acme.okta.com"),
+        ("https://a.test", "https://b.test"),
+        ("https://a.test/", "https://b.test/"),
+        ("https://a.test/realms/a", "https://b.test/realms/b"),
+        ("https://a.test", "https://[b"),
+        ("https://a.test", 5),
+        ("https://a.test", None),
     ],
 )
-def test_unknown_issuer_is_compared_with_configured(configured: str, said: object, hint: str) -> None:
+def test_unknown_issuer_is_compared_with_configured(configured: str, said: object, messages: Messages) -> None:
     error = refusal(AuthHarness(url=configured), iss=said)
     assert error.code is ErrorCode.ISSUER_NOT_TRUSTED
-    assert hint in error.hint
+    messages.check(error.hint)
     assert configured in error.expected
 
 
-GRAPH = "A Microsoft Graph token"
-KEYCLOAK = "Keycloak: add a mapper of type Audience to client"
-
-
 @pytest.mark.parametrize(
-    ("token", "hint"),
+    "token",
     [
-        ({"audience": "00000003-0000-0000-c000-000000000000"}, GRAPH),
-        ({"audience": "https://graph.microsoft.com"}, GRAPH),
-        ({"audience": "x", "header": {"nonce": "n"}}, GRAPH),
-        ({"audience": None, "token_use": "access", "client_id": "c"}, "Cognito access tokens carry client_id"),
-        ({"audience": "x", "nonce": "n"}, "This looks like an ID token"),
-        ({"audience": "x", "at_hash": "h"}, "This looks like an ID token"),
-        ({"audience": None, "azp": "web"}, f"{KEYCLOAK} 'web'"),
-        ({"audience": "account", "azp": "web", "client_id": "x"}, f"{KEYCLOAK} 'web'"),
-        ({"audience": "x", "realm_access": {}, "client_id": "cli"}, f"{KEYCLOAK} 'cli'"),
-        ({"audience": "account"}, "Audience to the client: Clients > <the client> > Client scopes > the one"),
-        ({"audience": "account", "azp": 5}, "Audience to the client: Clients > <the client> > Client scopes"),
-        ({"audience": "account", "azp": "web"}, "Clients > 'web' > Client scopes > the one that ends in -dedicated"),
-        ({"audience": "account", "azp": "web"}, "Included Client Audience > agents"),
-        ({"audience": None, "azp": "web", "jti": "trltcc:1"}, "client 'web' has lightweight access tokens"),
-        ({"audience": None, "azp": "web", "jti": "trrtcc:1"}, f"{KEYCLOAK} 'web'"),
-        ({"audience": None, "azp": "web", "jti": "trltcc"}, f"{KEYCLOAK} 'web'"),
-        ({"audience": None, "azp": "web", "jti": "altitude:1"}, f"{KEYCLOAK} 'web'"),
-        ({"audience": ["x", "y"]}, ERROR_DETAILS[ErrorCode.AUDIENCE_MISMATCH].hint),
-        ({"audience": "x"}, ERROR_DETAILS[ErrorCode.AUDIENCE_MISMATCH].hint),
+        {"audience": "00000003-0000-0000-c000-000000000000"},
+        {"audience": "https://graph.microsoft.com"},
+        {"audience": "x", "header": {"nonce": "n"}},
+        {"audience": None, "token_use": "access", "client_id": "c"},
+        {"audience": "x", "nonce": "n"},
+        {"audience": "x", "at_hash": "h"},
+        {"audience": None, "azp": "web"},
+        {"audience": "account", "azp": "web", "client_id": "x"},
+        {"audience": "x", "realm_access": {}, "client_id": "cli"},
+        {"audience": "account"},
+        {"audience": "account", "azp": 5},
+        {"audience": "account", "azp": "web"},
+        {"audience": None, "azp": "web", "jti": "trltcc:1"},
+        {"audience": None, "azp": "web", "jti": "trrtcc:1"},
+        {"audience": None, "azp": "web", "jti": "trltcc"},
+        {"audience": None, "azp": "web", "jti": "altitude:1"},
+        {"audience": ["x", "y"]},
+        {"audience": "x"},
     ],
 )
-def test_audience_mismatch_has_provider_hint(token: dict[str, Any], hint: str) -> None:
+def test_audience_mismatch_has_provider_hint(token: dict[str, Any], messages: Messages) -> None:
     error = refusal(AuthHarness(), **token)
     assert error.code is ErrorCode.AUDIENCE_MISMATCH
-    assert hint in error.hint
+    messages.check(error.hint)
     assert error.expected == "agents"
 
 
 @pytest.mark.parametrize(
-    ("code", "token", "hint"),
+    ("code", "token"),
     [
         (
             ErrorCode.AUDIENCE_MISMATCH,
             {"audience": "api://agents"},
-            "They differ only in the scheme. Set audience = 'api://agents'",
         ),
         (
             ErrorCode.AUDIENCE_MISMATCH,
             {"audience": None},
-            "aud is the API's Application (client) ID, a GUID in lower case",
         ),
-        (ErrorCode.AUDIENCE_MISMATCH, {"audience": "x", "nonce": "n"}, "This looks like an ID token"),
-        (ErrorCode.AUDIENCE_MISMATCH, {"audience": "https://graph.microsoft.com"}, GRAPH),
+        (ErrorCode.AUDIENCE_MISMATCH, {"audience": "x", "nonce": "n"}),
+        (ErrorCode.AUDIENCE_MISMATCH, {"audience": "https://graph.microsoft.com"}),
         (
             ErrorCode.IDENTITY_INVALID,
             {"azp": "web", "subject": None},
-            "Entra: access tokens name every caller in oid and sub",
         ),
     ],
 )
-def test_entra_token_has_entra_hint(code: ErrorCode, token: dict[str, Any], hint: str) -> None:
+def test_entra_token_has_entra_hint(code: ErrorCode, token: dict[str, Any], messages: Messages) -> None:
     error = refusal(AuthHarness(url=ENTRA), **token)
     assert (error.code, "Keycloak" in error.hint) == (code, False)
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 CIAM = "https://0f0f.ciamlogin.com/0f0f/v2.0"
 
 
 @pytest.mark.parametrize(
-    ("configured", "said", "hint"),
+    ("configured", "said"),
     [
-        (ENTRA, CIAM, f"Write issuer = '{CIAM}' instead of tenants"),
-        (ENTRA, "https://sts.windows.net/0f0f/", "set api.requestedAccessTokenVersion to 2"),
-        ("https://acme.eu.auth0.com/", "https://login.acme.test/", "such as a custom domain, to aliases"),
+        (ENTRA, CIAM),
+        (ENTRA, "https://sts.windows.net/0f0f/"),
+        ("https://acme.eu.auth0.com/", "https://login.acme.test/"),
     ],
 )
-def test_claims_are_diagnosed_like_tokens(configured: str, said: str, hint: str) -> None:
+def test_claims_are_diagnosed_like_tokens(configured: str, said: str, messages: Messages) -> None:
     harness = AuthHarness(url=configured)
-    assert hint in refusal(harness, iss=said).hint
+    hint = refusal(harness, iss=said).hint
     assert hint in harness.oidc.explain({"sub": "u", "iss": said}).refusal
+    messages.check(hint)
 
 
 @pytest.mark.parametrize("url", [ENTRA, CIAM, "https://sts.windows.net/0f0f/"])
-def test_unknown_entra_key_names_application_keys(url: str) -> None:
+def test_unknown_entra_key_names_application_keys(url: str, messages: Messages) -> None:
     harness = AuthHarness(url=url)
 
     async def refused() -> TokenError:
@@ -149,25 +144,27 @@ def test_unknown_entra_key_names_application_keys(url: str) -> None:
 
     error = asyncio.run(refused())
     assert error.code is ErrorCode.KEY_NOT_FOUND
-    assert "?appid=<the API's client ID>" in error.hint
+    messages.check(error.hint)
 
 
 CLERK = {"url": "https://clerk.acme.com", "audience": [], "require": {"plan": "pro"}}
 
 
 @pytest.mark.parametrize(
-    ("table", "token", "hint"),
+    ("table", "token"),
     [
-        (CLERK, {"azp": None}, "Clerk: the token has no azp, because the request for it had no Origin header"),
-        (CLERK, {"azp": "https://evil.test"}, ERROR_DETAILS[ErrorCode.CLIENT_NOT_ALLOWED].hint),
-        ({**CLERK, "url": "https://id.acme.com"}, {"azp": None}, "The token has no claim azp. Set client_claim to"),
+        (CLERK, {"azp": None}),
+        (CLERK, {"azp": "https://evil.test"}),
+        ({**CLERK, "url": "https://id.acme.com"}, {"azp": None}),
     ],
 )
-def test_missing_client_claim_gets_its_own_hint(table: dict[str, Any], token: dict[str, Any], hint: str) -> None:
+def test_missing_client_claim_gets_its_own_hint(
+    table: dict[str, Any], token: dict[str, Any], messages: Messages
+) -> None:
     harness = AuthHarness(**table, client_claim={"claim": "azp", "values": ["https://app.acme.com"]})
     error = refusal(harness, plan="pro", **token)
     assert error.code is ErrorCode.CLIENT_NOT_ALLOWED
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(
@@ -192,9 +189,9 @@ def test_similar_audience_shows_correct_value(configured: Any, named: Any, hint:
     assert plain.hint == hint.replace("{setting}", "audience").replace("{value}", repr(wanted))
 
 
-def test_similar_audience_fills_no_placeholder() -> None:
+def test_similar_audience_fills_no_placeholder(messages: Messages) -> None:
     error = refusal(AuthHarness(audience="{CLIENT}"), audience="{client}", azp="web")
-    assert "'{client}'" in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(
@@ -210,54 +207,54 @@ def test_audience_comparison_is_bounded(named: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typ", "hint"),
+    "typ",
     [
-        ("JOSE", 'accepted_typ = ["", "at+jwt", "jwt", "JOSE"]'),
-        ("application/okta-internal-at+jwt", '"application/okta-internal-at+jwt"]'),
-        ("logout+jwt", ERROR_DETAILS[ErrorCode.TYP_NOT_ALLOWED].hint),
-        ("application/DPoP+jwt", ERROR_DETAILS[ErrorCode.TYP_NOT_ALLOWED].hint),
-        (5, ERROR_DETAILS[ErrorCode.TYP_NOT_ALLOWED].hint),
+        "JOSE",
+        "application/okta-internal-at+jwt",
+        "logout+jwt",
+        "application/DPoP+jwt",
+        5,
     ],
 )
-def test_unknown_typ_names_setting(typ: object, hint: str) -> None:
+def test_unknown_typ_names_setting(typ: object, messages: Messages) -> None:
     error = refusal(AuthHarness(), header={"typ": typ})
     assert error.code is ErrorCode.TYP_NOT_ALLOWED
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 ROLES = "urn:zitadel:iam:org:project:1:roles"
 
 
 @pytest.mark.parametrize(
-    ("token", "hint"),
+    "token",
     [
-        ({}, "Give the user a role"),
-        ({ROLES: {}, "jti": "j"}, "Give the user a role"),
-        ({ROLES: {"user": {}}, "jti": None}, "Zitadel: ID tokens have no jti"),
-        ({ROLES: {"user": {}}, "jti": "j"}, ERROR_DETAILS[ErrorCode.CLAIM_MISSING].hint),
+        {},
+        {ROLES: {}, "jti": "j"},
+        {ROLES: {"user": {}}, "jti": None},
+        {ROLES: {"user": {}}, "jti": "j"},
     ],
 )
-def test_claim_that_preset_requires_gets_its_hint(token: dict[str, Any], hint: str) -> None:
+def test_claim_that_preset_requires_gets_its_hint(token: dict[str, Any], messages: Messages) -> None:
     harness = AuthHarness(url="https://acme.zitadel.cloud", require={f'"{ROLES}"': "*", "jti": "*", "plan": "*"})
     error = refusal(harness, **token)
     assert error.code is ErrorCode.CLAIM_MISSING
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(
-    ("url", "text", "hint"),
+    ("url", "text"),
     [
-        ("https://acme.eu.auth0.com/", "opaque", "audience=<your API id>"),
-        ("https://acme.zitadel.cloud", "opaque", "Auth Token Type to JWT"),
-        ("https://a.test", "a.b.c.d.e", "authentik: clear the provider's encryption key"),
-        ("https://a.test/application/o/x/", "a.b.c.d.e", "authentik: clear the provider's encryption key"),
+        ("https://acme.eu.auth0.com/", "opaque"),
+        ("https://acme.zitadel.cloud", "opaque"),
+        ("https://a.test", "a.b.c.d.e"),
+        ("https://a.test/application/o/x/", "a.b.c.d.e"),
     ],
 )
-def test_opaque_token_gets_configured_providers_hint(url: str, text: str, hint: str) -> None:
+def test_opaque_token_gets_configured_providers_hint(url: str, text: str, messages: Messages) -> None:
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness(url=url).admit(text))
     assert refused.value.code is ErrorCode.TOKEN_MALFORMED
-    assert hint in refused.value.hint
+    messages.check(refused.value.hint)
 
 
 def test_made_up_issuer_is_compared_up_to_bound() -> None:
@@ -265,68 +262,65 @@ def test_made_up_issuer_is_compared_up_to_bound() -> None:
     assert error.hint == ERROR_DETAILS[ErrorCode.ISSUER_NOT_TRUSTED].hint
 
 
-def test_placeholders_in_claims_are_not_filled() -> None:
+def test_placeholders_in_claims_are_not_filled(messages: Messages) -> None:
     error = refusal(AuthHarness(), audience="account", azp="{audience}")
-    assert "client '{audience}'" in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(
-    ("token", "hint"),
+    "token",
     [
-        ({"header": {"nonce": "n"}}, GRAPH),
-        ({}, ERROR_DETAILS[ErrorCode.SIGNATURE_INVALID].hint),
-        ({"nonce": "n", "realm_access": {}}, ERROR_DETAILS[ErrorCode.SIGNATURE_INVALID].hint),
+        {"header": {"nonce": "n"}},
+        {},
+        {"nonce": "n", "realm_access": {}},
     ],
 )
-def test_microsoft_graph_signature_has_hint(token: dict[str, Any], hint: str) -> None:
+def test_microsoft_graph_signature_has_hint(token: dict[str, Any], messages: Messages) -> None:
     error = refusal(AuthHarness(), key=SigningKey.make("key-1", "ES256"), **token)
     assert error.code is ErrorCode.SIGNATURE_INVALID
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(
-    ("token", "hint"),
+    "token",
     [
-        ({"subject": None, "azp": "web"}, "Keycloak: give client 'web' the default scope 'basic', which carries sub"),
-        ({"subject": None}, ERROR_DETAILS[ErrorCode.IDENTITY_INVALID].hint),
-        ({"subject": "", "azp": "web"}, ERROR_DETAILS[ErrorCode.IDENTITY_INVALID].hint),
+        {"subject": None, "azp": "web"},
+        {"subject": None},
+        {"subject": "", "azp": "web"},
     ],
 )
-def test_keycloak_token_without_sub_has_hint(token: dict[str, Any], hint: str) -> None:
+def test_keycloak_token_without_sub_has_hint(token: dict[str, Any], messages: Messages) -> None:
     error = refusal(AuthHarness(), **token)
     assert error.code is ErrorCode.IDENTITY_INVALID
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "claims", "hint"),
+    ("algorithm", "claims"),
     [
         (
             "HS512",
             {"typ": "Refresh", "azp": "web"},
-            "Keycloak: this is the 'Refresh' token, which only Keycloak accepts",
         ),
         (
             "HS512",
             {"typ": "Offline", "azp": "web"},
-            "Keycloak: this is the 'Offline' token, which only Keycloak accepts",
         ),
-        ("HS256", {"typ": "Bearer", "azp": "web"}, "Clients > 'web' > Advanced > Fine grain OpenID Connect"),
-        ("HS256", {"azp": "web"}, ERROR_DETAILS[ErrorCode.ALG_NOT_ALLOWED].hint),
-        ("HS256", {"typ": "Bearer", "azp": "web", "long": "x" * 4_096}, ERROR_DETAILS[ErrorCode.ALG_NOT_ALLOWED].hint),
+        ("HS256", {"typ": "Bearer", "azp": "web"}),
+        ("HS256", {"azp": "web"}),
+        ("HS256", {"typ": "Bearer", "azp": "web", "long": "x" * 4_096}),
         (
             "HS256",
             {"typ": "Bearer"},
-            "the client has its access tokens signed with a secret of the realm: Clients > <the",
         ),
-        ("none", {"typ": "Refresh", "azp": "web"}, ERROR_DETAILS[ErrorCode.ALG_NOT_ALLOWED].hint),
-        (["HS256"], {"typ": "Refresh", "azp": "web"}, ERROR_DETAILS[ErrorCode.ALG_NOT_ALLOWED].hint),
+        ("none", {"typ": "Refresh", "azp": "web"}),
+        (["HS256"], {"typ": "Refresh", "azp": "web"}),
     ],
 )
-def test_secret_signed_token_has_hint(algorithm: object, claims: dict[str, Any], hint: str) -> None:
+def test_secret_signed_token_has_hint(algorithm: object, claims: dict[str, Any], messages: Messages) -> None:
     error = refusal(AuthHarness(), header={"alg": algorithm}, **claims)
     assert error.code is ErrorCode.ALG_NOT_ALLOWED
-    assert hint in error.hint
+    messages.check(error.hint)
 
 
 @pytest.mark.parametrize(("length", "explained"), [(4_096, True), (4_097, False)])
@@ -337,7 +331,8 @@ def test_secret_signed_payload_read_is_bounded(length: int, *, explained: bool) 
     assert len(f"{header}.{payload}") == length
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().admit(f"{header}.{payload}.c2ln"))
-    assert ("'Refresh' token" in refused.value.hint) is explained
+    default = ERROR_DETAILS[ErrorCode.ALG_NOT_ALLOWED].hint
+    assert (refused.value.hint != default) is explained
 
 
 @pytest.mark.parametrize("payload", [b"no json", b"[]", b'{"typ": "Refresh"'])
@@ -354,25 +349,25 @@ def test_other_refusals_keep_default_hint() -> None:
 
 
 @pytest.mark.parametrize("name", ["x-api-key", "x-auth-token", "x-access-token", "authentication"])
-def test_misplaced_token_header_is_named(name: str) -> None:
+def test_misplaced_token_header_is_named(name: str, messages: Messages) -> None:
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().oidc.authenticate({name: "s3cr3t"}))
-    assert refused.value.found == unread_header(name)
+    messages.check(refused.value.found)
     assert "s3cr3t" not in refused.value.report()
     assert refused.value.challenge().error is None
 
 
-def test_only_likely_headers_are_named() -> None:
+def test_only_likely_headers_are_named(messages: Messages) -> None:
     sent = {"host": "agents.example", "X-Auth-Token": "", "x-api-key": "s3cr3t", "Authentication": "s3cr3t"}
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().oidc.authenticate(sent))
-    assert refused.value.found == "a header authentication, x-api-key, which is not read"
+    messages.check(refused.value.found)
 
 
-def test_encrypted_token_is_named() -> None:
+def test_encrypted_token_is_named(messages: Messages) -> None:
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().admit("a.b.c.d.e"))
-    assert "an encrypted token (JWE)" in refused.value.report()
+    messages.check(refused.value.hint)
 
 
 def test_long_claim_is_truncated_to_one_line() -> None:
@@ -381,31 +376,28 @@ def test_long_claim_is_truncated_to_one_line() -> None:
     assert "\n" not in error.report()
 
 
-def test_clock_error_seconds_are_shown() -> None:
-    assert "31.0 s in this host's future" in refusal(AuthHarness(), iat=1_800_000_031).found
-    assert "100.0 s past exp" in refusal(AuthHarness(), lifetime=-100).found
+def test_clock_error_seconds_are_shown(messages: Messages) -> None:
+    messages.check(refusal(AuthHarness(), iat=1_800_000_031).found)
+    messages.check(refusal(AuthHarness(), lifetime=-100).found)
 
 
 @pytest.mark.parametrize(
-    ("header", "hint"),
+    "header",
     [
-        (
-            {"alg": "dir", "enc": "A256GCM", "iss": "https://t.auth0.com/"},
-            "(JWE, enc='A256GCM', iss='https://t.auth0.com/')",
-        ),
-        ({"alg": "dir"}, "an encrypted token (JWE), which"),
-        (b"no json", "audience=<your API id>"),
+        {"alg": "dir", "enc": "A256GCM", "iss": "https://t.auth0.com/"},
+        {"alg": "dir"},
+        b"no json",
     ],
 )
-def test_encrypted_token_shows_header_values(header: dict[str, str] | bytes, hint: str) -> None:
+def test_encrypted_token_shows_header_values(header: dict[str, str] | bytes, messages: Messages) -> None:
     raw = header if isinstance(header, bytes) else json.dumps(header).encode()
     with pytest.raises(TokenError) as refused:
         asyncio.run(AuthHarness().admit(f"{encode_base64url(raw)}..aXY.Y2lwaGVy.dGFn"))
     assert refused.value.code is ErrorCode.TOKEN_MALFORMED
-    assert hint in refused.value.hint
+    messages.check(refused.value.hint)
 
 
-def test_unknown_kid_lists_known_kids_and_age() -> None:
+def test_unknown_kid_lists_known_kids_and_age(messages: Messages) -> None:
     harness = AuthHarness()
 
     async def scenario() -> TokenError:
@@ -422,33 +414,27 @@ def test_unknown_kid_lists_known_kids_and_age() -> None:
 
     error = asyncio.run(scenario())
     assert error.code is ErrorCode.KEY_NOT_FOUND
-    assert (
-        "expected a published key id: 'key-1' (fetched 0 s ago, the next fetch for an unknown key id in 0 s)"
-        in error.report()
-    )
+    messages.check(error.expected)
 
 
 @pytest.mark.parametrize(
-    ("claims", "said"),
+    "claims",
     [
-        ({}, "read: scope (missing), scp (missing)"),
-        (
-            {"scope": "openid"},
-            "read: scope (present, but no value among the permission names of accept), scp (missing)",
-        ),
-        ({"permissions": ["threads:read"]}, "not read, but it holds permission names: 'permissions'"),
-        ({"perms": "profile threads:read"}, "not read, but it holds permission names: 'perms'"),
-        ({"hasgroups": True}, "left out for being too many"),
-        ({"_claim_names": {"groups": "src1"}}, "left out for being too many"),
+        {},
+        {"scope": "openid"},
+        {"permissions": ["threads:read"]},
+        {"perms": "profile threads:read"},
+        {"hasgroups": True},
+        {"_claim_names": {"groups": "src1"}},
     ],
 )
 def test_token_without_permissions_logs_read_claims(
-    caplog: pytest.LogCaptureFixture, claims: dict[str, Any], said: str
+    caplog: pytest.LogCaptureFixture, claims: dict[str, Any], messages: Messages
 ) -> None:
     harness = AuthHarness()
     caller = asyncio.run(harness.admit(harness.issuer.token(**claims)))
     assert caller.rights == {}
-    assert said in caplog.text
+    messages.check(caplog.messages[-1])
     assert "alice" not in caplog.text
     assert caplog.messages[-1].endswith(" (issuer https://issuer.test, user 2bd806c97f0e)")
 
@@ -457,38 +443,33 @@ MANY = {f"role-{number}": ["threads:read"] for number in range(10)}
 
 
 @pytest.mark.parametrize(
-    ("permission_map", "claims", "said"),
+    ("permission_map", "claims"),
     [
-        ({"values": {"admin": ["*"], "eng-*": ["*:read"]}}, {"roles": ["Admin"]}, "no value among admin, eng-*"),
+        ({"values": {"admin": ["*"], "eng-*": ["*:read"]}}, {"roles": ["Admin"]}),
         (
             {"values": MANY},
             {"roles": "x"},
-            "no value among role-0, role-1, role-2, role-3, role-4 a",
         ),
-        ({"values": MANY}, {"roles": "x"}, "role-4 and 5 more)"),
-        ({"values": dict([*MANY.items()][:5])}, {"roles": "x"}, "role-3, role-4)"),
-        ({"values": {"admin": ["*@tenant"]}}, {"roles": ["admin"]}, "read: roles (present, but without a tenant) ("),
+        ({"values": dict([*MANY.items()][:5])}, {"roles": "x"}),
+        ({"values": {"admin": ["*@tenant"]}}, {"roles": ["admin"]}),
         (
             {"values": {"admin": ["*"]}, "when": {"azp": "web"}},
             {"roles": ["admin"], "azp": "cli"},
-            "read: roles (present, but its condition (when) is not met) (",
         ),
     ],
 )
 def test_log_explains_unused_claims(
-    caplog: pytest.LogCaptureFixture, permission_map: dict[str, Any], claims: dict[str, Any], said: str
+    caplog: pytest.LogCaptureFixture, permission_map: dict[str, Any], claims: dict[str, Any], messages: Messages
 ) -> None:
     harness = AuthHarness(tenant="org", permission_map={"claim": "roles", **permission_map})
     assert asyncio.run(harness.admit(harness.issuer.token(**claims))).rights == {}
-    assert said in caplog.messages[-1]
+    messages.check(caplog.messages[-1])
 
 
-def test_rights_removed_by_mapper_blame_no_claim(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_rights_removed_by_mapper_blame_no_claim(caplog: pytest.LogCaptureFixture, messages: Messages) -> None:
     harness = AuthHarness(
         permission_map={"claim": "roles", "values": {"admin": ["*"]}},
         mapper=lambda claims, caller: replace(caller, rights={}),
     )
     assert asyncio.run(harness.admit(harness.issuer.token(roles=["admin"]))).rights == {}
-    assert "no permissions: read: roles (present) (" in caplog.messages[-1]
+    messages.check(caplog.messages[-1])

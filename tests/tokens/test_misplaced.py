@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.auth_harness import AuthHarness, IssuerRouter
-from kit.messages import unread_header
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.tokens.misplaced import API_KEY_HINT, COOKIE_HINT, PLACEHOLDER_HINT, PROXY_HEADERS, UNFILLED_HINT
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 TOKEN = "eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJzM2NyM3QifQ.c2ln"
 
@@ -49,20 +51,24 @@ def test_opaque_token_is_no_placeholder() -> None:
     assert refuse({"authorization": "Bearer 2YotnFZFEjr1zCsicMWpAA"}).code is ErrorCode.TOKEN_MALFORMED
 
 
-def test_bare_token_is_named() -> None:
+def test_bare_token_is_named(messages: Messages) -> None:
     error = refuse({"authorization": TOKEN})
-    assert (error.code, error.found) == (ErrorCode.HEADER_MALFORMED, "a token without the scheme")
+    assert error.code is ErrorCode.HEADER_MALFORMED
+    messages.check(error.found)
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "DPoP", "Token"])
-def test_other_scheme_is_named(scheme: str) -> None:
-    assert refuse({"authorization": f"{scheme} {TOKEN}"}).found == f"the scheme {scheme.lower()}"
+def test_other_scheme_is_named(scheme: str, messages: Messages) -> None:
+    error = refuse({"authorization": f"{scheme} {TOKEN}"})
+    assert error.code is ErrorCode.HEADER_MALFORMED
+    messages.check(error.found)
 
 
 @pytest.mark.parametrize("name", sorted(PROXY_HEADERS))
-def test_proxy_header_is_named_with_setting(name: str) -> None:
+def test_proxy_header_is_named_with_setting(name: str, messages: Messages) -> None:
     error = refuse({name.title(): TOKEN})
-    assert (error.code, error.found) == (ErrorCode.TOKEN_MISSING, unread_header(name))
+    assert error.code is ErrorCode.TOKEN_MISSING
+    messages.check(error.found)
     assert f'header = "{name}"' in error.hint
 
 
@@ -72,31 +78,31 @@ def test_api_key_header_is_named_with_cause() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cookies", "found"),
+    ("cookies", "named"),
     [
-        (f"session=abc; access_token={TOKEN}", "a token in a cookie, which is not read"),
-        (f'access_token="{TOKEN}"', "a token in a cookie, which is not read"),
-        ("session=abc; theme=dark", ""),
-        ("", ""),
+        (f"session=abc; access_token={TOKEN}", True),
+        (f'access_token="{TOKEN}"', True),
+        ("session=abc; theme=dark", False),
+        ("", False),
     ],
 )
-def test_token_in_cookie_is_named(cookies: str, found: str) -> None:
+def test_token_in_cookie_is_named(cookies: str, messages: Messages, *, named: bool) -> None:
     error = refuse({"cookie": cookies})
-    assert (error.code, error.found) == (ErrorCode.TOKEN_MISSING, found)
-    assert (COOKIE_HINT in error.hint) is bool(found)
+    assert (error.code, COOKIE_HINT in error.hint) == (ErrorCode.TOKEN_MISSING, named)
+    messages.check(error.found)
 
 
-def test_all_misplaced_headers_are_named() -> None:
+def test_all_misplaced_headers_are_named(messages: Messages) -> None:
     error = refuse({"cookie": f"a={TOKEN}", "x-forwarded-access-token": TOKEN, "x-api-key": TOKEN})
-    assert error.found == "a header cookie, x-api-key, x-forwarded-access-token, which is not read"
+    messages.check(error.found)
     assert all(hint in error.hint for hint in (COOKIE_HINT, API_KEY_HINT, 'header = "x-forwarded-access-token"'))
 
 
-def test_hint_names_configured_header() -> None:
+def test_hint_names_configured_header(messages: Messages) -> None:
     error = refuse({"authorization": f"Bearer {TOKEN}"}, header="x-goog-iap-jwt-assertion")
     assert error.code is ErrorCode.TOKEN_MISSING
-    assert error.expected == "a token in the header x-goog-iap-jwt-assertion"
-    assert error.found == unread_header("authorization")
+    messages.check(error.expected)
+    messages.check(error.found)
     assert "header x-goog-iap-jwt-assertion" in error.hint
     assert "Authorization: Bearer" not in error.hint
 

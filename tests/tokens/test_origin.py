@@ -14,6 +14,8 @@ from oidc_auth.errors import ErrorCode, TokenError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kit.snapshots import Messages
+
 HEADER = "x-proxy-token"
 OWN = "https://app.acme.com"
 OTHER = "https://app.acme.com:8443"
@@ -115,7 +117,7 @@ def test_authorization_is_checked_with_list(allowed: list[str]) -> None:
     assert harness.authenticate(token) is None
 
 
-def test_refusal_is_403_and_says_what_was_found() -> None:
+def test_refusal_is_403_and_says_what_was_found(messages: Messages) -> None:
     harness = AuthHarness(header=HEADER, allowed_origins=[OTHER, OWN])
     with pytest.raises(TokenError) as refusal:
         asyncio.run(harness.oidc.authenticate(proxied(harness.issuer.token(), [EVIL], ["cross-site"])))
@@ -124,7 +126,7 @@ def test_refusal_is_403_and_says_what_was_found() -> None:
     assert codes.detail.startswith("origin_not_allowed: ")
     assert EVIL not in codes.detail
     assert refusal.value.found == f"Origin '{EVIL}', Sec-Fetch-Site 'cross-site'"
-    assert refusal.value.expected == f"Sec-Fetch-Site same-origin or none, or Origin in {OWN}, {OTHER}"
+    messages.check(refusal.value.expected)
     assert refusal.value.issuer == harness.issuer.url
 
 

@@ -104,9 +104,9 @@ def test_scopes_are_those_of_one_issuer(issuer: LocalIssuer, web: dict[str, str]
     assert f'scope="{expected}", {API}' in expired
 
 
-def test_without_scopes_metadata_is_named(issuer: LocalIssuer) -> None:
+def test_without_scope_maps_openid_is_requested(issuer: LocalIssuer) -> None:
     oidc = web_auth(issuer, permission_map={"claim": "roles", "values": {"all": ["*@all"]}})
-    assert challenge(oidc, {}) == (401, f"Bearer {API}")
+    assert challenge(oidc, {}) == (401, f'Bearer scope="openid", {API}')
 
 
 def test_without_mcp_metadata_is_that_of_api(issuer: LocalIssuer) -> None:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oidc_auth.errors import Challenge, DeniedError, ErrorCode, TokenError
@@ -32,7 +32,7 @@ RESOURCES = st.builds(
     public_url=st.sampled_from(["https://agents.test", "https://agents.test:8443/lg"]),
     has_mcp=st.booleans(),
     authorization_servers=st.lists(st.sampled_from(["https://a.test", "https://b.test/"]), min_size=1).map(tuple),
-    scopes=SCOPES.map(tuple),
+    scopes=SCOPES.filter(bool).map(tuple),
 )
 PARTS = st.sampled_from(Resource)
 
@@ -51,6 +51,14 @@ def parameters(header: str) -> dict[str, str]:
     return dict(pairs)
 
 
+WITHOUT_SCOPES = ProtectedResource(
+    public_url="https://agents.test", has_mcp=True, authorization_servers=("https://a.test",), scopes=()
+)
+
+
+@example(WITHOUT_SCOPES, Resource.MCP, 'sco"pe="evil"', [], "invalid_token")
+@example(WITHOUT_SCOPES, Resource.API, "error=evil, resource_metadata=evil", [], "invalid_token")
+@example(WITHOUT_SCOPES, Resource.API, 'resource_metadata="https://evil.test"', [], "insufficient_scope")
 @given(RESOURCES, PARTS, TEXT, SCOPES, st.sampled_from([None, "invalid_token", "insufficient_scope"]))
 def test_clients_find_values_whatever_message_says(
     resource: ProtectedResource, part: Resource, detail: str, needed: list[str], error: str | None
@@ -87,8 +95,7 @@ def test_metadata_has_exact_resource(resource: ProtectedResource, part: Resource
     assert document["resource"] == resource.public_url + ("/mcp" if part is Resource.MCP else "")
     assert not document["resource"].endswith("/")
     assert document["authorization_servers"] == list(resource.authorization_servers)
-    assert document.get("scopes_supported") in (None, list(resource.scopes))
-    assert document.get("scopes_supported") != []
+    assert document["scopes_supported"] == list(resource.scopes)
 
 
 @given(st.text(st.sampled_from("/mcpMCP.%lg"), max_size=10), st.sampled_from(["", "/lg", "/mcp"]))

@@ -14,6 +14,8 @@ from langgraph_sdk import get_client
 from langgraph_sdk.errors import AuthenticationError
 from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -26,7 +28,8 @@ TICKS = 30
 LIFETIME = 2.0
 """Seconds until the token of a stream ends. The ticks take longer."""
 RUN = {"assistant_id": "ticking", "input": {"ticks": TICKS}, "stream_mode": "custom"}
-EXPIRED = {"type": "error", "id": None, "error": "token_expired", "message": "the token has expired"}
+MESSAGE = ERROR_DETAILS[ErrorCode.TOKEN_EXPIRED].client_message
+EXPIRED = {"type": "error", "id": None, "error": "token_expired", "message": MESSAGE}
 
 ONE_ORDER = pytest.mark.parametrize("server", ["middleware_first"], indirect=True)
 """For behaviour that does not depend on the order."""

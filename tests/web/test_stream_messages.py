@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,6 +78,25 @@ def test_stream_ends_with_its_token() -> None:
         assert [message.get("more_body") for message in exchange.sent] == [None, True, False]
         assert app.disconnect == {"type": "http.disconnect"}
         assert len(exchange.streams) == 0
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    drive(scenario)
+
+
+def test_ended_stream_is_released() -> None:
+    async def scenario() -> None:
+        exchange, app = Exchange(build()), Application(b"data: 1\n\n")
+        running = asyncio.ensure_future(exchange.run(app))
+        await exchange.until(2)
+        (stream,) = exchange.streams
+        released = weakref.ref(stream)
+        stream.end(EXPIRED)
+        del stream
+        await running
+        # Its timer is cancelled. The loop would hold it until the token ends.
+        gc.collect()
+        assert released() is None
 
     drive(scenario)
 
@@ -183,9 +204,10 @@ def test_stream_ends_for_client_that_stops_reading(monkeypatch: pytest.MonkeyPat
     drive(scenario)
 
 
-def test_event_in_transit_is_not_cut() -> None:
+@pytest.mark.parametrize("parts", [(b"data: 2\n\n", b"data: 3\n\n"), (b"data: 2", b"\n\n", b"data: 3\n\n")])
+def test_event_in_transit_is_not_cut(parts: tuple[bytes, ...]) -> None:
     async def scenario() -> None:
-        exchange, app = Exchange(build()), Application(b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n")
+        exchange, app = Exchange(build()), Application(b"data: 1\n\n", *parts)
         running = asyncio.ensure_future(exchange.run(app))
         await exchange.until(2)
         exchange.reads.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -213,6 +214,30 @@ def test_hook_alone_moves_the_token(issuer: LocalIssuer, token: str) -> None:
     assert scope["headers"] == [(b"host", b"x"), (b"authorization", f"Bearer {token}".encode())]
     assert scope["subprotocols"] == []
     assert token not in json.dumps(user)
+
+
+@pytest.mark.parametrize(
+    ("offered", "more", "code"),
+    [
+        ("bearer, {token}", [(b"authorization", b"Bearer x")], "header_repeated"),
+        ("bearer, {token}, chat", [], "header_malformed"),
+    ],
+)
+def test_hook_leaves_refused_request_as_it_is(
+    issuer: LocalIssuer, token: str, offered: str, more: list[tuple[bytes, bytes]], code: str
+) -> None:
+    hook: Any = build_hook(auth_with(issuer))
+    scope = scope_with((PROTOCOL.encode(), offered.format(token=token).encode()), *more)
+    before = dict(scope)
+    with pytest.raises(Exception, match=code):
+        asyncio.run(hook({}, scope=scope, method="GET", path=scope["path"]))
+    assert scope == before
+
+
+def test_own_route_checks_end_of_token(issuer: LocalIssuer) -> None:
+    late = user_token(issuer, "alice", "editor", exp=time.time() - 1)
+    assert opens(application(auth_with(issuer)), "bearer", late)
+    assert not opens(application(auth_with(issuer, stream_expiry="close")), "bearer", late)
 
 
 def test_hook_reads_subprotocol_of_websocket_only(issuer: LocalIssuer, token: str) -> None:

@@ -130,7 +130,7 @@ def check_server_ready(environment: DoctorEnvironment) -> Iterator[Finding]:
     issuers = read_table(body.get("issuers"))
     if missing := [printable(issuer) for issuer, state in issuers.items() if state != "ready"]:
         severity = Severity.WARNING if answer.status_code == OK else None
-        hint = "Look into the log of the server for the reason. It retries by itself."
+        hint = "Look into the log of the server for the reason. It tries again on each request to ready."
         yield Finding(f"the server has no keys of {', '.join(missing[:5])}", hint, severity)
 
 

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from kit.messages import MISSING_THREADS_CREATE
 from real_providers.keycloak.guide import GUIDE, blocks
 from real_providers.keycloak.process import EXAMPLE, SCRIPT
 from real_providers.keycloak.realm import Realm, decoded
@@ -126,7 +125,7 @@ def test_guide_commands_lead_to_first_200(keycloak: KeycloakProcess, tmp_path: P
         )
     assert re.findall(r"HTTP/1.1 (\d+)", answers) == ["401", "200", "403"]
     assert '"owner":"00000000-0000-4000-8000-000000000001"' in answers
-    assert MISSING_THREADS_CREATE in answers
+    assert "threads:create" in answers
     assert "resource_access.langgraph-api.roles: 'threads:read': grants threads:read" in explained
     assert "identity 00000000-0000-4000-8000-000000000001; allowed: threads:search" in looked_at
 

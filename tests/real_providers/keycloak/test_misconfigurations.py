@@ -30,9 +30,8 @@ FOR_USERS = {"publicClient": True, "directAccessGrantsEnabled": True, "serviceAc
 def test_missing_audience_mapper_is_named(refusal: Refusal, realm: Realm, add_client: AddClient) -> None:
     add_client("agents-mobile", **FOR_USERS)
     said = refusal(realm.user("bob", "agents-mobile"))
-    assert "expected langgraph-api; found 'account'; Keycloak: add a mapper of type Audience to client" in said
-    assert "Clients > 'agents-mobile' > Client scopes > the one that ends in -dedicated" in said
-    assert "> Audience > Included Client Audience > langgraph-api" in said
+    assert said.startswith("refused: audience_mismatch")
+    assert all(name in said for name in ("'account'", "'agents-mobile'", "> langgraph-api"))
 
 
 def test_missing_audience_mapper_affects_some_users(guarded: Guarded, realm: Realm, add_client: AddClient) -> None:
@@ -46,7 +45,9 @@ def test_missing_audience_is_explained(refusal: Refusal, realm: Realm, add_clien
     add_client("agents-tv", fullScopeAllowed=False)
     token = realm.machine("agents-tv")
     assert "aud" not in decoded(token)[1]
-    assert "found none; Keycloak: add a mapper of type Audience to client 'agents-tv'" in refusal(token)
+    said = refusal(token)
+    assert said.startswith("refused: audience_mismatch")
+    assert "'agents-tv'" in said
 
 
 def test_token_without_sub_names_client_and_scope(refusal: Refusal, realm: Realm, add_client: AddClient) -> None:
@@ -55,29 +56,27 @@ def test_token_without_sub_names_client_and_scope(refusal: Refusal, realm: Realm
     realm.admin("DELETE", f"{realm.client('agents-imported')}/default-client-scopes/{realm.scope('basic')['id']}")
     said = refusal(realm.user("alice", "agents-imported"))
     assert said.startswith("refused: identity_invalid")
-    assert "Keycloak: give client 'agents-imported' the default scope 'basic'" in said
-    assert "Clients > 'agents-imported' > Client scopes > Add client scope > basic > Add > Default" in said
+    assert all(name in said for name in ("'agents-imported'", "'basic'"))
 
 
 def test_lightweight_token_names_client_and_setting(refusal: Refusal, realm: Realm, add_client: AddClient) -> None:
     add_client("agents-light", AUDIENCE_MAPPER, attributes={"client.use.lightweight.access.token.enabled": "true"})
     said = refusal(realm.machine("agents-light"))
-    assert "found none; Keycloak: client 'agents-light' has lightweight access tokens" in said
-    assert "> Advanced settings > Always use lightweight access token > Off" in said
+    assert said.startswith("refused: audience_mismatch")
+    assert all(name in said for name in ("'agents-light'", "lightweight", "> Off"))
 
 
 def test_secret_signed_token_names_client_and_setting(refusal: Refusal, realm: Realm, add_client: AddClient) -> None:
     add_client("agents-hmac", AUDIENCE_MAPPER, attributes={"access.token.signed.response.alg": "HS256"})
     said = refusal(realm.machine("agents-hmac"))
     assert said.startswith("refused: alg_not_allowed")
-    assert "found 'HS256'; Keycloak: client 'agents-hmac' has its access tokens signed with a secret" in said
-    assert "> Access token signature algorithm > RS256" in said
+    assert all(name in said for name in ("'HS256'", "'agents-hmac'", "> RS256"))
 
 
 def test_id_token_is_rejected_by_name(refusal: Refusal, realm: Realm) -> None:
     for tokens in (realm.direct("alice"), realm.login("alice")):
         said = refusal(tokens["id_token"])
-        assert said.startswith("refused: token_use_not_allowed: this kind of token is not allowed")
+        assert said.startswith("refused: token_use_not_allowed: ")
         assert "found typ='ID'" in said
 
 
@@ -85,7 +84,7 @@ def test_refresh_and_offline_tokens_are_rejected(refusal: Refusal, realm: Realm)
     for scope, kind in (("openid", "Refresh"), ("openid offline_access", "Offline")):
         said = refusal(realm.direct("alice", scope=scope)["refresh_token"])
         assert said.startswith("refused: alg_not_allowed")
-        assert f"Keycloak: this is the '{kind}' token, which only Keycloak accepts. Send the access token" in said
+        assert f"'{kind}'" in said
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def test_logout_token_is_rejected_by_name(
     realm.user("bob", "agents-ending")
     realm.admin("POST", f"{realm.person('bob')}/logout")
     said = refusal(came.get(timeout=10))
-    assert said.startswith("refused: typ_not_allowed: the token's typ is not allowed")
+    assert said.startswith("refused: typ_not_allowed: ")
     assert "found 'logout+jwt'" in said
 
 

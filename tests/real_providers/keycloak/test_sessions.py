@@ -81,8 +81,7 @@ def test_internal_jwks_uri_serves_public_issuer(guarded: Guarded, realm: Realm, 
 def test_issuer_under_other_name_is_explained(refusal: Callable[[str], str], realm: Realm, public_name: str) -> None:
     said = refusal(realm.machine())
     assert said.startswith("refused: issuer_not_trusted")
-    assert f"expected {realm.issuer}; found '{public_name}'; The path is the same, but the host differs." in said
-    assert "Set issuer to the address that clients use, and jwks_uri to the one that this server reaches." in said
+    assert all(name in said for name in (realm.issuer, f"'{public_name}'", "jwks_uri"))
 
 
 def test_valid_token_works_during_keycloak_outage(

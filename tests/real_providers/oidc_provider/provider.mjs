@@ -6,7 +6,7 @@
 //   {"issuer": "http://127.0.0.1:PORT/realms/agents/", "address": the same, "control": "http://127.0.0.1:PORT2/"}
 // With "issuer": "https://acme.eu.auth0.com/" its tokens and documents have that issuer. Its own address stays the same.
 // With "shape": "okta" its access tokens have the claims of that provider (shapes.mjs).
-// The control port answers GET /kids and POST /rotate {"alg": "ES256", "keep_old": false}.
+// The control port answers GET /kids, POST /rotate {"alg": "ES256", "keep_old": false} and POST /ttl {"ttl": 60}.
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -39,6 +39,12 @@ const options = {
   // More scopes than those above, and what a resource is called in aud.
   scopes: '',
   audiences: {},
+  // More resources than those above. A client that registers itself may ask for them.
+  resources: [],
+  // What MCP clients use: registration, client metadata documents by URL, refresh tokens without offline_access.
+  registration: false,
+  documents: {},
+  refresh: false,
   // Claims of the access tokens of a user, or of a client.
   accounts: {
     alice: { roles: ['agent-user'], [TENANT]: 'acme' },
@@ -98,11 +104,13 @@ function newProvider(issuer, keys) {
     features: {
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
+      registration: { enabled: options.registration },
+      clientIdMetadataDocument: { enabled: options.registration, ack: 'draft-02' },
       resourceIndicators: {
         enabled: true,
         // Without a resource server the library issues opaque tokens.
         getResourceServerInfo(ctx, resource) {
-          if (!RESOURCES.has(resource) && resource !== ENCRYPTED) throw new errors.InvalidTarget();
+          if (!RESOURCES.has(resource) && !options.resources.includes(resource) && resource !== ENCRYPTED) throw new errors.InvalidTarget();
           return {
             scope: `${SCOPES} ${options.scopes}`.trim(),
             audience: options.audiences[resource] ?? resource,
@@ -113,6 +121,10 @@ function newProvider(issuer, keys) {
         },
       },
     },
+    // A metadata document has a public https URL, and is given here instead of in a web server.
+    fetch: (url, request) => (url in options.documents ? Response.json(options.documents[url]) : fetch(url, request)),
+    scopes: ['openid', 'offline_access', ...options.scopes.split(' ').filter(Boolean)],
+    ...(options.refresh && { issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token') }),
     // Any name can log in. A name without an account gets a token without roles.
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...idClaims }) }),
     claims: { openid: ['sub', ...Object.keys(idClaims)] },
@@ -156,6 +168,8 @@ async function command(req) {
     const rotated = [newKey(alg), ...(keepOld ? keys : [])];
     answer = newProvider(issuer, rotated);
     keys = rotated;
+  } else if (req.method === 'POST' && req.url === '/ttl') {
+    options.ttl = JSON.parse(await text(req)).ttl;
   } else if (req.method !== 'GET' || req.url !== '/kids') {
     throw new RangeError(`there is no ${req.method} ${req.url}`);
   }
