@@ -12,7 +12,7 @@ from kit.clock import HOUR, NOON, OffsetClock
 from kit.redis_server import wire_to
 from kit.revocations import SECONDS, open_redis, wait_until
 
-from oidc_auth.errors import ErrorCode, OIDCAuthError
+from oidc_auth.errors import ErrorCode, TokenError, UpstreamError
 from oidc_auth.revocation.check import RevocationCheck
 from oidc_auth.revocation.entries import Kind, Revocation
 from oidc_auth.revocation.redis import SILENT_AFTER
@@ -84,9 +84,9 @@ def test_revocation_outlives_every_token() -> None:
 def test_refusal_names_the_kind_only() -> None:
     harness = AuthHarness(revocation={"store": "memory"})
 
-    async def use() -> OIDCAuthError:
+    async def use() -> TokenError:
         await revoke(harness, Kind.SUBJECT_WITHOUT_SESSION, "alice@acme.com")
-        with pytest.raises(OIDCAuthError) as caught:
+        with pytest.raises(TokenError) as caught:
             await harness.admit(harness.issuer.token("alice@acme.com"))
         return caught.value
 
@@ -143,7 +143,7 @@ def test_nothing_is_served_before_the_load(redis_server: RedisServer, on_outage:
     token = harness.issuer.token("alice")
 
     async def use() -> None:
-        with pytest.raises(OIDCAuthError) as caught:
+        with pytest.raises(UpstreamError) as caught:
             await harness.admit(token)
         challenge = caught.value.challenge()
         assert (caught.value.code, challenge.status) == (NOT_AVAILABLE, 503)
@@ -214,7 +214,7 @@ def test_known_store_needs_no_state(redis_server: RedisServer) -> None:
         await check.require_known(clock())
         redis_server.kill()
         clock.offset = SILENT_AFTER + 1
-        with pytest.raises(OIDCAuthError) as caught:
+        with pytest.raises(UpstreamError) as caught:
             await check.require_known(clock())
         assert caught.value.code is NOT_AVAILABLE
         await store.aclose()
