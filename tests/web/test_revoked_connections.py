@@ -15,6 +15,8 @@ from kit.web_server import SETUPS, WebServer, running_web_server
 from web.test_stream_expiry import read_all, until
 from websockets.exceptions import ConnectionClosedError
 
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -29,7 +31,7 @@ REVOKED = {
     "type": "error",
     "id": None,
     "error": "token_revoked",
-    "message": "the token, its session or its user was revoked",
+    "message": ERROR_DETAILS[ErrorCode.TOKEN_REVOKED].client_message,
 }
 ONE_ORDER = pytest.mark.parametrize("server", ["middleware_first"], indirect=True)
 """For behaviour that does not depend on the order."""

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from web.test_stream_messages import Application, Socket, drive
 
 from oidc_auth import OIDCAuth
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
 from oidc_auth.revocation.entries import Kind, Revocation
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.web import install
@@ -24,9 +25,10 @@ ISSUER = LocalIssuer(ISSUER_URL, algorithm="ES256")
 NOW = 1_000.0
 CLAIMS = {"sub": "alice", "sid": "s1", "jti": "j1", "iat": NOW - 10}
 EVENT = b"data: 1\n\n"
+MESSAGE = ERROR_DETAILS[ErrorCode.TOKEN_REVOKED].client_message
 ERROR = (
     b'event: error\r\ndata: {"type": "error", "id": null, "error": "token_revoked", '
-    b'"message": "the token, its session or its user was revoked"}\r\n\r\n'
+    + f'"message": "{MESSAGE}"}}\r\n\r\n'.encode()
 )
 NAMED = [(Kind.SUBJECT, "alice"), (Kind.SESSION, "s1"), (Kind.TOKEN, "j1")]
 settings = pytest.mark.parametrize("setting", ["finish", "close"])
