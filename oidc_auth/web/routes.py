@@ -104,6 +104,7 @@ async def _describe_revocations(oidc: OIDCAuth) -> dict[str, object]:
         "lag": round(state.lag, 1),
         "malformed": state.malformed,
         "lost": state.lost,
+        "unpublished": state.unpublished,
     }
 
 
@@ -114,6 +115,8 @@ def _faults(revocations: Mapping[str, object]) -> list[str]:
     faults = {
         "revocations_unavailable": is_down,
         "revocations_lost": revocations["lost"],
+        # For a moment after each publication, this is usual.
+        "revocations_unpublished": is_down and revocations["unpublished"],
         "revocations_malformed": revocations["malformed"],
     }
     return [name for name, found in faults.items() if found]

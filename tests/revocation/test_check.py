@@ -14,7 +14,7 @@ from kit.revocations import SECONDS, open_redis, wait_until
 
 from oidc_auth.errors import ErrorCode, TokenError, UpstreamError
 from oidc_auth.revocation.check import RevocationCheck
-from oidc_auth.revocation.entries import Kind, Revocation
+from oidc_auth.revocation.entries import Kind, Revocation, digest_subject
 from oidc_auth.revocation.redis import SILENT_AFTER
 
 if TYPE_CHECKING:
@@ -221,3 +221,34 @@ def test_known_store_needs_no_state(redis_server: RedisServer) -> None:
 
     asyncio.run(use())
     assert time.time() < clock()
+
+
+@pytest.mark.usefixtures("short_times", "no_wait")
+def test_cron_runs_only_while_revocations_are_known(redis_server: RedisServer) -> None:
+    clock = OffsetClock()
+
+    async def use() -> None:
+        store = open_redis(redis_server.address, clock=clock, grace=0)
+        check, alice = RevocationCheck(store), digest_subject("https://issuer.test", "alice")
+        assert check.find_cron_denial(alice, clock(), clock()) is NOT_AVAILABLE
+        await store.load(SECONDS)
+        await check.wait_until_loaded(clock())
+        assert check.find_cron_denial(alice, clock(), clock()) is None
+        ended = Revocation(issuer="https://issuer.test", kind=Kind.SUBJECT, value="alice", time=clock())
+        await store.publish([ended])
+        assert check.find_cron_denial(alice, ended.time, clock()) is ErrorCode.CRON_REVOKED
+        assert check.find_cron_denial(alice, ended.time + 1, clock()) is None
+        redis_server.kill()
+        clock.offset = SILENT_AFTER + 1
+        await check.wait_until_loaded(clock())
+        assert check.find_cron_denial(alice, ended.time + 1, clock()) is NOT_AVAILABLE
+        await store.aclose()
+
+    asyncio.run(use())
+
+
+def test_digest_names_one_user_of_one_issuer() -> None:
+    pairs = [("https://a", "b"), ("https://ab", ""), ("https://", "ab"), ("https://b", "a"), ("https://a", "B")]
+    digests = [digest_subject(issuer, subject) for issuer, subject in pairs if subject]
+    assert len({*digests}) == len(digests)
+    assert {digest_subject("https://a", odd) for odd in ("", None, 7, ["a"])} == {""}

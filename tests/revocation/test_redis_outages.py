@@ -294,6 +294,7 @@ def test_old_backup_is_completed(redis_server: RedisServer) -> None:
             redis_server.start()
             # A later revocation of the same user, and more of them.
             await store.publish([revoked("alice"), revoked("bob"), revoked("carol")])
+            await wait_until(lambda: not store._unpublished)
             redis_server.kill()
             shutil.rmtree(redis_server.folder)
             shutil.copytree(backup, redis_server.folder)
@@ -494,15 +495,35 @@ def test_missing_right_is_an_outage(redis_server: RedisServer, command: str) -> 
     asyncio.run(use())
 
 
-def test_unexpected_error_is_an_outage(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_error_is_an_outage(redis_server: RedisServer) -> None:
     async def use() -> None:
         async with following(redis_server.address) as store:
-            # An id that no Redis has.
-            store._position = "broken"
+            live, task = store.live, store._task
+            store.live = None  # type: ignore[assignment] - an error that no code expects
             await wait_until(lambda: store._problem)
-            store._position = "0-0"
+            store.live = live
             await open_redis(redis_server.address).publish([revoked("alice")])
             await wait_until(lambda: names(store) == {"alice"})
             assert store._problem == ""
+            assert store._task is task
 
     asyncio.run(use())
+
+
+def test_failures_name_no_address(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    redis_server.kill()
+
+    async def use() -> list[str]:
+        store, told = open_redis(redis_server.address), []
+        await store.load(0.1)
+        for call in (store.publish([revoked()]), store.claim_once("k", 1), store.read_clock()):
+            with pytest.raises(UpstreamError) as caught:
+                await call
+            told.append(repr(caught.value) + caught.value.report())
+        await store.aclose()
+        return told
+
+    told = asyncio.run(use())
+    assert "ConnectionError" in caplog.text
+    for text in (*told, caplog.text):
+        assert str(redis_server.port) not in text
