@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from sybil import Example
 
-# A placeholder of the examples. Loading a configuration sends no request.
+# Placeholders of the examples. Loading a configuration sends no request.
 os.environ.setdefault("OIDC_ISSUER", "https://issuer.test")
+os.environ.setdefault("INTROSPECTION_SECRET", "not-a-secret")
 
 pytest_plugins = ["kit.workers"]
 

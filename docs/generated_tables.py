@@ -133,6 +133,7 @@ def _options(command: str) -> Callable[[], str]:
 TABLES: Mapping[str, Callable[[], str]] = {
     "keys-document": lambda: _keys("Document"),
     "keys-issuer": lambda: _keys("IssuerTable"),
+    "keys-introspection": lambda: _keys("IntrospectionTable"),
     "keys-permission-map": lambda: _keys("PermissionMapTable"),
     "keys-role": lambda: _keys("RoleTable"),
     "keys-langgraph": lambda: _keys("LangGraphTable"),

@@ -12,6 +12,7 @@ from .config.build import build
 from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
+from .introspection.verifier import IntrospectionVerifier
 from .keys.fetch import HttpFetcher
 from .keys.readiness import find_usable_keys
 from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
@@ -108,10 +109,19 @@ class OIDCAuth:
         mapper: Mapper | None = None,
     ) -> None:
         self.reporter = EventReporter(observer, timer)
-        self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter)
+        self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter, clock=clock)
         jwt_verifier = JwtVerifier(self._settings.issuers, clock=clock, max_depth=self._settings.json_depth)
         self._issuers = jwt_verifier.issuers
         self._verifier: CredentialVerifier = jwt_verifier
+        if self._settings.introspected:
+            # Opaque tokens go to the provider, and JWTs of some issuers too, after they were verified here.
+            self._verifier = IntrospectionVerifier(
+                jwt_verifier,
+                self._settings.introspected,
+                self._settings.opaque,
+                clock=clock,
+                max_depth=self._settings.json_depth,
+            )
         self._headers = {issuer.policy.issuer: issuer.policy.header for issuer in self._settings.issuers}
         self._origins = {issuer.policy.issuer: issuer.policy.allowed_origins for issuer in self._settings.issuers}
         self._fields = frozenset(self._headers.values())
@@ -149,7 +159,10 @@ class OIDCAuth:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any], **options: Unpack[AuthOptions]) -> Self:
-        """Return the authenticator for a mapping with the keys of the TOML file."""
+        """Return the authenticator for a mapping with the keys of the TOML file.
+
+        Equal configurations and options give the same object in a process, so that all share keys and cached tokens.
+        """
         return cls._share(load_mapping(document), options)
 
     @classmethod
@@ -196,7 +209,7 @@ class OIDCAuth:
 
         Raises:
             TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
-            UpstreamError: 503. The provider's keys, or the revocations, are not available.
+            UpstreamError: 503. The keys, the introspection or the revocations are not available.
         """
         verified = await self.verify_request(headers, method=method, url=url, resource=resource, kind=kind)
         return verified.caller
@@ -215,10 +228,11 @@ class OIDCAuth:
             presented = extract_token(
                 fields, method=method, url=url, max_bytes=self._settings.token_bytes, fields=self._fields_of(kind)
             )
-            # 2. Look the token up in the cache. A cached token counts only while its key is still published.
+            # 2. Look the token up in the cache. A cached token counts only while its key is still published, and the
+            #    provider's answer about it is recent (RFC 7662 §4).
             entry, cached = await self._find_cached(presented, now), True
             if entry is None:
-                # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725).
+                # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725), or introspect it (RFC 7662).
                 # 4. Map its claims to the caller's permissions.
                 # Concurrent requests with one token do both once.
                 entry, cached = await self._verify_once(presented, now, started)
@@ -258,7 +272,7 @@ class OIDCAuth:
         entry = self._cache.get(presented.token, now)
         if entry is None or await entry.token.is_current(now):
             return entry
-        # A withdrawn key must not sign any more, so tokens that it signed are verified again.
+        # A withdrawn key must not sign any more, and a token may be revoked. So both are verified again.
         self._cache.remove(presented.token)
         return None
 

@@ -41,6 +41,8 @@ class ErrorCode(StrEnum):
     IDENTITY_INVALID = "identity_invalid"
     TENANT_INVALID = "tenant_invalid"
     SIGNATURE_INVALID = "signature_invalid"
+    TOKEN_INACTIVE = "token_inactive"
+    SUBJECT_MISMATCH = "subject_mismatch"
     TOKEN_INVALID = "token_invalid"
     TOKEN_LIFETIME_TOO_LONG = "token_lifetime_too_long"
     TOKEN_REVOKED = "token_revoked"
@@ -65,6 +67,7 @@ class ErrorCode(StrEnum):
 
     KEYS_UNAVAILABLE = "keys_unavailable"
     REVOCATIONS_UNAVAILABLE = "revocations_unavailable"
+    INTROSPECTION_UNAVAILABLE = "introspection_unavailable"
 
     CONFIG_INVALID = "config_invalid"
     SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
@@ -104,7 +107,8 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.TOKEN_MALFORMED: ErrorDetails(
         401,
         "the token is not a signed JWT",
-        "Request a JWT access token for this API from the provider. Opaque and encrypted tokens are not supported.",
+        "Request a JWT access token for this API from the provider. Opaque and encrypted tokens need the issuer's "
+        "introspection.",
     ),
     ErrorCode.TOKEN_BASE64_INVALID: ErrorDetails(
         401, "the token is not valid base64url", "Send the token exactly as the provider issued it."
@@ -217,6 +221,17 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "the token's signature is not valid",
         "Send the token exactly as the provider issued it. Check that no other provider uses the same kid.",
     ),
+    ErrorCode.TOKEN_INACTIVE: ErrorDetails(
+        401,
+        "the token is not active",
+        "Request a new token. The provider says that this one is expired, revoked or unknown, or that "
+        "introspection.client_id may not introspect it.",
+    ),
+    ErrorCode.SUBJECT_MISMATCH: ErrorDetails(
+        401,
+        "the provider's answer is about another subject",
+        "Check that the provider returns sub for this client, with the same value as in the token.",
+    ),
     ErrorCode.TOKEN_INVALID: ErrorDetails(
         401,
         "the token is not valid",
@@ -320,6 +335,11 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         503,
         "the provider's keys are not available at the moment",
         "Check that this host can reach the issuer's metadata and keys. 'oidc-auth doctor' tests it.",
+    ),
+    ErrorCode.INTROSPECTION_UNAVAILABLE: ErrorDetails(
+        503,
+        "the provider cannot check the token at the moment",
+        "Check that this host can reach the introspection endpoint. 'oidc-auth doctor' tests it.",
     ),
     ErrorCode.CONFIG_INVALID: ErrorDetails(500, "the configuration is not valid", "Correct the listed problems."),
     ErrorCode.SERVER_VERSION_NOT_SUPPORTED: ErrorDetails(

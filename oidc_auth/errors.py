@@ -7,7 +7,7 @@
     ├── ServerNotSupportedError    The LangGraph server is too old or not compatible (at start).
     ├── TokenError     The request is not authenticated (401), or not with this token (403).
     ├── DeniedError    The caller is known, but may not do this (403).
-    └── UpstreamError  The provider's keys, or the revocations, are not available (503 with Retry-After).
+    └── UpstreamError  The provider or the revocations are not available (503 with Retry-After).
 
 A client gets the code and one short message. The log also gets what was expected and found, and the hint. Neither
 contains a token.
@@ -199,19 +199,24 @@ class DeniedError(OIDCAuthError):
 
 
 class UpstreamError(OIDCAuthError):
-    """Something that this server needs is not available: 503 with Retry-After.
+    """The provider or the revocations are not available: 503 with Retry-After.
 
     A 401 would make clients log in again, which does not help.
 
     Args:
-        code: What is not available.
-        found: What was found, for the operator.
+        code: What is not available: the keys, the introspection, or the revocations.
+        found: Why, for the operator.
         hint: What to do. The default is the hint of the code.
         retry_after: Seconds until the next attempt.
     """
 
     def __init__(
-        self, code: ErrorCode = ErrorCode.KEYS_UNAVAILABLE, *, found: str = "", hint: str = "", retry_after: float = 1
+        self,
+        code: ErrorCode = ErrorCode.KEYS_UNAVAILABLE,
+        *,
+        found: str = "",
+        hint: str = "",
+        retry_after: float = 1,
     ) -> None:
         super().__init__(code, found=found, hint=hint)
         # Retry-After is a whole number of seconds (RFC 9110 §10.2.3). 0 would make clients retry in a loop.

@@ -92,7 +92,22 @@ class KeysFetched:
     duration: float = 0
 
 
-Event = AuthenticationDecided | AuthorizationDecided | KeysFetched
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenIntrospected:
+    """The provider was asked whether a token is active (RFC 7662). Answers from the cache are not reported.
+
+    Attributes:
+        outcome: the answer, or "failed" if there was none.
+        issuer: the configured issuer.
+        duration: seconds.
+    """
+
+    outcome: Literal["active", "inactive", "failed"]
+    issuer: str
+    duration: float = 0
+
+
+Event = AuthenticationDecided | AuthorizationDecided | KeysFetched | TokenIntrospected
 
 
 class Observer(Protocol):

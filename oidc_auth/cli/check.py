@@ -81,9 +81,8 @@ def _names(given: Mapping[str, Reach]) -> list[str]:
 def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
     screen = console()
     print_text(screen, f"{loaded.source} ({loaded.digest})", label="valid ", style="green")
-    for table in loaded.document.issuer:
-        for issuer in _list_issuers(table):
-            print_text(screen, f"{issuer}, audience {', '.join(table.audience) or '-'}", label="issuer  ")
+    for label, text in _describe_issuers(loaded.document):
+        print_text(screen, text, label=label)
     for where, names in _accepted_names(loaded.document):
         print_text(screen, f"{where}: {', '.join(names)}", label="accepts ")
     # The tables show permissions only, and a limit of graphs is none.
@@ -100,6 +99,16 @@ def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
     # A pattern is short and can give a lot, so a review needs its meaning.
     if wildcards := list(_wildcard_names(loaded.document)):
         print_table(screen, "Patterns", _expansions(wildcards))
+
+
+def _describe_issuers(document: Document) -> Iterator[tuple[str, str]]:
+    """Yield a label and a text for each issuer, and for its introspection."""
+    for table in document.issuer:
+        for issuer in _list_issuers(table):
+            yield "issuer  ", f"{issuer}, audience {', '.join(table.audience) or '-'}"
+        if (asks := table.introspection) is not None:
+            tokens = "opaque tokens" if asks.mode == "opaque" else "every token"
+            yield "asks    ", f"{tokens}, as client {asks.client_id}; an answer counts for {asks.cache_seconds:g} s"
 
 
 def _expansions(wildcards: Iterable[str]) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, cast
@@ -10,7 +11,6 @@ from ..enforcement.limits import EnforcementSettings
 from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.key_set import StaticKeys, read_key_set
-from ..keys.refresh import RefreshAges
 from ..keys.remote import KeyLimits, RemoteKeys
 from ..permissions.names import expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
@@ -28,11 +28,13 @@ from ..tokens.policy import (
     normalize_typ,
 )
 from ..tokens.resource import ProtectedResource, mcp_address
+from .build_introspection import build_introspection, find_opaque_issuer, refresh_ages
 from .issuers import binding_scopes, exact_issuers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from ..introspection.verifier import IntrospectedIssuer
     from ..keys.key_set import KeySource
     from ..observability import EventReporter
     from .issuers import ExactIssuer
@@ -52,7 +54,9 @@ class Settings:
         json_depth: The deepest nesting of a token's JSON.
         cache_entries: The number of verified tokens in the cache.
         cache_seconds: The longest time that a token stays in the cache.
-        fetchers: The fetchers of the key sets.
+        fetchers: The fetchers of the key sets and the introspection endpoints.
+        introspected: The issuers with introspection.
+        opaque: The one of them that opaque tokens belong to, or None.
         resource: This server as a protected resource, or None without ``[web]``.
     """
 
@@ -65,10 +69,14 @@ class Settings:
     cache_entries: int
     cache_seconds: float
     fetchers: tuple[Fetcher, ...]
+    introspected: tuple[IntrospectedIssuer, ...]
+    opaque: IntrospectedIssuer | None
     resource: ProtectedResource | None
 
 
-def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporter) -> Settings:
+def build(
+    document: Document, *, fetcher: Fetcher | None, reporter: EventReporter, clock: Callable[[], float] = time.time
+) -> Settings:
     """Return the settings of a valid document."""
     limits = document.limits
     # Made only if keys are fetched: importing httpx takes 0.2 s.
@@ -77,13 +85,27 @@ def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporte
     # Of all issuers, because an identity of one of them could begin with the prefix of another.
     prefixes = {_prefix(table, source) for table in document.issuer for source in table.identity}
     issuers: list[TrustedIssuer] = []
+    introspected: list[IntrospectedIssuer] = []
     sources: Sequence[KeySource]
     mapping: dict[str, MappingRules] = {}
     for table in document.issuer:
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
         policies = [_policy(table, each, prefixes, document) for each in exact]
-        if table.jwks is None:
+        if table.jwks is None or table.introspection is not None:
             fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
+        if table.introspection is not None:
+            introspected.append(
+                build_introspection(
+                    table,
+                    table.introspection,
+                    policies,
+                    limits=limits,
+                    fetcher=fetchers[-1],
+                    reporter=reporter,
+                    clock=clock,
+                )
+            )
+        if table.jwks is None:
             sources = _remote(table, [each.issuer for each in exact], limits, fetchers[-1], reporter)
         else:
             sources = [StaticKeys(read_key_set(table.jwks))] * len(exact)
@@ -102,14 +124,16 @@ def build(document: Document, *, fetcher: Fetcher | None, reporter: EventReporte
         cache_entries=limits.token_cache_entries,
         cache_seconds=limits.token_cache_seconds,
         fetchers=tuple(fetchers),
+        introspected=tuple(introspected),
+        opaque=find_opaque_issuer(introspected),
         resource=None if document.web is None else _protected_resource(document.web, mapping),
     )
 
 
 def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> ProtectedResource:
-    # Clients request no token from a proxy, and none for this server from a provider of ID tokens.
-    servers = [name for name, rules in mapping.items() if _takes_resource(rules.policy)] or [*mapping]
-    challenged = web.challenge_issuer or next((name for name, rules in mapping.items() if rules.scopes), servers[0])
+    servers = [name for name, rules in mapping.items() if _issues_to_clients(rules.policy)] or [*mapping]
+    # Only one of these. Its provider would refuse the scopes of another one (RFC 6749 §4.1.2.1, invalid_scope).
+    challenged = web.challenge_issuer or next((name for name in servers if mapping[name].scopes), servers[0])
     return ProtectedResource(
         public_url=web.public_url,
         has_mcp=web.mcp,
@@ -117,6 +141,14 @@ def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> P
         # A client requests its token from one provider, and must not ask it for the scopes of another.
         scopes=mapping[challenged].requested_scopes,
     )
+
+
+def _issues_to_clients(policy: TokenPolicy) -> bool:
+    """Tell whether a client can log a user in and get an access token for this server."""
+    # Clients request no token from a proxy, and none for this server from a provider of ID tokens. Only jobs and pods
+    # get tokens of GitHub Actions and Kubernetes.
+    provider = PROVIDERS.get(policy.preset)
+    return _takes_resource(policy) and (provider is None or provider.setup.access_tokens)
 
 
 def _takes_resource(policy: TokenPolicy) -> bool:
@@ -137,7 +169,7 @@ def _remote(
     table: IssuerTable, issuers: list[str], limits: LimitsTable, fetcher: Fetcher, reporter: EventReporter
 ) -> list[KeySource]:
     """Return the keys of each exact issuer. With ``jwks_uri``, they share one key set."""
-    bounds = _bounds(limits)
+    bounds = _key_limits(limits)
     # All tenants ask one provider. Made-up key ids of all of them share the budget of one.
     fetch_budget = FetchBudget(bounds.unknown_kid_fetches, bounds.unknown_kid_window)
 
@@ -157,14 +189,9 @@ def _remote(
     return [remote(table.issuer)] * len(issuers) if table.jwks_uri is not None else [*map(remote, issuers)]
 
 
-def _bounds(limits: LimitsTable) -> KeyLimits:
+def _key_limits(limits: LimitsTable) -> KeyLimits:
     return KeyLimits(
-        ages=RefreshAges(
-            refresh_after=limits.jwks_refresh_after,
-            blocking_refresh_after=limits.jwks_max_age,
-            max_stale=limits.jwks_max_stale,
-            retry_after_failure=limits.retry_after_failure,
-        ),
+        ages=refresh_ages(limits),
         fetch_timeout=limits.fetch_timeout,
         key_set_bytes=limits.key_set_bytes,
         unknown_kid_fetches=limits.unknown_kid_fetches,
@@ -213,6 +240,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], doc
         else TenantClaim(path=tuple(table.tenant.claim), object_keys=table.tenant.object_keys),
         header=table.header,
         allowed_origins=_allowed_origins(table),
+        introspected=table.introspection is not None and table.introspection.mode == "always",
     )
     return policy if document.web is None else _accept_addresses(policy, document.web)
 

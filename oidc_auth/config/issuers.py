@@ -68,7 +68,7 @@ def lint_tenants(table: Table, where: str) -> Iterator[Problem]:
 
 def lint_binding(table: Table, where: str) -> Iterator[Problem]:
     """Yield the problems of what binds the tokens of an issuer to this API."""
-    required = _own_conditions(table)
+    required = own_conditions(table)
     if not table.get("audience") and table.get("insecure_skip_audience") is not True and "client_claim" not in table:
         hint = f"write this API's name{_without_audience(table)}"
         yield Problem(f"{where}.audience", "is missing: tokens issued for other APIs would be accepted", hint)
@@ -201,12 +201,12 @@ def binding_scopes(table: Table) -> dict[str, list[str]]:
     """Return the scopes of which a token needs one, by claim, if only they and the client bind it."""
     # Without aud, a listed client could use a token for another API here. Permission maps on groups do not prevent it,
     # because every token of the user has the groups.
-    bound = table.get("client_claim") is None or table.get("audience") or _own_conditions(table)
+    bound = table.get("client_claim") is None or table.get("audience") or own_conditions(table)
     prefixes = {} if bound else _scope_prefixes(table)
     return {claim: [f"{start}*" for start in starts] for claim, starts in prefixes.items()}
 
 
-def _own_conditions(table: Table) -> list[Condition]:
+def own_conditions(table: Table) -> list[Condition]:
     """Return the conditions that the operator wrote. Those of a preset only say that the provider issued the token."""
     preset = preset_of(table)
     fixed = None if preset is None else preset.tokens.settings.get("require")

@@ -15,6 +15,7 @@ from ..tokens.policy import ANY_VALUE
 from .expand_presets import preset_of
 from .issuers import lint_binding, lint_tenants
 from .lint_identity import lint_identity, lint_several_issuers
+from .lint_introspection import lint_introspection, lint_opaque_issuers
 from .lint_keys import lint_keys
 from .lint_permission_maps import lint_default_role, lint_permission_maps, lint_roles, pattern_faults
 from .lint_preset import PARAMETERS, PARAMETERS_WITH_DEFAULT, find_issuer_key, lint_preset
@@ -47,6 +48,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
         yield from lint_binding(table, where)
         yield from lint_tenants(table, where)
         yield from lint_keys(table, where, issuer_key)
+        yield from lint_introspection(table, where)
         yield from lint_origins(table, where)
         yield from _lint_strict_typ(table, where)
         yield from _lint_conditions(table, where)
@@ -54,6 +56,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
         yield from lint_permission_maps(table, where, roles)
         yield from lint_default_role(table, where, roles)
     yield from lint_several_issuers(issuers)
+    yield from lint_opaque_issuers(issuers)
     yield from lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
     yield from lint_web(read_table(document.get("web")), [table for _, table in issuers])
     yield from lint_revocation(document)

@@ -46,7 +46,8 @@ def lint_keys(table: Table, where: str, issuer_key: str) -> Iterator[Problem]:
 
 
 def _lint_static_keys(table: Table, where: str) -> Iterator[Problem]:
-    for name in ("jwks_uri", "insecure_http_hosts"):
+    names = ("jwks_uri",) if "introspection" in table else ("jwks_uri", "insecure_http_hosts")
+    for name in names:
         if table.get(name):
             yield Problem(f"{where}.{name}", "cannot be combined with jwks", "keep one of the two")
     try:
@@ -83,7 +84,8 @@ def _lint_addresses(table: Table, where: str, issuer_key: str) -> Iterator[Probl
 def _lint_files(table: Table, where: str) -> Iterator[Problem]:
     for name in FILES:
         path = table.get(name)
-        if path is not None and "jwks" in table:
+        # With introspection, the provider is asked although its keys are in the file.
+        if path is not None and "jwks" in table and (name == "bearer_file" or "introspection" not in table):
             yield Problem(f"{where}.{name}", "cannot be combined with jwks", "keep one of the two")
         elif name == "client_key" and path is not None and "client_certificate" not in table:
             yield Problem(f"{where}.{name}", "needs client_certificate", "write the file of the certificate too")

@@ -42,6 +42,8 @@ def _issuer_warnings(table: Table, roles: Table) -> Iterator[str]:
             f"insecure_http_hosts: keys are fetched over plain http from {', '.join(hosts)}. Anyone who can change "
             "this traffic can sign tokens for any user"
         )
+        if read_table(table.get("introspection")):
+            yield f"introspection: tokens and client credentials are sent unencrypted to {', '.join(hosts)}"
         if table.get("bearer_file") is not None:
             yield f"bearer_file: its token is sent unencrypted to {', '.join(hosts)}, a host of insecure_http_hosts"
     yield from _audience_warnings(table)

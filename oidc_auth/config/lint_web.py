@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from ..errors import Problem
 from ..keys.fetch import forbidden_url_reason
 from ..tokens.policy import is_scope
+from ..tokens.resource import mcp_address
 from .issuers import list_issuers
 from .raw_document import did_you_mean, read_path, read_strings, read_tables
 
@@ -76,6 +77,9 @@ def find_web_warnings(table: Table, issuers: Sequence[Table]) -> Iterator[str]:
     url = table.get("public_url")
     if isinstance(url, str) and url.rstrip("/").endswith("/mcp"):
         yield "web.public_url: ends in /mcp, so that MCP clients are sent to /mcp/mcp: leave /mcp out"
+    mcp = mcp_address(url.rstrip("/")) if isinstance(url, str) else ""
+    if mcp and any(mcp in read_strings(issuer.get("audience")) for issuer in issuers):
+        yield f"web: the audience {mcp} is also accepted outside of /mcp: leave it out, because [web] adds it for /mcp"
     if table and table.get("mcp", True) and (name := _only_patterns(issuers)):
         yield (
             f"web: {name} has only patterns in accept, so challenges name none of its scopes and MCP clients cannot "

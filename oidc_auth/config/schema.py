@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
+from .digest import Secret
 from .forms import AlsoAccepts, as_table, as_text, normalize
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -97,6 +98,28 @@ class PermissionMapTable(_Table):
     when: Conditions = Field(default_factory=dict, description="Conditions on other claims. All of them must hold.")
 
 
+class IntrospectionTable(_Table):
+    """``[issuer.introspection]``: whether the provider is asked if a token is active (RFC 7662)."""
+
+    mode: Literal["opaque", "always"] = Field(
+        description="`opaque`: only tokens that are not JWTs. `always`: JWTs too, after they were verified here."
+    )
+    client_id: Name = Field(description="The client with which this server asks.")
+    # A secret must not be in a repr, which logs and tracebacks contain.
+    client_secret: Annotated[Name | None, Secret()] = Field(
+        default=None, repr=False, description="The client's secret."
+    )
+    client_assertion_key_file: Name | None = Field(
+        default=None, description="File with the client's private key (PEM or JWK), in place of a secret."
+    )
+    endpoint: str | None = Field(
+        default=None, description="The address of the endpoint, if it is not the one in the discovery document."
+    )
+    cache_seconds: Seconds = Field(
+        default=30, le=3_600, description="Seconds that an answer is used. A revoked token works that long, at most."
+    )
+
+
 class IssuerTable(_Table):
     """``[[issuer]]``: one trusted OpenID provider."""
 
@@ -135,6 +158,9 @@ class IssuerTable(_Table):
     client_key: Name | None = Field(default=None, description="PEM file with the key of the client certificate.")
     bearer_file: Name | None = Field(
         default=None, description="File with a bearer token for a key set that needs authentication."
+    )
+    introspection: IntrospectionTable | None = Field(
+        default=None, description="Ask the provider whether a token is active: `{ mode, client_id, client_secret }`."
     )
     # All asymmetric ones, because a provider may change its algorithm. The key decides which of them fits.
     algorithms: Strings = Field(
@@ -306,11 +332,11 @@ class LimitsTable(_Table):
     # Code that copies and compares claims is recursive. RFC 8259 §9 allows a limit on the nesting.
     json_depth: int = Field(default=32, ge=1, le=256, description="The deepest nesting of JSON in a token.")
     # A provider that sends without end must not fill the memory.
-    key_set_bytes: int = Field(
-        default=524_288, ge=1, description="The largest discovery document or key set, in bytes."
-    )
+    key_set_bytes: int = Field(default=524_288, ge=1, description="The largest document of a provider, in bytes.")
     fetch_timeout: float = Field(
-        default=5, gt=0, description="Seconds to fetch the discovery document and the key set together."
+        default=5,
+        gt=0,
+        description="Seconds to fetch the discovery document and the key set together, or to introspect a token.",
     )
     # Until then, a withdrawn key still signs. A fetch each 90 seconds is little for a provider.
     jwks_refresh_after: Seconds = Field(

@@ -1,4 +1,4 @@
-"""Limit the key fetches that unknown key ids cause."""
+"""Limit the requests to a provider that unknown key ids and made-up tokens cause."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_WAITING_KIDS = 8
 
 
 class FetchBudget:
-    """A limit for fetches that unknown key ids cause.
+    """A limit for fetches that unknown key ids cause, or for requests that made-up tokens cause.
 
     The budget holds ``size`` fetches. One fetch is added each ``window / size`` seconds. So there are at most
     ``2 * size`` fetches in any ``window``, and ``size`` on average. Regular refreshes of the keys do not use it.
@@ -47,6 +47,10 @@ class FetchBudget:
         if available:
             self._full_at = now + self._seconds_until_full(now) + self._pause
         return available
+
+    def give_back(self) -> None:
+        """Return one fetch, because it must not count."""
+        self._full_at -= self._pause
 
     def _seconds_until_full(self, now: float) -> float:
         missing = self._full_at - now

@@ -40,11 +40,16 @@ def metadata_url(issuer: str) -> str:
     return issuer.removesuffix("/") + WELL_KNOWN
 
 
-def key_set_url(issuer: str, metadata: Mapping[str, object]) -> str:
-    """Return the ``jwks_uri`` of an issuer's metadata.
+def require_same_issuer(issuer: str, metadata: Mapping[str, object], setting: str = "jwks_uri") -> None:
+    """Refuse metadata of another issuer.
+
+    Args:
+        issuer: the exact issuer.
+        metadata: the metadata that its address has.
+        setting: the setting that makes the metadata unnecessary.
 
     Raises:
-        FetchError: the metadata belongs to another issuer, or has no ``jwks_uri``.
+        FetchError: the metadata belongs to another issuer.
     """
     # Discovery 1.0 §4.3 and RFC 8414 §3.3: the issuers MUST be identical. Otherwise one issuer could impersonate
     # another one.
@@ -54,8 +59,17 @@ def key_set_url(issuer: str, metadata: Mapping[str, object]) -> str:
         raise FetchError(
             f"the metadata at {metadata_url(issuer)} has issuer {quote(named, MAX_ISSUER_LENGTH)}, "
             f"but {issuer!r} is configured{difference}",
-            hint="Write the issuer exactly as in the metadata, or set jwks_uri.",
+            hint=f"Write the issuer exactly as in the metadata, or set {setting}.",
         )
+
+
+def key_set_url(issuer: str, metadata: Mapping[str, object]) -> str:
+    """Return the ``jwks_uri`` of an issuer's metadata.
+
+    Raises:
+        FetchError: the metadata belongs to another issuer, or has no ``jwks_uri``.
+    """
+    require_same_issuer(issuer, metadata)
     url = metadata.get("jwks_uri")
     if not isinstance(url, str):
         raise FetchError(f"the metadata at {metadata_url(issuer)} has no jwks_uri", hint="Set jwks_uri.")
@@ -147,19 +161,14 @@ class KeySetClient:
         headers = {"accept": "application/json", **await self._authorization(url)}
         try:
             response = await self._fetcher("GET", url, headers, None)
-            return _read_json_object(response, self._max_bytes)
+            return read_json_object(response, self._max_bytes)
         except FetchError as error:
             raise FetchError(f"{request}: {error}", hint=error.hint) from error
 
     def _forbidden_reason(self, url: str) -> str | None:
-        # jwks_uri must be https (Discovery 1.0 §3, RFC 8414 §2). Only the operator may choose http on loopback, because
-        # any process of this host could answer there.
-        if url == self._configured_url or urlsplit(self._issuer).scheme != "https":
+        if url == self._configured_url:
             return forbidden_url_reason(url, self._insecure_http_hosts)
-        # insecure_http_hosts does not apply here, so the message must not advise it.
-        if (why := forbidden_url_reason(url)) is not None:
-            return why
-        return None if urlsplit(url).scheme == "https" else "the issuer is https, so its keys must be https too"
+        return forbidden_endpoint_reason(url, self._issuer, self._insecure_http_hosts, "keys")
 
     async def _authorization(self, url: str) -> dict[str, str]:
         # The token goes only to origins that the operator configured, not to one that the metadata names.
@@ -167,6 +176,25 @@ class KeySetClient:
         if self._bearer_file is None or _origin(url) not in trusted:
             return {}
         return {"authorization": f"Bearer {await asyncio.to_thread(_read_bearer, self._bearer_file)}"}
+
+
+def forbidden_endpoint_reason(url: str, issuer: str, insecure_http_hosts: frozenset[str], what: str) -> str | None:
+    """Return why an address from an issuer's metadata must not be used, or None.
+
+    Args:
+        url: the address.
+        issuer: the issuer that names it.
+        insecure_http_hosts: hosts that may be used over plain http, if the issuer is http too.
+        what: what the issuer has at this address, for the message.
+    """
+    # Endpoints must be https (Discovery 1.0 §3, RFC 8414 §2). Only the operator may choose http on loopback, because
+    # any process of this host could answer there.
+    if urlsplit(issuer).scheme != "https":
+        return forbidden_url_reason(url, insecure_http_hosts)
+    # insecure_http_hosts does not apply here, so the message must not advise it.
+    if (why := forbidden_url_reason(url)) is not None:
+        return why
+    return None if urlsplit(url).scheme == "https" else f"the issuer is https, so its {what} must be https too"
 
 
 def _read_bearer(file: str) -> str:
@@ -186,7 +214,12 @@ def _origin(url: str) -> tuple[str, str]:
     return parts.scheme, parts.netloc
 
 
-def _read_json_object(response: Response, max_bytes: int) -> dict[str, object]:
+def read_json_object(response: Response, max_bytes: int) -> dict[str, object]:
+    """Return the JSON object of a 200 response.
+
+    Raises:
+        FetchError: the response has another status, is too large or is not a JSON object.
+    """
     status, headers, body = response
     if status != 200:  # noqa: PLR2004 - OK
         kind = headers.get("content-type")

@@ -192,8 +192,7 @@ class RemoteKeys:
             logger.warning("keys of %s cannot be refreshed: %s", self._issuer, self._failure())
 
     def _failure(self) -> str:
-        # The provider or a user's fetcher chose parts of it. A line break could forge a line of the log.
-        return "".join(map(_escape, self._keys.failure[:MAX_FAILURE_LENGTH]))
+        return one_line(self._keys.failure)
 
     async def _load(self, now: float) -> _LoadedKeys:
         """Fetch a new key set.
@@ -214,7 +213,7 @@ class RemoteKeys:
             # The keys may have moved.
             self._client.forget_address()
             self._report("failed", started)
-            failure = error if isinstance(error, FetchError) else _failure_of(error, self._limits.fetch_timeout)
+            failure = error if isinstance(error, FetchError) else failure_of(error, self._limits.fetch_timeout)
             self._failure_hint = failure.hint
             raise failure from error
         finally:
@@ -253,11 +252,18 @@ class RemoteKeys:
             return key_set
 
 
-def _failure_of(error: Exception, timeout: float) -> FetchError:
+def failure_of(error: Exception, timeout: float) -> FetchError:
+    """Return the failure of a fetch that raised anything else than ``FetchError``."""
     if isinstance(error, TimeoutError):
         return FetchError(f"no answer within {timeout:g} s")
     # The user's fetcher may raise anything. The text of its exception may hold a secret.
     return FetchError(f"the fetcher failed with {type(error).__name__}")
+
+
+def one_line(failure: str) -> str:
+    """Return the message of a failure on one line, with a bounded length."""
+    # The provider or a user's fetcher chose parts of it. A line break could forge a line of the log.
+    return "".join(map(_escape, failure[:MAX_FAILURE_LENGTH]))
 
 
 def _escape(character: str) -> str:

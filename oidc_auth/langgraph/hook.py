@@ -17,8 +17,10 @@ from .server_version import check_installed_server
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..authentication import OIDCAuth, VerifiedCaller
+    from ..authentication import OIDCAuth
+    from ..permissions.caller import Caller
     from ..tokens.extract import Headers
+    from ..tokens.states import VerifiedToken
 
     Authenticate = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -33,6 +35,8 @@ CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
 TOKEN_KEY = "oidc_auth.token"
 """The key of the ASGI scope with the verified token of a request, which has no text."""
+CALLERS_KEY = "oidc_auth.callers"
+"""The key of the ASGI scope with a list to which the caller and the token are added."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
@@ -74,7 +78,7 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
                 return dict(ANONYMOUS)
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
             verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
-            note_caller(scope, verified)
+            note_caller(scope, verified.caller, verified.token)
             return verified.caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
@@ -95,13 +99,17 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     The server requires a token there with ``enable_custom_route_auth``. Starlette notes the function of the route that
     matched. A comparison of paths could also match a route of the user, for example inside a ``Mount``.
     """
-    return scope.get("type") == "http" and scope.get("endpoint") in oidc.anonymous_endpoints
+    endpoint = scope.get("endpoint")
+    # By identity. A user's endpoint can be any object, with its own equality or without a hash.
+    return scope.get("type") == "http" and any(endpoint is each for each in oidc.anonymous_endpoints)
 
 
-def note_caller(scope: Mapping[str, Any] | None, verified: VerifiedCaller) -> None:
+def note_caller(scope: Mapping[str, Any] | None, caller: Caller, token: VerifiedToken | None = None) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
-        scope[CALLER_KEY], scope[TOKEN_KEY] = verified.caller, verified.token
+        scope[CALLER_KEY], scope[TOKEN_KEY] = caller, token
+        # A middleware between may pass a copy of the scope on. Copies share the list.
+        scope.get(CALLERS_KEY, []).append((caller, token))
 
 
 def is_auth(found: object) -> bool:

@@ -48,10 +48,12 @@ def find_request_kind(scope: Mapping[str, Any]) -> RequestKind:
 
 
 def _expects_events(scope: Mapping[str, Any]) -> bool:
-    # A2A streams and those of the operator's own routes have any path, and their clients name the type.
-    accepts = any(EVENT_STREAM in value.lower() for name, value in scope.get("headers", ()) if name == b"accept")
-    # MCP clients name the type on each call, and the server answers with JSON (langgraph_api 0.16.7, api/mcp).
-    return accepts and find_request_resource(scope) is not Resource.MCP
+    for name, value in scope.get("headers", ()):
+        # A2A streams and those of the operator's own routes have any path, and their clients name the type.
+        if name == b"accept" and EVENT_STREAM in value.lower():
+            # MCP clients name it on each call, and the server answers with JSON (langgraph_api 0.16.7, api/mcp).
+            return find_request_resource(scope) is not Resource.MCP
+    return False
 
 
 def move_subprotocol_token(scope: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import sys
 import time
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from urllib.parse import urlsplit
 from ..keys.discovery import WELL_KNOWN
 from ..keys.fetch import FetchError, Response
 from ..observability import logger
+from .introspection import PATH as INTROSPECTION_PATH
+from .introspection import IntrospectionEndpoint
 from .signing import SigningKey, compact
 
 if TYPE_CHECKING:
@@ -85,6 +88,7 @@ class LocalIssuer:
         clock: returns the time of tokens and of the ``Date`` field of HTTP responses.
         keys: the published keys. The first one signs.
         fault: the current fault, or None.
+        introspection: the introspection endpoint, with its own clients, faults and lies.
         fetched: the URLs of all requests, in order.
         release: set this event to end the requests that ``Fault.STALL`` holds. The end of ``served()`` also ends them.
     """
@@ -103,6 +107,7 @@ class LocalIssuer:
         self.fetched: list[str] = []
         self.release = asyncio.Event()
         self.clock = clock
+        self.introspection = IntrospectionEndpoint(lambda: self.url, lambda: self.clock(), lambda: self.keys)  # noqa: PLW0108 - a test may change them
         self._numbers = count(1)
         self.keys: list[SigningKey] = []
         if key is None:
@@ -144,11 +149,41 @@ class LocalIssuer:
             key: the signing key, if not the current one.
             **claims: claims that add to or replace the standard ones. A value of None omits a claim.
         """
-        # NumericDate with whole seconds, as providers write it (RFC 7519 §2).
-        signing_key, now = key or self.keys[0], int(self.clock())
-        standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
+        signing_key = key or self.keys[0]
         full_header = {"alg": signing_key.algorithm, "kid": signing_key.kid, "typ": "at+jwt", **(header or {})}
-        return compact(_omit_none(full_header), _omit_none({**standard, **claims}), signing_key)
+        return compact(_omit_none(full_header), self._claims(subject, audience, lifetime, claims), signing_key)
+
+    def opaque_token(
+        self,
+        subject: str | None = "alice",
+        *,
+        audience: str | Sequence[str] | None = "agents",
+        lifetime: float = DEFAULT_LIFETIME,
+        **claims: object,
+    ) -> str:
+        """Return an opaque access token, which only the introspection endpoint can read.
+
+        Args:
+            subject: the claim ``sub``. None omits it.
+            audience: the claim ``aud``. None omits it.
+            lifetime: seconds until ``exp``.
+            **claims: claims that add to or replace the standard ones. A value of None omits a claim.
+        """
+        token = secrets.token_urlsafe(32)
+        self.introspection.add(token, self._claims(subject, audience, lifetime, claims))
+        return token
+
+    def revoke(self, token: str) -> None:
+        """Make the introspection endpoint call a token inactive."""
+        self.introspection.revoke(token)
+
+    def _claims(
+        self, subject: str | None, audience: str | Sequence[str] | None, lifetime: float, claims: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        # NumericDate with whole seconds, as providers write it (RFC 7519 §2).
+        now = int(self.clock())
+        standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
+        return _omit_none({**standard, **claims})
 
     def key_set(self) -> dict[str, Any]:
         """Return the published key set."""
@@ -156,44 +191,62 @@ class LocalIssuer:
 
     async def __call__(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, /) -> Response:
         """Answer a request, as a ``Fetcher``."""
-        del method, headers, body
         self.fetched.append(url)
+        path = urlsplit(url).path
+        fault = self.fault_at(path)
         # The network would also let other tasks run. Without that, a test could not show that requests share a fetch.
         await asyncio.sleep(0)
-        if self.fault is Fault.STALL:
+        if fault is Fault.STALL:
             await self.release.wait()
-        if self.fault is Fault.DOWN:
+        if fault is Fault.DOWN:
             raise FetchError("connection refused")
-        return self.answer(urlsplit(url).path)
+        return self.respond(method, path, headers, body or b"")
+
+    def fault_at(self, path: str) -> Fault | None:
+        """Return the current fault of a path of the provider."""
+        is_introspection = self._below_issuer(path) == INTROSPECTION_PATH
+        return self.introspection.fault or self.fault if is_introspection else self.fault
+
+    def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """Return the response to a request for a path of the provider."""
+        if (method, self._below_issuer(path)) != ("POST", INTROSPECTION_PATH):
+            return self.answer(path)
+        answer = self.introspection.respond(headers, body)
+        return self._faulty(self.fault_at(path), answer.body) or answer
+
+    def _below_issuer(self, path: str) -> str:
+        return path.removeprefix(urlsplit(self.url).path.rstrip("/"))
 
     def answer(self, path: str) -> Response:
-        """Return the response for a path of the provider."""
+        """Return the response for a path with a document of the provider."""
         # An issuer such as /realms/acme has its documents below its path (OpenID Connect Discovery §4).
-        path = path.removeprefix(urlsplit(self.url).path.rstrip("/"))
+        path = self._below_issuer(path)
         if path == WELL_KNOWN:
             named = f"{self.url}/other" if self.fault is Fault.OTHER_ISSUER else self.url
-            return _json({"issuer": named, "jwks_uri": self.url.rstrip("/") + KEYS_PATH})
+            endpoints = {"jwks_uri": self.url.rstrip("/") + KEYS_PATH, **self.introspection.metadata()}
+            return _json({"issuer": named, **endpoints})
         if path != KEYS_PATH:
             return Response(404, {}, b"")
         # Discovery stays correct, so that a test of the key set does not fail earlier.
-        return self._faulty_key_set() or _json(self.key_set())
+        return self._faulty(self.fault, json.dumps(self.key_set()).encode()) or _json(self.key_set())
 
-    def _faulty_key_set(self) -> Response | None:
-        if self.fault is Fault.ERROR:
+    def _faulty(self, fault: Fault | None, body: bytes) -> Response | None:
+        """Return a faulty response in place of one with this body, or None."""
+        if fault is Fault.ERROR:
             return Response(500, {}, b"")
-        if self.fault is Fault.REDIRECT:
+        if fault is Fault.REDIRECT:
             return Response(302, {"location": "https://elsewhere.test/keys"}, b"")
         bodies: dict[Fault, Callable[[], bytes]] = {
             Fault.HTML: lambda: b"<html>maintenance</html>",
-            Fault.TRUNCATED: lambda: json.dumps(self.key_set()).encode()[:-9],
+            Fault.TRUNCATED: lambda: body[:-9],
             Fault.EMPTY: lambda: b'{"keys": []}',
             # Valid JSON with the right keys: only its size, above the default key_set_bytes, refuses it.
-            Fault.OVERSIZED: lambda: json.dumps({**self.key_set(), "padding": "x" * 1_000_000}).encode(),
+            Fault.OVERSIZED: lambda: json.dumps({**json.loads(body), "padding": "x" * 1_000_000}).encode(),
         }
-        if self.fault is None or self.fault not in bodies:
+        if fault is None or fault not in bodies:
             return None
         # Status 200, because proxies and login pages answer like this. The status alone shows no fault.
-        return Response(200, {"content-type": "text/html"}, bodies[self.fault]())
+        return Response(200, {"content-type": "text/html"}, bodies[fault]())
 
     @contextmanager
     def served(self, port: int = 0, *, path: str = "") -> Generator[str]:
@@ -246,14 +299,21 @@ def _json(document: Mapping[str, Any]) -> Response:
 def _handler(issuer: LocalIssuer, stalled: Event) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            self._answer("GET", b"")
+
+        def do_POST(self) -> None:
+            self._answer("POST", self.rfile.read(int(self.headers.get("content-length", 0))))
+
+        def _answer(self, method: str, content: bytes) -> None:
             issuer.fetched.append(f"http://{self.headers['host']}{self.path}")
-            if issuer.fault is Fault.STALL:
+            fault = issuer.fault_at(self.path)
+            if fault is Fault.STALL:
                 stalled.wait()
-            if issuer.fault in (Fault.DOWN, Fault.STALL):
+            if fault in (Fault.DOWN, Fault.STALL):
                 # No status line at all, as from a provider or proxy that crashes.
                 self.close_connection = True
                 return
-            status, headers, body = issuer.answer(self.path)
+            status, headers, body = issuer.respond(method, self.path, dict(self.headers), content)
             self.send_response(status)
             for name, value in {**headers, "content-length": str(len(body))}.items():
                 self.send_header(name, value)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import get_default_algorithms
 
 if TYPE_CHECKING:
@@ -44,9 +45,18 @@ class SigningKey:
         """
         return cls(kid, algorithm, _generate(algorithm, bits))
 
+    @property
+    def public_key(self) -> Any:  # noqa: ANN401 - one of the key types of the cryptography library
+        """The public key, as the cryptography library represents it."""
+        return self._private.public_key()
+
+    def pem(self) -> bytes:
+        """Return the private key in PEM, without encryption."""
+        return self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())  # type: ignore[no-any-return]
+
     def jwk(self) -> dict[str, Any]:
         """Return the public key as a JWK."""
-        public = get_default_algorithms()[self.algorithm].to_jwk(self._private.public_key(), as_dict=True)
+        public = get_default_algorithms()[self.algorithm].to_jwk(self.public_key, as_dict=True)
         # use and key_ops should not be used together (RFC 7517 §4.3), and providers publish use.
         public.pop("key_ops", None)
         return {**public, "kid": self.kid, "alg": self.algorithm, "use": "sig"}

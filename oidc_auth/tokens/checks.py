@@ -18,6 +18,7 @@ from ..providers.lookup import TOKEN_KINDS
 from ..quoting import list_examples, quote
 from . import extract, jws
 from .claim_path import MISSING, find_claim, format_path
+from .introspected import check_active, check_subject
 from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches, normalize_typ
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Stage(StrEnum):
     ISSUER = "issuer"
     KEY = "key"
     SIGNATURE = "signature"
+    INTROSPECTION = "introspection"
     CLAIMS = "claims"
 
 
@@ -433,6 +435,9 @@ CHECKS: tuple[Check, ...] = (
     # The signature comes before the claims (RFC 7519 §7.2). Otherwise answers to unsigned tokens would tell which
     # audiences, clients and claim values this server requires.
     Check(ErrorCode.SIGNATURE_INVALID, "signature valid", Stage.SIGNATURE, "RFC 7515 §5.2", check_signature),
+    # Only for issuers with introspection. Other issuers' tokens do not run them.
+    Check(ErrorCode.TOKEN_INACTIVE, "token active", Stage.INTROSPECTION, "RFC 7662 §2.2", check_active),
+    Check(ErrorCode.SUBJECT_MISMATCH, "answer about this subject", Stage.INTROSPECTION, "RFC 7662 §2.2", check_subject),
     Check(ErrorCode.TOKEN_USE_NOT_ALLOWED, "token use allowed", Stage.CLAIMS, "RFC 8725 §3.12", check_token_use),
     Check(ErrorCode.AUDIENCE_MISMATCH, "audience matches", Stage.CLAIMS, "RFC 7519 §4.1.3", check_audience),
     Check(ErrorCode.AZP_NOT_ALLOWED, "azp allowed", Stage.CLAIMS, "OpenID Connect Core §3.1.3.7", check_azp),

@@ -98,6 +98,7 @@ class TokenPolicy:
         tenant: The claim that names the tenant, or None if the issuer has no tenants.
         header: The request header of its tokens, in lower case.
         allowed_origins: Origins of web pages that may use its tokens. None: any.
+        introspected: Whether the provider is asked about each JWT. Its answer can add claims that the JWT lacks.
     """
 
     issuer: str
@@ -119,6 +120,7 @@ class TokenPolicy:
     mcp_audience: str = ""
     # None is safe only if the client itself adds the token. For other headers, the configuration sets an empty set.
     allowed_origins: frozenset[str] | None = None
+    introspected: bool = False
 
 
 def normalize_typ(typ: str) -> str:

@@ -11,7 +11,7 @@ from ..json_values import is_list
 from ..quoting import list_examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from ..errors import Challenge
     from .policy import TokenPolicy
@@ -78,12 +78,13 @@ class ProtectedResource:
 
     def metadata(self, resource: Resource) -> dict[str, object]:
         """Return the metadata of a resource (RFC 9728 §2)."""
-        return {
+        document: dict[str, object] = {
             "resource": mcp_address(self.public_url) if resource is Resource.MCP else self.public_url,
             "authorization_servers": list(self.authorization_servers),
             "bearer_methods_supported": ["header"],
-            "scopes_supported": list(self.scopes),
         }
+        # Clients take an empty list for "no scopes", and ask the provider for a token without any.
+        return {**document, "scopes_supported": list(self.scopes)} if self.scopes else document
 
     def metadata_url(self, resource: Resource) -> str:
         """Return the address of the metadata of a resource.
@@ -110,9 +111,9 @@ def is_for_mcp_only(claims: Mapping[str, object], policy: TokenPolicy) -> bool:
     if not policy.mcp_audience or policy.audiences is None:
         return False
     audience = claims.get("aud")
-    # check_audience has shown that it is a string or a list of strings.
-    named: Iterable[object] = audience if is_list(audience) else (audience,)
-    return (policy.audiences - {policy.mcp_audience}).isdisjoint(named)
+    # check_audience has shown that it is a string or a list of strings, or that an introspected token has none.
+    named: Collection[object] = audience if is_list(audience) else (audience,)
+    return policy.mcp_audience in named and (policy.audiences - {policy.mcp_audience}).isdisjoint(named)
 
 
 def check_stream_start(issuer: str, expires_at: float, now: float) -> None:

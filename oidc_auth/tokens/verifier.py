@@ -20,12 +20,13 @@ from .checks import (
     select_issuer,
 )
 from .diagnose import Refusal, add_log_context, diagnose
+from .introspected import DECIDED_LATER, limit_to_present
 from .issuers import TrustedIssuers
 from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from ..keys.key_set import KeySource
     from .checks import Check
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 MAX_CACHED_HEADER = 512
 """Characters of an encoded header that is cached. Providers' headers are shorter, and senders choose theirs."""
 
+_CLAIM_RULES = tuple((check.code, check.rule) for check in CLAIM_CHECKS)
+_PRESENT_CLAIM_RULES = tuple(each for each in _CLAIM_RULES if each[0] is not ErrorCode.IDENTITY_INVALID)
 _KEY_CODES = codes_of(Stage.KEY)
 
 Record = list[ErrorCode]
@@ -107,7 +110,7 @@ class JwtVerifier:
         max_depth: int,
         checks: Iterable[Check] = CLAIM_CHECKS,
     ) -> None:
-        self._claim_rules = tuple((check.code, check.rule) for check in checks)
+        self._claim_rules = None if checks is CLAIM_CHECKS else tuple((check.code, check.rule) for check in checks)
         self.issuers = TrustedIssuers(issuers)
         self._clock = clock
         self._max_depth = max_depth
@@ -118,7 +121,7 @@ class JwtVerifier:
         """Return a verified token; see ``CredentialVerifier``."""
         verified = await self.verify_claims(presented, now, record=record)
         generation = self._generation(verified.issuer, verified.generation)
-        return _build_verified_token(verified.claims, verified.issuer.policy, generation)
+        return build_verified_token(verified.claims, verified.issuer.policy, generation.is_current)
 
     async def verify_claims(
         self, presented: PresentedToken, now: float, *, record: Record | None = None
@@ -209,10 +212,13 @@ class JwtVerifier:
         return claims
 
     def _check_claims(self, claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
-        for code, rule in self._claim_rules:
-            rule(claims, policy, now)
-            if record is not None:
-                record.append(code)
+        if self._claim_rules is not None:
+            # Notices of a provider have checks of their own. The provider is not asked about them.
+            _run_rules(self._claim_rules, claims, policy, now, record)
+        elif policy.introspected:
+            _check_present_claims(claims, policy, now, record)
+        else:
+            check_all_claims(claims, policy, now, record)
 
     def _add_diagnosis(self, error: OIDCAuthError, refusal: Refusal) -> None:
         """Add the issuer and the user for the log, and the hint when it is read."""
@@ -229,17 +235,52 @@ def _note(record: Record | None, *codes: ErrorCode) -> None:
         record += codes
 
 
+def _check_present_claims(claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
+    """Check what the JWT itself says, before the provider is asked about it."""
+    limited = limit_to_present(claims, policy)
+    for code, rule in _PRESENT_CLAIM_RULES:
+        rule(claims, limited, now)
+        if code not in DECIDED_LATER:
+            _note(record, code)
+
+
+def check_all_claims(claims: Mapping[str, object], policy: TokenPolicy, now: float, record: Record | None) -> None:
+    """Run every check of claims.
+
+    Raises:
+        TokenError: The code of the first check that failed.
+    """
+    _run_rules(_CLAIM_RULES, claims, policy, now, record)
+
+
+def _run_rules(
+    rules: Sequence[tuple[ErrorCode, Callable[..., object]]],
+    claims: Mapping[str, object],
+    policy: TokenPolicy,
+    now: float,
+    record: Record | None,
+) -> None:
+    """Run checks of claims in their order."""
+    for code, rule in rules:
+        rule(claims, policy, now)
+        if record is not None:
+            record.append(code)
+
+
 @lru_cache(maxsize=256)
 def _parse_header(segment: str, max_depth: int) -> Mapping[str, object]:
     """Return a header's members. An issuer signs its tokens with few headers, so each is parsed once."""
     return parse_object(decode_base64url(segment), max_depth)
 
 
-def _build_verified_token(claims: UnverifiedClaims, policy: TokenPolicy, key: _KeyGeneration) -> VerifiedToken:
+def build_verified_token(
+    claims: Mapping[str, object], policy: TokenPolicy, is_current: Callable[[float], Awaitable[bool]]
+) -> VerifiedToken:
+    """Return the token of claims that passed every check."""
     # The checks have shown that exp and iat are numbers.
     expires_at: Any = claims["exp"]
     valid_until = expires_at
     if policy.max_token_age is not None:
         issued_at: Any = claims["iat"]
         valid_until = min(expires_at, issued_at + policy.max_token_age)
-    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, key.is_current)
+    return VerifiedToken(policy.issuer, claims, expires_at, valid_until, is_current)

@@ -128,5 +128,5 @@ async def _authenticate(oidc: OIDCAuth, request: HTTPConnection, resource: Resou
     except Exception as error:  # noqa: BLE001 - fail closed
         logger.error("authentication failed: %s", format_trace(error))
         return Challenge(status=FORBIDDEN, detail=ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message)
-    note_caller(scope, verified)
+    note_caller(scope, verified.caller, verified.token)
     return verified.caller

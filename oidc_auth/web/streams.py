@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
-from ..langgraph.hook import CALLER_KEY, TOKEN_KEY
+from ..langgraph.hook import CALLER_KEY, CALLERS_KEY, TOKEN_KEY
 from ..langgraph.request_kind import EVENT_STREAM, find_request_kind, find_request_resource
 from ..observability import log_refusal
 from ..permissions.caller import Caller
@@ -67,6 +67,8 @@ class GuardedStream:
         self._token: VerifiedToken | None = None
         self._loop = asyncio.get_running_loop()
         self._scope = scope
+        self._callers: list[tuple[Caller, VerifiedToken | None]] = []
+        scope[CALLERS_KEY] = self._callers
         self._receive = receive
         self._send = send
         self._oidc = oidc
@@ -142,13 +144,18 @@ class GuardedStream:
         raise NotImplementedError
 
     def _find_caller(self) -> Caller | None:
-        found = self._scope.get(CALLER_KEY)
+        if self._callers:
+            caller, self._token = self._callers[-1]
+            return caller
+        # With auth_first, the hook ran before.
+        found, token = self._scope.get(CALLER_KEY), self._scope.get(TOKEN_KEY)
+        self._token = token if isinstance(token, VerifiedToken) else None
         return found if isinstance(found, Caller) else None
 
     def _open(self, caller: Caller) -> None:
         self.caller = caller
-        if self._oidc.revocation is not None and isinstance(token := self._scope.get(TOKEN_KEY), VerifiedToken):
-            self._token, self.targets = token, tuple(find_targets(token))
+        if self._oidc.revocation is not None and self._token is not None:
+            self.targets = tuple(find_targets(self._token))
         self._streams.add(self)
         # After the addition, so that no revocation is missed. One may have come after the authentication.
         self._check_revoked()
@@ -245,8 +252,8 @@ class GuardedEvents(GuardedStream):
     def _refusal(self, caller: Caller) -> TokenError | None:
         """Return the refusal of a stream that its request did not announce.
 
-        Any other request was checked before it had an effect. Its stream opens, so that the client learns which run it
-        has started, and ends at once.
+        Any other request was checked before it had an effect. Its stream opens and ends immediately, so that the
+        client learns which run it has started.
         """
         if self._oidc.ends_streams and find_request_kind(self._scope) is RequestKind.ANSWER:
             try:
@@ -280,7 +287,7 @@ class GuardedEvents(GuardedStream):
         return any(match.end() == len(self._tail) for match in _EVENT_END.finditer(self._tail))
 
     def _end_messages(self, code: ErrorCode) -> list[Message]:
-        # Half of an event is no event. Clients discard it when the stream ends (HTML standard, server-sent events).
+        # Clients discard an incomplete event when the stream ends (HTML standard, server-sent events).
         event = _error_event(code) if self._is_between_events() else b""
         return [{"type": "http.response.body", "body": event, "more_body": False}]
 

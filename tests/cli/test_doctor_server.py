@@ -104,6 +104,15 @@ def test_nothing_is_compared_during_outage(tmp_path: Path, issuer: LocalIssuer, 
     messages.check(entry["skipped"].partition(url)[0])
 
 
+def test_nothing_is_compared_without_introspection(tmp_path: Path, issuer: LocalIssuer) -> None:
+    setting = 'introspection = { mode = "always", client_id = "c", client_secret = "wrong" }'
+    with issuer.served() as url, answering(200) as server:
+        file = write_configuration(tmp_path, url, setting)
+        entry = examined(file, "--url", server, token=issuer.token())["token-accepted"]
+    assert entry["status"] == "skipped"
+    assert "introspection_unavailable: " in entry["skipped"]
+
+
 def test_server_unable_to_verify_is_error(tmp_path: Path, issuer: LocalIssuer, messages: Messages) -> None:
     with issuer.served() as url, answering(503) as server:
         file = write_configuration(tmp_path, url)

@@ -148,7 +148,7 @@ def test_public_url_is_required() -> None:
 @pytest.mark.parametrize(
     ("maps", "web", "expected"),
     [
-        ({"claim": "scope", "accept": ["threads:*"]}, {}, "name no scope"),
+        ({"claim": "scope", "accept": ["threads:*"]}, {}, "only patterns"),
         ({"claim": "scope", "accept": ["threads:*"]}, {"mcp": False}, ""),
         ({"claim": "scope", "accept": ["threads:*", "assistants:read"]}, {}, ""),
         ({"claim": "scope", "values": {"a": ["threads:*"]}}, {}, ""),
@@ -160,3 +160,11 @@ def test_public_url_is_required() -> None:
 def test_probable_mistake_is_warned_about(maps: Any, web: Any, expected: str) -> None:
     found = warnings(maps, **web)
     assert (expected in found) if expected else ("web" not in found)
+
+
+@pytest.mark.parametrize(
+    ("audience", "is_warned"), [(f"{URL}/mcp", True), (["agents", f"{URL}/mcp"], True), (URL, False), ("agents", False)]
+)
+def test_mcp_address_as_audience_is_warned_about(audience: Any, *, is_warned: bool) -> None:
+    document = {"issuer": {**ISSUER, "audience": audience}, "web": {"public_url": f"{URL}/"}}
+    assert ("outside of /mcp" in " ".join(load_mapping(document).warnings)) is is_warned

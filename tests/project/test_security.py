@@ -60,6 +60,11 @@ TESTS = {
         "tests/config/test_custom_header.py::test_two_acceptable_credentials_are_rejected",
         "tests/config/test_custom_header.py::test_token_in_other_issuers_header_is_rejected",
         "tests/langgraph/test_error_responses.py::test_two_authorization_headers_are_rejected",
+        "tests/tokens/test_subprotocols.py::test_any_other_form_is_malformed",
+        "tests/tokens/test_subprotocols.py::test_second_credential_is_refused",
+        "tests/tokens/test_subprotocols.py::test_issuer_behind_proxy_accepts_no_subprotocol",
+        "tests/tokens/test_subprotocols.py::test_only_websockets_have_subprotocols",
+        "tests/web/test_websocket_tokens.py::test_token_in_query_string_is_refused",
     ],
     "A10": [
         "tests/config/test_audience_errors.py::test_each_mistake_has_place_and_hint",
@@ -120,6 +125,48 @@ TESTS = {
         "tests/keys/test_key_refresh.py::test_idle_server_refreshes_before_first_use",
         "tests/keys/test_outage.py::test_keys_serve_one_day_of_outage",
         "tests/keys/test_moved_keys.py::test_key_withdrawn_at_new_address_is_rejected",
+    ],
+    "I1": [
+        "tests/introspection/test_opaque_tokens.py::test_only_boolean_true_is_active",
+        "tests/introspection/test_opaque_tokens.py::test_revoked_expired_and_made_up_tokens_are_refused",
+        "tests/introspection/test_every_jwt.py::test_revoked_jwt_is_refused",
+        "tests/real_providers/keycloak/test_introspection.py::test_ended_access_is_refused_within_seconds",
+        "tests/real_providers/test_node_introspection.py::test_revoked_tokens_are_refused",
+    ],
+    "I2": [
+        "tests/introspection/test_answers.py::test_outage_is_503_and_never_yes",
+        "tests/introspection/test_endpoint.py::test_other_body_is_no_answer",
+        "tests/introspection/test_endpoint.py::test_other_status_is_no_answer",
+        "tests/introspection/test_every_jwt.py::test_answer_about_other_subject_is_refused",
+    ],
+    "I3": [
+        "tests/introspection/test_opaque_tokens.py::test_answer_passes_checks_of_jwt",
+        "tests/introspection/test_opaque_tokens.py::test_answer_without_audience_needs_binding",
+        "tests/introspection/test_every_jwt.py::test_all_claims_together_pass_every_check",
+        "tests/real_providers/test_node_introspection.py::test_token_without_api_and_refresh_token_are_refused",
+    ],
+    "I4": [
+        "tests/introspection/test_every_jwt.py::test_jwt_failing_locally_is_never_sent",
+        "tests/introspection/test_every_jwt.py::test_jwt_with_wrong_signature_is_never_sent",
+        "tests/introspection/test_every_jwt.py::test_jwt_of_other_issuer_is_never_sent",
+        "tests/introspection/test_opaque_tokens.py::test_damaged_jwt_is_never_sent",
+        "tests/introspection/test_opaque_tokens.py::test_opaque_token_is_sent_to_one_issuer",
+    ],
+    "I5": [
+        "tests/introspection/test_answers.py::test_revoked_token_is_refused_after_cache_seconds",
+        "tests/introspection/test_answers.py::test_token_cache_never_prolongs_answer",
+        "tests/introspection/test_answers.py::test_answer_is_not_used_past_exp",
+    ],
+    "I6": [
+        "tests/introspection/test_answers.py::test_made_up_tokens_have_budget",
+        "tests/introspection/test_answers.py::test_flood_does_not_refuse_renewals",
+        "tests/introspection/test_answers.py::test_concurrent_requests_ask_once",
+    ],
+    "I7": [
+        "tests/introspection/test_endpoint.py::test_unusable_metadata_send_no_token",
+        "tests/introspection/test_client_auth.py::test_logs_and_errors_hold_no_secret_or_token",
+        "tests/introspection/test_client_auth.py::test_reprs_show_no_secret",
+        "tests/introspection/test_client_auth.py::test_configuration_shows_no_secret",
     ],
     "Z1": [
         "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
@@ -187,6 +234,12 @@ TESTS = {
     "Z12": [
         "tests/langgraph/test_sockets.py::test_socket_starts_no_run_with_expired_token",
         "tests/langgraph/test_sockets.py::test_every_event_of_expired_socket_is_refused",
+        "tests/langgraph/test_stream_routes.py::test_every_event_stream_of_server_is_recognized",
+        "tests/tokens/test_subprotocols.py::test_stream_needs_token_that_has_not_ended",
+        "tests/web/test_stream_expiry.py::test_stream_ends_with_named_error",
+        "tests/web/test_stream_expiry.py::test_no_stream_opens_after_the_end",
+        "tests/web/test_stream_expiry.py::test_websocket_closes_with_its_token",
+        "tests/web/test_stream_messages.py::test_unannounced_stream_is_refused_after_the_end",
     ],
     "Z13": [
         "tests/langgraph/test_custom_rules.py::test_custom_rule_may_deny_or_narrow",
@@ -312,6 +365,9 @@ TESTS = {
     ],
     "S1": [
         "tests/langgraph/test_robustness.py::test_logs_contain_no_token",
+        "tests/web/test_websocket_tokens.py::test_browser_opens_socket_with_token",
+        "tests/web/test_websocket_tokens.py::test_anonymous_route_never_sees_subprotocol",
+        "tests/web/test_websocket_tokens.py::test_hook_alone_moves_the_token",
         "tests/langgraph/test_runs.py::test_run_belongs_to_caller_without_token",
         "tests/tokens/test_token_cache.py::test_cached_objects_hold_no_token_text",
         "tests/tokens/test_token_cache.py::test_repr_shows_no_token_or_claims",

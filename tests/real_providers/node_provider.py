@@ -56,6 +56,8 @@ class Options(TypedDict, total=False):
         registration: Whether clients may register, by RFC 7591 or with a client metadata document.
         documents: The client metadata documents by their URL, which is the client ID.
         refresh: Whether a login gives a refresh token without `offline_access`.
+        client_keys: The public keys of the client `api-key`, which may introspect tokens.
+        secret_method: The one way in which clients with a secret authenticate, instead of all of them.
         accounts: The claims in the access tokens of each user or client. They replace the default ones.
     """
 
@@ -70,6 +72,8 @@ class Options(TypedDict, total=False):
     registration: bool
     documents: Mapping[str, Mapping[str, object]]
     refresh: bool
+    client_keys: list[dict[str, Any]]
+    secret_method: str
     accounts: Mapping[str, Mapping[str, object]]
 
 
@@ -153,6 +157,14 @@ class NodeProvider:
         login = Login(scope, resource)
         form = login.form(self._code(username, login))
         return self._granted(self._http.post(self.metadata["token_endpoint"], data=form), scope)
+
+    def revoke(self, token: str, client: tuple[str, str] = MACHINE_CLIENT) -> None:
+        """Revoke a token, as the client that received it. A public client has no secret."""
+        name, secret = client
+        form = {"token": token, "client_id": name, **({"client_secret": secret} if secret else {})}
+        reply = self._http.post(self.metadata["revocation_endpoint"], data=form)
+        if reply.status_code != 200:
+            raise self._refusal(reply)
 
     def rotate(self, alg: Alg, *, keep_old: bool = True) -> list[str]:
         """Sign with a new key from now on, and return the published kids, the new one first."""

@@ -12,6 +12,7 @@ import httpx
 AUDIENCE = "https://agents.example/api"
 OTHER_AUDIENCE = "https://other.example/api"
 ENCRYPTED_AUDIENCE = "https://encrypted.example/api"
+OPAQUE_AUDIENCE = "https://opaque.example/api"
 MACHINE_CLIENT = ("m2m", "secret")
 WEB_CLIENT = "web"
 REDIRECT_URI = "http://127.0.0.1/cb"

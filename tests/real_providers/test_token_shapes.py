@@ -272,7 +272,7 @@ def test_other_entra_version_is_named(installed_provider: None) -> None:
     ("resource", "part"),
     [
         (ENCRYPTED_AUDIENCE, "enc='A256GCM'"),
-        ("", "audience="),
+        ("", "introspection"),
     ],
 )
 def test_token_without_requested_api_is_named(installed_provider: None, resource: str, part: str) -> None:

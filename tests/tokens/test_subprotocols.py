@@ -142,5 +142,7 @@ def test_stream_needs_token_that_has_not_ended(kind: RequestKind) -> None:
     fields = [("authorization", f"Bearer {late}")]
     assert asyncio.run(oidc.authenticate(fields)).identity == "alice"
     assert asyncio.run(build().authenticate(fields, kind=kind)).identity == "alice"
+    current = [("authorization", f"Bearer {TOKEN}")]
+    assert asyncio.run(oidc.authenticate(current, kind=kind)).identity == "alice"
     # The token is cached now, and the request is checked all the same.
     assert refuse(*fields, oidc=oidc, kind=kind).code is ErrorCode.TOKEN_EXPIRED

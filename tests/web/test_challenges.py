@@ -94,6 +94,29 @@ def test_forbidden_origin_is_no_challenge(issuer: LocalIssuer) -> None:
     assert (refused.status_code, dict(refused.headers or {})) == (403, {})
 
 
+class Equal:
+    """An endpoint of a user that equals everything, and has no hash."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("endpoint", [Equal(), None, [], "ready"])
+def test_other_endpoint_needs_token(issuer: LocalIssuer, endpoint: object) -> None:
+    oidc = web_auth(issuer)
+    web_client(oidc)
+    scope = {"type": "http", "path": "/auth/ready", "headers": [], "endpoint": endpoint}
+
+    async def authenticate() -> None:
+        await build_hook(oidc)(headers={}, method="GET", path="/auth/ready", scope=scope)
+
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(authenticate())
+    assert refused.value.status_code == 401
+
+
 @pytest.mark.parametrize(
     ("web", "expected"), [({}, ALL_SCOPES), ({"challenge_issuer": "https://other.test"}, "store:get threads:delete")]
 )

@@ -14,6 +14,7 @@ from web.test_stream_messages import Application, Socket, drive
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode
+from oidc_auth.langgraph.hook import CALLER_KEY, TOKEN_KEY, note_caller
 from oidc_auth.revocation.entries import Kind, Revocation
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.web import install
@@ -225,5 +226,24 @@ def test_json_answer_is_not_ended() -> None:
 
         await exchange.run(app)
         assert exchange.body == b"{}"
+
+    drive(scenario)
+
+
+def test_token_in_copied_scope_is_known() -> None:
+    """A middleware between may pass a copy of the scope on, in which the hook notes the token."""
+
+    async def scenario() -> None:
+        exchange = Exchange(build(), claims=CLAIMS)
+        caller, token = exchange.scope.pop(CALLER_KEY), exchange.scope.pop(TOKEN_KEY)
+        app = Application(EVENT)
+
+        async def copying(scope: Any, receive: Any, send: Any) -> None:
+            copied = dict(scope)
+            note_caller(copied, caller, token)  # type: ignore[arg-type]
+            await app(copied, receive, send)
+
+        await run_until_revoked(exchange, copying, 2, lambda: revoke(exchange.oidc))
+        assert exchange.body == EVENT + ERROR
 
     drive(scenario)

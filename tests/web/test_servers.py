@@ -170,6 +170,21 @@ def test_permitted_tool_call_works(web: Web) -> None:
     assert (answer.status_code, "alice said hi" in answer.text) == (200, True)
 
 
+def test_entry_point_needs_no_code(tmp_path: Path, issuer: LocalIssuer) -> None:
+    environ = environment(tmp_path, issuer, app="oidc_auth.web:app")
+    document = web_document(issuer, jwks=issuer.key_set())
+    (tmp_path / "oidc-auth.json").write_text(json.dumps(document), "utf-8")
+    token = bearer(issuer.token(scope="threads:read"))
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "agent", "arguments": {}}}
+    with running_uvicorn(tmp_path, environ, "asyncio") as (host, port):
+        url = f"http://{host}:{port}"
+        ready = httpx.get(f"{url}/auth/ready", timeout=20)
+        whoami = httpx.get(f"{url}/auth/whoami", headers=token, timeout=20)
+        denied = httpx.post(f"{url}/mcp", headers={**RPC, **token}, json=body, timeout=20)
+    assert (ready.status_code, whoami.status_code, denied.status_code) == (200, 200, 403)
+    assert ready.json()["issuers"] == {issuer.url: "ready"}
+
+
 def test_hook_alone_does_not_import_web_application(tmp_path: Path, issuer: LocalIssuer) -> None:
     environ = environment(tmp_path, issuer, f"{HERE / 'list_modules.py'}:auth", app=f"{HERE / 'list_modules.py'}:app")
     with running_uvicorn(tmp_path, environ, "asyncio") as (host, port):

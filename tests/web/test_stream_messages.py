@@ -7,6 +7,7 @@ import gc
 import json
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from kit.sample_users import configuration_for
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode
+from oidc_auth.langgraph.hook import note_caller
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.web import streams
 
@@ -126,6 +128,11 @@ def test_clock_decides_when_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         assert exchange.body == b"data: 1\n\n" + ERROR
 
     drive(scenario)
+
+
+def test_documented_event_is_real() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "web.md").read_text("utf-8")
+    assert ERROR.decode().replace("\r\n", "\n").strip() in page
 
 
 def test_reason_is_in_the_event() -> None:
@@ -433,6 +440,26 @@ def test_announced_stream_opens_and_ends_at_once() -> None:
         await exchange.run(app)
         assert exchange.sent[0] == start(headers=app.headers)
         assert exchange.body == ERROR
+
+    drive(scenario)
+
+
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_caller_in_copy_of_scope_counts(kind: str) -> None:
+    """A middleware between ours and the hook may pass a copy on."""
+
+    async def scenario() -> None:
+        exchange, inner = Exchange(build(), kind, lasts=0.05), Application() if kind == "http" else Socket()
+        caller = exchange.scope.pop("oidc_auth.caller")
+        exchange.incoming.put_nowait({"type": "websocket.connect"})
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            copied = dict(scope)
+            note_caller(copied, caller)
+            await inner(copied, receive, send)
+
+        await exchange.run(app)
+        assert exchange.body == ERROR if kind == "http" else exchange.sent[-1]["code"] == 4401
 
     drive(scenario)
 

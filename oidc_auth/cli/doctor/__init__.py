@@ -6,11 +6,12 @@ function is its section in docs/doctor.md.
 
 from __future__ import annotations
 
-from . import configuration, langgraph_json, packages, provider, running_server, web
+from . import configuration, introspection, langgraph_json, packages, provider, running_server, web
 
 CHECKS = (
     configuration.CONFIGURATION,
     *provider.CHECKS,
+    introspection.INTROSPECTION,
     *langgraph_json.CHECKS,
     *web.CHECKS,
     *configuration.LOCATION,

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...authentication import OIDCAuth
+from ...config.build_introspection import introspection_client
 from ...config.issuers import exact_issuers
 from ...config.load import LoadedConfig
 from ...config.raw_document import read_table
 from ...errors import ConfigError, UpstreamError
+from ...introspection.endpoint import IntrospectionError
 from ...keys.budget import FetchBudget
 from ...keys.discovery import WELL_KNOWN, metadata_url
 from ...keys.fetch import FetchError, HttpFetcher, Response, TlsFiles, forbidden_url_reason
@@ -30,7 +33,7 @@ from .check import NotApplicableError, Severity, not_checked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ...config.schema import IssuerTable, LimitsTable
+    from ...config.schema import IntrospectionTable, IssuerTable, LimitsTable
     from ..auth_hook import AuthHook
     from .check import Finding
     from .running_server import RunningServer
@@ -46,6 +49,15 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class IntrospectionResult:
+    """The answer of an introspection endpoint about a made-up token, or why there was none."""
+
+    answer: Mapping[str, object] = field(default_factory=dict[str, object])
+    failure: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """The answers of one issuer. Each tenant and each alias is an issuer.
 
@@ -54,7 +66,8 @@ class Provider:
         table: Its configuration.
         alias: Whether it is an alias. Providers do not always serve aliases.
         failure: Why the server would have no keys, or "".
-        exchanges: All answers.
+        exchanges: All answers of the discovery document and the key set.
+        introspection: The result of a test of its introspection, or None if it has none.
     """
 
     issuer: str
@@ -62,6 +75,7 @@ class Provider:
     alias: bool = False
     failure: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    introspection: IntrospectionResult | None = None
 
     @property
     def severity(self) -> Severity | None:
@@ -242,6 +256,8 @@ def _providers_of(table: IssuerTable) -> Iterator[Provider]:
 async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
     """Fetch the keys with the server's code. With ``jwks_uri``, also fetch the discovery document."""
     issuer, table = provider.issuer, provider.table
+    if table.introspection is not None and issuer == table.issuer:
+        provider = replace(provider, introspection=await _introspect(table, table.introspection, limits))
     if table.jwks is not None:
         return provider
     recorder, failure = _recorder(table, limits), ""
@@ -268,6 +284,20 @@ async def _query_provider(provider: Provider, limits: LimitsTable) -> Provider:
         await _fetch_discovery(recorder, url, limits.fetch_timeout)
     await recorder.fetcher.aclose()
     return replace(provider, failure=failure, exchanges=tuple(recorder.exchanges))
+
+
+async def _introspect(
+    table: IssuerTable, introspection: IntrospectionTable, limits: LimitsTable
+) -> IntrospectionResult:
+    """Ask about a made-up token, with the server's code and client."""
+    fetcher = _recorder(table, limits).fetcher
+    try:
+        client = introspection_client(table, introspection, limits, fetcher)
+        return IntrospectionResult(await client.ask(f"doctor-{secrets.token_urlsafe(24)}", time.time()))
+    except IntrospectionError as error:
+        return IntrospectionResult(failure=str(error), hint=error.hint)
+    finally:
+        await fetcher.aclose()
 
 
 def _recorder(table: IssuerTable, limits: LimitsTable) -> Recorder:

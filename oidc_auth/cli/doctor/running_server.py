@@ -173,7 +173,7 @@ def explain_credential(environment: DoctorEnvironment) -> tuple[Explanation, dic
     server.credential(AUTHORIZATION)
     explanation = asyncio.run(_explain_token(OIDCAuth(loaded), server.token))
     # Then nothing is known about the token, and a difference would blame the server.
-    if explanation.refusal.startswith(ErrorCode.KEYS_UNAVAILABLE):
+    if explanation.refusal.startswith((ErrorCode.KEYS_UNAVAILABLE, ErrorCode.INTROSPECTION_UNAVAILABLE)):
         raise NotApplicableError(f"the token cannot be verified here: {printable(explanation.refusal, None)}")
     # An issuer behind a proxy has its own header, and the server refuses its token in any other one.
     fields = {exact.issuer: table.header for table in loaded.document.issuer for exact in _exact_issuers(table)}

@@ -27,6 +27,8 @@ const SCOPES = 'threads:read threads:write threads:create threads:create_run ass
 // The second one exists so that a test can obtain a valid token for another API.
 const RESOURCES = new Set(['https://agents.example/api', 'https://other.example/api']);
 // Tokens for this one are encrypted: only the holder of the key can read them (Auth0's, without an audience).
+// Tokens for this one are opaque: only the introspection endpoint can read them.
+const OPAQUE = 'https://opaque.example/api';
 const ENCRYPTED = 'https://encrypted.example/api';
 const ENCRYPTION = { alg: 'dir', enc: 'A256GCM', key: randomBytes(32) };
 
@@ -45,6 +47,10 @@ const options = {
   registration: false,
   documents: {},
   refresh: false,
+  // The public keys of the client api-key, which introspects tokens.
+  client_keys: [],
+  // The one method with which clients with a secret authenticate, or all of them.
+  secret_method: null,
   // Claims of the access tokens of a user, or of a client.
   accounts: {
     alice: { roles: ['agent-user'], [TENANT]: 'acme' },
@@ -87,7 +93,11 @@ function newProvider(issuer, keys) {
     jwks: { keys },
     cookies: { keys: cookieKeys },
     // The library's default, RS256, is refused once no RSA key is left.
-    clientDefaults: { id_token_signed_response_alg: alg },
+    clientDefaults: {
+      id_token_signed_response_alg: alg,
+      ...(options.secret_method && { token_endpoint_auth_method: options.secret_method }),
+    },
+    ...(options.secret_method && { clientAuthMethods: ['none', options.secret_method] }),
     enabledJWA: { idTokenSigningAlgValues: Object.keys(KEY_TYPES) },
     clients: [
       {
@@ -98,23 +108,32 @@ function newProvider(issuer, keys) {
         client_id: 'web', token_endpoint_auth_method: 'none',
         // Only native clients may be sent back to plain http on the loopback address.
         application_type: 'native',
-        grant_types: ['authorization_code'], redirect_uris: ['http://127.0.0.1/cb'],
+        grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/cb'],
       },
+      // They introspect tokens.
+      { client_id: 'api', client_secret: 'p:w+d%&', grant_types: [], redirect_uris: [], response_types: [] },
+      ...(options.client_keys.length ? [{
+        client_id: 'api-key', token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: options.client_keys },
+        grant_types: [], redirect_uris: [], response_types: [],
+      }] : []),
     ],
     features: {
       devInteractions: { enabled: true },
       clientCredentials: { enabled: true },
       registration: { enabled: options.registration },
       clientIdMetadataDocument: { enabled: options.registration, ack: 'draft-02' },
+      introspection: { enabled: true },
+      revocation: { enabled: true },
       resourceIndicators: {
         enabled: true,
         // Without a resource server the library issues opaque tokens.
         getResourceServerInfo(ctx, resource) {
-          if (!RESOURCES.has(resource) && !options.resources.includes(resource) && resource !== ENCRYPTED) throw new errors.InvalidTarget();
+          if (!RESOURCES.has(resource) && ![ENCRYPTED, OPAQUE, ...options.resources].includes(resource)) throw new errors.InvalidTarget();
           return {
             scope: `${SCOPES} ${options.scopes}`.trim(),
             audience: options.audiences[resource] ?? resource,
-            accessTokenFormat: 'jwt',
+            accessTokenFormat: resource === OPAQUE ? 'opaque' : 'jwt',
             accessTokenTTL: options.ttl,
             jwt: resource === ENCRYPTED ? { encrypt: ENCRYPTION } : { sign: { alg } },
           };
@@ -124,7 +143,9 @@ function newProvider(issuer, keys) {
     // A metadata document has a public https URL, and is given here instead of in a web server.
     fetch: (url, request) => (url in options.documents ? Response.json(options.documents[url]) : fetch(url, request)),
     scopes: ['openid', 'offline_access', ...options.scopes.split(' ').filter(Boolean)],
-    ...(options.refresh && { issueRefreshToken: (ctx, client) => client.grantTypeAllowed('refresh_token') }),
+    // A client that registers itself gets none without offline_access, unless the test asks for it.
+    issueRefreshToken: (ctx, client) =>
+      client.grantTypeAllowed('refresh_token') && (options.refresh || !options.registration),
     // Any name can log in. A name without an account gets a token without roles.
     findAccount: (ctx, id) => ({ accountId: id, claims: () => ({ sub: id, ...idClaims }) }),
     claims: { openid: ['sub', ...Object.keys(idClaims)] },
