@@ -47,8 +47,8 @@ def build_revocation(
     # The clock of the replica that published the revocation may be slow.
     margin = 2 * leeway + MAX_CLOCK_DIFFERENCE
     tokens = table.max_token_lifetime + margin
-    # A cron runs for longer than the token that created it.
-    retention = Retention(tokens=tokens, subjects=max(tokens, document.langgraph.cron_max_age + margin))
+    # A token that is accepted until its revocation arrives can still renew a cron, which runs for cron_max_age then.
+    retention = Retention(tokens=tokens, subjects=tokens + document.langgraph.cron_max_age)
     outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")
     store = open_store(table.store, LiveRevocations(retention), clock, outage)
     notices = NoticeReceiver(

@@ -68,11 +68,13 @@ def clean_cron_change(value: Value, access: AllowedAccess) -> Decision:
 
 
 def _authorization(access: AllowedAccess) -> dict[str, Any]:
-    """Return the metadata that tell who authorized a cron, when, and for how long."""
+    """Return the metadata that tell who authorized a cron, with a token of which time, and for how long."""
+    # The time of the token and not of the request. A notice of the provider arrives after the revocation, and a cron
+    # that is created between the two must stop too.
     return {
         AUTHORIZED_UNTIL: int(access.cron_until),
         AUTHORIZED_FOR: access.caller.subject_digest,
-        AUTHORIZED_AT: int(access.now),
+        AUTHORIZED_AT: int(access.caller.issued_at),
     }
 
 
@@ -86,7 +88,7 @@ def _renew(value: Value, authorization: Mapping[str, Any]) -> None:
 
 
 FindCronDenial = Callable[[str, float, float], "ErrorCode | None"]
-"""Tells from ``subject_digest``, the time of the authorization and the time now why a cron may not run, or None."""
+"""Tells from ``subject_digest``, the time of the token and the time now why a cron may not run, or None."""
 
 
 def authorize_scheduler(
@@ -153,7 +155,8 @@ def _check_revoked(
         return decision
     user, since = metadata.get(AUTHORIZED_FOR), metadata.get(AUTHORIZED_AT)
     # Fail closed: nobody can tell whether the user of an older cron was revoked. Its owner renews it by any change.
-    if not isinstance(user, str) or not isinstance(since, (int, float)) or isinstance(since, bool):
+    # A user without sub has an empty digest, and no revocation can name them.
+    if not isinstance(user, str) or not user or not isinstance(since, (int, float)) or isinstance(since, bool):
         expected = f"{AUTHORIZED_FOR} and {AUTHORIZED_AT}"
         return deny(decision.event, ErrorCode.CRON_EXPIRED, expected=expected, found="none")
     code = find_cron_denial(user, since, now)

@@ -83,14 +83,12 @@ class AllowedAccess(NamedTuple):
         decision: the decision.
         caller: who the decision is for.
         request: what the caller wants.
-        now: the time, in seconds since the epoch.
         cron_until: until when a cron that the caller writes may run, in seconds since the epoch.
     """
 
     decision: Decision
     caller: Caller
     request: AccessRequest
-    now: float
     cron_until: float
 
 

@@ -54,7 +54,7 @@ def enforce(
     write = rule.stamp or rule.rewrite
     if write is None:
         return decision
-    return write(value, AllowedAccess(decision, caller, request, now, now + settings.cron_max_age))
+    return write(value, AllowedAccess(decision, caller, request, now + settings.cron_max_age))
 
 
 def check_expiry(user: object, event: str, now: float, leeway: float) -> Decision | None:

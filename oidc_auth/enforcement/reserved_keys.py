@@ -17,7 +17,7 @@ TEMPORARY = "oidc_auth_temporary"
 AUTHORIZED_FOR = "authorized_for"
 """Names the user who authorized a cron, for revocations (``subject_digest``)."""
 AUTHORIZED_AT = "authorized_at"
-"""When the user authorized a cron, in whole seconds since the epoch."""
+"""When the token was issued with which the user authorized a cron, in whole seconds since the epoch."""
 RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, AUTHORIZED_FOR, AUTHORIZED_AT, TEMPORARY)
 """The keys that clients cannot write."""
 

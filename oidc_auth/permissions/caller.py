@@ -48,6 +48,7 @@ class Caller:
         graphs: The graphs, or assistant ids, that the caller may start. None: any.
         claims: The configured claims. They are not in the repr.
         subject_digest: Names the user for revocations: a digest of ``iss`` and ``sub``, or "" without ``sub``.
+        issued_at: The claim ``iat``, in seconds since the epoch, or 0 without it.
     """
 
     identity: str
@@ -60,6 +61,7 @@ class Caller:
     # Claims are personal data, and reprs get into logs.
     claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
     subject_digest: str = ""
+    issued_at: float = 0
 
     @property
     def permissions(self) -> list[str]:
@@ -88,6 +90,7 @@ class Caller:
             # A copy, because a handler may change the dict, and the caller is cached.
             "claims": _copy_json(self.claims),
             "subject_digest": self.subject_digest,
+            "issued_at": int(self.issued_at),
             **tenant_fields(self.tenancy),
         }
 
@@ -105,6 +108,7 @@ class Caller:
             _tenancy_of(getattr(user, "tenant", ABSENT), getattr(user, "has_tenants", ABSENT)),
             None if graphs is None else tuple([str(graph) for graph in _members(graphs)]),
             digest if isinstance(digest := getattr(user, "subject_digest", ""), str) else "",
+            issued if isinstance(issued := getattr(user, "issued_at", 0), int) else 0,
         )
 
 
@@ -115,6 +119,7 @@ def _caller(
     tenancy: Tenancy | None,
     graphs: tuple[str, ...] | None,
     subject_digest: str,
+    issued_at: int,
 ) -> Caller:
     """Return a cached caller, because one request calls up to five handlers."""
     return Caller(
@@ -123,6 +128,7 @@ def _caller(
         tenancy=tenancy,
         graphs=None if graphs is None else frozenset(graphs),
         subject_digest=subject_digest,
+        issued_at=issued_at,
     )
 
 

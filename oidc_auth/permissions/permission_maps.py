@@ -198,7 +198,14 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
         graphs=allowed_graphs(given),
         claims=_allowed_claims(claims, rules.claims),
         subject_digest=digest_subject(token.issuer, claims.get("sub")),
+        issued_at=_issued_at(claims),
     )
+
+
+def _issued_at(claims: Mapping[str, object]) -> float:
+    issued = claims.get("iat")
+    # Without a time, what the token authorizes counts as older than any revocation.
+    return issued if isinstance(issued, (int, float)) and not isinstance(issued, bool) else 0
 
 
 def read_identity(claims: Mapping[str, object], policy: TokenPolicy) -> str:

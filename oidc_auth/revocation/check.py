@@ -63,7 +63,7 @@ class RevocationCheck:
 
         Args:
             subject_digest: The user who authorized the cron.
-            authorized_at: When the user did it, in seconds since the epoch.
+            authorized_at: When their token was issued, in seconds since the epoch.
             now: The time, in seconds since the epoch.
         """
         state = self.store.state(now)

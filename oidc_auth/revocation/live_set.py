@@ -169,9 +169,6 @@ class LiveRevocations:
         entries = self._entries.get(issuer)
         return {} if entries is None else entries.kinds[kind]
 
-    def _values(self, issuer: str, kind: Kind) -> Mapping[str, float]:
-        return self._entries.get(issuer, {}).get(kind, {})
-
     def _is_expired(self, kind: Kind, time: float, now: float) -> bool:
         return now > time + self.retention.of(kind)
 

@@ -110,7 +110,7 @@ class JwtVerifier:
         max_depth: int,
         checks: Iterable[Check] = CLAIM_CHECKS,
     ) -> None:
-        self._claim_rules = tuple((check.code, check.rule) for check in checks)
+        self._claim_rules = None if checks is CLAIM_CHECKS else tuple((check.code, check.rule) for check in checks)
         self.issuers = TrustedIssuers(issuers)
         self._clock = clock
         self._max_depth = max_depth
@@ -177,8 +177,7 @@ class JwtVerifier:
             check_signature(key, algorithm, segments.signing_input, signature)
             _note(record, ErrorCode.SIGNATURE_INVALID)
             # 7. The claims (RFC 7519 §4.1, RFC 9068 §4).
-            check_claims = _check_present_claims if policy.introspected else self._check_claims
-            check_claims(claims, policy, now, record)
+            self._check_claims(claims, policy, now, record)
         except OIDCAuthError as error:
             if record is not None:
                 record += passed_before(error.code, _KEY_CODES)
@@ -213,10 +212,13 @@ class JwtVerifier:
         return claims
 
     def _check_claims(self, claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
-        for code, rule in self._claim_rules:
-            rule(claims, policy, now)
-            if record is not None:
-                record.append(code)
+        if self._claim_rules is not None:
+            # Notices of a provider have checks of their own. The provider is not asked about them.
+            _run_rules(self._claim_rules, claims, policy, now, record)
+        elif policy.introspected:
+            _check_present_claims(claims, policy, now, record)
+        else:
+            check_all_claims(claims, policy, now, record)
 
     def _add_diagnosis(self, error: OIDCAuthError, refusal: Refusal) -> None:
         """Add the issuer and the user for the log, and the hint when it is read."""
@@ -248,7 +250,18 @@ def check_all_claims(claims: Mapping[str, object], policy: TokenPolicy, now: flo
     Raises:
         TokenError: The code of the first check that failed.
     """
-    for code, rule in _CLAIM_RULES:
+    _run_rules(_CLAIM_RULES, claims, policy, now, record)
+
+
+def _run_rules(
+    rules: Sequence[tuple[ErrorCode, Callable[..., object]]],
+    claims: Mapping[str, object],
+    policy: TokenPolicy,
+    now: float,
+    record: Record | None,
+) -> None:
+    """Run checks of claims in their order."""
+    for code, rule in rules:
         rule(claims, policy, now)
         if record is not None:
             record.append(code)

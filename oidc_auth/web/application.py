@@ -11,8 +11,8 @@ from ..errors import ConfigError, Problem
 from ..langgraph.server_entry import build_or_exit
 from .mcp_errors import handle_mcp_denials
 from .middleware import WebMiddleware
+from .open_streams import OpenStreams
 from .routes import build_routes
-from .streams import OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -56,7 +56,10 @@ def install(app: Starlette, oidc: OIDCAuth) -> None:
     app.router.routes[:0] = routes
     # The server checks tokens on custom routes with enable_custom_route_auth, and these must be reachable without one.
     oidc.anonymous_endpoints.update(route.endpoint for route in routes)
-    app.add_middleware(WebMiddleware, oidc=oidc, streams=OpenStreams())
+    streams = OpenStreams()
+    app.add_middleware(WebMiddleware, oidc=oidc, streams=streams)
+    if oidc.revocation is not None:
+        oidc.revocation.store.live.listeners.add(streams.check_revoked)
     handle_mcp_denials(app, resource)
     _fetch_keys_at_start(app, oidc)
 

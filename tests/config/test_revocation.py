@@ -105,7 +105,7 @@ def test_no_table_means_no_check() -> None:
 
 def test_retention_covers_tokens_and_crons() -> None:
     tables = {"issuer": {**ISSUER, "leeway": 20}, "revocation": {"store": "memory", "max_token_lifetime": 100}}
-    for cron_max_age, subjects in ((50, 200), (500, 600)):
+    for cron_max_age, subjects in ((50, 250), (500, 700)):
         oidc = OIDCAuth.from_dict({**tables, "langgraph": {"cron_max_age": cron_max_age}})
         assert oidc.revocation is not None
         retention = oidc.revocation.store.live.retention

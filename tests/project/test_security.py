@@ -365,6 +365,23 @@ TESTS = {
         "tests/config/test_revocation.py::test_invalid_store_is_an_error",
         "tests/cli/test_revoke.py::test_unreachable_store_is_an_error",
     ],
+    "R7": [
+        "tests/web/test_revoked_streams.py::test_revocation_ends_stream",
+        "tests/web/test_revoked_streams.py::test_revocation_closes_websocket",
+        "tests/web/test_revoked_streams.py::test_revocation_before_start_ends_stream",
+        "tests/web/test_revoked_streams.py::test_other_revocations_end_no_stream",
+        "tests/web/test_revoked_connections.py::test_logout_ends_stream",
+        "tests/web/test_revoked_connections.py::test_logout_closes_websocket",
+    ],
+    "R8": [
+        "tests/langgraph/test_revoked_crons.py::test_cron_of_revoked_user_stops_until_renewed",
+        "tests/langgraph/test_revoked_crons.py::test_token_older_than_revocation_authorizes_no_cron",
+        "tests/langgraph/test_revoked_crons.py::test_session_logout_does_not_stop_cron",
+        "tests/langgraph/test_crons.py::test_forged_payload_keys_never_reach_runs",
+        "tests/enforcement/test_crons.py::test_cron_without_known_user_does_not_run",
+        "tests/enforcement/test_enforce.py::test_owner_is_stamped_over_client_values",
+        "tests/permissions/test_permission_maps.py::test_mapper_cannot_hide_user_from_revocations",
+    ],
     "C1": [
         "tests/config/test_issuer_errors.py::test_each_mistake_has_place_and_hint",
         "tests/config/test_claim_path_errors.py::test_each_mistake_has_place_and_hint",
