@@ -134,7 +134,7 @@ class LiveRevocations:
             )
 
     def is_user_revoked(self, subject_digest: str, authorized_at: float) -> bool:
-        """Tell whether a user was revoked at or after the time at which they authorized something, such as a cron."""
+        """Tell whether a user was revoked at or after the time of the token that authorized a cron."""
         time = self._digests.get(subject_digest)
         return time is not None and authorized_at <= time
 

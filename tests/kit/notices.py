@@ -68,10 +68,9 @@ class NoticeHarness:
         """Return the live revocations: issuer, kind, value and seconds since noon."""
         live = self.store.live
         return {
-            (issuer, kind.value, value, time - NOON)
-            for issuer, kinds in live._entries.items()
-            for kind, values in kinds.items()
-            for value, time in values.items()
+            (each.issuer, each.kind.value, each.value, each.time - NOON)
+            # At the beginning, so that expired entries are in it.
+            for each in live.entries(NOON)
         }
 
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from kit.sample_users import user_token
 
-from oidc_auth.revocation.notices import SESSION_REVOKED
+from oidc_auth.revocation.security_events import SESSION_REVOKED
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:

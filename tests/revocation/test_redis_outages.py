@@ -499,7 +499,8 @@ def test_unexpected_error_is_an_outage(redis_server: RedisServer) -> None:
     async def use() -> None:
         async with following(redis_server.address) as store:
             live, task = store.live, store._task
-            store.live = None  # type: ignore[assignment] - an error that no code expects
+            # An error that no code expects.
+            store.live = None  # type: ignore[assignment]
             await wait_until(lambda: store._problem)
             store.live = live
             await open_redis(redis_server.address).publish([revoked("alice")])
