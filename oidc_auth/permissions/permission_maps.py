@@ -6,6 +6,7 @@ Permission maps only add rights, and values match exactly.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from ..tokens.states import VerifiedToken
 
 _ONLY_TEXT: frozenset[type] = frozenset({str})
+_SCOPE = re.compile(r"[!#-\[\]-~]+")
+"""A scope (RFC 6749 §3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,9 @@ class PermissionMap:
         if not self.reads_scopes:
             return {}
         accepted = {name: (right,) for name, right in self.accepted.items() if guessed or name not in self.guessed}
-        return {self.strip_prefix + value: rights for value, rights in {**accepted, **self.mapped}.items()}
+        named = {self.strip_prefix + value: rights for value, rights in {**accepted, **self.mapped}.items()}
+        # In a challenge, a space or a quote would make other scopes of it, and providers refuse those.
+        return {scope: rights for scope, rights in named.items() if _SCOPE.fullmatch(scope)}
 
 
 @dataclass(frozen=True, kw_only=True)
