@@ -32,6 +32,8 @@ AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 
 CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
+AUTHENTICATOR_KEY = "oidc_auth.authenticator"
+"""The key of the ASGI scope with the ``OIDCAuth`` object that found the caller."""
 CALLERS_KEY = "oidc_auth.callers"
 """The key of the ASGI scope with a list to which the caller is added."""
 
@@ -75,7 +77,7 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
                 return dict(ANONYMOUS)
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
             caller = await oidc.authenticate(fields, method=method, url=path, resource=resource, kind=kind)
-            note_caller(scope, caller)
+            note_caller(scope, caller, oidc)
             return caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
@@ -101,10 +103,10 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     return scope.get("type") == "http" and any(endpoint is each for each in oidc.anonymous_endpoints)
 
 
-def note_caller(scope: Mapping[str, Any] | None, caller: Caller) -> None:
+def note_caller(scope: Mapping[str, Any] | None, caller: Caller, oidc: OIDCAuth) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
-        scope[CALLER_KEY] = caller
+        scope[CALLER_KEY], scope[AUTHENTICATOR_KEY] = caller, oidc
         # A middleware between may pass a copy of the scope on. Copies share the list.
         scope.get(CALLERS_KEY, []).append(caller)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 from ..json_values import is_list, is_object, scalar_text
 from ..tokens.checks import find_identity, find_tenant, meets_requirement
 from ..tokens.claim_path import MISSING, ClaimPath, find_claim
+from ..tokens.extract import AUTHORIZATION_HEADER
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
 from .caller import Caller, Tenancy
 from .names import ACTIONS, NAMES, Reach, clamp_reach, closure, expand, format_permission
@@ -162,6 +163,9 @@ class MappingRules:
             event: The event.
             held: The names that the caller has.
         """
+        # A proxy logs the user in. The client that gets the challenge cannot request a token.
+        if self.policy.header != AUTHORIZATION_HEADER:
+            return ""
         # Least privilege: the scope that gives the fewest names.
         offers = [(len(names), scope) for scope, names in self._scopes.items() if event in names]
         if not offers:

@@ -136,7 +136,7 @@ def test_without_mcp_metadata_is_that_of_api(issuer: LocalIssuer) -> None:
     assert challenge(web_auth(issuer, web={"mcp": False}), {}, "/mcp") == (401, WITHOUT_TOKEN)
 
 
-def denied(oidc: OIDCAuth, token: str, *permissions: str) -> tuple[int, str]:
+def denied(oidc: OIDCAuth, token: str, *permissions: str, headers: Any = None) -> tuple[int, str]:
     """Return the answer to a caller without a required permission."""
     check = require(*permissions)
 
@@ -145,7 +145,7 @@ def denied(oidc: OIDCAuth, token: str, *permissions: str) -> tuple[int, str]:
         return JSONResponse({})
 
     client = web_client(oidc, Starlette(routes=[Route("/guarded", guarded)]))
-    found = client.get("/guarded", headers=bearer(token))
+    found = client.get("/guarded", headers=headers or bearer(token))
     return found.status_code, found.headers.get("www-authenticate", "")
 
 
@@ -173,6 +173,12 @@ def test_denial_names_scopes_of_own_issuer(issuer: LocalIssuer) -> None:
 
 def test_denial_without_helpful_scope_is_no_challenge(issuer: LocalIssuer) -> None:
     assert denied(web_auth(issuer), issuer.token(scope="threads:read"), "crons:create") == (403, "")
+
+
+def test_denial_behind_proxy_is_no_challenge(issuer: LocalIssuer) -> None:
+    oidc = web_auth(issuer, header="x-token", allowed_origins=[])
+    token = issuer.token(scope="threads:read")
+    assert denied(oidc, token, "threads:create", headers={"x-token": token}) == (403, "")
 
 
 @pytest.mark.parametrize("claims", [{"roles": ["none"]}, {"scope": ""}])
