@@ -54,7 +54,15 @@ def challenge(oidc: OIDCAuth, headers: Mapping[str, str], path: str = "/threads/
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Basic dTpw"}, {"authorization": "Bearer"}, {"authorization": "Bearer "}]
+    "headers",
+    [
+        {},
+        {"authorization": "Basic dTpw"},
+        {"authorization": f"Negotiate {'A' * 40_000}"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer "},
+    ],
+    ids=["none", "other scheme", "long other scheme", "no value", "empty value"],
 )
 def test_without_token_there_is_no_error(issuer: LocalIssuer, headers: dict[str, str]) -> None:
     oidc = web_auth(issuer)
@@ -74,6 +82,10 @@ def test_bad_token_is_invalid_token(issuer: LocalIssuer, claims: dict[str, Any],
     expected = f'Bearer error="invalid_token", scope="{ALL_SCOPES}", {MCP}, error_description="{refused.detail}"'
     assert dict(refused.headers or {}) == {"WWW-Authenticate": expected}
     assert refused.detail.startswith(code if code != "signature_invalid" else "")
+
+
+def test_long_token_is_invalid_token(issuer: LocalIssuer) -> None:
+    assert 'error="invalid_token"' in challenge(web_auth(issuer), bearer("A" * 40_000))[1]
 
 
 def test_malformed_token_is_invalid_token(issuer: LocalIssuer) -> None:
