@@ -12,6 +12,7 @@ from .config.build import build
 from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
+from .introspection.readiness import OpaqueReadiness
 from .introspection.verifier import IntrospectionVerifier
 from .keys.fetch import HttpFetcher
 from .keys.readiness import find_usable_keys
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .enforcement.limits import EnforcementSettings
     from .errors import Challenge, DeniedError
     from .keys.fetch import Fetcher
+    from .keys.readiness import ReadinessSource
     from .observability import Observer
     from .permissions.caller import Caller
     from .permissions.names import Reach
@@ -182,10 +184,14 @@ class OIDCAuth:
     async def find_usable_keys(self, *, wait_for_all: bool = False) -> dict[str, bool]:
         """Return whether each issuer has usable keys, and fetch keys that are missing.
 
+        An issuer with opaque tokens needs none if its introspection endpoint is known.
+
         Args:
             wait_for_all: Wait for all issuers, at most ``fetch_timeout`` seconds. Otherwise one is enough.
         """
-        sources = {issuer.policy.issuer: issuer.keys for issuer in self._settings.issuers}
+        sources: dict[str, ReadinessSource] = {each.policy.issuer: each.keys for each in self._settings.issuers}
+        if (opaque := self._settings.opaque) is not None:
+            sources |= {name: OpaqueReadiness(sources[name], opaque.introspector) for name in opaque.policies}
         timeout = self.loaded.document.limits.fetch_timeout
         return await find_usable_keys(sources, self._clock(), timeout=timeout, wait_for_all=wait_for_all)
 

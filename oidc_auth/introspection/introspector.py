@@ -83,6 +83,14 @@ class Introspector:
         """The issuer that is asked."""
         return self._client.settings.issuer
 
+    async def knows_endpoint(self, now: float) -> bool:
+        """Tell whether the endpoint is configured or in the provider's metadata."""
+        try:
+            await self._client.find_endpoint(now)
+        except IntrospectionError:
+            return False
+        return True
+
     async def introspect(self, token: str) -> Answer:
         """Return the provider's answer about a token, or a cached one.
 

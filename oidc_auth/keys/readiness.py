@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import UpstreamError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .key_set import KeySource
+
+class ReadinessSource(Protocol):
+    """What an issuer needs to verify tokens, such as its keys."""
+
+    async def current_generation(self, now: float) -> int:
+        """Return the generation of the keys; see ``KeySource``."""
+        ...
 
 
 async def find_usable_keys(
-    sources: Mapping[str, KeySource],
+    sources: Mapping[str, ReadinessSource],
     now: float,
     *,
     timeout: float,  # noqa: ASYNC109 - the attempts go on after it
@@ -48,7 +54,7 @@ async def find_usable_keys(
     return {issuer: attempts[keys] in done and attempts[keys].result() for issuer, keys in sources.items()}
 
 
-async def _is_usable(keys: KeySource, now: float) -> bool:
+async def _is_usable(keys: ReadinessSource, now: float) -> bool:
     try:
         await keys.current_generation(now)
     except UpstreamError:

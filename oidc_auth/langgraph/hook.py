@@ -35,6 +35,8 @@ CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
 TOKEN_KEY = "oidc_auth.token"
 """The key of the ASGI scope with the verified token of a request, which has no text."""
+AUTHENTICATOR_KEY = "oidc_auth.authenticator"
+"""The key of the ASGI scope with the ``OIDCAuth`` object that found the caller."""
 CALLERS_KEY = "oidc_auth.callers"
 """The key of the ASGI scope with a list to which the caller and the token are added."""
 
@@ -78,7 +80,7 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
                 return dict(ANONYMOUS)
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
             verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
-            note_caller(scope, verified.caller, verified.token)
+            note_caller(scope, verified.caller, verified.token, oidc)
             return verified.caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
@@ -104,10 +106,12 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     return scope.get("type") == "http" and any(endpoint is each for each in oidc.anonymous_endpoints)
 
 
-def note_caller(scope: Mapping[str, Any] | None, caller: Caller, token: VerifiedToken | None = None) -> None:
+def note_caller(
+    scope: Mapping[str, Any] | None, caller: Caller, token: VerifiedToken | None, oidc: OIDCAuth | None
+) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
-        scope[CALLER_KEY], scope[TOKEN_KEY] = caller, token
+        scope[CALLER_KEY], scope[TOKEN_KEY], scope[AUTHENTICATOR_KEY] = caller, token, oidc
         # A middleware between may pass a copy of the scope on. Copies share the list.
         scope.get(CALLERS_KEY, []).append((caller, token))
 

@@ -6,6 +6,7 @@ Permission maps only add rights, and values match exactly.
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
@@ -14,6 +15,7 @@ from ..json_values import is_list, is_object, scalar_text
 from ..revocation.entries import digest_subject
 from ..tokens.checks import find_identity, find_tenant, meets_requirement
 from ..tokens.claim_path import MISSING, ClaimPath, find_claim
+from ..tokens.extract import AUTHORIZATION_HEADER
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
 from .caller import Caller, Tenancy
 from .names import ACTIONS, NAMES, Reach, clamp_reach, closure, expand, format_permission
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from ..tokens.states import VerifiedToken
 
 _ONLY_TEXT: frozenset[type] = frozenset({str})
+_SCOPE = re.compile(r"[!#-\[\]-~]+")
+"""A scope (RFC 6749 §3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,9 @@ class PermissionMap:
         if not self.reads_scopes:
             return {}
         accepted = {name: (right,) for name, right in self.accepted.items() if guessed or name not in self.guessed}
-        return {self.strip_prefix + value: rights for value, rights in {**accepted, **self.mapped}.items()}
+        named = {self.strip_prefix + value: rights for value, rights in {**accepted, **self.mapped}.items()}
+        # In a challenge, a space or a quote would make other scopes of it, and providers refuse those.
+        return {scope: rights for scope, rights in named.items() if _SCOPE.fullmatch(scope)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,6 +164,9 @@ class MappingRules:
             event: The event.
             held: The names that the caller has.
         """
+        # A proxy logs the user in. The client that gets the challenge cannot request a token.
+        if self.policy.header != AUTHORIZATION_HEADER:
+            return ""
         # Least privilege: the scope that gives the fewest names.
         offers = [(len(names), scope) for scope, names in self._scopes.items() if event in names]
         if not offers:

@@ -77,8 +77,13 @@ def extract_token(
     if SUBPROTOCOL_HEADER in fields:
         sent = _join_subprotocols(sent)
     credential = require_credential(require_single_header(sent), pairs, fields)
-    check_length(credential, max_bytes)
     field = sent[0][0]
+    try:
+        check_length(credential, max_bytes)
+    except TokenError as refusal:
+        # A long credential of another scheme, such as Negotiate, is no bearer token (RFC 6750 §3.1).
+        refusal.has_token = field != AUTHORIZATION_HEADER or _text(credential[:7]).lower() == "bearer "
+        raise
     # A client of a WebSocket chooses between the two, so issuers do not distinguish them.
     header = AUTHORIZATION_HEADER if field == SUBPROTOCOL_HEADER else field
     # Positional arguments take half the time of keywords.

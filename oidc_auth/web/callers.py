@@ -22,7 +22,7 @@ from ..errors import (
     TokenError,
     UpstreamError,
 )
-from ..langgraph.hook import CALLER_KEY, note_caller, read_fields
+from ..langgraph.hook import AUTHENTICATOR_KEY, CALLER_KEY, note_caller, read_fields
 from ..langgraph.request_kind import find_request_kind, find_request_resource
 from ..observability import format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
@@ -49,9 +49,10 @@ async def current_caller(request: HTTPConnection) -> Caller:
     Raises:
         HTTPException: 401, 403 or 503, with the same headers as the built-in routes.
     """
-    known = request.scope.get(CALLER_KEY)
-    # With enable_custom_route_auth the server has already authenticated the request.
-    if isinstance(known, Caller):
+    known, installed = request.scope.get(CALLER_KEY), request.scope.get(OIDC_KEY)
+    # With enable_custom_route_auth the server has already authenticated the request. Its configuration can be another
+    # one, with issuers that this application does not trust.
+    if isinstance(known, Caller) and installed in (None, request.scope.get(AUTHENTICATOR_KEY)):
         return known
     found = await _authenticate(_find_oidc(request), request, find_request_resource(request.scope))
     if isinstance(found, Challenge):
@@ -128,5 +129,5 @@ async def _authenticate(oidc: OIDCAuth, request: HTTPConnection, resource: Resou
     except Exception as error:  # noqa: BLE001 - fail closed
         logger.error("authentication failed: %s", format_trace(error))
         return Challenge(status=FORBIDDEN, detail=ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message)
-    note_caller(scope, verified.caller, verified.token)
+    note_caller(scope, verified.caller, verified.token, oidc)
     return verified.caller

@@ -54,7 +54,15 @@ def challenge(oidc: OIDCAuth, headers: Mapping[str, str], path: str = "/threads/
 
 
 @pytest.mark.parametrize(
-    "headers", [{}, {"authorization": "Basic dTpw"}, {"authorization": "Bearer"}, {"authorization": "Bearer "}]
+    "headers",
+    [
+        {},
+        {"authorization": "Basic dTpw"},
+        {"authorization": f"Negotiate {'A' * 40_000}"},
+        {"authorization": "Bearer"},
+        {"authorization": "Bearer "},
+    ],
+    ids=["none", "other scheme", "long other scheme", "no value", "empty value"],
 )
 def test_without_token_there_is_no_error(issuer: LocalIssuer, headers: dict[str, str]) -> None:
     oidc = web_auth(issuer)
@@ -74,6 +82,10 @@ def test_bad_token_is_invalid_token(issuer: LocalIssuer, claims: dict[str, Any],
     expected = f'Bearer error="invalid_token", scope="{ALL_SCOPES}", {MCP}, error_description="{refused.detail}"'
     assert dict(refused.headers or {}) == {"WWW-Authenticate": expected}
     assert refused.detail.startswith(code if code != "signature_invalid" else "")
+
+
+def test_long_token_is_invalid_token(issuer: LocalIssuer) -> None:
+    assert 'error="invalid_token"' in challenge(web_auth(issuer), bearer("A" * 40_000))[1]
 
 
 def test_malformed_token_is_invalid_token(issuer: LocalIssuer) -> None:
@@ -136,7 +148,7 @@ def test_without_mcp_metadata_is_that_of_api(issuer: LocalIssuer) -> None:
     assert challenge(web_auth(issuer, web={"mcp": False}), {}, "/mcp") == (401, WITHOUT_TOKEN)
 
 
-def denied(oidc: OIDCAuth, token: str, *permissions: str) -> tuple[int, str]:
+def denied(oidc: OIDCAuth, token: str, *permissions: str, headers: Any = None) -> tuple[int, str]:
     """Return the answer to a caller without a required permission."""
     check = require(*permissions)
 
@@ -145,7 +157,7 @@ def denied(oidc: OIDCAuth, token: str, *permissions: str) -> tuple[int, str]:
         return JSONResponse({})
 
     client = web_client(oidc, Starlette(routes=[Route("/guarded", guarded)]))
-    found = client.get("/guarded", headers=bearer(token))
+    found = client.get("/guarded", headers=headers or bearer(token))
     return found.status_code, found.headers.get("www-authenticate", "")
 
 
@@ -173,6 +185,12 @@ def test_denial_names_scopes_of_own_issuer(issuer: LocalIssuer) -> None:
 
 def test_denial_without_helpful_scope_is_no_challenge(issuer: LocalIssuer) -> None:
     assert denied(web_auth(issuer), issuer.token(scope="threads:read"), "crons:create") == (403, "")
+
+
+def test_denial_behind_proxy_is_no_challenge(issuer: LocalIssuer) -> None:
+    oidc = web_auth(issuer, header="x-token", allowed_origins=[])
+    token = issuer.token(scope="threads:read")
+    assert denied(oidc, token, "threads:create", headers={"x-token": token}) == (403, "")
 
 
 @pytest.mark.parametrize("claims", [{"roles": ["none"]}, {"scope": ""}])

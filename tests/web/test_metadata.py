@@ -99,6 +99,12 @@ def test_unknown_scopes_are_left_out(issuer: LocalIssuer, permission_map: Any) -
     assert metadata(issuer, permission_map=permission_map)["scopes_supported"] == ["openid"]
 
 
+@pytest.mark.parametrize("name", ["a b", 'a"b', "a\\b", "a\nb", "é", ""])
+def test_values_that_are_no_scope_are_left_out(issuer: LocalIssuer, name: str) -> None:
+    maps = {"claim": "scope", "values": {name: ["threads:read"], "!#[]~": ["threads:read"]}}
+    assert metadata(issuer, permission_map=maps)["scopes_supported"] == ["!#[]~"]
+
+
 def test_scope_prefix_is_put_before_each_scope(issuer: LocalIssuer) -> None:
     found = metadata(issuer, scope_prefix="api://agents/")
     assert found["scopes_supported"] == [f"api://agents/{scope}" for scope in SCOPES]

@@ -21,6 +21,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 
 from oidc_auth import Caller, OIDCAuth
 from oidc_auth.errors import ConfigError
+from oidc_auth.langgraph.hook import build_hook
 from oidc_auth.testing import Fault
 from oidc_auth.web import current_caller, install, require
 
@@ -201,6 +202,20 @@ def test_current_caller_of_own_route(issuer: LocalIssuer, build: Any) -> None:
     other = web_client(web_auth(issuer, audience="else"), build())
     refused = other.get("/who", headers=bearer(issuer.token("alice", audience="else", scope="threads:read")))
     assert (refused.status_code, "retry-after" in refused.headers) == (503, True)
+
+
+@pytest.mark.parametrize(("audience", "status"), [("agents", 200), ("other", 401)], ids=["same", "other"])
+def test_caller_of_other_configuration_is_authenticated_again(issuer: LocalIssuer, audience: str, status: int) -> None:
+    hook = build_hook(web_auth(issuer, audience=audience))
+
+    async def who(request: Request) -> JSONResponse:
+        # As the server does it with enable_custom_route_auth.
+        user = await hook(headers={}, method="GET", path="/who", scope=request.scope)
+        return JSONResponse({"same": (await current_caller(request)).identity == user["identity"]})
+
+    client = web_client(web_auth(issuer), Starlette(routes=[Route("/who", who)]))
+    token = issuer.token(audience=audience, scope="threads:read")
+    assert client.get("/who", headers=bearer(token)).status_code == status
 
 
 @APPS

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 from kit.auth_harness import IssuerRouter
+from kit.introspection import SECRET
 from kit.web import bearer, web_auth, web_client, web_document
 from starlette.applications import Starlette
 
@@ -49,6 +50,15 @@ def test_not_ready_without_keys(issuer: LocalIssuer, fault: Fault) -> None:
     assert (answer.status_code, answer.headers["cache-control"]) == (503, "no-store")
     assert answer.json()["issuers"] == {issuer.url: "keys_unavailable"}
     assert (answer.json()["ready"], answer.json()["degraded"]) == (False, [issuer.url])
+
+
+@pytest.mark.parametrize(
+    ("table", "status"), [({"endpoint": "https://issuer.test/introspect"}, 200), ({}, 503)], ids=["known", "unknown"]
+)
+def test_opaque_tokens_need_endpoint_and_no_keys(issuer: LocalIssuer, table: Any, status: int) -> None:
+    issuer.fault = Fault.DOWN
+    oidc = web_auth(issuer, introspection={"mode": "opaque", **SECRET, **table})
+    assert web_client(oidc).get("/auth/ready").status_code == status
 
 
 def clocked(issuer: LocalIssuer, clock: Clock) -> OIDCAuth:

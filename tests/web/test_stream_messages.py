@@ -449,13 +449,14 @@ def test_caller_in_copy_of_scope_counts(kind: str) -> None:
     """A middleware between ours and the hook may pass a copy on."""
 
     async def scenario() -> None:
-        exchange, inner = Exchange(build(), kind, lasts=0.05), Application() if kind == "http" else Socket()
+        oidc = build()
+        exchange, inner = Exchange(oidc, kind, lasts=0.05), Application() if kind == "http" else Socket()
         caller = exchange.scope.pop("oidc_auth.caller")
         exchange.incoming.put_nowait({"type": "websocket.connect"})
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             copied = dict(scope)
-            note_caller(copied, caller)
+            note_caller(copied, caller, None, oidc)
             await inner(copied, receive, send)
 
         await exchange.run(app)
