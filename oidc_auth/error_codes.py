@@ -221,7 +221,7 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         401,
         "the token is not active",
         "Request a new token. The provider says that this one is expired, revoked or unknown, or that "
-        "introspection.client_id may not introspect it. Keycloak: that client must be in the token's aud.",
+        "introspection.client_id may not introspect it.",
     ),
     ErrorCode.SUBJECT_MISMATCH: ErrorDetails(
         401,

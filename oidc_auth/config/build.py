@@ -131,9 +131,9 @@ def build(
 
 
 def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> ProtectedResource:
-    # Clients request no token from a proxy, and none for this server from a provider of ID tokens.
-    servers = [name for name, rules in mapping.items() if _takes_resource(rules.policy)] or [*mapping]
-    challenged = web.challenge_issuer or next((name for name, rules in mapping.items() if rules.scopes), servers[0])
+    servers = [name for name, rules in mapping.items() if _issues_to_clients(rules.policy)] or [*mapping]
+    # Only one of these. Its provider would refuse the scopes of another one (RFC 6749 §4.1.2.1, invalid_scope).
+    challenged = web.challenge_issuer or next((name for name in servers if mapping[name].scopes), servers[0])
     return ProtectedResource(
         public_url=web.public_url,
         has_mcp=web.mcp,
@@ -141,6 +141,14 @@ def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> P
         # A client requests its token from one provider, and must not ask it for the scopes of another.
         scopes=mapping[challenged].requested_scopes,
     )
+
+
+def _issues_to_clients(policy: TokenPolicy) -> bool:
+    """Tell whether a client can log a user in and get an access token for this server."""
+    # Clients request no token from a proxy, and none for this server from a provider of ID tokens. Only jobs and pods
+    # get tokens of GitHub Actions and Kubernetes.
+    provider = PROVIDERS.get(policy.preset)
+    return _takes_resource(policy) and (provider is None or provider.setup.access_tokens)
 
 
 def _takes_resource(policy: TokenPolicy) -> bool:

@@ -51,6 +51,10 @@ SECRET_HINT = (
     "Keycloak: {the_client} has its access tokens signed with a secret of the realm: Clients > {client} > Advanced "
     "> Fine grain OpenID Connect configuration > Access token signature algorithm > RS256."
 )
+INACTIVE_HINT = (
+    "Keycloak: a token is inactive if it has expired, its session has ended or its user is disabled. It is inactive "
+    "too if the client introspection.client_id is not in its aud: add a mapper of type Audience for that client."
+)
 OTHER_KIND_HINT = "Keycloak: this is the {kind} token, which only Keycloak accepts. Send the access token."
 
 
@@ -114,7 +118,7 @@ PROVIDER = Provider(
             code=ErrorCode.ALG_NOT_ALLOWED, matches=lambda token: token.claims.get("typ") == "Bearer", hint=SECRET_HINT
         ),
     ),
-    hints={ErrorCode.AUDIENCE_MISMATCH: MAPPER_HINT},
+    hints={ErrorCode.AUDIENCE_MISMATCH: MAPPER_HINT, ErrorCode.TOKEN_INACTIVE: INACTIVE_HINT},
     setup=Setup(
         address="the realm's address, as clients reach it",
         place="Keycloak's admin console",

@@ -20,7 +20,7 @@ ACCESS_TOKEN_MARKS: Mapping[str, frozenset[str]] = {
 }
 """Members of an answer that tell access tokens apart from other tokens, and their values in lower case.
 
-``token_type`` is the type of RFC 6749 §5.1. A refresh token has none. Ory Hydra sends ``token_use``.
+``token_type`` is the type of RFC 6749 §5.1. A refresh token has none. Some providers send ``token_use``.
 """
 
 DECIDED_LATER = frozenset(
@@ -70,7 +70,7 @@ def check_answer_use(answer: Mapping[str, object], claims: Mapping[str, object])
 def check_subject(answer: Mapping[str, object], claims: Mapping[str, object]) -> None:
     """Refuse an answer about another subject than that of the JWT.
 
-    A lightweight access token of Keycloak can lack ``sub``. Then the answer adds it.
+    A lightweight access token can lack ``sub``. Then the answer adds it.
     """
     # Not None as the default: a missing sub and "sub": null are different.
     if "sub" in claims and answer.get("sub", MISSING) != claims["sub"]:
@@ -81,7 +81,7 @@ def check_subject(answer: Mapping[str, object], claims: Mapping[str, object]) ->
 def limit_to_present(claims: Mapping[str, object], policy: TokenPolicy) -> TokenPolicy:
     """Return the rules for the claims that a JWT has. The provider's answer can add the others.
 
-    A lightweight access token of Keycloak has neither ``aud`` nor roles.
+    A lightweight access token has neither ``aud`` nor roles.
     """
     # A claim that is present was signed, so a wrong value is final. It must not reach the provider.
     has_client = "azp" in claims or "client_id" in claims

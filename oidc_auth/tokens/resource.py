@@ -11,7 +11,7 @@ from ..json_values import is_list
 from ..quoting import list_examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from ..errors import Challenge
     from .policy import TokenPolicy
@@ -111,9 +111,9 @@ def is_for_mcp_only(claims: Mapping[str, object], policy: TokenPolicy) -> bool:
     if not policy.mcp_audience or policy.audiences is None:
         return False
     audience = claims.get("aud")
-    # check_audience has shown that it is a string or a list of strings.
-    named: Iterable[object] = audience if is_list(audience) else (audience,)
-    return (policy.audiences - {policy.mcp_audience}).isdisjoint(named)
+    # check_audience has shown that it is a string or a list of strings, or that an introspected token has none.
+    named: Collection[object] = audience if is_list(audience) else (audience,)
+    return policy.mcp_audience in named and (policy.audiences - {policy.mcp_audience}).isdisjoint(named)
 
 
 def check_stream_start(issuer: str, expires_at: float, now: float) -> None:

@@ -298,3 +298,18 @@ def test_unreachable_server_skips_checks(tmp_path: Path, issuer: LocalIssuer, ch
         pass
     entry = examined_server(write(tmp_path, issuer), gone, issuer.token(scope="threads:read"))[check]
     assert (entry["status"], "no answer" in entry["skipped"]) == ("skipped", True)
+
+
+def test_without_mcp_only_one_document_is_read(tmp_path: Path, issuer: LocalIssuer) -> None:
+    file = write(tmp_path, issuer, web={"mcp": False})
+    with serving(OIDCAuth.from_file(file)) as url:
+        assert examined_server(file, url)["metadata-published"]["status"] == "info"
+
+
+def test_unavailable_whoami_is_skipped(tmp_path: Path, issuer: LocalIssuer) -> None:
+    async def unavailable(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("", status_code=503)
+
+    with served(Starlette(routes=[Route("/{path:path}", unavailable)])) as url:
+        checks = examined_server(write(tmp_path, issuer), url, issuer.token(scope="threads:read"))
+    assert (checks["whoami"]["status"], "503" in checks["whoami"]["skipped"]) == ("skipped", True)

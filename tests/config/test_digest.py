@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import BaseModel, Field
 
+from oidc_auth import OIDCAuth
 from oidc_auth.config.digest import Secret, digest_of
 from oidc_auth.config.load import load_file, load_mapping
 
@@ -115,3 +116,15 @@ def test_variables_count_with_their_values() -> None:
     first, second = (load_mapping(document, environ={"ADDRESS": f"https://{name}.test"}) for name in ("a", "b"))
     assert first.digest != second.digest
     assert load_mapping(document, environ={"ADDRESS": "https://agents.test"}).digest == load_mapping(DOCUMENT).digest
+
+
+def introspected(secret: str) -> dict[str, Any]:
+    table = {"mode": "opaque", "client_id": "agents-api", "client_secret": secret}
+    return {**DOCUMENT, "issuer": {**DOCUMENT["issuer"], "introspection": table}}
+
+
+def test_client_secret_of_introspection_is_left_out() -> None:
+    first, second = load_mapping(introspected("first")), load_mapping(introspected("second"))
+    assert first.digest == second.digest != load_mapping(DOCUMENT).digest
+    # Equal digests do not mean that the two may share tokens.
+    assert OIDCAuth.from_dict(introspected("first")) is not OIDCAuth.from_dict(introspected("second"))

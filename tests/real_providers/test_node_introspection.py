@@ -31,7 +31,7 @@ CACHE_SECONDS = 30
 
 @pytest.fixture(scope="module")
 def introspecting(installed_provider: None) -> Iterator[NodeProvider]:
-    with NodeProvider(client_keys=[CLIENT_KEY.jwk()]) as provider:
+    with NodeProvider(client_keys=[CLIENT_KEY.jwk()], refresh=True) as provider:
         yield provider
 
 

@@ -13,6 +13,7 @@ from oidc_auth.tokens.resource import (
     ProtectedResource,
     Resource,
     check_resource,
+    check_stream_start,
     find_resource,
     is_for_mcp_only,
     mcp_address,
@@ -24,7 +25,9 @@ METADATA = f"{URL}/.well-known/oauth-protected-resource"
 SERVER = ProtectedResource(
     public_url=URL, has_mcp=True, authorization_servers=("https://issuer.test",), scopes=("a", "b")
 )
-PLAIN = ProtectedResource(public_url=URL, has_mcp=False, authorization_servers=("https://issuer.test",), scopes=())
+PLAIN = ProtectedResource(
+    public_url=URL, has_mcp=False, authorization_servers=("https://issuer.test",), scopes=("openid",)
+)
 
 
 def harness(**web: Any) -> AuthHarness:
@@ -98,8 +101,7 @@ def test_metadata_of_each_resource() -> None:
     common = {"authorization_servers": ["https://issuer.test"], "bearer_methods_supported": ["header"]}
     assert SERVER.metadata(Resource.API) == {"resource": URL, **common, "scopes_supported": ["a", "b"]}
     assert SERVER.metadata(Resource.MCP) == {"resource": MCP_URL, **common, "scopes_supported": ["a", "b"]}
-    # An empty list would mean "no scope".
-    assert PLAIN.metadata(Resource.API) == {"resource": URL, **common}
+    assert PLAIN.metadata(Resource.API) == {"resource": URL, **common, "scopes_supported": ["openid"]}
 
 
 @pytest.mark.parametrize(
@@ -133,3 +135,13 @@ def test_scheme_without_token_is_no_token(value: str, *, has_token: bool) -> Non
         asyncio.run(harness().oidc.authenticate({"authorization": value}))
     assert refused.value.has_token is has_token
     assert refused.value.challenge().error == ("invalid_token" if has_token else None)
+
+
+@pytest.mark.parametrize(("now", "is_refused"), [(99.9, False), (100, True), (130, True)])
+def test_new_stream_needs_current_token(now: float, *, is_refused: bool) -> None:
+    found: ErrorCode | None = None
+    try:
+        check_stream_start("https://issuer.test", 100, now)
+    except TokenError as refused:
+        found = refused.code
+    assert found is (ErrorCode.TOKEN_EXPIRED if is_refused else None)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.introspection import SECRET
 from kit.routes import ROUTES
 from kit.web import MCP_URL, PUBLIC_URL, bearer, web_auth, web_client
 from starlette.exceptions import HTTPException
@@ -127,6 +128,14 @@ def test_without_web_table_addresses_are_no_audience(issuer: LocalIssuer, audien
 def test_skipped_audience_stays_skipped(issuer: LocalIssuer, insecure: Any) -> None:
     token = issuer.token(scope="threads:read", audience=MCP_URL)
     assert admitted(web_auth(issuer, **insecure), token, "/threads/search") == 200
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/threads/search"])
+def test_introspected_token_without_audience_is_accepted(issuer: LocalIssuer, path: str) -> None:
+    oidc = web_auth(issuer, introspection={"mode": "opaque", **SECRET}, require={"scope": ["agents"]})
+    answer = {"active": True, "token_type": "Bearer", "sub": "alice", "scope": "agents threads:read"}
+    issuer.introspection.answer = answer
+    assert admitted(oidc, "opaque-token", path) == 200
 
 
 @pytest.mark.parametrize("audience", [MCP_URL, "agents", PUBLIC_URL])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.web import MCP_URL, METADATA, PUBLIC_URL, SCOPES, web_auth, web_client
+from kit.web import MCP_URL, METADATA, PUBLIC_URL, SCOPES, web_auth, web_client, web_document
+
+from oidc_auth import OIDCAuth
 
 if TYPE_CHECKING:
     from oidc_auth.testing import LocalIssuer
@@ -62,6 +64,30 @@ def test_issuers_of_proxies_and_id_tokens_are_left_out(issuer: LocalIssuer) -> N
     roles = {"claim": "roles", "values": {"a": ["threads:read"]}}
     logins = {**OTHER, "issuer": "https://login.test", "token_type": "id", "permission_map": roles}
     assert metadata(issuer, "", proxy, logins)["authorization_servers"] == [issuer.url]
+
+
+def test_issuers_of_jobs_and_pods_are_left_out(issuer: LocalIssuer) -> None:
+    subject = {"claim": "sub", "values": {"job": ["threads:read"]}}
+    pods = {**OTHER, "preset": "kubernetes", "permission_map": subject}
+    jobs = {
+        "preset": "github-actions",
+        "audience": "agents",
+        "permission_map": subject,
+        "require": {"repository": "a/b"},
+    }
+    assert metadata(issuer, "", pods, jobs)["authorization_servers"] == [issuer.url]
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"), [("scope", list(SCOPES)), ("roles", ["openid"])], ids=["scopes", "no scopes"]
+)
+def test_scopes_belong_to_listed_server(issuer: LocalIssuer, claim: str, expected: list[str]) -> None:
+    proxy = {**OTHER, "header": "x-token", "allowed_origins": [], "identity_prefix": "proxy:"}
+    maps = {"claim": claim, "values": {name: [name] for name in SCOPES}}
+    own = {**web_document(issuer, permission_map=maps)["issuer"][0], "identity_prefix": "own:"}
+    document = {"issuer": [proxy, own], "web": {"public_url": PUBLIC_URL}}
+    found = web_client(OIDCAuth.from_dict(document, fetcher=issuer)).get(METADATA).json()
+    assert (found["authorization_servers"], found["scopes_supported"]) == ([issuer.url], expected)
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ def test_stream_ends_with_named_error(server: WebServer, on_disconnect: str, sta
 @ONE_ORDER
 def test_joined_and_thread_streams_end_too(server: WebServer) -> None:
     path = server.thread(server.token())
-    run = server.call("POST", f"{path}/runs", server.token(), {**RUN, "input": {"ticks": 60}}).json()["run_id"]
+    run = server.call("POST", f"{path}/runs", server.token(), {**RUN, "input": {"ticks": 150}}).json()["run_id"]
     for method, route in STREAMS[2:]:
-        token = server.short_token(LIFETIME / 2)
+        token = server.short_token(LIFETIME)
         body = {"channels": ["custom"]} if method == "POST" else None
         opened, events = read_stream(server, method, route.format(thread=path, run=run), token, body)
         assert (opened, events[-1]) == (200, ("error", EXPIRED)), route
@@ -121,8 +121,8 @@ def read_all(socket: ClientConnection) -> None:
 
 
 def test_websocket_closes_with_its_token(server: WebServer) -> None:
+    path = server.thread(server.token())
     token = server.short_token(LIFETIME)
-    path = server.thread(token)
     with server.socket(f"{path}/stream/events", ["bearer", token]) as socket:
         params = {"assistant_id": "ticking", "input": {"ticks": TICKS}}
         socket.send(json.dumps({"id": 7, "method": "run.start", "params": params}))

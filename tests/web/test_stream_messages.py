@@ -7,6 +7,7 @@ import gc
 import json
 import time
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -127,6 +128,11 @@ def test_clock_decides_when_token_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         assert exchange.body == b"data: 1\n\n" + ERROR
 
     drive(scenario)
+
+
+def test_documented_event_is_real() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "web.md").read_text("utf-8")
+    assert ERROR.decode().replace("\r\n", "\n").strip() in page
 
 
 def test_reason_is_in_the_event() -> None:
