@@ -35,7 +35,7 @@ class WebMiddleware:
         """Handle one request."""
         scope[OIDC_KEY] = self._oidc
         if scope["type"] == "websocket" and self._oidc.accepts_subprotocol:
-            # The hook does the same. Whichever is first, no other code sees the token as a subprotocol.
+            # The hook does the same. So no other code sees the token as a subprotocol.
             move_subprotocol_token(scope)
             if SUBPROTOCOL_KEY in scope:
                 send = _answer_subprotocol(send)

@@ -29,7 +29,10 @@ NOT_STORED = {"Cache-Control": "no-store"}
 
 
 def build_routes(oidc: OIDCAuth, web: WebTable, resource: ProtectedResource) -> list[Route]:
-    """Return the routes of the web application."""
+    """Return the routes of the web application.
+
+    The server does not authenticate them. A route that needs a token calls ``authenticate_request``.
+    """
     documents = {METADATA_PATH: Resource.API}
     if resource.has_mcp:
         documents[METADATA_PATH + MCP_PATH] = Resource.MCP
