@@ -240,7 +240,7 @@ def test_token_in_copied_scope_is_known() -> None:
 
         async def copying(scope: Any, receive: Any, send: Any) -> None:
             copied = dict(scope)
-            note_caller(copied, caller, token)  # type: ignore[arg-type]
+            note_caller(copied, caller, token)
             await app(copied, receive, send)
 
         await run_until_revoked(exchange, copying, 2, lambda: revoke(exchange.oidc))
