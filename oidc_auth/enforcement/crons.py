@@ -154,7 +154,7 @@ def _check_revoked(
     if not decision.allowed or find_cron_denial is None:
         return decision
     user, since = metadata.get(AUTHORIZED_FOR), metadata.get(AUTHORIZED_AT)
-    # Fail closed: nobody can tell whether the user of an older cron was revoked. Its owner renews it by any change.
+    # Fail closed: it is unknown whether the user of an older cron was revoked. Its owner renews it by any change.
     # A user without sub has an empty digest, and no revocation can name them.
     if not isinstance(user, str) or not user or not isinstance(since, (int, float)) or isinstance(since, bool):
         expected = f"{AUTHORIZED_FOR} and {AUTHORIZED_AT}"

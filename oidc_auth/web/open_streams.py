@@ -29,12 +29,12 @@ Target = tuple[str, str, str]
 class OpenStreams:
     """The streams that are open in this process.
 
-    Several threads may use one object. The store of the revocations can have an event loop of its own.
+    Several threads may use one object. The store of the revocations can run in another event loop.
     """
 
     def __init__(self) -> None:
         self._streams: set[GuardedStream] = set()
-        # A revocation finds its streams at once, because both can be many.
+        # A revocation finds its streams by lookup, because both can be many.
         self._by_target: dict[Target, set[GuardedStream]] = {}
         self._lock = Lock()
 
