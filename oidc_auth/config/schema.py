@@ -289,7 +289,7 @@ class WebTable(_Table):
         "request."
     )
     prefix: str = Field(default="/auth", description="The path of the routes `whoami` and `ready`.")
-    mcp: bool = Field(default=True, description="Whether `/mcp` is a protected resource of its own.")
+    mcp: bool = Field(default=True, description="Whether `/mcp` is a separate protected resource.")
     stream_expiry: Literal["finish", "close"] = Field(
         default="finish", description="Whether a stream goes on after its token has expired, or is closed."
     )
@@ -298,7 +298,7 @@ class WebTable(_Table):
     )
     challenge_issuer: str | None = Field(
         default=None,
-        description="The issuer whose scopes the challenges name. Default: the first issuer that maps scopes. If its "
+        description="The challenges name the scopes of this issuer. Default: the first issuer that maps scopes. If its "
         "permission maps name no scope, challenges name `openid`.",
     )
 

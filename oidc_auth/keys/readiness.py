@@ -40,7 +40,7 @@ async def find_usable_keys(
     attempts = {keys: asyncio.ensure_future(_is_usable(keys, now)) for keys in set(sources.values())}
     deadline = asyncio.get_running_loop().time() + timeout
     pending = set(attempts.values())
-    # Known keys answer at once, in the first round.
+    # Known keys answer immediately, in the first round.
     done, pending = await asyncio.wait(pending, timeout=0)
     while pending and (wait_for_all or not any(attempt.result() for attempt in done)):
         remaining = deadline - asyncio.get_running_loop().time()

@@ -25,7 +25,7 @@ MCP_PATH = "/mcp"
 class Resource(StrEnum):
     """The part of the server that a request is for.
 
-    MCP clients treat the endpoint ``/mcp`` as a resource of its own, with its own audience.
+    MCP clients treat the endpoint ``/mcp`` as a separate resource, with its own audience.
     """
 
     API = "api"
@@ -66,7 +66,7 @@ class ProtectedResource:
 
     Attributes:
         public_url: Its address as clients see it, without a slash at the end.
-        has_mcp: Whether ``/mcp`` is a resource of its own.
+        has_mcp: Whether ``/mcp`` is a separate resource.
         authorization_servers: The issuers, as their discovery documents spell them.
         scopes: The scopes that clients should request, in the spelling of one provider. There is at least one.
     """
@@ -120,7 +120,7 @@ def check_stream_start(issuer: str, expires_at: float, now: float) -> None:
     """Refuse a new stream with a token that has ended.
 
     Streams end with their token. With the leeway, an expired token could open one stream after the other, and each
-    would end at once.
+    would end immediately.
 
     Raises:
         TokenError: ``token_expired``.

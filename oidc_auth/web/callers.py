@@ -1,4 +1,4 @@
-"""The caller of a request, for the routes of your own application.
+"""The caller of a request, for your routes.
 
 LangGraph servers do not authenticate custom routes. A route that should know its caller calls one of these functions.
 """

@@ -166,7 +166,7 @@ def explain_credential(environment: DoctorEnvironment) -> tuple[Explanation, dic
     """Return what the configuration gives the token, and the header with it.
 
     Raises:
-        NotApplicableError: There is no token, it would be sent unencrypted, or it cannot be verified here.
+        NotApplicableError: The token is missing, it would be sent unencrypted, or it cannot be verified here.
     """
     server, loaded = environment.running_server(), environment.configuration()
     # First, because without a token, or with an insecure address, the check must not run at all.
