@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kit import browser as kit_browser
+from kit import redis_server as kit_redis
 from kit.requirements import skip_or_fail
 from kit.server import Server, running_server
 from sybil import Sybil
@@ -57,6 +58,14 @@ def issuer() -> LocalIssuer:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a real langgraph-api server, which all tests share."""
     with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[kit_redis.RedisServer]:
+    """Return a real Redis server of this test."""
+    skip_or_fail("redis", kit_redis.missing_requirement())
+    with kit_redis.running_redis(tmp_path / "redis") as running:
         yield running
 
 

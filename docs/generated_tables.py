@@ -138,6 +138,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "keys-role": lambda: _keys("RoleTable"),
     "keys-langgraph": lambda: _keys("LangGraphTable"),
     "keys-web": lambda: _keys("WebTable"),
+    "keys-revocation": lambda: _keys("RevocationTable"),
     "keys-limits": lambda: _keys("LimitsTable"),
     "routes": _routes,
     "exceptions": _exceptions,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from .config.build import build
+from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
 from .introspection.readiness import OpaqueReadiness
@@ -67,8 +68,10 @@ class AuthOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class _CachedCaller:
+class VerifiedCaller:
     """A verified token, without its text, and its caller.
+
+    The token is not a part of the caller. Servers and operators' code store callers, and it has personal data.
 
     Attributes:
         token: The token.
@@ -129,8 +132,10 @@ class OIDCAuth:
         """Whether a WebSocket may send its token as a subprotocol."""
         self.ends_streams = web is not None and web.stream_expiry == "close"
         """Whether streams end with their token."""
-        self._cache: TokenCache[_CachedCaller] = TokenCache(self._settings.cache_entries)
+        self._cache: TokenCache[VerifiedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
+        self.revocation = build_revocation(loaded.document, self._settings.issuers, clock)
+        """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
         self._clock = clock
         self._mapper = mapper
         self.anonymous_endpoints: set[object] = set()
@@ -210,7 +215,17 @@ class OIDCAuth:
 
         Raises:
             TokenError: 401, or 403 for ``origin_not_allowed``. Its ``code`` names the check that failed.
-            UpstreamError: 503. The provider's keys are not available, or it cannot introspect the token.
+            UpstreamError: 503. The keys, the introspection or the revocations are not available.
+        """
+        verified = await self.verify_request(headers, method=method, url=url, resource=resource, kind=kind)
+        return verified.caller
+
+    async def verify_request(
+        self, headers: Headers, *, method: str | None, url: str | None, resource: Resource, kind: RequestKind
+    ) -> VerifiedCaller:
+        """Return the caller of a request and their token, for code that follows a long connection.
+
+        Its arguments and errors are those of ``authenticate``.
         """
         now, started = self._clock(), self.reporter.start()
         try:
@@ -228,7 +243,7 @@ class OIDCAuth:
                 # Concurrent requests with one token do both once.
                 entry, cached = await self._verify_once(presented, now, started)
             # The next request with the same token can differ, so checks of the request stay after the cache. Proof of
-            # possession (RFC 9449) and revocation belong here too.
+            # possession (RFC 9449) belongs here too.
             issuer = entry.token.issuer
             # 5. Check the header that carried the token: one is set by a proxy, the other by any client.
             check_header(presented, issuer, self._headers[issuer])
@@ -240,11 +255,17 @@ class OIDCAuth:
             # 8. Check that a new stream does not begin after the end of its token.
             if self.ends_streams and kind is not RequestKind.ANSWER:
                 check_stream_start(issuer, entry.caller.expires_at, self._clock())
+            # 9. Check that neither the token nor its session or user is revoked. A cached token may be revoked later.
+            if (revocation := self.revocation) is not None:
+                # No coroutine for the usual request.
+                if not revocation.store.is_current(now):
+                    await revocation.check.require_known(now)
+                revocation.check.refuse_revoked(entry.token)
         except (TokenError, UpstreamError) as refusal:
             self._report(refusal, started)
             raise
         self._report_success(issuer, started, cached=cached)
-        return entry.caller
+        return entry
 
     def _fields_of(self, kind: RequestKind) -> frozenset[str]:
         """Return the headers in which a request may carry a token."""
@@ -252,7 +273,7 @@ class OIDCAuth:
         is_socket = kind is RequestKind.WEBSOCKET and self.accepts_subprotocol
         return self._fields | {SUBPROTOCOL_HEADER} if is_socket else self._fields
 
-    async def _find_cached(self, presented: PresentedToken, now: float) -> _CachedCaller | None:
+    async def _find_cached(self, presented: PresentedToken, now: float) -> VerifiedCaller | None:
         """Return the cached caller of a token that is still valid, or None."""
         entry = self._cache.get(presented.token, now)
         if entry is None or await entry.token.is_current(now):
@@ -261,7 +282,7 @@ class OIDCAuth:
         self._cache.remove(presented.token)
         return None
 
-    async def _verify_once(self, presented: PresentedToken, now: float, started: float) -> tuple[_CachedCaller, bool]:
+    async def _verify_once(self, presented: PresentedToken, now: float, started: float) -> tuple[VerifiedCaller, bool]:
         """Return the caller of an uncached token, and whether another request verified it."""
         slot = cache_slot(presented.token)
         if (other := self._pending.find(slot)) is not None:
@@ -280,7 +301,7 @@ class OIDCAuth:
                 if not isinstance(error, (TokenError, UpstreamError)):
                     self._report_failure(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started)
                 raise
-            entry = _CachedCaller(token.for_cache(), caller, for_mcp)
+            entry = VerifiedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
             self._cache.put(presented.token, entry, min(token.valid_until, now + self._settings.cache_seconds))
             verified = True
@@ -291,7 +312,10 @@ class OIDCAuth:
     def _caller(self, token: VerifiedToken) -> Caller:
         rules = self._settings.mapping[token.issuer]
         caller = map_caller(token, rules)
-        caller = caller if self._mapper is None else self._mapper(token.claims, caller)
+        if self._mapper is not None:
+            mapped = self._mapper(token.claims, caller)
+            # The mapper may return a new caller. Crons carry these two, so that a revocation stops them.
+            caller = replace(mapped, subject_digest=caller.subject_digest, issued_at=caller.issued_at)
         if not caller.rights:
             issuer, user = token.issuer, pseudonym(caller.identity)
             facts = {"oidc_code": ErrorCode.NO_PERMISSIONS, "oidc_issuer": issuer, "oidc_user": user}
@@ -402,7 +426,9 @@ class OIDCAuth:
         return self._clock
 
     async def aclose(self) -> None:
-        """Close the HTTP client of the running loop."""
+        """Close the HTTP client of the running loop, and stop to follow the revocations."""
+        if self.revocation is not None:
+            await self.revocation.store.aclose()
         for fetcher in self._settings.fetchers:
             if isinstance(fetcher, HttpFetcher):
                 await fetcher.aclose()

@@ -44,6 +44,8 @@ class ErrorCode(StrEnum):
     TOKEN_INACTIVE = "token_inactive"
     SUBJECT_MISMATCH = "subject_mismatch"
     TOKEN_INVALID = "token_invalid"
+    TOKEN_LIFETIME_TOO_LONG = "token_lifetime_too_long"
+    TOKEN_REVOKED = "token_revoked"
     ORIGIN_NOT_ALLOWED = "origin_not_allowed"
 
     NO_PERMISSIONS = "no_permissions"
@@ -55,6 +57,7 @@ class ErrorCode(StrEnum):
     DELAY_NOT_ALLOWED = "delay_not_allowed"
     CRONS_DISABLED = "crons_disabled"
     CRON_EXPIRED = "cron_expired"
+    CRON_REVOKED = "cron_revoked"
     SCHEDULER_NOT_ALLOWED = "scheduler_not_allowed"
     STUDIO_NOT_ALLOWED = "studio_not_allowed"
     USER_UNKNOWN = "user_unknown"
@@ -62,8 +65,13 @@ class ErrorCode(StrEnum):
     CUSTOM_RULE_DENIED = "custom_rule_denied"
     CUSTOM_RULE_FAILED = "custom_rule_failed"
 
+    NOTICE_MALFORMED = "notice_malformed"
+    NOTICE_INVALID = "notice_invalid"
+    NOTICE_REPLAYED = "notice_replayed"
+
     KEYS_UNAVAILABLE = "keys_unavailable"
     INTROSPECTION_UNAVAILABLE = "introspection_unavailable"
+    REVOCATIONS_UNAVAILABLE = "revocations_unavailable"
 
     CONFIG_INVALID = "config_invalid"
     SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
@@ -233,6 +241,17 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "the token is not valid",
         "See the server's log: it has the precise code. Clients get that code only with a valid signature.",
     ),
+    ErrorCode.TOKEN_LIFETIME_TOO_LONG: ErrorDetails(
+        401,
+        "the token is valid for longer than this server allows",
+        "Shorten the lifetime of access tokens at the provider, or raise revocation.max_token_lifetime (seconds). A "
+        "revocation is kept for that time.",
+    ),
+    ErrorCode.TOKEN_REVOKED: ErrorDetails(
+        401,
+        "the token, its session or its user was revoked",
+        "Log in again. See the log of the provider for the reason.",
+    ),
     ErrorCode.ORIGIN_NOT_ALLOWED: ErrorDetails(
         403,
         "pages of this origin may not use this server",
@@ -252,7 +271,8 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.RESERVED_METADATA: ErrorDetails(
         403,
         "clients cannot set reserved metadata",
-        "Remove owner, tenant, authorized_until, oidc_auth_temporary and created_by = 'system' from the metadata.",
+        "Remove owner, tenant, authorized_until, authorized_for, authorized_at, oidc_auth_temporary and created_by = "
+        "'system' from the metadata.",
     ),
     ErrorCode.COPY_NOT_ALLOWED: ErrorDetails(
         403,
@@ -279,6 +299,11 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "the cron's authorization has expired",
         "Let the owner update the cron's input or metadata, which renews it, or raise langgraph.cron_max_age.",
     ),
+    ErrorCode.CRON_REVOKED: ErrorDetails(
+        403,
+        "the user of this cron was revoked",
+        "If the user may work again, let the user update the cron's input or metadata, which authorizes it again.",
+    ),
     ErrorCode.SCHEDULER_NOT_ALLOWED: ErrorDetails(
         403,
         "the scheduler may only start runs of crons",
@@ -304,6 +329,28 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ),
     ErrorCode.CUSTOM_RULE_FAILED: ErrorDetails(
         403, "the authorization rule failed, so the request is denied", "See the traceback in the server's log."
+    ),
+    ErrorCode.NOTICE_MALFORMED: ErrorDetails(
+        400,
+        "the request contains no logout token or security event token",
+        "Let the provider send a form with one logout_token (Back-Channel Logout §2.5), or a body of the type "
+        "application/secevent+jwt (RFC 8935 §2.1). Anyone can send such a request.",
+    ),
+    ErrorCode.NOTICE_INVALID: ErrorDetails(
+        400,
+        "the token is not a valid logout token or security event token",
+        "The signature is valid, so compare what the provider sends with Back-Channel Logout §2.4 or RFC 8417 §2.2. "
+        "The revoke command revokes by hand.",
+    ),
+    ErrorCode.NOTICE_REPLAYED: ErrorDetails(
+        400,
+        "the logout token was received before",
+        "Nothing to do: it counted the first time. If it repeats, look for what sends it again.",
+    ),
+    ErrorCode.REVOCATIONS_UNAVAILABLE: ErrorDetails(
+        503,
+        "the revocations are not available",
+        "Check that this host can reach the store of [revocation]. During an outage, on_outage decides.",
     ),
     ErrorCode.KEYS_UNAVAILABLE: ErrorDetails(
         503,

@@ -7,7 +7,7 @@
     ├── ServerNotSupportedError    The LangGraph server is too old or not compatible (at start).
     ├── TokenError     The request is not authenticated (401), or not with this token (403).
     ├── DeniedError    The caller is known, but may not do this (403).
-    └── UpstreamError  The provider does not answer (503 with Retry-After).
+    └── UpstreamError  Something that this server needs is not available (503 with Retry-After).
 
 A client gets the code and one short message. The log also gets what was expected and found, and the hint. Neither
 contains a token.
@@ -199,13 +199,13 @@ class DeniedError(OIDCAuthError):
 
 
 class UpstreamError(OIDCAuthError):
-    """The provider does not answer: 503 with Retry-After.
+    """Something that this server needs is not available: 503 with Retry-After.
 
     A 401 would make clients log in again, which does not help.
 
     Args:
-        code: What is not available: the keys, or the introspection.
-        found: Why, for the operator.
+        code: What is not available.
+        found: What was found, for the operator.
         hint: What to do. The default is the hint of the code.
         retry_after: Seconds until the next attempt.
     """

@@ -90,7 +90,7 @@ def build(
     mapping: dict[str, MappingRules] = {}
     for table in document.issuer:
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
-        policies = [_policy(table, each, prefixes, document.web) for each in exact]
+        policies = [_policy(table, each, prefixes, document) for each in exact]
         if table.jwks is None or table.introspection is not None:
             fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
         if table.introspection is not None:
@@ -98,7 +98,8 @@ def build(
                 build_introspection(
                     table,
                     table.introspection,
-                    policies,
+                    # The provider itself says whether such a token still counts, so it may outlive the revocations.
+                    [replace(policy, max_token_lifetime=None) for policy in policies],
                     limits=limits,
                     fetcher=fetchers[-1],
                     reporter=reporter,
@@ -210,7 +211,7 @@ def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str
     return IdentityClaim(path=tuple(source.claim), prefix=prefix, reserved_prefixes=reserved_prefixes)
 
 
-def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], web: WebTable | None) -> TokenPolicy:
+def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], document: Document) -> TokenPolicy:
     # The issuer of a tenant may only issue tokens for that tenant, so the claim must repeat its id.
     own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), hint=TENANTS.hint),) if exact.tenant else ()
     # For providers without aud, the client and a scope prefix bind the token to this API. lint_binding requires both.
@@ -224,6 +225,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], web
         identities=tuple(_identity(table, source, prefixes) for source in table.identity),
         leeway=table.leeway,
         max_token_age=table.max_token_age,
+        max_token_lifetime=None if document.revocation is None else document.revocation.max_token_lifetime,
         allowed_clients=frozenset(table.allowed_clients),
         token_type=table.token_type,
         accepted_typ=_accepted_typ(table),
@@ -241,7 +243,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], web
         allowed_origins=_allowed_origins(table),
         introspected=table.introspection is not None and table.introspection.mode == "always",
     )
-    return policy if web is None else _accept_addresses(policy, web)
+    return policy if document.web is None else _accept_addresses(policy, document.web)
 
 
 def _accept_addresses(policy: TokenPolicy, web: WebTable) -> TokenPolicy:

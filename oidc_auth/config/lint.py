@@ -19,6 +19,7 @@ from .lint_introspection import lint_introspection, lint_opaque_issuers
 from .lint_keys import lint_keys
 from .lint_permission_maps import lint_default_role, lint_permission_maps, lint_roles, pattern_faults
 from .lint_preset import PARAMETERS, PARAMETERS_WITH_DEFAULT, find_issuer_key, lint_preset
+from .lint_revocation import lint_revocation
 from .lint_web import lint_web
 from .origins import lint_origins
 from .raw_document import read_strings, read_table, read_tables
@@ -58,6 +59,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
     yield from lint_opaque_issuers(issuers)
     yield from lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
     yield from lint_web(read_table(document.get("web")), [table for _, table in issuers])
+    yield from lint_revocation(document)
     yield from _lint_limits(read_table(document.get("limits")))
 
 

@@ -31,6 +31,13 @@ def find_warnings(document: Table) -> tuple[str, ...]:
         f"roles.{name}: no caller can have it: no permission map, role or default_role gives it" for name in unused
     ]
     found += find_web_warnings(read_table(document.get("web")), [table for _, table in issuers])
+    # The routes of oidc_auth.web receive logout tokens.
+    found += [
+        f"issuer[{number}]: logout_clients has no effect without [web]: add [web] with public_url, and name "
+        "oidc_auth.web:app as http.app in langgraph.json"
+        for number, table in issuers
+        if table.get("logout_clients") and "web" not in document
+    ]
     return tuple(found)
 
 

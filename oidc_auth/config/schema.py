@@ -231,6 +231,11 @@ class IssuerTable(_Table):
         default_factory=list[PermissionMapTable],
         description="Maps from claims to rights. A map only adds rights.",
     )
+    logout_clients: Strings = Field(
+        default_factory=list[str],
+        description="The clients that log users in. Their logout tokens are accepted (OpenID Connect Back-Channel "
+        "Logout).",
+    )
     scope_prefix: str | None = Field(
         default=None,
         description="Put before the scopes that challenges name, if clients request them in a longer form than tokens "
@@ -298,6 +303,27 @@ class WebTable(_Table):
     )
 
 
+class RevocationTable(_Table):
+    """``[revocation]``: revoked tokens, sessions and users."""
+
+    store: str = Field(
+        description="`memory` for one process, or the URL of a Redis server that all replicas use, such as "
+        "`${REDIS_URL}`."
+    )
+    max_token_lifetime: float = Field(
+        default=86_400,
+        gt=0,
+        description="The longest lifetime of a token, in seconds. Revocations are kept for that time, so longer tokens "
+        "and those without `iat` are refused.",
+    )
+    on_outage: Literal["deny", "serve"] = Field(
+        default="deny", description="What happens when the store is unreachable for longer than `outage_grace`."
+    )
+    outage_grace: Seconds = Field(
+        default=300, description="Seconds of an outage in which the known revocations are used."
+    )
+
+
 class LimitsTable(_Table):
     """``[limits]``: sizes in bytes or entries, and times in seconds."""
 
@@ -347,6 +373,7 @@ class Document(_Table):
     )
     langgraph: LangGraphTable = Field(default_factory=LangGraphTable, description="Settings of the server.")
     web: WebTable | None = Field(default=None, description="Settings of `oidc_auth.web`.")
+    revocation: RevocationTable | None = Field(default=None, description="Revoked tokens, sessions and users.")
     limits: LimitsTable = Field(default_factory=LimitsTable, description="Sizes and times.")
 
 

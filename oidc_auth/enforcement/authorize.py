@@ -16,6 +16,7 @@ from .ownership import make_stamp
 
 if TYPE_CHECKING:
     from .access_request import AccessRequest, Value
+    from .crons import FindCronDenial
     from .limits import EnforcementSettings
 
 _STUDIO_REACH = {"own": Reach.OWN, "all": Reach.ALL}
@@ -29,11 +30,13 @@ class ServerFacts(NamedTuple):
         in_request: the event belongs to a request, and not to the scheduler or a worker.
         expiry_leeway: the issuer's leeway in seconds, if the token must be checked for expiry again. None if the server
             authenticated the request of this event, or if the event belongs to no request.
+        find_cron_denial: tells whether the user of a cron was revoked. None without revocations.
     """
 
     is_studio: bool
     in_request: bool
     expiry_leeway: float | None
+    find_cron_denial: FindCronDenial | None = None
 
 
 def authorize(
@@ -48,7 +51,16 @@ def authorize(
     if facts.is_studio:
         return _authorize_studio(identity, request, settings)
     if getattr(user, "permissions", ABSENT) is ABSENT:
-        return authorize_scheduler(identity, request, value, settings, now, in_request=facts.in_request), None
+        decision = authorize_scheduler(
+            identity,
+            request,
+            value,
+            settings,
+            now,
+            in_request=facts.in_request,
+            find_cron_denial=facts.find_cron_denial,
+        )
+        return decision, None
     caller = Caller.from_user(user)
     return decide(caller, request), caller
 

@@ -6,6 +6,7 @@ is the scheduler.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ErrorCode
@@ -14,7 +15,15 @@ from .access_request import get_payload
 from .decision import Decision, Restriction, deny, deny_missing
 from .filters import BUILT_IN, own_objects
 from .ownership import clean_change, get_metadata, stamp_object, write_run_stamp
-from .reserved_keys import AUTHORIZED_UNTIL, OWNER, TEMPORARY, TENANT, require_configurable
+from .reserved_keys import (
+    AUTHORIZED_AT,
+    AUTHORIZED_FOR,
+    AUTHORIZED_UNTIL,
+    OWNER,
+    TEMPORARY,
+    TENANT,
+    require_configurable,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +53,7 @@ def stamp_cron(value: Value, access: AllowedAccess) -> Decision:
     decision = stamp_object(value, access)
     if decision.allowed:
         # A cron has no token that expires. Without an end, it would still run for users who left the company.
-        get_metadata(value)[AUTHORIZED_UNTIL] = int(access.cron_until)
+        get_metadata(value).update(_authorization(access))
     return decision
 
 
@@ -54,21 +63,43 @@ def clean_cron_change(value: Value, access: AllowedAccess) -> Decision:
     is_own = decision.filter == own_objects(access.caller)
     # Only the owner renews. A change by an administrator says nothing about the rights of the owner.
     if decision.allowed and is_own and RUN_PERMISSION in access.caller.rights:
-        _renew(value, access.cron_until)
+        _renew(value, _authorization(access))
     return decision
 
 
-def _renew(value: Value, until: float) -> None:
-    """Write until when a cron may run: into its payload, which the server prefers, and its metadata if sent."""
+def _authorization(access: AllowedAccess) -> dict[str, Any]:
+    """Return the metadata that tell who authorized a cron, with a token of which time, and for how long."""
+    # The time of the token and not of the request. A notice of the provider arrives after the revocation, and a cron
+    # that is created between the two must stop too.
+    return {
+        AUTHORIZED_UNTIL: int(access.cron_until),
+        AUTHORIZED_FOR: access.caller.subject_digest,
+        AUTHORIZED_AT: int(access.caller.issued_at),
+    }
+
+
+def _renew(value: Value, authorization: Mapping[str, Any]) -> None:
+    """Write the authorization of a cron: into its payload, which the server prefers, and its metadata if sent."""
     payload = get_payload(value)
     if payload:
-        get_metadata(payload)[AUTHORIZED_UNTIL] = int(until)
+        get_metadata(payload).update(authorization)
     if value.get("metadata") is not None:
-        get_metadata(value)[AUTHORIZED_UNTIL] = int(until)
+        get_metadata(value).update(authorization)
+
+
+FindCronDenial = Callable[[str, float, float], "ErrorCode | None"]
+"""Tells from ``subject_digest``, the time of the token and the time now why a cron may not run, or None."""
 
 
 def authorize_scheduler(
-    identity: str, request: AccessRequest, value: Value, settings: EnforcementSettings, now: float, *, in_request: bool
+    identity: str,
+    request: AccessRequest,
+    value: Value,
+    settings: EnforcementSettings,
+    now: float,
+    *,
+    in_request: bool,
+    find_cron_denial: FindCronDenial | None,
 ) -> Decision:
     """Decide an event of the scheduler: it runs a cron, and stops or deletes earlier runs of the cron.
 
@@ -79,13 +110,15 @@ def authorize_scheduler(
         settings: the operator's settings.
         now: seconds since the epoch.
         in_request: whether the event belongs to a request.
+        find_cron_denial: the check for revoked users, or None without revocations.
     """
     event, own = request.event, {OWNER: identity}
     if in_request:
         # The graph of a cron's run calls the server with the same user. Such calls have no permissions.
         return deny(event, ErrorCode.SCHEDULER_NOT_ALLOWED)
     if event == "threads:create_run":
-        return _authorize_cron_run(identity, request, value, settings, now)
+        decision = _authorize_cron_run(identity, request, value, settings, now)
+        return _check_revoked(decision, get_metadata(value), now, find_cron_denial)
     if event == "assistants:read":
         # The server reads a user's assistant before it runs it.
         return _allow(event, {"$or": [own, BUILT_IN]})
@@ -112,6 +145,22 @@ def _authorize_cron_run(
     # The scheduler's user has no tenant. The cron has the tenant in which its owner created it.
     stamp = {key: metadata[key] for key in (OWNER, TENANT) if key in metadata}
     return _allow(request.event, stamp)._replace(stamp=stamp)
+
+
+def _check_revoked(
+    decision: Decision, metadata: Mapping[str, Any], now: float, find_cron_denial: FindCronDenial | None
+) -> Decision:
+    """Return the decision, or the denial if the user of a cron was revoked after the cron was authorized."""
+    if not decision.allowed or find_cron_denial is None:
+        return decision
+    user, since = metadata.get(AUTHORIZED_FOR), metadata.get(AUTHORIZED_AT)
+    # Fail closed: it is unknown whether the user of an older cron was revoked. Its owner renews it by any change.
+    # A user without sub has an empty digest, and no revocation can name them.
+    if not isinstance(user, str) or not user or not isinstance(since, (int, float)) or isinstance(since, bool):
+        expected = f"{AUTHORIZED_FOR} and {AUTHORIZED_AT}"
+        return deny(decision.event, ErrorCode.CRON_EXPIRED, expected=expected, found="none")
+    code = find_cron_denial(user, since, now)
+    return decision if code is None else deny(decision.event, code)
 
 
 def _allow(event: str, where: Mapping[str, Any]) -> Decision:

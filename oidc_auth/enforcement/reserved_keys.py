@@ -14,7 +14,11 @@ AUTHORIZED_UNTIL = "authorized_until"
 """Until when a cron may run, in whole seconds since the epoch."""
 TEMPORARY = "oidc_auth_temporary"
 """Marks a thread that the server deletes when its run ends."""
-RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, TEMPORARY)
+AUTHORIZED_FOR = "authorized_for"
+"""Names the user who authorized a cron, for revocations (``subject_digest``)."""
+AUTHORIZED_AT = "authorized_at"
+"""When the token was issued with which the user authorized a cron, in whole seconds since the epoch."""
+RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, AUTHORIZED_FOR, AUTHORIZED_AT, TEMPORARY)
 """The keys that clients cannot write."""
 
 CREATED_BY = "created_by"

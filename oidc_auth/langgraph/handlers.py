@@ -51,6 +51,9 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
         report: Report = _report_nothing
         try:
             report = observe(ctx.user, value)
+            if oidc.revocation is not None:
+                # The scheduler may be the first to need them. Known revocations are not waited for.
+                await oidc.revocation.check.wait_until_loaded(oidc.clock())
             decision = _decide(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
                 decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
@@ -111,6 +114,7 @@ def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
         in_request=origin.in_request,
         # The server authenticates a WebSocket only when it opens.
         expiry_leeway=oidc.leeway_of(getattr(user, "issuer", None)) if origin.in_websocket else None,
+        find_cron_denial=None if oidc.revocation is None else oidc.revocation.check.find_cron_denial,
     )
 
 

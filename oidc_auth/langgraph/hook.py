@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..authentication import OIDCAuth
     from ..permissions.caller import Caller
     from ..tokens.extract import Headers
+    from ..tokens.states import VerifiedToken
 
     Authenticate = Callable[..., Awaitable[dict[str, Any]]]
 
@@ -32,10 +33,12 @@ AUTHENTICATE_ATTRIBUTE = "_authenticate_handler"
 
 CALLER_KEY = "oidc_auth.caller"
 """The key of the ASGI scope with the caller of a request."""
+TOKEN_KEY = "oidc_auth.token"
+"""The key of the ASGI scope with the verified token of a request, which has no text."""
 AUTHENTICATOR_KEY = "oidc_auth.authenticator"
 """The key of the ASGI scope with the ``OIDCAuth`` object that found the caller."""
 CALLERS_KEY = "oidc_auth.callers"
-"""The key of the ASGI scope with a list to which the caller is added."""
+"""The key of the ASGI scope with a list to which the caller and the token are added."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
@@ -76,9 +79,9 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
             if _is_anonymous(oidc, scope or {}):
                 return dict(ANONYMOUS)
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
-            caller = await oidc.authenticate(fields, method=method, url=path, resource=resource, kind=kind)
-            note_caller(scope, caller, oidc)
-            return caller.user()
+            verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
+            note_caller(scope, verified.caller, verified.token, oidc)
+            return verified.caller.user()
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
             raise authenticate_error(oidc.challenge(refusal, resource)) from None
@@ -103,12 +106,14 @@ def _is_anonymous(oidc: OIDCAuth, scope: Mapping[str, Any]) -> bool:
     return scope.get("type") == "http" and any(endpoint is each for each in oidc.anonymous_endpoints)
 
 
-def note_caller(scope: Mapping[str, Any] | None, caller: Caller, oidc: OIDCAuth) -> None:
+def note_caller(
+    scope: Mapping[str, Any] | None, caller: Caller, token: VerifiedToken | None, oidc: OIDCAuth | None
+) -> None:
     """Note the caller in the ASGI scope, for the middleware and the routes of this request."""
     if isinstance(scope, MutableMapping):
-        scope[CALLER_KEY], scope[AUTHENTICATOR_KEY] = caller, oidc
+        scope[CALLER_KEY], scope[TOKEN_KEY], scope[AUTHENTICATOR_KEY] = caller, token, oidc
         # A middleware between may pass a copy of the scope on. Copies share the list.
-        scope.get(CALLERS_KEY, []).append(caller)
+        scope.get(CALLERS_KEY, []).append((caller, token))
 
 
 def is_auth(found: object) -> bool:

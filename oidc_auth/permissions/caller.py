@@ -47,6 +47,8 @@ class Caller:
         tenancy: The tenant, or None if the issuer has no tenants.
         graphs: The graphs, or assistant ids, that the caller may start. None: any.
         claims: The configured claims. They are not in the repr.
+        subject_digest: Names the user for revocations: a digest of ``iss`` and ``sub``, or "" without ``sub``.
+        issued_at: The claim ``iat``, in seconds since the epoch, or 0 without it.
     """
 
     identity: str
@@ -58,6 +60,8 @@ class Caller:
     graphs: frozenset[str] | None = None
     # Claims are personal data, and reprs get into logs.
     claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
+    subject_digest: str = ""
+    issued_at: float = 0
 
     @property
     def permissions(self) -> list[str]:
@@ -85,6 +89,8 @@ class Caller:
             "graphs": None if self.graphs is None else sorted(self.graphs),
             # A copy, because a handler may change the dict, and the caller is cached.
             "claims": _copy_json(self.claims),
+            "subject_digest": self.subject_digest,
+            "issued_at": int(self.issued_at),
             **tenant_fields(self.tenancy),
         }
 
@@ -101,12 +107,19 @@ class Caller:
             tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)]),
             _tenancy_of(getattr(user, "tenant", ABSENT), getattr(user, "has_tenants", ABSENT)),
             None if graphs is None else tuple([str(graph) for graph in _members(graphs)]),
+            digest if isinstance(digest := getattr(user, "subject_digest", ""), str) else "",
+            issued if isinstance(issued := getattr(user, "issued_at", 0), int) else 0,
         )
 
 
 @lru_cache(maxsize=1024)
 def _caller(
-    identity: str, permissions: tuple[str, ...], tenancy: Tenancy | None, graphs: tuple[str, ...] | None
+    identity: str,
+    permissions: tuple[str, ...],
+    tenancy: Tenancy | None,
+    graphs: tuple[str, ...] | None,
+    subject_digest: str,
+    issued_at: int,
 ) -> Caller:
     """Return a cached caller, because one request calls up to five handlers."""
     return Caller(
@@ -114,6 +127,8 @@ def _caller(
         rights=_rights(permissions),
         tenancy=tenancy,
         graphs=None if graphs is None else frozenset(graphs),
+        subject_digest=subject_digest,
+        issued_at=issued_at,
     )
 
 

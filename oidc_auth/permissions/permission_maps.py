@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from ..json_values import is_list, is_object, scalar_text
+from ..revocation.entries import digest_subject
 from ..tokens.checks import find_identity, find_tenant, meets_requirement
 from ..tokens.claim_path import MISSING, ClaimPath, find_claim
 from ..tokens.extract import AUTHORIZATION_HEADER
@@ -205,7 +206,15 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
         tenancy=tenancy,
         graphs=allowed_graphs(given),
         claims=_allowed_claims(claims, rules.claims),
+        subject_digest=digest_subject(token.issuer, claims.get("sub")),
+        issued_at=_issued_at(claims),
     )
+
+
+def _issued_at(claims: Mapping[str, object]) -> float:
+    issued = claims.get("iat")
+    # Without a time, what the token authorizes counts as older than any revocation.
+    return issued if isinstance(issued, (int, float)) and not isinstance(issued, bool) else 0
 
 
 def read_identity(claims: Mapping[str, object], policy: TokenPolicy) -> str:

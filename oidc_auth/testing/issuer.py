@@ -16,10 +16,13 @@ from itertools import count
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from ..keys.discovery import WELL_KNOWN
 from ..keys.fetch import FetchError, Response
 from ..observability import logger
+from ..revocation.logout_tokens import LOGOUT_EVENT
+from ..revocation.security_events import ACCOUNT_EVENTS, SESSION_REVOKED
 from .introspection import PATH as INTROSPECTION_PATH
 from .introspection import IntrospectionEndpoint
 from .signing import SigningKey, compact
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 KEYS_PATH = "/keys"
 DEFAULT_LIFETIME = 300.0
+LOGOUT_LIFETIME = 120
+EVENT_NAMES = {name.rpartition("/")[2]: name for name in (SESSION_REVOKED, *ACCOUNT_EVENTS)}
+"""The short names of security events."""
 
 
 class Clock:
@@ -149,9 +155,7 @@ class LocalIssuer:
             key: the signing key, if not the current one.
             **claims: claims that add to or replace the standard ones. A value of None omits a claim.
         """
-        signing_key = key or self.keys[0]
-        full_header = {"alg": signing_key.algorithm, "kid": signing_key.kid, "typ": "at+jwt", **(header or {})}
-        return compact(_omit_none(full_header), self._claims(subject, audience, lifetime, claims), signing_key)
+        return self._sign({"typ": "at+jwt", **(header or {})}, self._claims(subject, audience, lifetime, claims), key)
 
     def opaque_token(
         self,
@@ -184,6 +188,67 @@ class LocalIssuer:
         now = int(self.clock())
         standard = {"iss": self.url, "sub": subject, "aud": audience, "iat": now, "exp": now + lifetime}
         return _omit_none({**standard, **claims})
+
+    def logout_token(
+        self,
+        subject: str | None = "alice",
+        *,
+        client: str = "agents-web",
+        session: str | None = None,
+        header: Mapping[str, Any] | None = None,
+        key: SigningKey | None = None,
+        **claims: object,
+    ) -> str:
+        """Return a signed logout token (OpenID Connect Back-Channel Logout 1.0 §2.4).
+
+        Send it as the form field ``logout_token`` to ``/auth/backchannel-logout``.
+
+        Args:
+            subject: the claim ``sub``. None omits it.
+            client: the claim ``aud``, one of ``logout_clients``.
+            session: the claim ``sid``. None omits it.
+            header: header members, as for ``token``.
+            key: the signing key, if not the current one.
+            **claims: claims that add to or replace the standard ones. A value of None omits a claim.
+        """
+        now = int(self.clock())
+        names = {"iss": self.url, "sub": subject, "aud": client, "sid": session, "jti": uuid4().hex}
+        event: dict[str, Any] = {LOGOUT_EVENT: {}}
+        standard = {**names, "iat": now, "exp": now + LOGOUT_LIFETIME, "events": event}
+        return self._sign({"typ": "logout+jwt", **(header or {})}, {**standard, **claims}, key)
+
+    def security_event(
+        self,
+        event: str = "session-revoked",
+        subject: str | Mapping[str, Any] = "alice",
+        *,
+        audience: str = "agents",
+        header: Mapping[str, Any] | None = None,
+        key: SigningKey | None = None,
+        **claims: object,
+    ) -> str:
+        """Return a signed security event token (RFC 8417).
+
+        Send it as a body of the type ``application/secevent+jwt`` to ``/auth/security-events``.
+
+        Args:
+            event: a short name, such as ``account-disabled``, or the whole identifier of the event.
+            subject: the subject of this issuer, or a whole subject identifier (RFC 9493).
+            audience: the claim ``aud``.
+            header: header members, as for ``token``.
+            key: the signing key, if not the current one.
+            **claims: claims that add to or replace the standard ones. A value of None omits a claim.
+        """
+        now = int(self.clock())
+        identifier = {"format": "iss_sub", "iss": self.url, "sub": subject} if isinstance(subject, str) else subject
+        events = {EVENT_NAMES.get(event, event): {"event_timestamp": now}}
+        names = {"iss": self.url, "aud": audience, "jti": uuid4().hex, "sub_id": identifier}
+        standard = {**names, "iat": now, "events": events}
+        return self._sign({"typ": "secevent+jwt", **(header or {})}, {**standard, **claims}, key)
+
+    def _sign(self, header: Mapping[str, Any], claims: Mapping[str, Any], key: SigningKey | None) -> str:
+        key = key or self.keys[0]
+        return compact(_omit_none({"alg": key.algorithm, "kid": key.kid, **header}), _omit_none(claims), key)
 
     def key_set(self) -> dict[str, Any]:
         """Return the published key set."""

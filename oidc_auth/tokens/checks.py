@@ -240,6 +240,23 @@ def check_age(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
         raise TokenError(ErrorCode.TOKEN_TOO_OLD, expected=f"an age of at most {policy.max_token_age:g} s", found=found)
 
 
+def check_lifetime(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
+    """Refuse a token that outlives the revocations (``max_token_lifetime``)."""
+    del now
+    if policy.max_token_lifetime is None:
+        return
+    # check_expiry has shown that exp is a number.
+    expires = _time(claims, "exp", ErrorCode.TOKEN_LIFETIME_TOO_LONG) or 0
+    issued = _time(claims, "iat", ErrorCode.TOKEN_LIFETIME_TOO_LONG)
+    # Without iat, only the rest of the lifetime is known. A revocation of the token could have expired already.
+    if issued is None or expires - issued > policy.max_token_lifetime:
+        raise TokenError(
+            ErrorCode.TOKEN_LIFETIME_TOO_LONG,
+            expected=f"at most {policy.max_token_lifetime:g} s from iat to exp",
+            found="no iat" if issued is None else f"{expires - issued:.0f} s",
+        )
+
+
 def check_required_claims(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> None:
     """Refuse a token without a claim that must be present, or with an empty value in it."""
     del now
@@ -431,6 +448,13 @@ CHECKS: tuple[Check, ...] = (
         ErrorCode.TOKEN_ISSUED_IN_FUTURE, "not issued in the future", Stage.CLAIMS, "RFC 7519 §4.1.6", check_issued_at
     ),
     Check(ErrorCode.TOKEN_TOO_OLD, "not too old", Stage.CLAIMS, "the issuer's max_token_age", check_age),
+    Check(
+        ErrorCode.TOKEN_LIFETIME_TOO_LONG,
+        "lifetime allowed",
+        Stage.CLAIMS,
+        "revocation.max_token_lifetime",
+        check_lifetime,
+    ),
     Check(
         ErrorCode.CLAIM_MISSING,
         "required claims present",

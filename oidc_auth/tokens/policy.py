@@ -88,6 +88,7 @@ class TokenPolicy:
         algorithms: The header's ``alg`` must be one of these.
         leeway: How far clocks may differ.
         max_token_age: The longest time since ``iat``, or None.
+        max_token_lifetime: The longest time from ``iat`` to ``exp``, or None.
         allowed_clients: One of these must be ``azp``, or ``client_id`` in a token without ``azp``. Empty: any.
         token_type: Whether this issuer sends access tokens or ID tokens.
         accepted_typ: The header ``typ`` of its tokens, in lower case. "" means that it may be absent (RFC 9068 §4).
@@ -107,6 +108,7 @@ class TokenPolicy:
     identities: tuple[IdentityClaim, ...]
     leeway: float = DEFAULT_LEEWAY
     max_token_age: float | None = None
+    max_token_lifetime: float | None = None
     allowed_clients: frozenset[str] = frozenset()
     token_type: Literal["access", "id"] = "access"
     accepted_typ: frozenset[str] = frozenset({"jwt", "at+jwt", ""})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..errors import ErrorCode, OIDCAuthError, TokenError
 from ..keys.jwk import check_signature
@@ -26,9 +26,10 @@ from .jws import decode_base64url, parse_object, split_token
 from .states import UnverifiedClaims, VerifiedToken
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from ..keys.key_set import KeySource
+    from .checks import Check
     from .issuers import TrustedIssuer
     from .jws import Segments
     from .policy import TokenPolicy
@@ -79,6 +80,18 @@ class _KeyGeneration:
         return self.number == await self.keys.current_generation(now)
 
 
+class VerifiedClaims(NamedTuple):
+    """The claims of a valid JWT, its issuer, and the number of the key set that verified it."""
+
+    claims: UnverifiedClaims
+    issuer: TrustedIssuer
+    generation: int
+
+    def __repr__(self) -> str:
+        """Return no claim."""
+        return f"VerifiedClaims(issuer={self.issuer.policy.issuer!r})"
+
+
 class JwtVerifier:
     """Verifies JWTs with the keys of their issuers.
 
@@ -86,9 +99,18 @@ class JwtVerifier:
         issuers: The trusted issuers. Each has its own keys, audiences and algorithms.
         clock: Returns the time, in seconds since the epoch. It is read again after a wait.
         max_depth: The deepest nesting of a token's JSON.
+        checks: The checks of the claims.
     """
 
-    def __init__(self, issuers: Sequence[TrustedIssuer], *, clock: Callable[[], float], max_depth: int) -> None:
+    def __init__(
+        self,
+        issuers: Sequence[TrustedIssuer],
+        *,
+        clock: Callable[[], float],
+        max_depth: int,
+        checks: Iterable[Check] = CLAIM_CHECKS,
+    ) -> None:
+        self._claim_rules = None if checks is CLAIM_CHECKS else tuple((check.code, check.rule) for check in checks)
         self.issuers = TrustedIssuers(issuers)
         self._clock = clock
         self._max_depth = max_depth
@@ -96,10 +118,27 @@ class JwtVerifier:
         self._generations: dict[str, _KeyGeneration] = {}
 
     async def verify(self, presented: PresentedToken, now: float, *, record: Record | None = None) -> VerifiedToken:
-        """Return a verified token; see ``CredentialVerifier``.
+        """Return a verified token; see ``CredentialVerifier``."""
+        verified = await self.verify_claims(presented, now, record=record)
+        generation = self._generation(verified.issuer, verified.generation)
+        return build_verified_token(verified.claims, verified.issuer.policy, generation.is_current)
+
+    async def verify_claims(
+        self, presented: PresentedToken, now: float, *, record: Record | None = None
+    ) -> VerifiedClaims:
+        """Return the claims of a valid JWT of any kind.
 
         The code of a refusal tells what is wrong with the header, the issuer or the key, which are public. It tells
         what is wrong with the claims only if the signature is valid.
+
+        Args:
+            presented: The token.
+            now: The time, in seconds since the epoch.
+            record: Receives the code of each check that passed.
+
+        Raises:
+            TokenError: The token is not valid.
+            UpstreamError: The keys are not available.
         """
         # 1. Limit how many tokens are verified in one event-loop iteration.
         if (admitted := self._admission.join()) is not None:
@@ -138,14 +177,13 @@ class JwtVerifier:
             check_signature(key, algorithm, segments.signing_input, signature)
             _note(record, ErrorCode.SIGNATURE_INVALID)
             # 7. The claims (RFC 7519 §4.1, RFC 9068 §4).
-            check_claims = _check_present_claims if policy.introspected else check_all_claims
-            check_claims(claims, policy, now, record)
+            self._check_claims(claims, policy, now, record)
         except OIDCAuthError as error:
             if record is not None:
                 record += passed_before(error.code, _KEY_CODES)
             self._add_diagnosis(error, Refusal(presented.token, header, claims, policy, now))
             raise
-        return build_verified_token(claims, policy, self._generation(issuer, generation).is_current)
+        return VerifiedClaims(claims, issuer, generation)
 
     def _generation(self, issuer: TrustedIssuer, number: int) -> _KeyGeneration:
         """Return one object for all tokens of a key set, because thousands of tokens are cached."""
@@ -172,6 +210,15 @@ class JwtVerifier:
         claims = UnverifiedClaims(parse_object(decode_base64url(segments.payload), self._max_depth))
         _note(record, ErrorCode.TOKEN_JSON_INVALID)
         return claims
+
+    def _check_claims(self, claims: UnverifiedClaims, policy: TokenPolicy, now: float, record: Record | None) -> None:
+        if self._claim_rules is not None:
+            # Notices of a provider have checks of their own. The provider is not asked about them.
+            _run_rules(self._claim_rules, claims, policy, now, record)
+        elif policy.introspected:
+            _check_present_claims(claims, policy, now, record)
+        else:
+            check_all_claims(claims, policy, now, record)
 
     def _add_diagnosis(self, error: OIDCAuthError, refusal: Refusal) -> None:
         """Add the issuer and the user for the log, and the hint when it is read."""
@@ -203,7 +250,18 @@ def check_all_claims(claims: Mapping[str, object], policy: TokenPolicy, now: flo
     Raises:
         TokenError: The code of the first check that failed.
     """
-    for code, rule in _CLAIM_RULES:
+    _run_rules(_CLAIM_RULES, claims, policy, now, record)
+
+
+def _run_rules(
+    rules: Sequence[tuple[ErrorCode, Callable[..., object]]],
+    claims: Mapping[str, object],
+    policy: TokenPolicy,
+    now: float,
+    record: Record | None,
+) -> None:
+    """Run checks of claims in their order."""
+    for code, rule in rules:
         rule(claims, policy, now)
         if record is not None:
             record.append(code)

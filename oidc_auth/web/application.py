@@ -11,8 +11,8 @@ from ..errors import ConfigError, Problem
 from ..langgraph.server_entry import build_or_exit
 from .mcp_errors import handle_mcp_denials
 from .middleware import WebMiddleware
+from .open_streams import OpenStreams
 from .routes import build_routes
-from .streams import OpenStreams
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -56,18 +56,28 @@ def install(app: Starlette, oidc: OIDCAuth) -> None:
     app.router.routes[:0] = routes
     # The server checks tokens on custom routes with enable_custom_route_auth, and these must be reachable without one.
     oidc.anonymous_endpoints.update(route.endpoint for route in routes)
-    app.add_middleware(WebMiddleware, oidc=oidc, streams=OpenStreams())
+    streams = OpenStreams()
+    app.add_middleware(WebMiddleware, oidc=oidc, streams=streams)
+    if oidc.revocation is not None:
+        oidc.revocation.store.live.listeners.add(streams.check_revoked)
     handle_mcp_denials(app, resource)
     _fetch_keys_at_start(app, oidc)
 
 
+LONGEST_LOAD = 30.0
+"""Seconds that the start of the server waits for the revocations. After that, it goes on in the background."""
+
+
 def _fetch_keys_at_start(app: Starlette, oidc: OIDCAuth) -> None:
-    """Fetch the keys before the first request. A provider that is down does not stop the server."""
+    """Fetch keys and revocations before the first request. A provider that is down does not stop the server."""
     original = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(scope_app: Any) -> AsyncGenerator[Any]:  # noqa: ANN401 - the state is the application's own
         await oidc.find_usable_keys(wait_for_all=True)
+        if oidc.revocation is not None:
+            # Requests and cron runs are refused until they are known. The server may start them before this ends.
+            await oidc.revocation.store.load(LONGEST_LOAD)
         try:
             async with original(scope_app) as state:
                 yield state

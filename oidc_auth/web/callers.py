@@ -122,11 +122,12 @@ async def _authenticate(oidc: OIDCAuth, request: HTTPConnection, resource: Resou
     try:
         fields = read_fields(scope["headers"], scope, oidc)
         method, kind = scope.get("method"), find_request_kind(scope)
-        caller = await oidc.authenticate(fields, method=method, url=scope["path"], resource=resource, kind=kind)
+        path = scope["path"]
+        verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
     except (TokenError, UpstreamError) as refusal:
         return oidc.challenge(refusal, resource)
     except Exception as error:  # noqa: BLE001 - fail closed
         logger.error("authentication failed: %s", format_trace(error))
         return Challenge(status=FORBIDDEN, detail=ERROR_DETAILS[ErrorCode.CUSTOM_RULE_FAILED].client_message)
-    note_caller(scope, caller, oidc)
-    return caller
+    note_caller(scope, verified.caller, verified.token, oidc)
+    return verified.caller

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from ..authentication import OIDCAuth
-    from .streams import OpenStreams
+    from .open_streams import OpenStreams
 
 
 class WebMiddleware:
@@ -29,16 +29,17 @@ class WebMiddleware:
         self._app = app
         self._oidc = oidc
         self._streams = streams
+        self._guards_streams = oidc.ends_streams or oidc.revocation is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         scope[OIDC_KEY] = self._oidc
         if scope["type"] == "websocket" and self._oidc.accepts_subprotocol:
-            # The hook does the same. Whichever is first, no other code sees the token as a subprotocol.
+            # The hook does the same. So no other code sees the token as a subprotocol.
             move_subprotocol_token(scope)
             if SUBPROTOCOL_KEY in scope:
                 send = _answer_subprotocol(send)
-        if self._oidc.ends_streams and scope["type"] in ("http", "websocket"):
+        if self._guards_streams and scope["type"] in ("http", "websocket"):
             await self._guard(scope, receive, send)
         else:
             await self._app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""End streams of events and WebSockets, with their token or on request.
+"""End streams of events and WebSockets, with their token or after its revocation.
 
 The server sees the end as a disconnect of the client, so that it treats the run as it does then. The client gets a
 named error, so that it can connect again with a new token.
@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError
-from ..langgraph.hook import CALLER_KEY, CALLERS_KEY
+from ..langgraph.hook import CALLER_KEY, CALLERS_KEY, TOKEN_KEY
 from ..langgraph.request_kind import EVENT_STREAM, find_request_kind, find_request_resource
 from ..observability import log_refusal
 from ..permissions.caller import Caller
 from ..tokens.resource import RequestKind, check_stream_start
+from ..tokens.states import VerifiedToken
+from .open_streams import find_targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from starlette.types import Message, Receive, Scope, Send
 
     from ..authentication import OIDCAuth
+    from .open_streams import OpenStreams, Target
 
 CLOSE_CODE = 4401
 """The close code of a WebSocket. LangGraph's SDKs read 4000 plus the HTTP status, and do not retry this one."""
@@ -42,29 +43,6 @@ FIXED_BODY_HEADERS = frozenset({b"content-length", b"content-encoding"})
 _EVENT_END = re.compile(rb"(?>\r\n|\n|\r){2}")
 """A line without text ends an event. A line ends in three ways (HTML standard, server-sent events)."""
 _LONGEST_END = 4
-
-
-class OpenStreams:
-    """The streams that are open in this process. Use it in their event loop only."""
-
-    def __init__(self) -> None:
-        self._streams: set[GuardedStream] = set()
-
-    def __iter__(self) -> Iterator[GuardedStream]:
-        """Iterate over the streams that are open now."""
-        return iter(tuple(self._streams))
-
-    def __len__(self) -> int:
-        """Return how many streams are open."""
-        return len(self._streams)
-
-    def add(self, stream: GuardedStream) -> None:
-        """Add a stream."""
-        self._streams.add(stream)
-
-    def discard(self, stream: GuardedStream) -> None:
-        """Remove a stream, if it is open."""
-        self._streams.discard(stream)
 
 
 class GuardedStream:
@@ -84,8 +62,12 @@ class GuardedStream:
     ) -> None:
         self.caller: Caller | None = None
         """The caller, once the stream is open."""
+        self.targets: tuple[Target, ...] = ()
+        """What revocations can name, once the stream is open."""
+        self._token: VerifiedToken | None = None
+        self._loop = asyncio.get_running_loop()
         self._scope = scope
-        self._callers: list[Caller] = []
+        self._callers: list[tuple[Caller, VerifiedToken | None]] = []
         scope[CALLERS_KEY] = self._callers
         self._receive = receive
         self._send = send
@@ -95,7 +77,7 @@ class GuardedStream:
         self._lock = asyncio.Lock()
         self._stopped = asyncio.Event()
         # For the application the client is gone.
-        self._gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._gone: asyncio.Future[None] = self._loop.create_future()
         self._is_over = False
         self._code: ErrorCode | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -163,23 +145,40 @@ class GuardedStream:
 
     def _find_caller(self) -> Caller | None:
         if self._callers:
-            return self._callers[-1]
+            caller, self._token = self._callers[-1]
+            return caller
         # With auth_first, the hook ran before.
-        found = self._scope.get(CALLER_KEY)
+        found, token = self._scope.get(CALLER_KEY), self._scope.get(TOKEN_KEY)
+        self._token = token if isinstance(token, VerifiedToken) else None
         return found if isinstance(found, Caller) else None
 
     def _open(self, caller: Caller) -> None:
         self.caller = caller
+        if self._oidc.revocation is not None and self._token is not None:
+            self.targets = tuple(find_targets(self._token))
         self._streams.add(self)
-        self._check_time(caller)
+        # After the addition, so that no revocation is missed. One may have come after the authentication.
+        self._check_revoked()
+        if self._oidc.ends_streams:
+            self._check_time(caller)
+
+    def request_check(self) -> None:
+        """Let the stream end if its token is revoked. Any thread may call it."""
+        # A loop that has ended has no more streams.
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._check_revoked)
+
+    def _check_revoked(self) -> None:
+        revocation, token = self._oidc.revocation, self._token
+        if revocation is not None and token is not None and revocation.store.live.find(token) is not None:
+            self.end(ErrorCode.TOKEN_REVOKED)
 
     def _check_time(self, caller: Caller) -> None:
         # The clock decides. The timer of the loop can be early, and does not follow a changed clock.
         if (remaining := caller.expires_at - self._oidc.clock()) <= 0:
             self.end(ErrorCode.TOKEN_EXPIRED)
         else:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(min(remaining, LONGEST_TIMER), partial(self._check_time, caller))
+            self._timer = self._loop.call_later(min(remaining, LONGEST_TIMER), partial(self._check_time, caller))
 
     def _set_over(self) -> None:
         self._is_over = True
@@ -256,7 +255,7 @@ class GuardedEvents(GuardedStream):
         Any other request was checked before it had an effect. Its stream opens and ends immediately, so that the
         client learns which run it has started.
         """
-        if find_request_kind(self._scope) is RequestKind.ANSWER:
+        if self._oidc.ends_streams and find_request_kind(self._scope) is RequestKind.ANSWER:
             try:
                 check_stream_start(caller.issuer, caller.expires_at, self._oidc.clock())
             except TokenError as refusal:

@@ -91,3 +91,9 @@ def test_wide_default_role_without_audience_is_warned(permissions: list[str], *,
     document = {"issuer": {**open_table, "default_role": "user"}, "roles": roles}
     found = [text for text in load_mapping(document).warnings if text.startswith("issuer[0]: default_role: ")]
     assert len(found) == (wide and skipped)
+
+
+def test_logout_clients_without_web_are_warned() -> None:
+    document = {"issuer": table(logout_clients="agents-web"), "revocation": {"store": "memory"}}
+    assert [warning.partition(" ")[2].split()[0] for warning in load_mapping(document).warnings] == ["logout_clients"]
+    assert load_mapping({**document, "web": {"public_url": "https://agents.test"}}).warnings == ()

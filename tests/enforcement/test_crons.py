@@ -19,6 +19,8 @@ SCHEDULER = SimpleNamespace(identity="alice")
 """A user without ``permissions``."""
 FIRE = ServerFacts(is_studio=False, in_request=False, expiry_leeway=None)
 NOW = 10.0
+SINCE = 5
+AUTHORIZED = {"authorized_for": "digest-of-alice", "authorized_at": SINCE}
 OWN = {"owner": "alice"}
 
 
@@ -86,6 +88,65 @@ def test_boolean_is_no_expiry_time() -> None:
 def test_cron_run_respects_limits() -> None:
     value = fire() | {"after_seconds": 10**6}
     assert enforce_event("threads:create_run", value).code is ErrorCode.DELAY_NOT_ALLOWED
+
+
+def answer_with(code: ErrorCode | None, asked: list[Any] | None = None) -> ServerFacts:
+    """Return facts whose check of revocations always answers with ``code``."""
+
+    def find_cron_denial(*question: object) -> ErrorCode | None:
+        if asked is not None:
+            asked.append(question)
+        return code
+
+    return FIRE._replace(find_cron_denial=find_cron_denial)
+
+
+def test_cron_of_valid_user_runs() -> None:
+    asked: list[Any] = []
+    assert enforce_event("threads:create_run", fire(**AUTHORIZED), answer_with(None, asked)).allowed
+    assert asked == [("digest-of-alice", SINCE, NOW)]
+
+
+@pytest.mark.parametrize("code", [ErrorCode.CRON_REVOKED, ErrorCode.REVOCATIONS_UNAVAILABLE])
+def test_cron_of_revoked_user_does_not_run(code: ErrorCode) -> None:
+    value = fire(**AUTHORIZED)
+    decision = enforce_event("threads:create_run", value, answer_with(code))
+    assert (decision.allowed, decision.code) == (False, code)
+    assert value == fire(**AUTHORIZED)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"authorized_for": None},
+        {"authorized_for": ""},
+        {"authorized_for": 7},
+        {"authorized_at": None},
+        {"authorized_at": "5"},
+        {"authorized_at": True},
+    ],
+)
+def test_cron_without_known_user_does_not_run(change: dict[str, Any]) -> None:
+    asked: list[Any] = []
+    value = fire(**{**AUTHORIZED, **change})
+    decision = enforce_event("threads:create_run", value, answer_with(None, asked))
+    assert (decision.code, asked) == (ErrorCode.CRON_EXPIRED, [])
+
+
+def test_older_cron_runs_without_revocations() -> None:
+    assert enforce_event("threads:create_run", fire()).allowed
+
+
+def test_expiry_is_decided_before_revocation() -> None:
+    asked: list[Any] = []
+    value = fire(**AUTHORIZED, authorized_until=9)
+    assert enforce_event("threads:create_run", value, answer_with(None, asked)).code is ErrorCode.CRON_EXPIRED
+    assert asked == []
+
+
+def test_revoked_users_cron_may_still_clean_up() -> None:
+    facts = answer_with(ErrorCode.CRON_REVOKED)
+    assert enforce_event("threads:delete", {"run_id": "r"}, facts).allowed
 
 
 @pytest.mark.parametrize(

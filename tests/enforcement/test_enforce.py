@@ -19,13 +19,29 @@ from oidc_auth.permissions.caller import Tenancy, make_store_label
 from oidc_auth.permissions.names import EVENTS
 
 MINE = {"owner": "alice", "tenant": "acme"}
-FORGED = {"owner": "bob", "tenant": "globex", "authorized_until": 9_999_999_999, "oidc_auth_temporary": True}
+FORGED = {
+    "owner": "bob",
+    "tenant": "globex",
+    "authorized_until": 9_999_999_999,
+    "authorized_for": "another-user",
+    "authorized_at": 9_999_999_999,
+    "oidc_auth_temporary": True,
+}
 NOW = 1_000.0
 MAX_AGE = 60
 SETTINGS = EnforcementSettings(cron_max_age=MAX_AGE)
 CREATES = ["threads:create", "threads:create_run", "assistants:create", "crons:create"]
 CHANGES = ["threads:update", "assistants:update", "crons:update"]
-ALICE = SimpleNamespace(identity="alice", permissions=list(EVENTS), graphs=None, tenant="acme")
+ALICE = SimpleNamespace(
+    identity="alice",
+    permissions=list(EVENTS),
+    graphs=None,
+    tenant="acme",
+    subject_digest="digest-of-alice",
+    issued_at=900,
+)
+AUTHORIZED = {"authorized_until": 1_060, "authorized_for": "digest-of-alice", "authorized_at": 900}
+"""What a cron of ALICE carries."""
 ADMIN = SimpleNamespace(identity="ada", permissions=[f"{e}@all" for e in EVENTS], graphs=None, tenant="acme")
 FACTS = ServerFacts(is_studio=False, in_request=True, expiry_leeway=None)
 STUDIO = FACTS._replace(is_studio=True)
@@ -56,7 +72,7 @@ def test_owner_is_stamped_over_client_values(event: str) -> None:
     assert enforce_event(event, value).allowed
     stamped = {**MINE, "title": "plans"}
     assert value["metadata"] is metadata
-    assert metadata == (stamped if event != "crons:create" else {**stamped, "authorized_until": int(NOW + MAX_AGE)})
+    assert metadata == (stamped if event != "crons:create" else {**stamped, **AUTHORIZED})
 
 
 @pytest.mark.parametrize("event", CREATES)
@@ -108,8 +124,8 @@ def test_reserved_keys_are_removed_everywhere(event: str) -> None:
     configs = [holder["config"] for holder in holders if holder and "config" in holder]
     assert configs == [{"metadata": {}, "configurable": {"x": 1}}] * len(configs)
     assert configs
-    left = set(value.get("payload", {}).get("metadata", {}))
-    assert left == ({"authorized_until"} if event == "crons:update" else set())
+    left = value.get("payload", {}).get("metadata", {})
+    assert left == (AUTHORIZED if event == "crons:update" else {})
 
 
 @pytest.mark.parametrize("event", [*CREATES, *CHANGES])
@@ -151,7 +167,7 @@ def test_run_control_writes_nothing(value: Value) -> None:
 
 
 def test_action_in_other_changes_is_cleaned() -> None:
-    value = {"action": "interrupt", "metadata": {"authorized_until": 9_999_999_999}}
+    value = {"action": "interrupt", "metadata": {"authorized_until": 9_999_999_999, "authorized_at": 9_999_999_999}}
     assert enforce_event("assistants:update", value).allowed
     assert value["metadata"] == {}
 
@@ -159,8 +175,8 @@ def test_action_in_other_changes_is_cleaned() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"payload": {"enabled": False}}, {"payload": {"enabled": False, "metadata": {"authorized_until": 1060}}}),
-        ({"payload": {}, "metadata": {}}, {"payload": {}, "metadata": {"authorized_until": 1060}}),
+        ({"payload": {"enabled": False}}, {"payload": {"enabled": False, "metadata": AUTHORIZED}}),
+        ({"payload": {}, "metadata": {}}, {"payload": {}, "metadata": AUTHORIZED}),
         ({"payload": {}}, {"payload": {}}),
     ],
 )

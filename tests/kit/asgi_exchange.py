@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from oidc_auth.langgraph.hook import CALLER_KEY
+from oidc_auth.langgraph.hook import CALLER_KEY, TOKEN_KEY
 from oidc_auth.permissions.caller import Caller
+from oidc_auth.tokens.states import VerifiedToken
 from oidc_auth.web.middleware import WebMiddleware
-from oidc_auth.web.streams import OpenStreams
+from oidc_auth.web.open_streams import OpenStreams
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message
@@ -19,6 +20,14 @@ EVENTS = [(b"content-type", b"text/event-stream; charset=utf-8")]
 DISCONNECT = {"http": "http.disconnect", "websocket": "websocket.disconnect"}
 
 
+ISSUER_URL = "https://issuer.test"
+
+
+async def is_current(now: float) -> bool:
+    del now
+    return True
+
+
 class Exchange:
     """What an application and a client send each other.
 
@@ -26,10 +35,13 @@ class Exchange:
         oidc: The authenticator.
         kind: ``http`` or ``websocket``.
         lasts: Seconds until the token ends.
+        claims: Claims of the token, which a revocation can name.
         scope: More of the ASGI scope.
     """
 
-    def __init__(self, oidc: OIDCAuth, kind: str = "http", *, lasts: float | None = 600, **scope: Any) -> None:
+    def __init__(
+        self, oidc: OIDCAuth, kind: str = "http", *, lasts: float | None = 600, claims: Any = None, **scope: Any
+    ) -> None:
         self.oidc = oidc
         self.streams = OpenStreams()
         self.sent: list[Message] = []
@@ -43,7 +55,12 @@ class Exchange:
         headers: list[tuple[bytes, bytes]] = []
         self.scope = {"type": kind, "method": "GET", "path": "/own", "headers": headers, "asgi": {}, **scope}
         if lasts is not None:
-            self.scope[CALLER_KEY] = Caller(identity="alice", expires_at=oidc.clock() + lasts)
+            until = oidc.clock() + lasts
+            self.scope[CALLER_KEY] = Caller(identity="alice", expires_at=until)
+            self.scope[TOKEN_KEY] = VerifiedToken(ISSUER_URL, claims or {}, until, until, is_current)
+        if oidc.revocation is not None:
+            # As ``install`` does it.
+            oidc.revocation.store.live.listeners.add(self.streams.check_revoked)
 
     async def run(self, app: ASGIApp) -> None:
         """Run the application behind the middleware, at most 20 seconds."""

@@ -53,14 +53,16 @@ class AuthHarness:
         limits: Mapping[str, Any] | None = None,
         clock: Callable[[], float] | None = None,
         mapper: Callable[[Mapping[str, object], Caller], Caller] | None = None,
+        revocation: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
         self.clock = Clock(NOON)
         self.events: list[Event] = []
         self.issuer = Publisher(url, algorithm=algorithm, clock=clock or self.clock)
         table = {"preset": "generic", "issuer": url, "audience": "agents", **settings}
+        tables = {"limits": limits or {}, **({} if revocation is None else {"revocation": revocation})}
         self.oidc = OIDCAuth.from_dict(
-            {"issuer": {name: value for name, value in table.items() if value is not None}, "limits": limits or {}},
+            {"issuer": {name: value for name, value in table.items() if value is not None}, **tables},
             fetcher=self.issuer,
             clock=clock or self.clock,
             observer=self.events.append,

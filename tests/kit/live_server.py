@@ -62,13 +62,13 @@ class LiveServer:
         self, also: Any = None, replace: Any = None, clock: Callable[[], float] = time.time, **tables: Any
     ) -> None:
         """Install ``protect`` with these tables, custom rules and clock."""
-        oidc = OIDCAuth.from_dict(
+        self.oidc = OIDCAuth.from_dict(
             configuration_for(self.issuer, **tables),
             fetcher=self.issuer,
             observer=self.observed_events.append,
             clock=clock,
         )
-        self.server.install(protect(oidc, also=also, replace=replace))
+        self.server.install(protect(self.oidc, also=also, replace=replace))
 
     def wait_for_denial(self, code: ErrorCode) -> None:
         """Wait until the server denies one more event with this code, for at most ten seconds."""

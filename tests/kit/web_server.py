@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 PUBLIC_URL = "https://agents.test"
 WEB_APP = "oidc_auth.web:app"
 PREFIX = "/agents"
+WEB_CLIENT = "agents-web"
+"""The client that logs users in. Logout tokens are for it."""
 
 SETUPS: dict[str, dict[str, Any]] = {
     "middleware_first": {"app": WEB_APP},
@@ -63,6 +66,20 @@ class WebServer:
             sent["authorization"] = f"Bearer {token}"
         return httpx.request(method, f"{self.url}{path}", headers=sent, json=body, timeout=30)
 
+    def log_out(self, **claims: Any) -> httpx.Response:
+        """Send a logout token, as a provider does (Back-Channel Logout 1.0 §2.4 and §2.5)."""
+        events: dict[str, Any] = {"http://schemas.openid.net/event/backchannel-logout": {}}
+        token = self.issuer.token(
+            None,
+            audience=WEB_CLIENT,
+            header={"typ": "logout+jwt"},
+            jti=str(uuid.uuid4()),
+            events=events,
+            lifetime=60,
+            **claims,
+        )
+        return httpx.post(f"{self.url}/auth/backchannel-logout", data={"logout_token": token}, timeout=30)
+
     def thread(self, token: str) -> str:
         """Create a thread and return its path."""
         created = self.call("POST", "/threads", token, {})
@@ -79,13 +96,18 @@ class WebServer:
 
 
 @contextmanager
-def running_web_server(folder: Path, http: dict[str, Any], **web: Any) -> Iterator[WebServer]:
-    """Run a server with the ``[web]`` table ``web`` and the ``http`` table of langgraph.json."""
+def running_web_server(
+    folder: Path, http: dict[str, Any], revocation: dict[str, Any] | None = None, **web: Any
+) -> Iterator[WebServer]:
+    """Run a server with these tables: ``http`` of langgraph.json, ``[revocation]`` if there is one, and ``[web]``."""
     issuer = LocalIssuer("https://issuer.test")
     environ = environment(folder, issuer, **http)
     file = Path(environ["OIDC_AUTH_CONFIG"])
     configuration = json.loads(file.read_text("utf-8"))
-    file.write_text(json.dumps({**configuration, "web": {"public_url": PUBLIC_URL, **web}}), "utf-8")
+    tables = {}
+    if revocation is not None:
+        tables = {"revocation": revocation, "issuer": {**configuration["issuer"], "logout_clients": [WEB_CLIENT]}}
+    file.write_text(json.dumps({**configuration, **tables, "web": {"public_url": PUBLIC_URL, **web}}), "utf-8")
     graphs = {**json.loads(environ["LANGSERVE_GRAPHS"]), "ticking": f"{HERE / 'ticking_graph.py'}:graph"}
     environ["LANGSERVE_GRAPHS"] = json.dumps(graphs)
     environ["PYTHONPATH"] = os.pathsep.join(

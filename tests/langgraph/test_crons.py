@@ -10,6 +10,7 @@ import pytest
 from kit.live_server import SampleUser
 
 from oidc_auth import ErrorCode
+from oidc_auth.revocation.entries import digest_subject
 
 if TYPE_CHECKING:
     from kit.live_server import LiveServer
@@ -114,12 +115,20 @@ def test_only_owner_changes_cron_payload(live_server: LiveServer, alice: SampleU
     assert alice("PATCH", path, change).status_code in (200, 422)
 
 
-def test_forged_payload_keys_never_reach_runs(alice: SampleUser) -> None:
-    forged = {"owner": "bob", "tenant": "globex", "authorized_until": 9_999_999_999}
+def test_forged_payload_keys_never_reach_runs(live_server: LiveServer, alice: SampleUser) -> None:
+    forged = {
+        "owner": "bob",
+        "tenant": "globex",
+        "authorized_until": 9_999_999_999,
+        "authorized_for": "another-user",
+        "authorized_at": 9_999_999_999,
+    }
     made = alice("POST", "/runs/crons", cron(metadata=forged, config={"metadata": dict(forged)})).json()
     stored = {**made["metadata"], **(made["payload"].get("metadata") or {})}
     assert (stored["owner"], stored["tenant"]) == ("alice", "acme")
     assert stored["authorized_until"] < 9_999_999_999
+    assert stored["authorized_for"] == digest_subject(live_server.issuer.url, "alice")
+    assert stored["authorized_at"] < 9_999_999_999
     assert not set(forged) & set((made["payload"].get("config") or {}).get("metadata") or {})
 
 

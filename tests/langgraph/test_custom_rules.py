@@ -152,7 +152,8 @@ def test_rule_does_not_move_cron_to_another_tenant(live_server: LiveServer) -> N
     made = alice("POST", "/runs/crons", {"assistant_id": "agent", "schedule": "0 0 1 1 *"}).json()
     assert made["payload"]["metadata"] == {"title": "plans"}
     changed = alice("PATCH", f"/runs/crons/{made['cron_id']}", {"metadata": {"title": "ideas"}}).json()
-    assert set(changed["payload"]["metadata"]) == {"title", "authorized_until"}
+    written = {"authorized_until", "authorized_for", "authorized_at"}
+    assert set(changed["payload"]["metadata"]) == {"title", *written}
 
 
 def test_custom_rule_edits_keep_reserved_keys(live_server: LiveServer) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CHAT = built_in_assistant("chat")
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
+LATE = 9_999_999_999
 FORGERIES: list[tuple[str, Any]] = [
     ("owner", "mallory"),
     ("owner", None),
@@ -61,7 +62,8 @@ def test_stamp_survives_any_metadata(alice: SampleUser, body: dict[str, Any]) ->
 
 
 def test_client_reserved_keys_are_dropped(alice: SampleUser) -> None:
-    stored = alice.metadata(alice.thread(authorized_until=9_999_999_999, oidc_auth_temporary=True, title="kept"))
+    forged = {"authorized_until": LATE, "authorized_for": "x", "authorized_at": LATE, "oidc_auth_temporary": True}
+    stored = alice.metadata(alice.thread(**forged, title="kept"))
     assert stored == {"owner": "alice", "tenant": "acme", "title": "kept"}
 
 
@@ -78,10 +80,11 @@ def test_user_cannot_change_owner(author: SampleUser, kind: str, key: str, value
 def test_update_writes_no_reserved_keys(author: SampleUser, kind: str) -> None:
     path = made(author, kind, {})
     before = author.metadata(path)
-    forged = {"authorized_until": 9_999_999_999, "oidc_auth_temporary": True, "title": "new"}
+    forged = {"authorized_until": LATE, "authorized_for": "x", "authorized_at": LATE, "oidc_auth_temporary": True}
+    forged |= {"title": "new"}
     assert author("PATCH", path, {"metadata": forged}).status_code == 200
     after = author.metadata(path)
-    assert after.pop("authorized_until", 0) < 9_999_999_999
+    assert after.pop("authorized_until", 0) < LATE
     before.pop("authorized_until", None)
     assert after == {**before, "title": "new"}
 

@@ -12,6 +12,7 @@ from permissions.test_roles import GRAPH_ROLES
 from oidc_auth import Caller, TokenError
 from oidc_auth.permissions.caller import Tenancy
 from oidc_auth.permissions.names import Reach
+from oidc_auth.revocation.entries import digest_subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,6 +112,8 @@ def test_user_dict_has_exact_keys() -> None:
             "https://acme.com/plan": ["pro", {"seats": 5}],
             "phone": None,
         },
+        "subject_digest": digest_subject(URL, "alice"),
+        "issued_at": NOW,
         "has_tenants": False,
     }
 
@@ -165,7 +168,7 @@ def test_stored_user_gives_same_decision(held: list[str], tenant: str | None, or
     oidc = configured({"claim": "roles", "values": values | wide}, roles=GRAPH_ROLES, tenant=tenant)
     caller = authenticated(oidc, roles=held, org=org)
     again = Caller.from_user(Served(json.loads(json.dumps(caller.user()))))
-    for field in ("identity", "rights", "tenancy", "graphs"):
+    for field in ("identity", "rights", "tenancy", "graphs", "subject_digest", "issued_at"):
         assert getattr(again, field) == getattr(caller, field)
 
 
@@ -186,6 +189,27 @@ def test_stored_user_gives_same_decision(held: list[str], tenant: str | None, or
 )
 def test_unreadable_permissions_give_nothing(permissions: object, held: dict[str, Reach]) -> None:
     assert Caller.from_user(Served({"identity": "alice", "permissions": permissions})).rights == held
+
+
+@pytest.mark.parametrize(
+    ("claims", "issued_at"), [({}, NOW), ({"iat": NOW - 0.5}, NOW - 1), ({"iat": ...}, 0)], ids=["now", "part", "none"]
+)
+def test_user_has_time_of_token(claims: dict[str, Any], issued_at: int) -> None:
+    assert authenticated(configured(ROLES), **claims).user()["issued_at"] == issued_at
+
+
+def test_user_without_subject_has_no_digest() -> None:
+    oidc = configured(ROLES, identity="uid")
+    assert authenticated(oidc, uid="u1", sub=...).user()["subject_digest"] == ""
+    assert authenticated(oidc, uid="u1", sub="s1").user()["subject_digest"] == digest_subject(URL, "s1")
+
+
+@pytest.mark.parametrize("value", [None, 7.5, "7", ["x"]])
+def test_unreadable_authorization_names_nobody(value: object) -> None:
+    digest = value if not isinstance(value, str) else 7
+    user = {"identity": "alice", "subject_digest": digest, "issued_at": value}
+    caller = Caller.from_user(Served(user))
+    assert (caller.subject_digest, caller.issued_at) == ("", 0)
 
 
 @pytest.mark.parametrize(

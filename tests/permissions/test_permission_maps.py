@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kit.mapping import URL, authenticated, bearer, configured, names, token
+from kit.mapping import NOW, URL, authenticated, bearer, configured, names, token
 
 from oidc_auth import Caller, TokenError
 from oidc_auth.permissions.names import Reach, closure
+from oidc_auth.revocation.entries import digest_subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -233,6 +234,15 @@ def test_mapper_result_replaces_caller() -> None:
     caller = authenticated(configured(ROLES, mapper=mapper), team="blue", roles=["reader"])
     assert caller.display_name == "blue/alice"
     assert caller.permissions == ["store:get", "store:get@all"]
+
+
+def test_mapper_cannot_hide_user_from_revocations() -> None:
+    def mapper(claims: Mapping[str, object], caller: Caller) -> Caller:
+        return Caller(identity="other")
+
+    caller = authenticated(configured(ROLES, mapper=mapper), roles=["reader"])
+    assert caller.identity == "other"
+    assert (caller.subject_digest, caller.issued_at) == (digest_subject(URL, "alice"), NOW)
 
 
 def test_mapper_runs_once_per_token() -> None:

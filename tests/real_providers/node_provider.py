@@ -59,6 +59,7 @@ class Options(TypedDict, total=False):
         client_keys: The public keys of the client `api-key`, which may introspect tokens.
         secret_method: The one way in which clients with a secret authenticate, instead of all of them.
         accounts: The claims in the access tokens of each user or client. They replace the default ones.
+        logout: The address at which `web` receives logout tokens.
     """
 
     issuer: str
@@ -75,6 +76,7 @@ class Options(TypedDict, total=False):
     client_keys: list[dict[str, Any]]
     secret_method: str
     accounts: Mapping[str, Mapping[str, object]]
+    logout: str
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,14 @@ class NodeProvider:
 
     def user_tokens(self, username: str, scope: str, *, resource: str = AUDIENCE) -> dict[str, Any]:
         """Return the answer of the token endpoint for such a user, with `access_token` and `id_token`."""
+        # A new cookie jar, because the session of the previous user would log in.
+        with http_client() as browser:
+            return self.log_in(browser, username, scope, resource=resource)
+
+    def log_in(self, browser: httpx.Client, username: str, scope: str, *, resource: str = AUDIENCE) -> dict[str, Any]:
+        """Return the same for a browser, which keeps the session."""
         login = Login(scope, resource)
-        form = login.form(self._code(username, login))
+        form = login.form(self._code(browser, username, login))
         return self._granted(self._http.post(self.metadata["token_endpoint"], data=form), scope)
 
     def revoke(self, token: str, client: tuple[str, str] = MACHINE_CLIENT) -> None:
@@ -164,6 +172,17 @@ class NodeProvider:
         form = {"token": token, "client_id": name, **({"client_secret": secret} if secret else {})}
         reply = self._http.post(self.metadata["revocation_endpoint"], data=form)
         if reply.status_code != 200:
+            raise self._refusal(reply)
+
+    def log_out(self, browser: httpx.Client, id_token: str) -> None:
+        """End the session of a browser (OpenID Connect RP-Initiated Logout 1.0)."""
+        page = browser.get(self.metadata["end_session_endpoint"], params={"id_token_hint": id_token})
+        action = re.search(r'<form[^>]* action="([^"]+)"', page.text)
+        secret = re.search(r'name="xsrf" value="([^"]+)"', page.text)
+        if action is None or secret is None:
+            raise self._refusal(page)
+        reply = browser.post(html.unescape(action[1]), data={"xsrf": secret[1], "logout": "yes"})
+        if reply.is_error:
             raise self._refusal(reply)
 
     def rotate(self, alg: Alg, *, keep_old: bool = True) -> list[str]:
@@ -179,19 +198,17 @@ class NodeProvider:
         """Return the published kids. The first one signs."""
         return [str(kid) for kid in self._json(self._http.get(f"{self._control}kids"))["kids"]]
 
-    def _code(self, username: str, login: Login) -> str:
+    def _code(self, browser: httpx.Client, username: str, login: Login) -> str:
         """Log in and consent as a browser would, and return the authorization code."""
-        # A new cookie jar, because the session of the previous user would log in.
-        with http_client() as browser:
-            reply = browser.get(self.metadata["authorization_endpoint"], params=login.query())
-            for _ in range(MOST_STEPS):
-                if not reply.is_redirect:
-                    reply = self._submit(browser, reply, username)
-                    continue
-                target = reply.url.join(reply.headers["location"])
-                if str(target).startswith(f"{REDIRECT_URI}?"):
-                    return self._callback(target, login)
-                reply = browser.get(target)
+        reply = browser.get(self.metadata["authorization_endpoint"], params=login.query())
+        for _ in range(MOST_STEPS):
+            if not reply.is_redirect:
+                reply = self._submit(browser, reply, username)
+                continue
+            target = reply.url.join(reply.headers["location"])
+            if str(target).startswith(f"{REDIRECT_URI}?"):
+                return self._callback(target, login)
+            reply = browser.get(target)
         raise self._error(f"the login of {username} did not end: {reply.url}")
 
     def _submit(self, browser: httpx.Client, page: httpx.Response, username: str) -> httpx.Response:

@@ -170,6 +170,29 @@ admitted(
 )
 admitted("years later, without max_token_age", with_claims(exp=NOON + LONG), later=LONG)
 
+SHORT_LIVES = {"store": "memory", "max_token_lifetime": 600}
+for lifetime in (601, 86_400, LONG):
+    refused(
+        ErrorCode.TOKEN_LIFETIME_TOO_LONG, f"{lifetime} s", with_claims(exp=NOON + lifetime), revocation=SHORT_LIVES
+    )
+# When its end is near, a revocation of such a token could have expired already.
+refused(
+    ErrorCode.TOKEN_LIFETIME_TOO_LONG,
+    "near its end",
+    with_claims(exp=NOON + 601),
+    later=600,
+    revocation=SHORT_LIVES,
+)
+refused(ErrorCode.TOKEN_LIFETIME_TOO_LONG, "no iat", without_claim("iat"), revocation=SHORT_LIVES)
+refused(
+    ErrorCode.TOKEN_LIFETIME_TOO_LONG,
+    "a day and a second by default",
+    with_claims(exp=NOON + 86_401),
+    revocation={"store": "memory"},
+)
+admitted("the longest lifetime", with_claims(exp=NOON + 600), revocation=SHORT_LIVES)
+admitted("a lifetime of a day by default", with_claims(exp=NOON + 86_400), revocation={"store": "memory"})
+
 WANTED: dict[str, Any] = {"require": {"org.id": "*", '"a.b"': "*", "https://acme.test/x": ["*"]}}
 GIVEN: dict[str, Any] = {"org": {"id": "acme"}, "a.b": 0, "https://acme.test/x": "x"}
 for missing in GIVEN:

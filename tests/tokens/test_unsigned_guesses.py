@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "require": {"plan": "pro", "org": "*"},
     "tenant": "org",
     "max_token_age": 600,
+    "revocation": {"store": "memory", "max_token_lifetime": 800},
 }
 RIGHT: dict[str, Any] = {"azp": "web", "plan": "pro", "org": "acme"}
 WRONG: list[tuple[ErrorCode, dict[str, Any]]] = [
@@ -31,6 +32,7 @@ WRONG: list[tuple[ErrorCode, dict[str, Any]]] = [
     (ErrorCode.TOKEN_NOT_YET_VALID, {"nbf": NOON + 60}),
     (ErrorCode.TOKEN_ISSUED_IN_FUTURE, {"iat": NOON + 60}),
     (ErrorCode.TOKEN_TOO_OLD, {"iat": NOON - 700}),
+    (ErrorCode.TOKEN_LIFETIME_TOO_LONG, {"exp": NOON + 900}),
     (ErrorCode.CLAIM_MISSING, {"org": None}),
     (ErrorCode.CLIENT_NOT_ALLOWED, {"azp": "guess"}),
     (ErrorCode.BOUND_TOKEN_NOT_SUPPORTED, {"cnf": {"jkt": "x"}}),

@@ -197,7 +197,7 @@ def test_table_lists_all_routes(issuer: LocalIssuer) -> None:
     from kit.routes import WEB_OPEN, WEB_TOKEN
 
     app = Starlette()
-    install(app, OIDCAuth.from_dict(web_document(issuer)))
+    install(app, OIDCAuth.from_dict({**web_document(issuer), "revocation": {"store": "memory"}}))
     routes = [route for route in app.routes if isinstance(route, Route)]
     found = {f"{method} {route.path}" for route in routes for method in (route.methods or set()) - {"HEAD"}}
     assert len(routes) == len(app.routes)

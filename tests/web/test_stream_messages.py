@@ -456,7 +456,7 @@ def test_caller_in_copy_of_scope_counts(kind: str) -> None:
 
         async def app(scope: Any, receive: Any, send: Any) -> None:
             copied = dict(scope)
-            note_caller(copied, caller, oidc)
+            note_caller(copied, caller, None, oidc)
             await inner(copied, receive, send)
 
         await exchange.run(app)

@@ -159,7 +159,7 @@ def check_challenge_exposed(environment: DoctorEnvironment) -> Iterator[Finding]
 
     `http.cors` replaces the CORS rule of the server, so set all four keys. Without `allow_methods` and `allow_headers`,
     browsers send no POST request and no token. Also expose the headers that the server exposes by default
-    (`x-pagination-total`, `x-pagination-next`, `content-location`).
+    (`x-pagination-total`, `x-pagination-next`, `Content-Location`). The SDK reads `Location` to continue a stream.
 
     ```json
     {
@@ -169,7 +169,7 @@ def check_challenge_exposed(environment: DoctorEnvironment) -> Iterator[Finding]
           "allow_methods": ["*"],
           "allow_headers": ["*"],
           "expose_headers": [
-            "WWW-Authenticate", "Retry-After", "x-pagination-total", "x-pagination-next", "content-location"
+            "WWW-Authenticate", "Retry-After", "Location", "Content-Location", "x-pagination-total", "x-pagination-next"
           ]
         }
       }

@@ -41,6 +41,8 @@ WEB_OPEN = {
     "GET /.well-known/oauth-protected-resource": "the metadata of the API (RFC 9728)",
     "GET /.well-known/oauth-protected-resource/mcp": "the metadata of the MCP endpoint",
     "GET /auth/ready": "which issuers have usable keys, and the digest of the configuration",
+    "POST /auth/backchannel-logout": "logout tokens, with `[revocation]` only",
+    "POST /auth/security-events": "security event tokens, with `[revocation]` only",
 }
 """Routes of ``oidc_auth.web`` without a token."""
 

@@ -112,6 +112,28 @@ class Realm:
         client = {"clientId": name, "secret": WORKER[1], "serviceAccountsEnabled": True, "protocolMappers": [*mappers]}
         return f"/clients/{created(self.admin('POST', '/clients', {**client, **settings}))}"
 
+    def add_user(self, username: str) -> str:
+        """Create a user with the permissions of alice, and return its path. The password is the user's name."""
+        user = {
+            "username": username,
+            "enabled": True,
+            "email": f"{username}@acme.test",
+            "firstName": username.title(),
+            "lastName": "Acme",
+            "credentials": [{"type": "password", "value": username}],
+        }
+        path = f"/users/{created(self.admin('POST', '/users', user))}"
+        self.admin("POST", f"{path}/role-mappings/realm", [self.admin("GET", "/roles/agent-user").json()])
+        return path
+
+    def log_out(self, **parameters: str) -> None:
+        """Log a user out at the end session endpoint (OpenID Connect RP-Initiated Logout 1.0)."""
+        self._ok(self._http.post(f"{self.endpoints}/logout", data=parameters))
+
+    def revoke(self, token: str, client: str = WEB_CLIENT) -> None:
+        """Revoke a token (RFC 7009)."""
+        self._ok(self._http.post(f"{self.endpoints}/revoke", data={"token": token, "client_id": client}))
+
     def client(self, name: str) -> str:
         """Return the path of a client."""
         (found,) = self.admin("GET", "/clients", clientId=name).json()

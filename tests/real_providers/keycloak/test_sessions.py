@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from real_providers.keycloak.process import KeycloakError
-from real_providers.keycloak.realm import created, decoded
+from real_providers.keycloak.realm import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,16 +23,7 @@ PUBLIC = "https://sso.acme.test"
 @pytest.fixture
 def carol(realm: Realm) -> Iterator[str]:
     """Create a user with the permissions of alice. The user is deleted after the test."""
-    user = {
-        "username": "carol",
-        "enabled": True,
-        "email": "carol@acme.test",
-        "firstName": "Carol",
-        "lastName": "Acme",
-        "credentials": [{"type": "password", "value": "carol"}],
-    }
-    path = f"/users/{created(realm.admin('POST', '/users', user))}"
-    realm.admin("POST", f"{path}/role-mappings/realm", [realm.admin("GET", "/roles/agent-user").json()])
+    path = realm.add_user("carol")
     yield path
     realm.admin("DELETE", path)
 

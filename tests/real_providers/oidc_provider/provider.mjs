@@ -41,6 +41,8 @@ const options = {
   // More scopes than those above, and what a resource is called in aud.
   scopes: '',
   audiences: {},
+  // Where the client "web" receives logout tokens.
+  logout: null,
   // More resources than those above. A client that registers itself may ask for them.
   resources: [],
   // What MCP clients use: registration, client metadata documents by URL, refresh tokens without offline_access.
@@ -109,6 +111,7 @@ function newProvider(issuer, keys) {
         // Only native clients may be sent back to plain http on the loopback address.
         application_type: 'native',
         grant_types: ['authorization_code', 'refresh_token'], redirect_uris: ['http://127.0.0.1/cb'],
+        ...(options.logout && { backchannel_logout_uri: options.logout, backchannel_logout_session_required: true }),
       },
       // They introspect tokens.
       { client_id: 'api', client_secret: 'p:w+d%&', grant_types: [], redirect_uris: [], response_types: [] },
@@ -120,6 +123,7 @@ function newProvider(issuer, keys) {
     ],
     features: {
       devInteractions: { enabled: true },
+      backchannelLogout: { enabled: true },
       clientCredentials: { enabled: true },
       registration: { enabled: options.registration },
       clientIdMetadataDocument: { enabled: options.registration, ack: 'draft-02' },
@@ -141,7 +145,9 @@ function newProvider(issuer, keys) {
       },
     },
     // A metadata document has a public https URL, and is given here instead of in a web server.
-    fetch: (url, request) => (url in options.documents ? Response.json(options.documents[url]) : fetch(url, request)),
+    // The library's dispatcher refuses loopback addresses, and logout tokens are sent to one.
+    fetch: (url, { dispatcher, ...request }) =>
+      url in options.documents ? Response.json(options.documents[url]) : fetch(url, options.logout ? request : { dispatcher, ...request }),
     scopes: ['openid', 'offline_access', ...options.scopes.split(' ').filter(Boolean)],
     // A client that registers itself gets none without offline_access, unless the test asks for it.
     issueRefreshToken: (ctx, client) =>
@@ -156,6 +162,7 @@ function newProvider(issuer, keys) {
       customizers: { jwt: (ctx, token, jwt) => SHAPES[options.shape]?.(jwt, token.kind === 'ClientCredentials') },
     },
   });
+  provider.on('backchannel.error', (ctx, error) => console.error(error));
   provider.on('server_error', (ctx, error) => console.error(error));
   return provider.callback();
 }
