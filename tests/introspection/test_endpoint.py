@@ -276,6 +276,20 @@ def test_issuer_with_own_keys_needs_no_key_fetch() -> None:
 
 
 @pytest.mark.parametrize(
+    ("mode", "metadata", "usable"),
+    [("opaque", {}, True), ("opaque", {"introspection_endpoint": None}, False), ("always", {}, True)],
+)
+def test_provider_without_keys_is_usable(mode: str, metadata: dict[str, Any], *, usable: bool) -> None:
+    oidc = built(Recorder(Response(200, JSON, ACTIVE), metadata), introspection={"mode": mode})
+    assert asyncio.run(oidc.find_usable_keys()) == {"https://issuer.test": usable}
+
+
+def test_provider_with_keys_is_usable() -> None:
+    issuer = LocalIssuer(clock=Clock(NOON))
+    assert asyncio.run(built(issuer).find_usable_keys()) == {issuer.url: True}
+
+
+@pytest.mark.parametrize(
     "fault", [each for each in Fault if each is not Fault.STALL and each is not Fault.OTHER_ISSUER]
 )
 def test_each_fault_of_endpoint_is_503(fault: Fault) -> None:

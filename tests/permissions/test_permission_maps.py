@@ -383,6 +383,11 @@ def test_suggested_scopes_have_prefix() -> None:
     assert oidc.scopes_granting(URL, "threads:create", {}) == "api://agents/threads:create"
 
 
+def test_issuer_behind_proxy_suggests_no_scope() -> None:
+    oidc = configured(NAMED, header="x-token", allowed_origins=[])
+    assert oidc.scopes_granting(URL, "threads:create", {}) == ""
+
+
 @pytest.mark.parametrize("issuer", ["https://other.test", None, 5, ["x"]])
 def test_unconfigured_issuer_suggests_no_scope(issuer: object) -> None:
     assert configured(SCOPES).scopes_granting(issuer, "threads:read", {}) == ""
