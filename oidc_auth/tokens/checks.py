@@ -11,13 +11,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeGuard
 
 from ..errors import ErrorCode, TokenError
-from ..json_values import is_list, is_object, scalar_text
+from ..json_values import is_object, scalar_text
 from ..keys.jwk import check_signature
 from ..keys.key_set import find_keys, keys_for_algorithm, require_single_key
 from ..providers.lookup import TOKEN_KINDS
 from ..quoting import list_examples, quote
 from . import extract, jws
-from .claim_path import MISSING, find_claim, format_path
+from .claim_path import MISSING, find_claim, format_path, is_empty, list_members
 from .introspected import check_active, check_subject
 from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches, normalize_typ
 
@@ -159,7 +159,7 @@ def check_audience(claims: Mapping[str, object], policy: TokenPolicy, now: float
     if policy.audiences is None:
         return
     audience = claims.get("aud")
-    named = _members(audience)
+    named = list_members(audience)
     # One member of another type makes the whole claim malformed. Fail closed.
     if not _all_strings(named) or policy.audiences.isdisjoint(named):
         raise TokenError(ErrorCode.AUDIENCE_MISMATCH, expected=_listed(policy.audiences), found=quote(audience))
@@ -177,7 +177,7 @@ def check_azp(claims: Mapping[str, object], policy: TokenPolicy, now: float) -> 
     # Not None as the default: "azp": null is a wrong value and not an absent one.
     party = claims.get("azp", MISSING)
     # Each further audience is a client that also holds this token and could send it here (steps 3 to 5).
-    if party is MISSING and len(_members(claims.get("aud"))) == 1:
+    if party is MISSING and len(list_members(claims.get("aud"))) == 1:
         return
     allowed = policy.audiences | policy.allowed_clients
     if not isinstance(party, str) or party not in allowed:
@@ -316,7 +316,7 @@ def find_tenant(claims: Mapping[str, object], rule: TenantClaim) -> object:
     value = find_claim(claims, rule.path)
     if rule.object_keys and is_object(value):
         value = list(value)
-    names = [] if value in (None, MISSING, "") else _members(value)
+    names = [] if value in (None, MISSING, "") else list_members(value)
     texts = [_tenant_text(name) for name in names]
     # With several memberships, the order of the list would decide which objects a user reaches.
     if len(texts) != 1:
@@ -373,21 +373,8 @@ def meets_requirement(value: object, requirement: Requirement) -> bool:
         return not is_empty(value)
     if isinstance(value, str) and is_scope(requirement.path):
         value = value.split(" ")
-    texts = [text for member in _members(value) if (text := scalar_text(member)) is not None]
+    texts = [text for member in list_members(value) if (text := scalar_text(member)) is not None]
     return any(matches(pattern, text) for text in texts for pattern in requirement.values)
-
-
-def is_empty(value: object) -> bool:
-    """Tell whether a claim says nothing: no value, a blank string, no member, or only empty members."""
-    # Providers send "" or [] for a user without the attribute, so presence alone proves nothing.
-    if isinstance(value, str):
-        return not value.strip()
-    # False and 0 are values.
-    return all(map(is_empty, value)) if is_list(value) else value in (None, MISSING) or value == {}
-
-
-def _members(value: object) -> list[object]:
-    return value if is_list(value) else [value]
 
 
 def _all_strings(values: list[object]) -> TypeGuard[list[str]]:

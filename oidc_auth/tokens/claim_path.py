@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from ..json_values import is_list
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -99,3 +101,17 @@ def format_path(path: ClaimPath) -> str:
     if len(path) == 1 and "://" in path[0]:
         return path[0]
     return ".".join(key if _SEGMENT.fullmatch(key) and not key.startswith('"') else f'"{key}"' for key in path)
+
+
+def is_empty(value: object) -> bool:
+    """Tell whether a claim says nothing: no value, a blank string, no member, or only empty members."""
+    # Providers send "" or [] for a user without the attribute, so presence alone proves nothing.
+    if isinstance(value, str):
+        return not value.strip()
+    # False and 0 are values.
+    return all(map(is_empty, value)) if is_list(value) else value in (None, MISSING) or value == {}
+
+
+def list_members(value: object) -> list[object]:
+    """Return the members of a list, or any other value as the only one."""
+    return value if is_list(value) else [value]

@@ -24,8 +24,8 @@ from ..providers.lookup import (
 )
 from ..providers.record import RefusedToken
 from ..quoting import quote
-from .checks import CLAIM_CHECKS, find_identity, is_empty
-from .claim_path import find_claim, format_path
+from .checks import CLAIM_CHECKS, find_identity
+from .claim_path import find_claim, format_path, is_empty
 from .issuers import split_issuer
 from .jws import decode_base64url, parse_object
 from .policy import OTHER_TOKEN_TYPES, normalize_typ

@@ -10,7 +10,7 @@ from mcp_clients.conftest import CLIENT_METADATA_URL
 from mcp_clients.page import assert_on_page
 from real_providers.keycloak.realm import decoded
 
-from oidc_auth.error_codes import ERROR_DETAILS, ErrorCode
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
