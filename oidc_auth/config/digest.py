@@ -6,6 +6,7 @@ import hashlib
 import json
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
@@ -22,6 +23,15 @@ def hide_all(value: object) -> str:
     """Return the same text for any value."""
     del value
     return "(secret)"
+
+
+def hide_credentials(value: object) -> str:
+    """Return an address without its user, password and options. An option can be a password too."""
+    try:
+        parts = urlsplit(str(value))
+    except ValueError:
+        return hide_all(value)
+    return f"{parts.scheme}:{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 class Secret:

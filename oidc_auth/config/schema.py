@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
-from .digest import Secret
+from .digest import Secret, hide_credentials
 from .forms import AlsoAccepts, as_table, as_text, normalize
 
 Seconds = Annotated[float, Field(ge=0)]
@@ -306,9 +306,11 @@ class WebTable(_Table):
 class RevocationTable(_Table):
     """``[revocation]``: revoked tokens, sessions and users."""
 
-    store: str = Field(
+    # The address of a Redis server can contain a password.
+    store: Annotated[str, Secret(hide_credentials)] = Field(
+        repr=False,
         description="`memory` for one process, or the URL of a Redis server that all replicas use, such as "
-        "`${REDIS_URL}`."
+        "`${REDIS_URL}`.",
     )
     max_token_lifetime: float = Field(
         default=86_400,

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from oidc_auth import OIDCAuth
 from oidc_auth.config.digest import Secret, digest_of
 from oidc_auth.config.load import load_file, load_mapping
+from oidc_auth.config.schema import Document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,3 +129,26 @@ def test_client_secret_of_introspection_is_left_out() -> None:
     assert first.digest == second.digest != load_mapping(DOCUMENT).digest
     # Equal digests do not mean that the two may share tokens.
     assert OIDCAuth.from_dict(introspected("first")) is not OIDCAuth.from_dict(introspected("second"))
+
+
+def digest_with_store(store: str) -> str:
+    return load_mapping({**DOCUMENT, "revocation": {"store": store}}).digest
+
+
+def test_password_of_redis_is_left_out() -> None:
+    pytest.importorskip("redis")
+    plain = digest_with_store("redis://host:6379/1")
+    for secret in (":first@host:6379/1", "me:second@host:6379/1", "host:6379/1?password=third"):
+        assert digest_with_store(f"redis://{secret}") == plain
+    assert "first" not in repr(load_mapping({**DOCUMENT, "revocation": {"store": "redis://:first@host"}}))
+
+
+@pytest.mark.parametrize("other", ["redis://host:6379/2", "redis://other:6379/1", "rediss://host:6379/1", "memory"])
+def test_place_of_redis_counts(other: str) -> None:
+    pytest.importorskip("redis")
+    assert digest_with_store(other) != digest_with_store("redis://host:6379/1")
+
+
+@pytest.mark.parametrize("odd", [None, 1, "redis://[::1"])
+def test_unreadable_address_has_digest(odd: object) -> None:
+    assert len(digest_of({"revocation": {"store": odd}}, Document)) == 12
