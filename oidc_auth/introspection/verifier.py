@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 JWE_DOTS = 4
 """A compact JWE has five segments (RFC 7516 §7.1). Only the provider can read it, so it counts as opaque."""
+NAMES_OF_TOKEN = ("sid", "jti", "iat")
+"""Claims of a JWT that revocations compare. Its subject is checked separately."""
 NO_AUDIENCE_HINT = (
     "Let the provider add aud to its answer, or bind the tokens with require, or with client_claim instead of audience."
 )
@@ -127,8 +129,9 @@ class IntrospectionVerifier:
             _note(record, ErrorCode.TOKEN_INACTIVE)
             check_subject(answer.members, token.claims)
             _note(record, ErrorCode.SUBJECT_MISMATCH)
-            # The answer is newer than the token, so its claims replace those of the token.
-            claims = _claims_of(answer, token.claims)
+            # The answer is newer than the token, so its claims replace those of the token. It cannot replace those that
+            # revocations compare. Otherwise it could rename a revoked session, or make a revoked token newer.
+            claims = {**_claims_of(answer, token.claims), **_signed_names(token.claims)}
             _select_policy(issuer, claims)
             self._check(issuer, policy, answer, claims, record)
         except OIDCAuthError as error:
@@ -216,6 +219,10 @@ def looks_like_jwt(token: str) -> bool:
 def _claims_of(answer: Answer, known: Mapping[str, object]) -> dict[str, object]:
     """Return known claims, replaced by those of an answer, without ``active``."""
     return {name: value for name, value in {**known, **answer.members}.items() if name != "active"}
+
+
+def _signed_names(claims: Mapping[str, object]) -> dict[str, object]:
+    return {name: claims[name] for name in NAMES_OF_TOKEN if name in claims}
 
 
 def _select_policy(issuer: IntrospectedIssuer, claims: Mapping[str, object]) -> TokenPolicy:

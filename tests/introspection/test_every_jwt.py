@@ -12,6 +12,7 @@ from kit.introspection import SECRET, IntrospectionHarness
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, OIDCAuthError
+from oidc_auth.revocation.entries import Kind, Revocation
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.tokens.checks import CHECKS
 from oidc_auth.tokens.states import PresentedToken
@@ -170,6 +171,33 @@ def test_verified_token_has_earlier_expiry() -> None:
 def test_answer_cannot_extend_token_age() -> None:
     harness = answering(always(max_token_age=100), iat=NOON)
     assert asyncio.run(harness.admit(harness.issuer.token(iat=NOON - 50))).expires_at == NOON + 50
+
+
+@pytest.mark.parametrize("members", [{"iat": NOON + 20}, {"iat": ...}, {"iat": None}])
+def test_answer_cannot_make_revoked_token_newer(members: dict[str, Any]) -> None:
+    harness = answering(always(revocation={"store": "memory"}), **members)
+    assert revoke_and_authenticate(harness, Kind.SUBJECT, "alice") is ErrorCode.TOKEN_REVOKED
+
+
+@pytest.mark.parametrize(("kind", "claim"), [(Kind.SESSION, "sid"), (Kind.TOKEN, "jti")])
+@pytest.mark.parametrize("other", ["other", None, ...])
+def test_answer_cannot_rename_revoked_token(kind: Kind, claim: str, other: object) -> None:
+    harness = answering(always(revocation={"store": "memory"}), **{claim: other})
+    assert revoke_and_authenticate(harness, kind, "named", **{claim: "named"}) is ErrorCode.TOKEN_REVOKED
+
+
+def test_session_only_in_answer_can_be_revoked() -> None:
+    harness = answering(always(revocation={"store": "memory"}), sid="named")
+    assert revoke_and_authenticate(harness, Kind.SESSION, "named") is ErrorCode.TOKEN_REVOKED
+
+
+def revoke_and_authenticate(harness: IntrospectionHarness, kind: Kind, value: str, **claims: Any) -> ErrorCode | None:
+    token, revocation = harness.issuer.token(**claims), harness.oidc.revocation
+    assert harness.authenticate(token) is None
+    assert revocation is not None
+    named = Revocation(issuer=harness.issuer.url, kind=kind, value=value, time=NOON + 10)
+    asyncio.run(revocation.store.publish([named]))
+    return harness.authenticate(token)
 
 
 def test_alias_token_keeps_its_issuer() -> None:
