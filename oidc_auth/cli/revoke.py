@@ -13,7 +13,7 @@ import click
 from rich.markup import escape
 from rich.table import Column, Table
 
-from ..config.issuers import exact_issuers
+from ..config.issuers import exact_issuers, same_provider
 from ..config.lint_revocation import INSTALL
 from ..config.raw_document import did_you_mean
 from ..errors import ConfigError, UpstreamError
@@ -54,6 +54,7 @@ def revoke(file: Path | None, issuer: str, address: str | None, *, as_json: bool
     """Revoke a user, a session or a token on all servers.
 
     Give one of --subject, --session and --token-id. The servers refuse its tokens within a second and end its streams.
+    With a configuration, this includes tokens that name an alias of the issuer.
     The command needs the store of the servers: the configuration of the server, or --redis. Exit code 0 if the store
     has the revocation, else 1.
     """
@@ -61,18 +62,17 @@ def revoke(file: Path | None, issuer: str, address: str | None, *, as_json: bool
     if len(given) != 1:
         raise click.UsageError("Give exactly one of --subject, --session and --token-id.")
     kind, value = given[0]
-    store = _open(file, address, issuer)
+    store, names = _open(file, address, issuer)
 
-    async def publish() -> Revocation:
+    async def publish() -> float:
         # The clock of this machine may be slow. Then the newest tokens would survive.
         now = max(wall_clock(), await store.read_clock())
-        revocation = Revocation(issuer=issuer, kind=kind, value=value, time=now)
-        await store.publish([revocation])
-        return revocation
+        await store.publish([Revocation(issuer=name, kind=kind, value=value, time=now) for name in names])
+        return now
 
-    revocation = _run(publish)
+    time = _run(publish)
     if as_json:
-        print_json({"issuer": issuer, "kind": kind.value, "value": value, "time": revocation.time})
+        print_json({"issuer": issuer, "kind": kind.value, "value": value, "time": time})
     else:
         told = f"the {kind.value} {_printable(value)} of {_printable(issuer)}"
         print_text(console(), told, label="revoked ", style="green")
@@ -88,7 +88,7 @@ def revocations(file: Path | None, issuer: str | None, address: str | None, *, a
 
     Exit code 0, or 1 if the store cannot be read.
     """
-    store = _open(file, address, issuer)
+    store, _ = _open(file, address, issuer)
     _run(partial(_load, store))
     found = [each for each in store.live.entries(wall_clock()) if issuer in (None, each.issuer)]
     if as_json:
@@ -114,20 +114,22 @@ async def _load(store: RevocationStore) -> None:
         raise click.ClickException("The store did not answer. Check its address, and that it runs.")
 
 
-def _open(file: Path | None, address: str | None, issuer: str | None) -> RevocationStore:
-    """Return the store of ``--redis`` or of the configuration."""
+def _open(file: Path | None, address: str | None, issuer: str | None) -> tuple[RevocationStore, list[str]]:
+    """Return the store of ``--redis`` or of the configuration, and all names of the issuer."""
+    names = [] if issuer is None else [issuer]
     if address is None or file is not None:
         try:
             document = load(file).document
         except ConfigError as error:
             raise click.ClickException(error.report()) from None
-        _check_issuer(document, issuer)
+        if issuer is not None:
+            names = _find_names(document, issuer)
         address = address or ("" if document.revocation is None else document.revocation.store)
     elif issuer is not None:
         # A typo would revoke nothing.
         click.echo("The issuer is not checked. Give the configuration of the servers as FILE, too.", err=True)
     _check_store(address)
-    return open_store(address, LiveRevocations(KEPT_ALWAYS), wall_clock, OutageRule(grace=0, serves=False))
+    return open_store(address, LiveRevocations(KEPT_ALWAYS), wall_clock, OutageRule(grace=0, serves=False)), names
 
 
 def _check_store(address: str) -> None:
@@ -147,13 +149,16 @@ def _check_store(address: str) -> None:
         raise click.ClickException("--redis: not the URL of a Redis server. Example: redis://host:6379") from None
 
 
-def _check_issuer(document: Document, issuer: str | None) -> None:
-    known = [
-        exact.issuer for table in document.issuer for exact in exact_issuers(table.issuer, table.aliases, table.tenants)
-    ]
-    if issuer is not None and issuer not in known:
-        hint = did_you_mean(issuer, known) or f"expected {list_examples(tuple(known))}"
-        raise click.ClickException(f"--issuer: {_printable(issuer)} is not in the configuration. {hint}")
+def _find_names(document: Document, issuer: str) -> list[str]:
+    """Return all names of the issuer's provider. Each of its users can have tokens with any of them."""
+    tables = [exact_issuers(table.issuer, table.aliases, table.tenants) for table in document.issuer]
+    for table in tables:
+        for exact in table:
+            if exact.issuer == issuer:
+                return same_provider(exact, table)
+    known = [exact.issuer for table in tables for exact in table]
+    hint = did_you_mean(issuer, known) or f"expected {list_examples(tuple(known))}"
+    raise click.ClickException(f"--issuer: {_printable(issuer)} is not in the configuration. {hint}")
 
 
 def _printable(value: str) -> str:

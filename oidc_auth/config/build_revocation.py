@@ -10,7 +10,7 @@ from ..revocation.entries import MAX_CLOCK_DIFFERENCE
 from ..revocation.live_set import LiveRevocations, Retention
 from ..revocation.notices import NoticeReceiver, Sender
 from ..revocation.store import OutageRule, open_store
-from .issuers import exact_issuers
+from .issuers import exact_issuers, same_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,8 +69,7 @@ def _senders(document: Document, issuers: Sequence[TrustedIssuer]) -> Iterator[S
         for exact in exact_names:
             yield Sender(
                 issuer=by_name[exact.issuer],
-                # Users of an alias are the same users. Those of another tenant are not.
-                names=tuple(each.issuer for each in exact_names if each.tenant == exact.tenant),
+                names=tuple(same_provider(exact, exact_names)),
                 logout_clients=clients,
                 receivers=frozenset({*clients, *own, *table.audience}),
             )

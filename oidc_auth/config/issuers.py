@@ -39,6 +39,12 @@ def exact_issuers(issuer: str, aliases: Sequence[str], tenants: Sequence[str]) -
     ]
 
 
+def same_provider(one: ExactIssuer, table: Sequence[ExactIssuer]) -> list[str]:
+    """Return the issuers of a table that have the same users as one of them."""
+    # Users of an alias are the same users. Those of another tenant are not.
+    return [each.issuer for each in table if each.tenant == one.tenant]
+
+
 def list_issuers(table: Table) -> list[ExactIssuer]:
     """Return the exact issuers of a raw table, as far as it can be read."""
     issuer = table.get("issuer")

@@ -37,9 +37,9 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
         yield server
 
 
-def configuration(folder: Path, store: str | None) -> str:
+def configuration(folder: Path, store: str | None, **settings: Any) -> str:
     path = folder / "oidc-auth.json"
-    tables: dict[str, Any] = {"issuer": {"preset": "generic", "issuer": ISSUER, "audience": "agents"}}
+    tables: dict[str, Any] = {"issuer": {"preset": "generic", "issuer": ISSUER, "audience": "agents", **settings}}
     if store is not None:
         tables["revocation"] = {"store": store}
     path.write_text(json.dumps(tables), "utf-8")
@@ -87,6 +87,24 @@ def test_json_is_one_object(redis_server: RedisServer, tmp_path: Path) -> None:
     listed = run("revocations", file, "--json")
     assert json.loads(listed.output) == {"revocations": [json.loads(shown.output)]}
     assert (shown.exit_code, listed.exit_code) == (0, 0)
+
+
+def test_revocation_includes_aliases(redis_server: RedisServer, tmp_path: Path) -> None:
+    alias = "https://login.acme.com"
+    file = configuration(tmp_path, redis_server.address, aliases=[alias])
+    for name in (ISSUER, alias):
+        assert run("revoke", file, "--issuer", name, "--subject", name).exit_code == 0
+        assert {each.issuer for each in read(redis_server.address) if each.value == name} == {ISSUER, alias}
+
+
+def test_revocation_spares_other_tenants(redis_server: RedisServer, tmp_path: Path) -> None:
+    tenants = [f"0000000{number}-0000-4000-8000-000000000000" for number in (1, 2)]
+    issuers = [f"https://sso.acme.com/{tenant}" for tenant in tenants]
+    settings = {"issuer": "https://sso.acme.com/{tenantid}", "tenants": tenants, "tenant": "tid"}
+    file = configuration(tmp_path, redis_server.address, **settings)
+    shown = run("revoke", file, "--issuer", issuers[0], "--subject", "alice")
+    assert shown.exit_code == 0, shown.output
+    assert [each.issuer for each in read(redis_server.address)] == issuers[:1]
 
 
 def test_slow_clock_spares_no_token(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
