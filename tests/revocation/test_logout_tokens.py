@@ -190,9 +190,9 @@ def test_sid_alone_ends_only_session(harness: NoticeHarness) -> None:
 
 def test_sub_alone_ends_all_older_tokens(harness: NoticeHarness) -> None:
     issuer = harness.issuer
-    older = [issuer.token(sid="s1"), issuer.token(), issuer.token(iat=None)]
+    older = [issuer.token(sid="s1"), issuer.token()]
     assert harness.logout(issuer.logout_token("alice")) is None
-    assert [harness.authenticate(token) for token in older] == [ErrorCode.TOKEN_REVOKED] * 3
+    assert [harness.authenticate(token) for token in older] == [ErrorCode.TOKEN_REVOKED] * 2
     harness.clock.advance(1)
     assert harness.authenticate(issuer.token()) is None
 
