@@ -102,6 +102,8 @@ class RedisStore:
         self._position = START
         self._facts: StreamFacts | None = None
         self._must_reread = False
+        # No task has followed the stream for a while, so the known set can be old.
+        self._is_resuming = False
         # Those that this process has not read in the stream, in their order. False while they are being published.
         self._unpublished: dict[Revocation, bool] = {}
         self._malformed = 0
@@ -135,13 +137,13 @@ class RedisStore:
         return max(now - wall, self._timer() - timer)
 
     async def load(self, seconds: float) -> None:
-        """Start to follow the stream, and wait until it was read once."""
+        """Start to follow the stream, and wait until it was read once since then."""
         self._start()
         waiter = asyncio.get_running_loop().create_future()
         self._waiters.add(waiter)
         try:
             # After the addition, because another thread may have finished between the two.
-            if self._complete is None:
+            if self._complete is None or self._is_resuming:
                 await asyncio.wait([waiter], timeout=seconds)
         finally:
             self._waiters.discard(waiter)
@@ -151,6 +153,7 @@ class RedisStore:
         task = self._task
         # The other loop may have ended, for example in tests and when a server reloads.
         if task is None or task.done() or not task.get_loop().is_running():
+            self._is_resuming = True
             self._task = asyncio.get_running_loop().create_task(self._follow())
 
     async def publish(self, revocations: Sequence[Revocation]) -> None:
@@ -198,6 +201,8 @@ class RedisStore:
     async def aclose(self) -> None:
         """Stop to follow the stream."""
         task, self._task = self._task, None
+        # The next request reads what is added from now on.
+        self._current_until = (float("-inf"), float("-inf"))
         if task is not None and task.get_loop() is asyncio.get_running_loop():
             task.cancel()
             await asyncio.wait([task], timeout=SOCKET_TIMEOUT)
@@ -219,6 +224,9 @@ class RedisStore:
                             await self._catch_up(client)
             except Exception as error:  # noqa: BLE001 - an unexpected error must not end the task, and counts as an outage
                 self._note_problem(_describe(error))
+                if self._complete is not None and self._is_follower(own):
+                    # An outage, in which the known set counts.
+                    self._stop_waiting()
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -250,7 +258,7 @@ class RedisStore:
         if lost := tally.lost():
             self._lost += lost
             logger.error("revocations: %d entries were removed from Redis before this process read them", lost)
-        self._release_waiters()
+        self._stop_waiting()
         self.live.remove_expired(self._complete[0])
         # Last, because a Redis without memory can be read. Then this process knows everything, and tries again.
         await self._publish_waiting(client)
@@ -348,7 +356,8 @@ class RedisStore:
         await pipeline.execute()
         await client.xtrim(STREAM, minid=f"{oldest}-0", approximate=True)
 
-    def _release_waiters(self) -> None:
+    def _stop_waiting(self) -> None:
+        self._is_resuming = False
         for waiter in tuple(self._waiters):
             # A loop that has ended has no more waiters.
             with suppress(RuntimeError):

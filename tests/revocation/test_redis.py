@@ -277,10 +277,42 @@ def test_new_event_loop_continues(redis_server: RedisServer) -> None:
 
     async def again() -> None:
         await store.load(SECONDS)
-        await wait_until(lambda: names(store) == {"alice"})
+        # A request right after the load must not use the set of the earlier loop.
+        assert names(store) == {"alice"}
         await store.aclose()
 
     asyncio.run(again())
+
+
+def test_closed_store_is_not_current(redis_server: RedisServer) -> None:
+    async def use() -> None:
+        store = open_redis(redis_server.address)
+        await store.load(SECONDS)
+        await store.aclose()
+        assert not store.is_current(time.time())
+        await open_redis(redis_server.address).publish([revoked("alice")])
+        # Several requests arrive after the restart, and all of them wait.
+        await asyncio.gather(*(store.load(SECONDS) for _ in range(3)))
+        assert (names(store), store.is_current(time.time())) == ({"alice"}, True)
+        await store.aclose()
+
+    asyncio.run(use())
+
+
+@pytest.mark.usefixtures("short_times")
+def test_restart_in_outage_uses_known_set(redis_server: RedisServer) -> None:
+    async def use() -> None:
+        store = open_redis(redis_server.address)
+        await store.publish([revoked("alice")])
+        await store.load(SECONDS)
+        await store.aclose()
+        redis_server.kill()
+        async with asyncio.timeout(SECONDS / 2):
+            await store.load(10 * SECONDS)
+        assert (names(store), store.state(time.time()).is_trusted) == ({"alice"}, True)
+        await store.aclose()
+
+    asyncio.run(use())
 
 
 def test_stopped_event_loop_is_replaced(redis_server: RedisServer) -> None:
