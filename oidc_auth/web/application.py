@@ -64,7 +64,7 @@ def install(app: Starlette, oidc: OIDCAuth) -> None:
     _fetch_keys_at_start(app, oidc)
 
 
-LONGEST_LOAD = 30.0
+LONGEST_LOAD = 10.0
 """Seconds that the start of the server waits for the revocations. After that, it goes on in the background."""
 
 

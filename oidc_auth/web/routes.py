@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import UNAVAILABLE
+from ..revocation.check import LONGEST_WAIT
 from ..tokens.resource import MCP_PATH, METADATA_PATH, Resource
 from .callers import authenticate_request
 from .notices import notice_routes
@@ -97,7 +98,8 @@ async def _describe_revocations(oidc: OIDCAuth) -> dict[str, object]:
         return {}
     store = oidc.revocation.store
     # An unready server gets no tokens, so this request starts what a token would start.
-    await store.load(oidc.loaded.document.limits.fetch_timeout)
+    # Not longer than a token would wait, because probes have short timeouts.
+    await store.load(LONGEST_WAIT)
     state = store.state(oidc.clock())
     return {
         "loaded": state.is_loaded,
