@@ -98,8 +98,7 @@ def build(
                 build_introspection(
                     table,
                     table.introspection,
-                    # The provider itself says whether such a token still counts, so it may outlive the revocations.
-                    [replace(policy, max_token_lifetime=None) for policy in policies],
+                    policies,
                     limits=limits,
                     fetcher=fetchers[-1],
                     reporter=reporter,

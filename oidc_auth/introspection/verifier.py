@@ -109,6 +109,9 @@ class IntrospectionVerifier:
             # exp is optional (RFC 7662 §2.2). Without it, a WebSocket would stay open forever.
             claims.setdefault("exp", answer.asked_at + issuer.lifetime)
             policy = _select_policy(issuer, claims)
+            # iat is optional in RFC 7662 §2.2. Without it, the lifetime is unknown, and only the provider can end it.
+            if "iat" not in claims:
+                policy = replace(policy, max_token_lifetime=None)
             _note(record, ErrorCode.ISSUER_NOT_TRUSTED)
             self._check(issuer, policy, answer, claims, record)
         except OIDCAuthError as error:
@@ -121,7 +124,8 @@ class IntrospectionVerifier:
         self, issuer: IntrospectedIssuer, text: str, token: VerifiedToken, record: Record | None
     ) -> VerifiedToken:
         """Return a locally verified token with the claims of the provider's answer."""
-        policy = issuer.policies[token.issuer]
+        # The lifetime of the JWT was checked. A later exp in the answer does not count.
+        policy = replace(issuer.policies[token.issuer], max_token_lifetime=None)
         claims = dict(token.claims)
         try:
             answer = await issuer.introspector.introspect(text)

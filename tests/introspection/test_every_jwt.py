@@ -161,6 +161,12 @@ def test_earlier_expiry_counts(members: dict[str, Any], expires: float) -> None:
     assert asyncio.run(harness.admit(harness.issuer.token())).expires_at == expires
 
 
+def test_later_expiry_is_no_longer_lifetime() -> None:
+    harness = answering(always(revocation={"store": "memory", "max_token_lifetime": 600}), exp=NOON + 9_000)
+    assert asyncio.run(harness.admit(harness.issuer.token())).expires_at == NOON + 300
+    assert harness.authenticate(harness.issuer.token(lifetime=601)) is ErrorCode.TOKEN_LIFETIME_TOO_LONG
+
+
 def test_verified_token_has_earlier_expiry() -> None:
     harness = answering(always(), exp=NOON + 9_000)
     presented = PresentedToken("bearer", harness.issuer.token())

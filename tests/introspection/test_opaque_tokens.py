@@ -13,6 +13,7 @@ from kit.introspection import SECRET, IntrospectionHarness
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.introspection.verifier import looks_like_jwt
+from oidc_auth.revocation.entries import Kind, Revocation
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
 
@@ -314,3 +315,34 @@ def test_token_of_other_header_is_refused() -> None:
     token = harness.issuer.opaque_token()
     assert harness.authenticate({"x-proxy-token": token}) is None
     assert harness.authenticate(bearer(token)) is ErrorCode.TOKEN_MISSING
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"exp": NOON + 600}, None),
+        ({"exp": NOON + 601}, ErrorCode.TOKEN_LIFETIME_TOO_LONG),
+        # It has lived for that long already.
+        ({"iat": NOON - 600, "exp": ...}, ErrorCode.TOKEN_LIFETIME_TOO_LONG),
+        ({"exp": ...}, None),
+        ({"iat": ..., "exp": NOON + 601}, None),
+    ],
+)
+def test_token_may_not_outlive_revocations(members: dict[str, Any], code: ErrorCode | None) -> None:
+    assert code_of(answer(**members), revocation={"store": "memory", "max_token_lifetime": 600}) is code
+    assert code_of(answer(**members)) is None
+
+
+@pytest.mark.parametrize(("members", "later"), [({}, None), ({"iat": ...}, ErrorCode.TOKEN_REVOKED)])
+def test_opaque_token_of_revoked_user_is_refused(members: dict[str, Any], later: ErrorCode | None) -> None:
+    harness = IntrospectionHarness(revocation={"store": "memory"})
+    harness.issuer.introspection.answer = answer(**members)
+    assert harness.authenticate("first-token") is None
+    assert harness.oidc.revocation is not None
+    named = Revocation(issuer=harness.issuer.url, kind=Kind.SUBJECT, value="alice", time=NOON)
+    asyncio.run(harness.oidc.revocation.store.publish([named]))
+    assert harness.authenticate("first-token") is ErrorCode.TOKEN_REVOKED
+    # Without iat, a token of a new login cannot be told from an older one.
+    harness.clock.advance(1)
+    harness.issuer.introspection.answer = answer(**{"iat": NOON + 1, **members})
+    assert harness.authenticate("second-token") is later
