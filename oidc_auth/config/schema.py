@@ -322,7 +322,9 @@ class RevocationTable(_Table):
         default="deny", description="What happens when the store is unreachable for longer than `outage_grace`."
     )
     outage_grace: Seconds = Field(
-        default=300, description="Seconds of an outage in which the known revocations are used."
+        default=300,
+        description="Seconds of an outage in which the known revocations are used. Less than 5 counts as 5, the time "
+        "after which a silent store counts as unreachable.",
     )
 
 

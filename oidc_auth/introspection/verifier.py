@@ -226,7 +226,8 @@ def _claims_of(answer: Answer, known: Mapping[str, object]) -> dict[str, object]
 
 
 def _signed_names(claims: Mapping[str, object]) -> dict[str, object]:
-    return {name: claims[name] for name in NAMES_OF_TOKEN if name in claims}
+    # A null names nothing, so the answer can add the name.
+    return {name: value for name in NAMES_OF_TOKEN if (value := claims.get(name)) is not None}
 
 
 def _select_policy(issuer: IntrospectedIssuer, claims: Mapping[str, object]) -> TokenPolicy:

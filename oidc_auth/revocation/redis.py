@@ -333,7 +333,8 @@ class RedisStore:
 
     async def _publish_waiting(self, client: Redis) -> None:
         """Publish what Redis does not have, one process after the other, so that each entry is published once."""
-        if not any(self._unpublished.values()):
+        # A copy, because another event loop may publish at the same time.
+        if not any([*self._unpublished.values()]):
             return
         if not await client.set(PUBLISHING, b"1", nx=True, ex=LOCK_SECONDS):
             return

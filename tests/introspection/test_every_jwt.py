@@ -192,9 +192,10 @@ def test_answer_cannot_rename_revoked_token(kind: Kind, claim: str, other: objec
     assert revoke_and_authenticate(harness, kind, "named", **{claim: "named"}) is ErrorCode.TOKEN_REVOKED
 
 
-def test_session_only_in_answer_can_be_revoked() -> None:
+@pytest.mark.parametrize("claims", [{}, {"sid": None}])
+def test_session_only_in_answer_can_be_revoked(claims: dict[str, Any]) -> None:
     harness = answering(always(revocation={"store": "memory"}), sid="named")
-    assert revoke_and_authenticate(harness, Kind.SESSION, "named") is ErrorCode.TOKEN_REVOKED
+    assert revoke_and_authenticate(harness, Kind.SESSION, "named", **claims) is ErrorCode.TOKEN_REVOKED
 
 
 def revoke_and_authenticate(harness: IntrospectionHarness, kind: Kind, value: str, **claims: Any) -> ErrorCode | None:
