@@ -117,19 +117,27 @@ async def _load(store: RevocationStore) -> None:
 def _open(file: Path | None, address: str | None, issuer: str | None) -> tuple[RevocationStore, list[str]]:
     """Return the store of ``--redis`` or of the configuration, and all names of the issuer."""
     names = [] if issuer is None else [issuer]
-    if address is None or file is not None:
-        try:
-            document = load(file).document
-        except ConfigError as error:
-            raise click.ClickException(error.report()) from None
+    document = _load_document(file, is_required=address is None or file is not None)
+    if document is not None:
         if issuer is not None:
             names = _find_names(document, issuer)
-        address = address or ("" if document.revocation is None else document.revocation.store)
+        address = address or (None if document.revocation is None else document.revocation.store)
     elif issuer is not None:
         # A typo would revoke nothing.
-        click.echo("The issuer is not checked. Give the configuration of the servers as FILE, too.", err=True)
+        click.echo("The issuer is not checked. Give the valid configuration of the servers as FILE, too.", err=True)
+    address = address or ""
     _check_store(address)
     return open_store(address, LiveRevocations(KEPT_ALWAYS), wall_clock, OutageRule(grace=0, serves=False)), names
+
+
+def _load_document(file: Path | None, *, is_required: bool) -> Document | None:
+    """Return the configuration. With ``--redis``, it only serves to check the issuer, so it may be missing."""
+    try:
+        return load(file).document
+    except ConfigError as error:
+        if is_required:
+            raise click.ClickException(error.report()) from None
+        return None
 
 
 def _check_store(address: str) -> None:

@@ -134,6 +134,20 @@ def test_unknown_issuer_is_refused(redis_server: RedisServer, tmp_path: Path, co
         assert PASSWORD not in shown.output
 
 
+def test_issuer_is_checked_beside_address(
+    redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alias = "https://login.acme.com"
+    env = {"OIDC_AUTH_CONFIG": configuration(tmp_path, "memory", aliases=[alias])}
+    monkeypatch.chdir(tmp_path)
+    wrong, right = (
+        run("revoke", "--redis", redis_server.address, "--issuer", issuer, "--subject", "alice", env=env)
+        for issuer in (f"{ISSUER}/", ISSUER)
+    )
+    assert (wrong.exit_code, right.exit_code, right.stderr) == (1, 0, "")
+    assert {each.issuer for each in read(redis_server.address)} == {ISSUER, alias}
+
+
 @pytest.mark.parametrize("store", ["memory", None])
 @pytest.mark.parametrize("command", ["revoke", "revocations"])
 def test_memory_store_is_refused(tmp_path: Path, command: str, store: str | None) -> None:
