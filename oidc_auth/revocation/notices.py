@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from cachetools import LRUCache
+
 from ..errors import ErrorCode, TokenError
 from ..observability import logger
 from ..tokens.checks import CLAIM_CHECKS
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 Target = tuple[Kind, str, float]
 """What a notice ends: its kind, its name, and the time of the event."""
 
+MAX_CLAIMED = 1_024
+"""Logout tokens whose copies are refused without the store. The store knows all of them."""
 _TIMED = {ErrorCode.TOKEN_NOT_YET_VALID, ErrorCode.TOKEN_ISSUED_IN_FUTURE}
 _EVENT_CODES = {ErrorCode.AUDIENCE_MISMATCH, *_TIMED}
 # A security event token has no exp, because the event stays true (RFC 8417 §2.2). A logout token must have one
@@ -94,6 +98,7 @@ class NoticeReceiver:
     ) -> None:
         self._store = store
         self._clock = clock
+        self._claimed: LRUCache[str, bool] = LRUCache(MAX_CLAIMED)
         self._names = {each.issuer.policy.issuer: each.names for each in senders}
         logout = [_trust(each.issuer, each.logout_clients, LOGOUT_TYPES) for each in senders]
         events = [_trust(each.issuer, each.receivers, EVENT_TYPES) for each in senders]
@@ -113,11 +118,20 @@ class NoticeReceiver:
             targets, token_id = [*read_logout(claims)], read_name(claims, "jti")
         was_new = await self._publish(issuer, targets)
         # After the publication. If that fails, the provider sends the notice again, and it must count then.
-        is_first = await self._store.claim_once(f"{issuer} {token_id}", self._store.live.retention.tokens)
+        is_first = await self._claim(f"{issuer} {token_id}")
         if not is_first and not was_new:
             refusal = TokenError(ErrorCode.NOTICE_REPLAYED)
             refusal.issuer = issuer
             raise refusal
+
+    async def _claim(self, key: str) -> bool:
+        """Return True for the first logout token with a name, on all replicas."""
+        # Copies of one token, sent many times, must not cause as many connections to the store.
+        if key in self._claimed:
+            return False
+        is_first = await self._store.claim_once(key, self._store.live.retention.tokens)
+        self._claimed[key] = True
+        return is_first
 
     async def receive_event(self, token: str) -> None:
         """Revoke the user or the session of a security event token. Other events change nothing.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.auth_harness import bearer
 from kit.clock import DAY, NOON
-from kit.notices import PUBLIC_URL, WEB_CLIENT, NoticeHarness, code_of
+from kit.notices import PUBLIC_URL, WEB_CLIENT, NoticeHarness, code_of, issuer_table
+from kit.revocations import SECONDS
 from kit.tokens import json_text
 
 from oidc_auth import OIDCAuth
@@ -19,6 +20,9 @@ from oidc_auth.revocation.logout_tokens import LOGOUT_EVENT
 from oidc_auth.revocation.notices import LOGOUT_HINTS
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
+
+if TYPE_CHECKING:
+    from kit.redis_server import RedisServer
 
 ISSUER = "https://issuer.test"
 
@@ -331,6 +335,35 @@ def test_concurrent_copies_count_once(harness: NoticeHarness) -> None:
         return await asyncio.gather(*(code_of(harness.notices.receive_logout(notice)) for _ in range(3)))
 
     assert sorted(map(str, asyncio.run(send()))) == ["None", "notice_replayed", "notice_replayed"]
+
+
+def test_many_copies_open_no_connections(redis_server: RedisServer) -> None:
+    issuer = LocalIssuer(ISSUER, algorithm="ES256")
+    tables = {
+        "issuer": issuer_table(issuer, "", logout_clients=[WEB_CLIENT]),
+        "web": {"public_url": PUBLIC_URL},
+        "revocation": {"store": redis_server.address},
+    }
+    oidc, notice = OIDCAuth.from_dict(tables, fetcher=issuer), issuer.logout_token("alice")
+    revocation = oidc.revocation
+    assert revocation is not None
+
+    async def send(copies: int) -> set[ErrorCode | None]:
+        return {*await asyncio.gather(*(code_of(revocation.notices.receive_logout(notice)) for _ in range(copies)))}
+
+    def connections() -> int:
+        return int(redis_server.call("INFO", "stats")["total_connections_received"])
+
+    async def use() -> None:
+        await revocation.store.load(SECONDS)
+        assert await send(1) == {None}
+        before = connections()
+        assert await send(50) == {ErrorCode.NOTICE_REPLAYED}
+        # One for the question itself, and one if the store has connected again.
+        assert connections() <= before + 2
+        await oidc.aclose()
+
+    asyncio.run(use())
 
 
 def refusal(harness: NoticeHarness, token: str) -> TokenError:
