@@ -33,8 +33,9 @@ audience = "api://agents"
 There are {len(PROVIDERS)} presets. `oidc-auth init PRESET` writes a configuration and lists the steps in the provider's
 console. A value in your file replaces the value of the preset. Only `require` is merged.
 
-[Keycloak](providers/keycloak.md) and [Auth0](providers/auth0.md) have complete guides. If your provider is not listed,
-see [other providers](recipes.md).
+[Keycloak](providers/keycloak.md), [Auth0](providers/auth0.md), [Entra](providers/entra.md), [Okta](providers/okta.md)
+and [Cognito](providers/cognito.md) have complete guides. Programs, GitHub Actions and Kubernetes are in
+[service accounts](providers/service-accounts.md). If your provider is not listed, see [other providers](recipes.md).
 """,
         *(part for provider in PROVIDERS.values() for part in _provider(provider)),
         GENERATED,

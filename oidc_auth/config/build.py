@@ -145,8 +145,8 @@ def _protected_resource(web: WebTable, mapping: Mapping[str, MappingRules]) -> P
 
 def _issues_to_clients(policy: TokenPolicy) -> bool:
     """Tell whether a client can log a user in and get an access token for this server."""
-    # Clients request no token from a proxy, and none for this server from a provider of ID tokens. Only jobs and pods
-    # get tokens of GitHub Actions and Kubernetes.
+    # Clients request no token from a proxy, and none for this server from a provider of ID tokens. Some providers issue
+    # tokens to jobs and pods only.
     provider = PROVIDERS.get(policy.preset)
     return _takes_resource(policy) and (provider is None or provider.setup.access_tokens)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from ..errors import Problem
 from ..keys.fetch import forbidden_url_reason
+from ..tokens.extract import AUTHORIZATION_HEADER
 from ..tokens.policy import is_scope
 from ..tokens.resource import mcp_address
 from .issuers import list_issuers
@@ -46,6 +47,15 @@ def lint_web(table: Table, issuers: Sequence[Table]) -> Iterator[Problem]:
     if isinstance(challenged, str) and "${" not in challenged and challenged not in names:
         hint = did_you_mean(challenged, names) or "write it as in [[issuer]]"
         yield Problem("web.challenge_issuer", "is not a configured issuer", hint)
+    # A client would be sent to one provider with the scopes of another, which it refuses.
+    if challenged in [exact.issuer for each in issuers if _has_no_scopes(each) for exact in list_issuers(each)]:
+        message = "is an issuer at which clients cannot request scopes"
+        yield Problem("web.challenge_issuer", message, "name an issuer of access tokens in the header Authorization")
+
+
+def _has_no_scopes(issuer: Table) -> bool:
+    """Tell whether an issuer's tokens come from a proxy, or are ID tokens."""
+    return issuer.get("header", AUTHORIZATION_HEADER) != AUTHORIZATION_HEADER or issuer.get("token_type") == "id"
 
 
 def _url_fault(url: str) -> tuple[str, str] | None:

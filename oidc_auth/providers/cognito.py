@@ -141,9 +141,8 @@ def cognito(
 ) -> dict[str, Any]:
     """Return the mapping for an Amazon Cognito user pool.
 
-    Its access tokens have no audience. Give ``client_claim``, and a permission map on ``scope`` with ``strip_prefix``:
-    the
-    resource server's identifier and a slash. A token without such a scope is refused.
+    Its access tokens have no audience. Give ``client_claim``, and a permission map on ``scope`` with ``strip_prefix``,
+    which is the resource server's identifier and a slash. A token without such a scope is refused.
     """
     return build_table(
         "cognito", {"region": region, "user_pool": user_pool, "audience": audience}, permission_map, settings

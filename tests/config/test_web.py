@@ -123,6 +123,15 @@ def test_challenge_issuer_must_be_configured() -> None:
     assert problems(challenge_issuer="https://id.acme.com") == []
 
 
+@pytest.mark.parametrize("setting", [{"header": "x-token"}, {"token_type": "id"}])
+def test_challenge_issuer_must_have_scopes(setting: dict[str, Any]) -> None:
+    proxy = {**ISSUER, **setting, "issuer": "https://proxy.test", "identity_prefix": "proxy:"}
+    web = {"public_url": URL, "challenge_issuer": "https://proxy.test"}
+    with pytest.raises(ConfigError) as refused:
+        load_mapping({"issuer": [{**ISSUER, "identity_prefix": "id:"}, proxy], "web": web})
+    assert "web.challenge_issuer" in [problem.where for problem in refused.value.problems]
+
+
 def test_tenant_issuer_can_be_challenge_issuer() -> None:
     tenant = "11111111-2222-3333-4444-555555555555"
     issuer = {"preset": "entra", "tenants": [tenant], "audience": "agents", "default_role": "user"}
