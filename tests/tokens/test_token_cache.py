@@ -331,6 +331,17 @@ def test_repr_shows_no_token_or_claims() -> None:
     assert "GET" in repr(presented)
 
 
+def test_claims_of_notice_are_not_in_repr() -> None:
+    issuer = AuthHarness().issuer
+    table = {"preset": "generic", "issuer": issuer.url, "audience": "agents"}
+    oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=issuer)
+    jwts = verifier.JwtVerifier([*oidc._issuers.by_name.values()], clock=issuer.clock, max_depth=32)
+    presented = extract_token(bearer(issuer.token("s3cr3t")), method=None, url=None, max_bytes=9_999)
+    verified = asyncio.run(jwts.verify_claims(presented, issuer.clock()))
+    assert verified.claims["sub"] == "s3cr3t"
+    assert repr(verified) == f"VerifiedClaims(issuer={issuer.url!r})"
+
+
 async def always(now: float) -> bool:
     return now >= 0
 
