@@ -21,7 +21,8 @@ WEB = {"public_url": "https://agents.test"}
 
 issuer = LocalIssuer(algorithm="ES256")
 proxied = LocalIssuer("https://proxied.test", algorithm="ES256")
-TOKEN = user_token(issuer, "alice", "editor")
+# The module may be imported long before its tests run.
+TOKEN = user_token(issuer, "alice", "editor", exp=time.time() + 86_400)
 FOREIGN = user_token(proxied, "alice", "editor")
 
 
