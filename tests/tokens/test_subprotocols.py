@@ -23,7 +23,7 @@ issuer = LocalIssuer(algorithm="ES256")
 proxied = LocalIssuer("https://proxied.test", algorithm="ES256")
 # The module may be imported long before its tests run.
 TOKEN = user_token(issuer, "alice", "editor", exp=time.time() + 86_400)
-FOREIGN = user_token(proxied, "alice", "editor")
+FOREIGN = user_token(proxied, "alice", "editor", exp=time.time() + 86_400)
 
 
 async def fetch(method: str, url: str, headers: Any, body: bytes | None, /) -> Any:
