@@ -134,7 +134,7 @@ class OIDCAuth:
         """Whether streams end with their token."""
         self._cache: TokenCache[VerifiedCaller] = TokenCache(self._settings.cache_entries)
         self._pending = PendingVerifications()
-        self.revocation = build_revocation(loaded.document, self._settings.issuers, clock)
+        self.revocation = build_revocation(loaded.document, self._settings.issuers, clock, self.reporter)
         """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
         self._clock = clock
         self._mapper = mapper

@@ -107,7 +107,24 @@ class TokenIntrospected:
     duration: float = 0
 
 
-Event = AuthenticationDecided | AuthorizationDecided | KeysFetched | TokenIntrospected
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevocationReceived:
+    """This process learned of a revocation. Those that it reads at its start are reported too.
+
+    Attributes:
+        outcome: always the same. Every event has one.
+        issuer: the issuer of the revoked token, session or user.
+        kind: what is revoked: ``subject``, ``subject_without_session``, ``session`` or ``token``.
+        delay: seconds since the time of the revocation.
+    """
+
+    outcome: Literal["received"] = "received"
+    issuer: str
+    kind: str
+    delay: float
+
+
+Event = AuthenticationDecided | AuthorizationDecided | KeysFetched | TokenIntrospected | RevocationReceived
 
 
 class Observer(Protocol):

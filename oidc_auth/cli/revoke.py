@@ -13,6 +13,7 @@ import click
 from rich.markup import escape
 from rich.table import Column, Table
 
+from ..config.build_revocation import open_store
 from ..config.issuers import exact_issuers, same_provider
 from ..config.lint_revocation import INSTALL
 from ..config.raw_document import did_you_mean
@@ -20,7 +21,7 @@ from ..errors import ConfigError, UpstreamError
 from ..quoting import list_examples, quote
 from ..revocation.entries import MAX_NAME, Kind, MalformedEntryError, Revocation
 from ..revocation.live_set import LiveRevocations, Retention
-from ..revocation.store import MEMORY, OutageRule, open_store
+from ..revocation.store import MEMORY, OutageRule
 from .inputs import file_argument, json_option, load
 from .output import console, print_json, print_table, print_text
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..observability import RevocationReceived
 from ..revocation.check import RevocationCheck
 from ..revocation.entries import MAX_CLOCK_DIFFERENCE
 from ..revocation.live_set import LiveRevocations, Retention
 from ..revocation.notices import NoticeReceiver, Sender
-from ..revocation.store import OutageRule, open_store
+from ..revocation.store import MEMORY, MemoryStore, OutageRule
 from .issuers import exact_issuers, same_provider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from ..observability import EventReporter
+    from ..revocation import entries
     from ..revocation.store import RevocationStore
     from ..tokens.issuers import TrustedIssuer
     from .schema import Document
@@ -36,7 +39,7 @@ class Revocation:
 
 
 def build_revocation(
-    document: Document, issuers: Sequence[TrustedIssuer], clock: Callable[[], float]
+    document: Document, issuers: Sequence[TrustedIssuer], clock: Callable[[], float], reporter: EventReporter
 ) -> Revocation | None:
     """Return what ``[revocation]`` configures, or None without it."""
     table = document.revocation
@@ -50,7 +53,10 @@ def build_revocation(
     # A token that is accepted until its revocation arrives can still renew a cron, which runs for cron_max_age then.
     retention = Retention(tokens=tokens, subjects=tokens + document.langgraph.cron_max_age)
     outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")
-    store = open_store(table.store, LiveRevocations(retention), clock, outage)
+    live = LiveRevocations(retention)
+    if not reporter.is_silent:
+        live.listeners.add(lambda revocation: reporter.report(_describe(revocation, clock())))
+    store = open_store(table.store, live, clock, outage)
     notices = NoticeReceiver(
         [*_senders(document, issuers)],
         store=store,
@@ -58,6 +64,29 @@ def build_revocation(
         max_depth=document.limits.json_depth,
     )
     return Revocation(store=store, check=RevocationCheck(store), notices=notices)
+
+
+def _describe(revocation: entries.Revocation, now: float) -> RevocationReceived:
+    # The clocks of two processes can differ.
+    delay = max(0.0, now - revocation.time)
+    return RevocationReceived(issuer=revocation.issuer, kind=revocation.kind.value, delay=delay)
+
+
+def open_store(address: str, live: LiveRevocations, clock: Callable[[], float], outage: OutageRule) -> RevocationStore:
+    """Return the store of an address. It connects when it is used.
+
+    Args:
+        address: ``memory``, or the URL of a Redis server.
+        live: The revocations of this process.
+        clock: Returns the time, in seconds since the epoch.
+        outage: What happens while the store is unreachable.
+    """
+    if address == MEMORY:
+        return MemoryStore(live, clock)
+    # Only a deployment with Redis has the package.
+    from ..revocation.redis import RedisStore  # noqa: PLC0415
+
+    return RedisStore(address, live, clock, outage)
 
 
 def _senders(document: Document, issuers: Sequence[TrustedIssuer]) -> Iterator[Sender]:

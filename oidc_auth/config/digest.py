@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel
-
-from ..json_values import is_list, is_object
+from .forms import convert
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
+
+    from pydantic import BaseModel
 
 LENGTH = 12
 """Hexadecimal digits of the digest. They are for comparison only, and nothing depends on their secrecy."""
@@ -50,32 +49,5 @@ class Secret:
 def digest_of(document: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return the digest of a document, as it was written, with the variables of the environment."""
     # Not with the defaults: another version of this library may have other ones.
-    public = json.dumps(_public_table(document, model), sort_keys=True)
-    return hashlib.sha256(public.encode()).hexdigest()[:LENGTH]
-
-
-def _public_table(table: Mapping[str, Any], model: type[BaseModel]) -> dict[str, object]:
-    fields = model.model_fields
-    return {
-        name: _public_value(value, fields[name].annotation, fields[name].metadata) if name in fields else value
-        for name, value in table.items()
-    }
-
-
-def _public_value(value: object, annotation: object, metadata: Iterable[object] = ()) -> object:
-    if get_origin(annotation) is Annotated:
-        annotation, *metadata = get_args(annotation)
-    for each in metadata:
-        if isinstance(each, Secret):
-            return each.hide(value)
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin in (Union, UnionType):
-        # The only other member of a union is None.
-        return _public_value(value, arguments[0])
-    if origin is list and is_list(value):
-        return [_public_value(member, arguments[0]) for member in value]
-    if origin is dict and is_object(value):
-        return {key: _public_value(member, arguments[1]) for key, member in value.items()}
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel) and is_object(value):
-        return _public_table(value, annotation)
-    return value
+    public = convert(document, model, lambda mark, value: mark.hide(value) if isinstance(mark, Secret) else value)
+    return hashlib.sha256(json.dumps(public, sort_keys=True).encode()).hexdigest()[:LENGTH]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
     from pydantic_core import CoreSchema
 
+    Convert = Callable[[object, object], object]
+
 
 class AlsoAccepts:
     """Annotation for a value that may also be written in another form.
@@ -73,30 +75,40 @@ def normalize(raw: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     Pydantic could try each form itself, but then its errors name the branches of a union in their path. A value of a
     wrong type is left unchanged, so that validation reports it.
     """
+    return convert(raw, model, lambda mark, value: mark.normalize(value) if isinstance(mark, AlsoAccepts) else value)
+
+
+def convert(table: Mapping[str, Any], model: type[BaseModel], apply: Convert) -> dict[str, Any]:
+    """Return a table whose values were converted by the annotations of the schema. Unknown keys stay.
+
+    Args:
+        table: The table. It may be invalid.
+        model: Its schema.
+        apply: ``(annotation, value) -> value``, called for each annotation of each value.
+    """
     fields = model.model_fields
     return {
-        name: _normalize_value(value, fields[name].annotation, fields[name].metadata) if name in fields else value
-        for name, value in raw.items()
+        name: _convert_value(value, fields[name].annotation, fields[name].metadata, apply) if name in fields else value
+        for name, value in table.items()
     }
 
 
-def _normalize_value(value: object, annotation: object, metadata: Iterable[object] = ()) -> object:
+def _convert_value(value: object, annotation: object, metadata: Iterable[object], apply: Convert) -> object:
     if get_origin(annotation) is Annotated:
         annotation, *metadata = get_args(annotation)
-    for form in metadata:
-        if isinstance(form, AlsoAccepts):
-            value = form.normalize(value)
+    for mark in metadata:
+        value = apply(mark, value)
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, UnionType):
         # The only other member of a union is None: the key may be absent.
-        return _normalize_value(value, arguments[0])
+        return _convert_value(value, arguments[0], (), apply)
     if origin is list and is_list(value):
-        return [_normalize_value(member, arguments[0]) for member in value]
+        return [_convert_value(member, arguments[0], (), apply) for member in value]
     # Keys of such a table are the operator's own names, such as roles and claim values. Only the members have forms.
     if origin is dict and is_object(value):
-        return {key: _normalize_value(member, arguments[1]) for key, member in value.items()}
+        return {key: _convert_value(member, arguments[1], (), apply) for key, member in value.items()}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel) and is_object(value):
-        return normalize(value, annotation)
+        return convert(value, annotation, apply)
     return value
 
 

@@ -11,7 +11,7 @@ from .notice_claims import describe, invalid_notice, read_name, read_time
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .notices import Target
+    from .notice_claims import EndedTarget
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 """The member of ``events`` in a logout token (§2.4)."""
@@ -19,7 +19,7 @@ LOGOUT_TYPES = frozenset({"logout+jwt", "jwt", ""})
 """``typ`` of logout tokens. It is only recommended (§2.4), and the claim ``events`` tells them from ID tokens."""
 
 
-def read_logout(claims: Mapping[str, object]) -> Iterator[Target]:
+def read_logout(claims: Mapping[str, object]) -> Iterator[EndedTarget]:
     """Yield what a logout token ends (§2.6). Its signature, ``iss``, ``aud``, ``iat`` and ``exp`` are valid.
 
     Raises:
@@ -40,7 +40,7 @@ def read_logout(claims: Mapping[str, object]) -> Iterator[Target]:
     yield from end_session(subject, session, read_time(claims, "iat"))
 
 
-def end_session(subject: str, session: str, time: float) -> Iterator[Target]:
+def end_session(subject: str, session: str, time: float) -> Iterator[EndedTarget]:
     """Yield what ends with a session, or with all sessions of a subject if no session is named."""
     if session:
         yield Kind.SESSION, session, time

@@ -10,6 +10,11 @@ from .entries import MAX_NAME
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .entries import Kind
+
+    EndedTarget = tuple[Kind, str, float]
+    """What a notice ends: its kind, its name, and the time of the event."""
+
 
 def read_name(claims: Mapping[str, object], name: str) -> str:
     """Return a claim with a string that is not empty.

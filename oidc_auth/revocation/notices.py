@@ -17,7 +17,7 @@ from ..observability import logger
 from ..tokens.checks import CLAIM_CHECKS
 from ..tokens.states import PresentedToken
 from ..tokens.verifier import JwtVerifier
-from .entries import Kind, Revocation
+from .entries import Revocation
 from .logout_tokens import LOGOUT_TYPES, read_logout
 from .notice_claims import read_name
 from .security_events import EVENT_TYPES, read_events
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
     from ..tokens.checks import Check
     from ..tokens.issuers import TrustedIssuer
+    from .notice_claims import EndedTarget
     from .store import RevocationStore
-
-Target = tuple[Kind, str, float]
-"""What a notice ends: its kind, its name, and the time of the event."""
 
 MAX_CLAIMED = 1_024
 """Logout tokens whose copies are refused without the store. The store knows all of them."""
@@ -159,7 +157,7 @@ class NoticeReceiver:
             raise
         return verified.issuer.policy.issuer, verified.claims
 
-    async def _publish(self, issuer: str, targets: Sequence[Target]) -> bool:
+    async def _publish(self, issuer: str, targets: Sequence[EndedTarget]) -> bool:
         """Publish what is not revoked yet, and tell whether anything was."""
         live, now = self._store.live, self._clock()
         revocations = [
@@ -169,7 +167,8 @@ class NoticeReceiver:
             # Anyone who has seen a notice can send it again, as often as they like. That must not fill the store.
             if time + live.retention.of(kind) >= now
         ]
-        new = [each for each in revocations if not live.includes(each)]
+        # During an outage this process knows a revocation that no other has. So the provider must send it again.
+        new = [each for each in revocations if not (live.includes(each) and self._store.is_confirmed(each))]
         if new:
             await self._store.publish(new)
         kinds = ", ".join(sorted({each.kind.value for each in new})) or "nothing new"

@@ -106,6 +106,8 @@ class RedisStore:
         self._is_resuming = False
         # Those that this process has not read in the stream, in their order. False while they are being published.
         self._unpublished: dict[Revocation, bool] = {}
+        # Those that Redis did not confirm, although a caller wanted it. They are in ``_unpublished`` too.
+        self._refused: set[Revocation] = set()
         self._malformed = 0
         self._lost = 0
         self._problem = ""
@@ -169,9 +171,11 @@ class RedisStore:
             # First here, so that this process refuses without a delay, also during an outage.
             self.live.add(revocation.limit_time(now), now)
             self._unpublished[revocation] = False
+        is_confirmed = False
         try:
             async with asyncio.timeout(CALL_SECONDS), self._connect() as client:
                 await self._append(client, readable)
+            is_confirmed = True
         except FAILURES as error:
             self._start()
             raise _unavailable(error) from None
@@ -181,6 +185,11 @@ class RedisStore:
             for revocation in readable:
                 if revocation in self._unpublished:
                     self._unpublished[revocation] = True
+            (self._refused.difference_update if is_confirmed else self._refused.update)(readable)
+
+    def is_confirmed(self, revocation: Revocation) -> bool:
+        """Tell whether Redis has accepted a revocation that this process published."""
+        return revocation not in self._refused
 
     async def claim_once(self, key: str, seconds: float) -> bool:
         """Return True for the first call with a key in all processes within some seconds."""
@@ -310,6 +319,7 @@ class RedisStore:
                 continue
             if self._unpublished:
                 self._unpublished.pop(revocation, None)
+                self._refused.discard(revocation)
             limited = revocation.limit_time(now)
             self.live.add(limited, now)
             if stored is not None:

@@ -13,7 +13,7 @@ from .notice_claims import describe, invalid_notice, read_name, read_time
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-    from .notices import Target
+    from .notice_claims import EndedTarget
 
 EVENT_TYPES = frozenset({"secevent+jwt"})
 """``typ`` of security event tokens (RFC 8417 §2.3)."""
@@ -29,7 +29,7 @@ ISS_SUB, OPAQUE, COMPLEX = "iss_sub", "opaque", "complex"
 """Formats of subject identifiers (RFC 9493 §3.2, OpenID Shared Signals Framework 1.0)."""
 
 
-def read_events(claims: Mapping[str, object], issuers: Collection[str]) -> Iterator[Target]:
+def read_events(claims: Mapping[str, object], issuers: Collection[str]) -> Iterator[EndedTarget]:
     """Yield what a security event token ends. Its signature, ``iss``, ``aud`` and ``iat`` are valid.
 
     Args:
@@ -58,7 +58,7 @@ def read_events(claims: Mapping[str, object], issuers: Collection[str]) -> Itera
 
 def _read_subject(
     claims: Mapping[str, object], issuers: Collection[str], time: float, *, is_session: bool
-) -> Iterator[Target]:
+) -> Iterator[EndedTarget]:
     """Yield what an event about the subject in ``sub_id`` ends (RFC 9493)."""
     subject = claims.get("sub_id")
     if not is_object(subject):

@@ -82,6 +82,10 @@ class RevocationStore(Protocol):
         """
         ...
 
+    def is_confirmed(self, revocation: Revocation) -> bool:
+        """Tell whether the store has accepted a revocation that this process published."""
+        ...
+
     async def claim_once(self, key: str, seconds: float) -> bool:
         """Return True for the first call with a key in all processes within some seconds, for replay checks.
 
@@ -136,6 +140,11 @@ class MemoryStore:
         for revocation in revocations:
             self.live.add(revocation, now)
 
+    def is_confirmed(self, revocation: Revocation) -> bool:
+        """Return True. There is no other process that could refuse it."""
+        del revocation
+        return True
+
     async def claim_once(self, key: str, seconds: float) -> bool:
         """Return True for the first call with a key within some seconds."""
         now = self._clock()
@@ -159,20 +168,3 @@ class MemoryStore:
 
 MEMORY = "memory"
 """The name of the store of one process."""
-
-
-def open_store(address: str, live: LiveRevocations, clock: Callable[[], float], outage: OutageRule) -> RevocationStore:
-    """Return the store of an address. It connects when it is used.
-
-    Args:
-        address: ``memory``, or the URL of a Redis server.
-        live: The revocations of this process.
-        clock: Returns the time, in seconds since the epoch.
-        outage: What happens while the store is unreachable.
-    """
-    if address == MEMORY:
-        return MemoryStore(live, clock)
-    # Only a deployment with Redis has the package.
-    from .redis import RedisStore  # noqa: PLC0415
-
-    return RedisStore(address, live, clock, outage)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ _EVENT_END = re.compile(rb"(?>\r\n|\n|\r){2}")
 _LONGEST_END = 4
 
 
-class GuardedStream:
+class GuardedStream(ABC):
     """One request that is, or may become, a stream.
 
     Args:
@@ -131,17 +132,17 @@ class GuardedStream:
             if self._code is not None and (self._is_over or self._is_between_events()):
                 self._stopped.set()
 
-    async def _send_guarded(self, message: Message) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _send_guarded(self, message: Message) -> None: ...
 
     def _is_between_events(self) -> bool:
         return True
 
-    def _end_messages(self, code: ErrorCode) -> list[Message]:
-        raise NotImplementedError
+    @abstractmethod
+    def _end_messages(self, code: ErrorCode) -> list[Message]: ...
 
-    def _disconnect(self) -> Message:
-        raise NotImplementedError
+    @abstractmethod
+    def _disconnect(self) -> Message: ...
 
     def _find_caller(self) -> Caller | None:
         if self._callers:

@@ -15,6 +15,7 @@ from .clock import NOON
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from oidc_auth.observability import Event
     from oidc_auth.revocation.notices import NoticeReceiver
     from oidc_auth.revocation.store import RevocationStore
 
@@ -25,8 +26,9 @@ PUBLIC_URL = "https://agents.test"
 class NoticeHarness:
     """A server that receives notices of ``issuer``, and trusts ``other`` too."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, store: str = "memory", **settings: Any) -> None:
         self.clock = Clock(NOON)
+        self.events: list[Event] = []
         self.issuer = LocalIssuer("https://issuer.test", algorithm="ES256", clock=self.clock)
         self.other = LocalIssuer("https://other.test", algorithm="ES256", clock=self.clock)
         self.oidc = OIDCAuth.from_dict(
@@ -36,8 +38,9 @@ class NoticeHarness:
                     issuer_table(self.other, "b:"),
                 ],
                 "web": {"public_url": PUBLIC_URL},
-                "revocation": {"store": "memory"},
+                "revocation": {"store": store},
             },
+            observer=self.events.append,
             fetcher=IssuerRouter(self.issuer, self.other),
             clock=self.clock,
         )

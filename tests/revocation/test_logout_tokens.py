@@ -14,10 +14,12 @@ from kit.revocations import SECONDS
 from kit.tokens import json_text
 
 from oidc_auth import OIDCAuth
-from oidc_auth.errors import ErrorCode, TokenError, UpstreamError
+from oidc_auth.errors import ErrorCode, TokenError
+from oidc_auth.observability import RevocationReceived
 from oidc_auth.revocation.entries import MAX_NAME
 from oidc_auth.revocation.logout_tokens import LOGOUT_EVENT
 from oidc_auth.revocation.notices import LOGOUT_HINTS
+from oidc_auth.revocation.redis import STREAM
 from oidc_auth.testing import LocalIssuer
 from oidc_auth.testing.signing import encode_base64url
 
@@ -278,54 +280,41 @@ def test_logout_of_one_tenant_keeps_others() -> None:
     assert sorted(oidc.revocation.store.live._entries) == sorted(names)
 
 
-class CountingStore:
-    """The store of the harness, with counted publications and an outage."""
-
-    def __init__(self, harness: NoticeHarness) -> None:
-        self._store = harness.store
-        self.live = self._store.live
-        self.published = 0
-        self.is_down = False
-
-    async def publish(self, revocations: Any) -> None:
-        self.published += len(revocations)
-        # As the store in Redis: this process refuses at once.
-        await self._store.publish(revocations)
-        if self.is_down:
-            raise UpstreamError(ErrorCode.REVOCATIONS_UNAVAILABLE)
-
-    async def claim_once(self, key: str, seconds: float) -> bool:
-        if self.is_down:
-            raise UpstreamError(ErrorCode.REVOCATIONS_UNAVAILABLE)
-        return await self._store.claim_once(key, seconds)
-
-
-@pytest.fixture
-def counted(harness: NoticeHarness, monkeypatch: pytest.MonkeyPatch) -> CountingStore:
-    store = CountingStore(harness)
-    monkeypatch.setattr(harness.notices, "_store", store)
-    return store
-
-
-def test_replays_do_not_fill_store(harness: NoticeHarness, counted: CountingStore) -> None:
+def test_replays_do_not_fill_store(redis_server: RedisServer) -> None:
+    harness = NoticeHarness(redis_server.address)
     notice = harness.issuer.logout_token("alice", session="s")
     assert [harness.logout(notice) for _ in range(5)] == [None, *[ErrorCode.NOTICE_REPLAYED] * 4]
-    assert counted.published == 2
+    assert redis_server.call("XLEN", STREAM) == 2
 
 
-def test_expired_revocation_is_not_published(harness: NoticeHarness, counted: CountingStore) -> None:
+def test_expired_revocation_is_not_published(redis_server: RedisServer) -> None:
+    harness = NoticeHarness(redis_server.address)
     assert harness.logout(harness.issuer.logout_token(None, session="s", iat=NOON - 2 * DAY)) is None
-    assert counted.published == 0
+    assert redis_server.call("XLEN", STREAM) == 0
 
 
-def test_notice_counts_after_outage_of_store(harness: NoticeHarness, counted: CountingStore) -> None:
+def test_notice_counts_after_outage_of_store(redis_server: RedisServer) -> None:
+    harness = NoticeHarness(redis_server.address)
     notice, token = harness.issuer.logout_token("alice"), harness.issuer.token("alice")
-    counted.is_down = True
+    assert harness.authenticate(token) is None
+    redis_server.kill()
     assert harness.logout(notice) is ErrorCode.REVOCATIONS_UNAVAILABLE
     assert harness.authenticate(token) is ErrorCode.TOKEN_REVOKED
-    counted.is_down = False
+    redis_server.start()
     assert harness.logout(notice) is None
     assert harness.logout(notice) is ErrorCode.NOTICE_REPLAYED
+
+
+def test_observer_learns_of_revocations() -> None:
+    harness = NoticeHarness()
+    notice = harness.issuer.logout_token("alice", session="s")
+    harness.clock.advance(7)
+    assert [harness.logout(notice) for _ in range(2)] == [None, ErrorCode.NOTICE_REPLAYED]
+    received = [event for event in harness.events if isinstance(event, RevocationReceived)]
+    assert received == [
+        RevocationReceived(issuer=harness.issuer.url, kind=kind, delay=7)
+        for kind in ("session", "subject_without_session")
+    ]
 
 
 def test_concurrent_copies_count_once(harness: NoticeHarness) -> None:

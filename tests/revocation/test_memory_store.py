@@ -5,9 +5,10 @@ import asyncio
 from kit.clock import DAY, NOON
 from kit.revocations import RETENTION, revoked
 
+from oidc_auth.config.build_revocation import open_store
 from oidc_auth.revocation.entries import Kind
 from oidc_auth.revocation.live_set import LiveRevocations
-from oidc_auth.revocation.store import MEMORY, MemoryStore, OutageRule, open_store
+from oidc_auth.revocation.store import MEMORY, MemoryStore, OutageRule
 
 
 class Clock:

@@ -13,12 +13,13 @@ from kit.clock import DAY, OffsetClock
 from kit.redis_server import running_redis
 from kit.revocations import SECONDS, following, names, open_redis, revoked, wait_until
 
+from oidc_auth.config.build_revocation import open_store
 from oidc_auth.errors import UpstreamError
 from oidc_auth.revocation import redis as store_module
 from oidc_auth.revocation.entries import Kind
 from oidc_auth.revocation.live_set import LiveRevocations, Retention
 from oidc_auth.revocation.redis import CLAIMED, FIELD, PUBLISHING, STREAM, RedisStore
-from oidc_auth.revocation.store import OutageRule, open_store
+from oidc_auth.revocation.store import OutageRule
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.clock import DAY, NOON
@@ -12,8 +12,12 @@ from kit.tokens import json_text
 
 from oidc_auth.errors import ErrorCode, TokenError
 from oidc_auth.revocation.notices import EVENT_HINTS
+from oidc_auth.revocation.redis import STREAM
 from oidc_auth.revocation.security_events import ACCOUNT_EVENTS, SESSION_REVOKED
 from oidc_auth.testing.issuer import EVENT_NAMES
+
+if TYPE_CHECKING:
+    from kit.redis_server import RedisServer
 
 ISSUER, OTHER = "https://issuer.test", "https://other.test"
 VERIFICATION = "https://schemas.openid.net/secevent/ssf/event-type/verification"
@@ -232,20 +236,25 @@ def test_old_event_ends_nothing_newer(harness: NoticeHarness) -> None:
     assert harness.authenticate(newer) is None
 
 
-def test_repeated_event_is_accepted(harness: NoticeHarness, monkeypatch: pytest.MonkeyPatch) -> None:
-    event, published = harness.issuer.security_event(), []
-    publish = harness.store.publish
-
-    async def count(revocations: Any) -> None:
-        published.append(len(revocations))
-        await publish(revocations)
-
-    monkeypatch.setattr(harness.store, "publish", count)
+def test_repeated_event_is_accepted(redis_server: RedisServer) -> None:
+    harness = NoticeHarness(redis_server.address)
+    event = harness.issuer.security_event()
     assert [harness.event(event) for _ in range(4)] == [None] * 4
     harness.clock.advance(200 * DAY)
     # It has no exp, so it can be sent for years.
     assert harness.event(event) is None
-    assert published == [1]
+    assert redis_server.call("XLEN", STREAM) == 1
+
+
+def test_event_of_an_outage_must_be_sent_again(redis_server: RedisServer) -> None:
+    harness = NoticeHarness(redis_server.address)
+    event = harness.issuer.security_event()
+    redis_server.kill()
+    # This process refuses alice now, and would be the only one if it ended.
+    assert [harness.event(event) for _ in range(2)] == [ErrorCode.REVOCATIONS_UNAVAILABLE] * 2
+    redis_server.start()
+    assert [harness.event(event) for _ in range(3)] == [None] * 3
+    assert redis_server.call("XLEN", STREAM) == 1
 
 
 @pytest.mark.parametrize("event", [VERIFICATION, "https://else.test/event", "session-Revoked"])

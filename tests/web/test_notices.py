@@ -16,7 +16,7 @@ from kit.web import bearer, web_client, web_document
 from starlette.applications import Starlette
 
 from oidc_auth import OIDCAuth
-from oidc_auth.errors import ErrorCode, UpstreamError
+from oidc_auth.errors import ErrorCode
 from oidc_auth.revocation.notices import LOGOUT_HINTS
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.web import install
@@ -25,6 +25,7 @@ from oidc_auth.web.notices import EVENT_TOKEN, FORM, MAX_BODY, MAX_FIELDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kit.redis_server import RedisServer
     from starlette.testclient import TestClient
 
 LOGOUT, EVENTS = "/auth/backchannel-logout", "/auth/security-events"
@@ -236,11 +237,10 @@ def test_missing_keys_are_503(harness: NoticeHarness, client: TestClient) -> Non
         assert answer.json()["detail"].partition(":")[0] == "keys_unavailable"
 
 
-def test_missing_store_is_503(harness: NoticeHarness, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def fail(*_: object) -> None:
-        raise UpstreamError(ErrorCode.REVOCATIONS_UNAVAILABLE, found="Redis failed")
-
-    monkeypatch.setattr(harness.store, "publish", fail)
+def test_missing_store_is_503(redis_server: RedisServer) -> None:
+    harness = NoticeHarness(redis_server.address)
+    client = web_client(harness.oidc)
+    redis_server.kill()
     for answer in (
         client.post(LOGOUT, data={"logout_token": harness.issuer.logout_token()}),
         send_event(client, harness.issuer.security_event()),
