@@ -64,7 +64,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def redis_server(tmp_path: Path) -> Iterator[kit_redis.RedisServer]:
     """Return a real Redis server of this test."""
-    skip_or_fail("redis", kit_redis.missing_requirement())
     with kit_redis.running_redis(tmp_path / "redis") as running:
         yield running
 

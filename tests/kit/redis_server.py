@@ -19,6 +19,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from kit.requirements import skip_or_fail
 from oidc_auth.cli.dev_server import _free_port
 from oidc_auth.testing.issuer import LOOPBACK
 
@@ -121,7 +122,8 @@ def blocking_allowed() -> Iterator[None]:
 
 @contextmanager
 def running_redis(folder: Path, *options: str) -> Iterator[RedisServer]:
-    """Run a server until the end of the block."""
+    """Run a server until the end of the block. Without redis-server, the test is skipped or fails."""
+    skip_or_fail("redis", missing_requirement())
     folder.mkdir(parents=True, exist_ok=True)
     with blocking_allowed():
         server = RedisServer(folder, *options)
