@@ -75,10 +75,12 @@ def running_browser() -> Iterator[Browser]:
     """Start a headless Chromium."""
     from playwright.async_api import async_playwright
 
+    # Not in the event loop. The server of another test in this process makes every blocking call there an error.
+    executable = chromium_executable()
     with start_blocking_portal("asyncio") as portal:
         playwright = portal.call(async_playwright().start)
         try:
-            started = portal.call(lambda: playwright.chromium.launch(executable_path=chromium_executable()))
+            started = portal.call(lambda: playwright.chromium.launch(executable_path=executable))
             try:
                 yield Browser(portal, started)
             finally:
