@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from kit.approval_graph import State, act
 from langgraph.graph import END, START, StateGraph
+
+from kit.approval_graph import State, act
 
 
 async def prepare(state: State) -> dict[str, Any]:
