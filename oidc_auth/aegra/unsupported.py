@@ -10,7 +10,8 @@ from ..permissions.names import Reach, UnknownPermissionError, split_reach
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ..config.schema import Document, LangGraphTable
+    from ..config.schema import Document
+    from ..config.schema_server import LangGraphTable
 
 REACHES: Mapping[Reach, tuple[str, str]] = {
     Reach.TENANT: (
@@ -72,6 +73,6 @@ def _find_settings(langgraph: LangGraphTable) -> Iterator[Problem]:
     if "cron_max_age" in langgraph.model_fields_set:
         reason = "Aegra runs crons without asking, so a cron runs until it is deleted"
         yield Problem("langgraph.cron_max_age", reason, 'remove it, or write crons = "deny"')
-    if getattr(langgraph, "resume", "run") != "run":
-        reason = "Aegra lets only the owner of a thread resume a run. Another user could never approve it"
-        yield Problem("langgraph.resume", reason, "remove it. langgraph-api can ask for approvals")
+    if langgraph.resume != "run":
+        reason, hint = NAMES["threads:resume"]
+        yield Problem("langgraph.resume", reason, hint)

@@ -44,6 +44,7 @@ def configuration_for(issuer: LocalIssuer, **tables: Any) -> dict[str, Any]:
             "permission_map": [
                 {"claim": "roles", "values": {role: [role] for role in ROLES}},
                 {"claim": "permissions", "accept": ["*"]},
+                {"claim": "scope", "values": {"agents:write": ["editor"]}},
             ],
         },
         "roles": dict(ROLES),
@@ -96,9 +97,9 @@ def aegra(
 def user(aegra: AegraServer, aegra_issuer: LocalIssuer) -> Callable[..., SampleUser]:
     """Return a function that makes a user with these roles."""
 
-    def make(name: str, *roles: str, tenant: str | None = "acme", **claims: Any) -> SampleUser:
-        token = aegra_issuer.token(name, roles=list(roles), org=tenant, **claims)
-        return SampleUser(cast("Any", aegra), name, token)
+    def make(subject: str, /, *roles: str, tenant: str | None = "acme", **claims: Any) -> SampleUser:
+        token = aegra_issuer.token(subject, roles=list(roles), org=tenant, **claims)
+        return SampleUser(cast("Any", aegra), subject, token)
 
     return make
 

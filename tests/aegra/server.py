@@ -74,6 +74,12 @@ def write_configuration(folder: Path, tables: Mapping[str, Any]) -> None:
     (folder / CONFIGURATION).write_text(json.dumps(tables), "utf-8")
 
 
+def write_aegra_json(folder: Path, auth: str = ENTRY) -> None:
+    """Write the file that names the graphs and the hook."""
+    graphs = {"agent": "./graph.py:graph", "other": "./graph.py:graph", "asking": "./graph.py:asking"}
+    (folder / "aegra.json").write_text(json.dumps({"graphs": graphs, "auth": {"path": auth}}), "utf-8")
+
+
 @contextmanager
 def running_aegra(
     python: Path, folder: Path, database: str, environ: Mapping[str, str], auth: str = ENTRY
@@ -88,8 +94,7 @@ def running_aegra(
         auth: The ``auth.path`` in aegra.json.
     """
     shutil.copy(HERE / "graph.py", folder / "graph.py")
-    graphs = {"agent": "./graph.py:graph", "other": "./graph.py:graph", "asking": "./graph.py:asking"}
-    (folder / "aegra.json").write_text(json.dumps({"graphs": graphs, "auth": {"path": auth}}), "utf-8")
+    write_aegra_json(folder, auth)
     port = _free_port()
     server = AegraServer(folder, f"http://{LOOPBACK}:{port}")
     command = [str(python), "-m", "uvicorn", "aegra_api.main:app", "--host", LOOPBACK, "--port", str(port)]

@@ -33,6 +33,13 @@ UNSUPPORTED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "both in roles": ({"roles": {"a": ["*@tenant"], "b": ["*@all"]}}, ["roles.a", "roles.b"]),
     "all in values": ({"map": READER}, ["issuer[0].permission_map[0].values.reader"]),
     "tenant in accept": ({"map": SCOPES}, ["issuer[0].permission_map[0].accept"]),
+    "sharing": ({"roles": {"a": ["threads:share"]}}, ["roles.a"]),
+    "sharing in tenant": ({"roles": {"a": ["threads:share@tenant"]}}, ["roles.a"]),
+    "approvals in role": (
+        {"roles": {"a": ["threads:resume"]}, "langgraph": {"resume": "permission"}},
+        ["roles.a", "langgraph.resume"],
+    ),
+    "approvals by others": ({"langgraph": {"resume": "other"}}, ["langgraph.resume"]),
     "age of crons": ({"langgraph": {"cron_max_age": 60}}, ["langgraph.cron_max_age"]),
     "streams": ({"web": {"public_url": "https://a.test", "stream_expiry": "close"}}, ["web.stream_expiry"]),
 }
