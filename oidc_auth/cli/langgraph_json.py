@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LANGGRAPH_JSON = "langgraph.json"
+AEGRA_JSON = "aegra.json"
 ENTRY = "oidc_auth.langgraph:auth"
+AEGRA_ENTRY = "oidc_auth.aegra:auth"
 WEB_ENTRY = "oidc_auth.web:app"
 CHALLENGE = "WWW-Authenticate"
 EXPOSED_HEADERS = (
@@ -103,6 +105,12 @@ def _allowed_origins(
     )
     # Alone, because other origins next to it would look like a limit.
     return [ANY_ORIGIN], (f"{note}, or use --origin." if not rule else f"{note}.",)
+
+
+def find_deployment(folder: Path) -> Path:
+    """Return the langgraph.json of a folder, or its aegra.json if it has only that."""
+    aegra = folder / AEGRA_JSON
+    return aegra if aegra.is_file() and not (folder / LANGGRAPH_JSON).is_file() else folder / LANGGRAPH_JSON
 
 
 def read_hook(known: Mapping[str, Any]) -> str:

@@ -79,7 +79,7 @@ def test_identity_works_everywhere(user: Users, identity: str) -> None:
     assert (seen["user"]["identity"], seen["configurable"]["user_id"]) == (encoded, encoded)
     assert seen["user"]["display_name"] == identity
     assert [each["metadata"]["owner"] for each in someone("GET", "/threads").json()["threads"]] == [encoded]
-    cron = {"schedule": "0 0 1 1 *", "enabled": False}
+    cron: dict[str, Any] = {"schedule": "0 0 1 1 *", "enabled": False}
     assert someone("POST", "/runs/crons", run_body(**cron)).status_code == 200
     assert someone("POST", "/runs/crons/count", {}).json() == 1
 
