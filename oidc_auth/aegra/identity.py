@@ -51,7 +51,7 @@ def encode_identity(identity: str, tenancy: Tenancy | None) -> str:
 
 
 def _encode(text: str) -> str:
-    # Not "", which stands for no tenant. Two digits or a second "~" follow each other "~".
+    # Not "", which means no tenant. Two digits or a second "~" follow each other "~".
     encoded = "".join([c if c in UNCHANGED else _escape(c) for c in text]) or ESCAPE
     if len(encoded) <= MAX_PART:
         return encoded

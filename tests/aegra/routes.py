@@ -92,7 +92,7 @@ THREADS = (
     ),
     Row(route="GET /threads", events=(SEARCH,), needs=(SEARCH,), other_user=NOTHING),
     Row(route="POST /threads/search", events=(SEARCH,), needs=(SEARCH,), other_user=NOTHING, body=MARKED),
-    # It deletes own threads whose time is over, and none is.
+    # It deletes own threads after their time, and none is that old.
     Row(route="POST /threads/prune", events=(DELETE,), needs=(DELETE,), other_user=NOTHING),
     Row(route=f"GET {T}", events=(READ,), needs=(READ,)),
     Row(route=f"PATCH {T}", events=(UPDATE,), needs=(UPDATE,), body={"metadata": {"title": "new"}}),

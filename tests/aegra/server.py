@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 ENTRY = "oidc_auth.aegra:auth"
+AEGRA_JSON = "aegra.json"
 CONFIGURATION = "oidc-auth.json"
 READY_SECONDS = 60.0
 
@@ -77,7 +78,7 @@ def write_configuration(folder: Path, tables: Mapping[str, Any]) -> None:
 def write_aegra_json(folder: Path, auth: str = ENTRY) -> None:
     """Write the file that names the graphs and the hook."""
     graphs = {"agent": "./graph.py:graph", "other": "./graph.py:graph", "asking": "./graph.py:asking"}
-    (folder / "aegra.json").write_text(json.dumps({"graphs": graphs, "auth": {"path": auth}}), "utf-8")
+    (folder / AEGRA_JSON).write_text(json.dumps({"graphs": graphs, "auth": {"path": auth}}), "utf-8")
 
 
 @contextmanager
@@ -88,13 +89,14 @@ def running_aegra(
 
     Args:
         python: The interpreter of Aegra.
-        folder: The working directory. It may have a configuration.
+        folder: The working directory. It may have a configuration, and an aegra.json with its graphs.
         database: The address of an empty database.
         environ: More environment variables.
-        auth: The ``auth.path`` in aegra.json.
+        auth: The ``auth.path`` in a new aegra.json.
     """
-    shutil.copy(HERE / "graph.py", folder / "graph.py")
-    write_aegra_json(folder, auth)
+    if not (folder / AEGRA_JSON).exists():
+        shutil.copy(HERE / "graph.py", folder / "graph.py")
+        write_aegra_json(folder, auth)
     port = _free_port()
     server = AegraServer(folder, f"http://{LOOPBACK}:{port}")
     command = [str(python), "-m", "uvicorn", "aegra_api.main:app", "--host", LOOPBACK, "--port", str(port)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from aegra.conftest import configuration_for
-from aegra.server import CONFIGURATION, AegraServer, running_aegra, write_aegra_json, write_configuration
+from aegra.server import CONFIGURATION, REPOSITORY, AegraServer, running_aegra, write_aegra_json, write_configuration
 from kit.command_runner import run
 from kit.doctor import examined, text
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     Start = Callable[..., Any]
 
+EXAMPLE = REPOSITORY / "examples" / "aegra"
 SECONDS = 10.0
 UNREACHABLE = "http://127.0.0.1:9"
 TOML = "oidc-auth.toml"
@@ -163,3 +165,21 @@ def wait_for_refusal(server: AegraServer, token: str) -> Any:
         assert time.monotonic() < end, "the revocation had no effect"
         time.sleep(0.05)
     return answer
+
+
+def test_example_starts_denies_and_allows(start: Start, tmp_path: Path) -> None:
+    for file in EXAMPLE.iterdir():
+        shutil.copy(file, tmp_path)
+    provider = LocalIssuer(algorithm="ES256")
+    with provider.served() as url, start("", OIDC_ISSUER=url) as server:
+        tokens = [None, *(provider.token("alice", roles=[role], org="acme") for role in ("editor", "viewer"))]
+        made = [server.request("POST", "/threads", token, {}).status_code for token in tokens]
+        ran = server.request("POST", "/runs/wait", tokens[1], {"assistant_id": "agent", "input": {"text": "hi"}}).json()
+        checks = examined_example(url, tmp_path / TOML, server)
+    assert (made, ran["answer"]) == ([401, 200, 403], "acme/alice said hi")
+    assert {checks[name]["status"] for name in ("auth-hook-configured", "aegra-settings", "anonymous-denied")} == {"ok"}
+
+
+def examined_example(issuer: str, file: Path, server: AegraServer) -> dict[str, Any]:
+    done = run("doctor", str(file), "--url", server.url, "--json", env={"OIDC_ISSUER": issuer})
+    return {check["id"]: check for check in json.loads(done.output)["checks"]}
