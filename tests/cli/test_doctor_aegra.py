@@ -91,7 +91,7 @@ def refusing(status: int, body: Any) -> type[BaseHTTPRequestHandler]:
 @pytest.mark.parametrize(
     ("status", "body", "expected"),
     [
-        (401, {"error": "unauthorized", "message": "token_missing: the request has no token"}, "ok"),
+        (401, {"error": "unauthorized", "message": "token_missing: none"}, "ok"),
         (401, {"error": "unauthorized", "message": "Authentication system error"}, "error"),
         (401, ["token_missing: x"], "error"),
         (200, {"threads": []}, "error"),
