@@ -51,6 +51,7 @@ class ErrorCode(StrEnum):
     NO_PERMISSIONS = "no_permissions"
     PERMISSION_MISSING = "permission_missing"
     RESERVED_METADATA = "reserved_metadata"
+    RESERVED_CONFIG = "reserved_config"
     COPY_NOT_ALLOWED = "copy_not_allowed"
     GRAPH_NOT_ALLOWED = "graph_not_allowed"
     WEBHOOK_NOT_ALLOWED = "webhook_not_allowed"

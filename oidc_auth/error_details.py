@@ -203,6 +203,12 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "Remove owner, tenant, authorized_until, authorized_for, authorized_at, oidc_auth_temporary and created_by = "
         "'system' from the metadata.",
     ),
+    ErrorCode.RESERVED_CONFIG: ErrorDetails(
+        403,
+        "clients cannot set reserved keys of the configuration",
+        "Remove the keys that begin with langgraph_auth_, user_id and user_display_name, and those that RunnableConfig "
+        "does not have.",
+    ),
     ErrorCode.COPY_NOT_ALLOWED: ErrorDetails(
         403,
         "only callers who read no threads of others may copy a thread",

@@ -15,6 +15,8 @@ from .limits import check_graphs
 from .ownership import make_stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .access_request import AccessRequest, Value
     from .crons import FindCronDenial
     from .limits import EnforcementSettings
@@ -31,12 +33,14 @@ class ServerFacts(NamedTuple):
         expiry_leeway: the issuer's leeway in seconds, if the token must be checked for expiry again. None if the server
             authenticated the request of this event, or if the event belongs to no request.
         find_cron_denial: tells whether the user of a cron was revoked. None without revocations.
+        rules: the table of events of the server.
     """
 
     is_studio: bool
     in_request: bool
     expiry_leeway: float | None
     find_cron_denial: FindCronDenial | None = None
+    rules: Mapping[str, EventRule] = EVENT_RULES
 
 
 def authorize(
@@ -62,7 +66,7 @@ def authorize(
         )
         return decision, None
     caller = Caller.from_user(user)
-    return decide(caller, request), caller
+    return decide(caller, request, facts.rules), caller
 
 
 def _authorize_studio(
@@ -76,9 +80,9 @@ def _authorize_studio(
     return decide(caller, request), caller
 
 
-def decide(caller: Caller, request: AccessRequest) -> Decision:
+def decide(caller: Caller, request: AccessRequest, rules: Mapping[str, EventRule] = EVENT_RULES) -> Decision:
     """Return whether a caller may do what a request wants, and on which objects."""
-    rule = EVENT_RULES.get(request.event)
+    rule = rules.get(request.event)
     if rule is None:
         return deny(request.event, ErrorCode.EVENT_UNKNOWN)
     # A separate code, because the fault is in the permission maps and not in one missing permission.

@@ -8,7 +8,7 @@ from ..errors import ErrorCode
 from .authorize import ServerFacts, authorize
 from .crons import write_cron_run
 from .decision import AllowedAccess, Decision, deny
-from .event_rules import EVENT_RULES, read_access_request
+from .event_rules import read_access_request
 from .limits import check_request_limits
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def enforce(
         expired = check_expiry(user, event, now, facts.expiry_leeway)
         if expired is not None:
             return expired
-    request = read_access_request(event, value)
+    request = read_access_request(event, value, facts.rules)
     decision, caller = authorize(user, request, value, settings, now, facts)
     if not decision.allowed:
         return decision
@@ -50,7 +50,7 @@ def enforce(
         if decision.stamp:
             write_cron_run(value, decision.stamp)
         return decision
-    rule = EVENT_RULES[event]
+    rule = facts.rules[event]
     write = rule.stamp or rule.rewrite
     if write is None:
         return decision
