@@ -11,6 +11,7 @@ from kit.sharing import APPROVERS, EDITORS, READERS, ROLES, WITHOUT_LITERALS
 from oidc_auth import OIDCAuth
 from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.langgraph import protect
+from oidc_auth.langgraph.http_errors import HTTP_EXCEPTIONS
 from oidc_auth.permissions.caller import Caller
 from oidc_auth.permissions.names import EVENTS, Reach
 from oidc_auth.permissions.permission_maps import Right, merge_rights
@@ -27,7 +28,7 @@ INTERRUPT = "0123456789abcdef" * 2
 AGENT = UUID(built_in_assistant("agent"))
 
 
-class Denied(Exception):
+class DeniedError(Exception):
     """The handler denied the event."""
 
 
@@ -69,8 +70,8 @@ def call(auth: Auth, user: object, event: str, value: dict[str, Any]) -> dict[st
     except StopIteration as done:
         found: dict[str, Any] | None = done.value
         return found
-    except Exception as error:
-        raise Denied(getattr(error, "detail", "")) from None
+    except HTTP_EXCEPTIONS as error:
+        raise DeniedError(getattr(error, "detail", "")) from None
     raise AssertionError("a handler waited")
 
 

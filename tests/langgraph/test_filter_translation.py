@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kit.handler_calls import AGENT, ASSISTANT, MODES, REQUESTS, Denied, Request, build_auth, build_user, call
+from kit.handler_calls import AGENT, ASSISTANT, MODES, REQUESTS, DeniedError, Request, build_auth, build_user, call
 from kit.sharing import LISTS
 
 from oidc_auth.permissions.caller import Tenancy
@@ -76,7 +76,7 @@ def validate(found: dict[str, Any]) -> None:
 def filters(auth: Auth, user: object) -> Iterator[tuple[Request, dict[str, Any]]]:
     """Yield each filter for this user."""
     for request in REQUESTS:
-        with suppress(Denied):
+        with suppress(DeniedError):
             if (found := call(auth, user, request.event, request.value)) is not None:
                 yield request, found
 

@@ -157,7 +157,7 @@ class TestLists:
     def test_list_reaches_nobody_in_other_tenant(self, sharing: SharingServer, tenant: str | None) -> None:
         owner = sharing.user("olga", "member", tenant=tenant)
         own = shared_thread(owner, title=f"olga {tenant}")
-        for another in {"acme", "globex", None}:
+        for another in ("acme", "globex", None):
             for name in ("rita", "eddie", "april"):
                 expected = 200 if another == tenant else 404
                 assert sharing.user(name, "member", tenant=another)("GET", own).status_code == expected
