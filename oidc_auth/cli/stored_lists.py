@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from ..enforcement.reserved_keys import OWNER, SHARED_APPROVERS, SHARED_EDITORS, SHARED_LISTS
+from ..enforcement.reserved_keys import APPROVERS, EDITORS, LISTS, OWNER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +25,14 @@ def plan_lists(metadata: Mapping[str, object], names: Mapping[str, str], owner: 
         # Before protect(), every client could write them. With an owner, they would give access to the thread.
         return {key: [] for key, listed in found.items() if listed}
     renamed = {key: _rename(listed, names, metadata[OWNER], owner) for key, listed in found.items()}
-    if SHARED_APPROVERS in renamed:
-        renamed[SHARED_APPROVERS] = _without_new_editors(found, renamed, names)
+    if APPROVERS in renamed:
+        renamed[APPROVERS] = _without_new_editors(found, renamed, names)
     return {key: listed for key, listed in renamed.items() if listed != found[key]}
 
 
 def _stored_lists(metadata: Mapping[str, object]) -> Lists:
     """Return the lists of texts. Filters match nothing else, so that anything else gives no access."""
-    stored = {key: metadata.get(key) for key in SHARED_LISTS}
+    stored = {key: metadata.get(key) for key in LISTS}
     lists = {key: cast("list[object]", listed) for key, listed in stored.items() if isinstance(listed, list)}
     return {
         key: cast("list[str]", listed) for key, listed in lists.items() if all(isinstance(name, str) for name in listed)
@@ -52,7 +52,7 @@ def _without_new_editors(found: Lists, renamed: Lists, names: Mapping[str, str])
 
     With ``langgraph.resume = "other"``, an approver is never an editor, and filters cannot compare lists.
     """
-    editors, approvers = found.get(SHARED_EDITORS, []), found[SHARED_APPROVERS]
+    editors, approvers = found.get(EDITORS, []), found[APPROVERS]
     both_before = {names.get(name, name) for name in approvers if name in editors}
-    both_now = set(renamed.get(SHARED_EDITORS, []))
-    return [name for name in renamed[SHARED_APPROVERS] if name not in both_now or name in both_before]
+    both_now = set(renamed.get(EDITORS, []))
+    return [name for name in renamed[APPROVERS] if name not in both_now or name in both_before]

@@ -155,4 +155,9 @@ REQUESTS = (
     Request("delete item", "store:delete", {"namespace": ("a",), "key": "k"}),
 )
 """Each kind of request, of each event."""
-THREAD_REQUESTS = tuple(request for request in REQUESTS if request.event.startswith("threads:"))
+THREAD_REQUESTS = tuple(
+    request
+    for request in REQUESTS
+    if request.event.startswith("threads:") and request.value.get("thread_id", THREAD) is not None
+)
+"""The requests for one thread."""

@@ -107,10 +107,14 @@ COMMAND_WAYS = (
     Way("no input", BREAK, {}),
     Way("fork", BREAK, {"input": NEW, "config": {"configurable": {"checkpoint_id": "{checkpoint}"}}}, moves=False),
     Way("resuming", BREAK, {"input": NEW, "config": {"configurable": {"__pregel_resuming": True}}}),
+)
+"""Ways to move a graph with the command ``run.start``, which the server turns into a run."""
+
+REPETITIONS = (
     Way("repeated run_id", BREAK, {"input": NEW, **REPEATED}),
     Way("repeated run_id in config", BREAK, {"input": NEW, "config": REPEATED}),
 )
-"""Ways to move a graph with the command ``run.start``, which the server turns into a run."""
+"""Commands that move a graph if the server keeps the metadata. LangGraph then continues the run of that id."""
 
 RESPONSE = {"interrupt_id": "{interrupt}", "response": "yes"}
 RESPONSES = (

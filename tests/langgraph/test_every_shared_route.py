@@ -73,11 +73,12 @@ def test_listed_user_without_table_entry_is_as_any_user(sharing: SharingServer, 
         pytest.skip("it starts a run of the user")
     scenario = SharedScenario(sharing, people, row)
     before = scenario.stored()
-    persons = [person_of(people, role) for role in Role if role not in row.shared]
+    for role in Role:
+        if role not in row.shared:
+            sees_only(row, scenario, person_of(people, role), row.sees(role))
     if "thread_id" in scenario.names:
-        persons += [people.cora, *people.twins[::3], people.stranger]
-    for person in persons:
-        sees_only(row, scenario, person, row.other_user)
+        for person in (people.cora, *people.twins[::3], people.stranger):
+            sees_only(row, scenario, person, row.other_user)
     assert scenario.stored() == before
 
 

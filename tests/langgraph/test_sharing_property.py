@@ -43,7 +43,7 @@ threads = st.fixed_dictionaries(
     {"owner": NAMES, "tenant": TENANTS, "assistant_id": st.sampled_from([str(AGENT), str(ASSISTANT)])},
     optional=dict.fromkeys(LISTS, names_of),
 )
-some_settings = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some_settings = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def allowed(mode: str, user: object, thread: dict[str, Any]) -> set[str]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kit.routes.row import rpc
 from kit.sharing import People, SharingServer, contents, find_interrupt, is_paused, pause, settle, share
-from kit.steering import ANY_ID, INTERRUPT, WAYS, fill
+from kit.steering import ANY_ID, COMMAND_ROUTES, INTERRUPT, REPETITIONS, WAYS, Way, fill
 
+from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.observability import AuthorizationDecided
 
 if TYPE_CHECKING:
@@ -165,14 +166,15 @@ def decisions(sharing: SharingServer) -> list[AuthorizationDecided]:
 
 
 @pytest.mark.parametrize(
-    "body", [{"input": None}, {"command": {"resume": "yes"}}, {"config": {"configurable": {"__pregel_resuming": True}}}]
+    "body", [{}, {"command": {"resume": "yes"}}, {"config": {"configurable": {"__pregel_resuming": True}}}]
 )
 def test_older_cron_never_steers(
     sharing: SharingServer, people: People, unmoved: dict[str, str], mode: str, body: dict[str, Any]
 ) -> None:
     """A cron that was created in another mode is refused when it runs."""
     sharing.change("run")
-    made = people.alice("POST", f"{unmoved[BREAK]}/runs/crons", cron(BREAK, **body)).json()["cron_id"]
+    steering = {"assistant_id": BREAK, "schedule": NEVER, **body}
+    made = people.alice("POST", f"{unmoved[BREAK]}/runs/crons", steering).json()["cron_id"]
     sharing.change(mode)
     sharing.observed_events.clear()
     assert people.alice("PATCH", f"/runs/crons/{made}", {"schedule": EVERY_SECOND}).status_code == 200
@@ -221,6 +223,16 @@ def test_assistant_never_moves_graph(people: People, owner: SampleUser, body: di
     assert is_paused(people.alice, thread)
 
 
+@pytest.mark.parametrize("way", REPETITIONS, ids=lambda way: way.name)
+def test_metadata_of_run_never_steer(people: People, owner: SampleUser, way: Way) -> None:
+    for send in COMMAND_ROUTES.values():
+        for person in (owner, people.eddie, people.alice):
+            thread = pause(people.alice, BREAK)
+            send(person, thread, BREAK, fill(way, people.alice, thread))
+            assert is_paused(people.alice, thread)
+            assert settle(people.alice, thread)["values"]["text"] in {"new", "pay"}
+
+
 def test_metadata_of_thread_never_steer(people: People, owner: SampleUser) -> None:
     """LangGraph continues a run if its metadata name the run of the latest checkpoint."""
     path, run = f"/threads/{uuid.uuid4()}", str(uuid.uuid4())
@@ -236,15 +248,16 @@ def test_metadata_of_thread_never_steer(people: People, owner: SampleUser) -> No
         assert settle(people.alice, path)["values"]["text"] == "second"
 
 
+A2A = f"/a2a/{built_in_assistant(INTERRUPT)}"
+
+
 def said(text: str, **more: Any) -> dict[str, Any]:
     message = {"messageId": str(uuid.uuid4()), "role": "ROLE_USER", "parts": [{"kind": "text", "text": text}], **more}
     return {"message": message}
 
 
 def a2a(person: SampleUser, method: str, **params: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = person(
-        "POST", f"/a2a/{INTERRUPT}", rpc(method, **params), accept="application/json"
-    ).json()
+    answer: dict[str, Any] = person("POST", A2A, rpc(method, **params), accept="application/json").json()
     return answer
 
 
@@ -274,7 +287,7 @@ def test_a2a_message_steers_with_permission_only(
                 said("yes", contextId=task["contextId"], command={"goto": "act"}),
                 said("yes", contextId=task["contextId"], command={"resume": answers, "update": NEW}),
             ):
-                person("POST", f"/a2a/{INTERRUPT}", rpc(method, **message), accept=accept)
+                person("POST", A2A, rpc(method, **message), accept=accept)
                 assert is_paused(people.alice, thread), (person.name, message)
     answer = a2a(people.april, "SendMessage", **said("yes", **task, command={"resume": answers}))
     assert settle(people.alice, thread)["values"].get("acted_as") == "april", answer

@@ -81,7 +81,8 @@ class Row:
         other_user: the result for a user with every permission who does not own the object.
         without: the result for the owner without a needed permission. It can differ per permission.
         wider: the result for users with ``@tenant`` or ``@all``, if the filter does not determine it.
-        shared: the users of a shared thread who receive what the owner receives. The others receive ``other_user``.
+        shared: the users of a shared thread who receive what the owner receives.
+        listed: the result for the other users of a shared thread. None: as for another user.
         variant: the name of this kind of request.
         body: the JSON body. None: no body.
         query: the query, with ``?``.
@@ -104,6 +105,7 @@ class Row:
     without: Sees | Mapping[str, Sees] = Sees.FORBIDDEN
     wider: Sees | None = None
     shared: tuple[Role, ...] = ()
+    listed: Sees | None = None
     variant: str = ""
     body: Any = None
     query: str = ""
@@ -133,7 +135,7 @@ class Row:
 
     def sees(self, role: Role) -> Sees:
         """Return the result for a user on a list of the thread, who has every permission for own objects."""
-        return Sees.OWNER if role in self.shared else self.other_user
+        return Sees.OWNER if role in self.shared else self.listed or self.other_user
 
     def lacking(self, need: str) -> Sees:
         """Return the result for the owner without one needed permission."""

@@ -83,6 +83,7 @@ THREADS = (
     ),
     Row(
         route="POST /threads/{thread_id}/state",
+        listed=Sees.FORBIDDEN,
         events=(UPDATE, READ),
         needs=(UPDATE, READ),
         body={"values": {"text": "new"}, "as_node": "respond"},

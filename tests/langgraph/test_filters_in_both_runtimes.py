@@ -29,9 +29,10 @@ MOST_NESTED = 2
 identities = st.text(min_size=1, max_size=40) | st.sampled_from(['a"b\\c\x00', "$or", "$contains"])
 tenancies = st.none() | st.builds(Tenancy, st.none() | st.text(min_size=1, max_size=20))
 graph_limits = st.sampled_from([None, (), ("agent",), ("agent", "other", str(ASSISTANT))])
-some_settings = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+some_settings = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 # Alone, each permission has its own filters, for example where create_run covers an update.
 PERMISSIONS = [(), *((name,) for name in (*EVENTS, "threads:share", "threads:resume"))]
+SETTINGS: list[Any] = [(None, None), (Tenancy(None), ()), (Tenancy("acme"), ("agent", "other"))]
 handlers = cache(build_auth)
 each_setup = pytest.mark.parametrize(("mode", "shares"), [(mode, shares) for mode in MODES for shares in (False, True)])
 
@@ -116,9 +117,8 @@ def check_all(auth: Auth, user: object) -> int:
 def test_filter_of_every_permission_translates(mode: str, reach: Reach, *, shares: bool) -> None:
     auth, seen = handlers(mode, shares=shares), 0
     for names in PERMISSIONS:
-        for tenancy in (None, Tenancy(None), Tenancy("acme")):
-            for graphs in (None, (), ("agent", "other")):
-                seen += check_all(auth, build_user("alice", tenancy, reach, graphs, *names))
+        for tenancy, graphs in SETTINGS:
+            seen += check_all(auth, build_user("alice", tenancy, reach, graphs, *names))
     assert seen > 100
 
 
