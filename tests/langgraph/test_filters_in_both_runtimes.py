@@ -119,7 +119,7 @@ def test_filter_of_every_permission_translates(mode: str, reach: Reach, *, share
     for names in PERMISSIONS:
         for tenancy, graphs in SETTINGS:
             seen += check_all(auth, build_user("alice", tenancy, reach, graphs, *names))
-    assert seen > 100
+    assert seen > 50
 
 
 @each_setup

@@ -276,7 +276,7 @@ def test_a2a_message_steers_with_permission_only(
     thread, task = start_task(people.alice)
     assert is_paused(people.alice, thread)
     answers = {find_interrupt(people.alice, thread): "yes"}
-    users = [owner, sharing.user("april", "user"), people.rita, *people.others]
+    users = [owner, sharing.user("april", "user"), people.rita, people.cora, people.stranger]
     for person in [*users, people.eddie] if mode == "permission" else [*users, people.eddie, people.alice]:
         for method in ("SendMessage", "SendStreamingMessage"):
             accept = "text/event-stream" if method == "SendStreamingMessage" else "application/json"
@@ -289,7 +289,9 @@ def test_a2a_message_steers_with_permission_only(
             ):
                 person("POST", A2A, rpc(method, **message), accept=accept)
                 assert is_paused(people.alice, thread), (person.name, message)
-    answer = a2a(people.april, "SendMessage", **said("yes", **task, command={"resume": answers}))
+    message = said("", **task)
+    message["message"]["parts"] = [{"kind": "data", "data": {"resume": answers}}]
+    answer = a2a(people.april, "SendMessage", **message)
     assert settle(people.alice, thread)["values"].get("acted_as") == "april", answer
 
 
@@ -312,21 +314,21 @@ def test_mcp_call_reaches_no_paused_thread(people: People, owner: SampleUser, un
                 person("POST", "/mcp", body, accept="application/json")
 
 
+@pytest.mark.parametrize("mode", ["permission"], indirect=True)
 @pytest.mark.parametrize("route", ["/runs", "/runs/wait", "/runs/stream", "/runs/batch"])
-@pytest.mark.parametrize("way", [way for way in WAYS if way.name != "fork"], ids=lambda way: way.name)
 def test_stateless_run_reaches_no_paused_thread(
-    people: People, owner: SampleUser, unmoved: dict[str, str], route: str, way: Any
+    people: People, owner: SampleUser, unmoved: dict[str, str], route: str
 ) -> None:
-    thread = unmoved[way.graph]
-    body = {"assistant_id": way.graph, "after_seconds": 60, **fill(way, people.alice, thread)}
-    names = {"thread_id": thread.rpartition("/")[2]}
-    configurable = {**body.get("config", {}).get("configurable", {}), **names}
-    body = {**body, **names, "config": {"configurable": configurable}, "checkpoint": {**names, "checkpoint_ns": ""}}
-    body.pop("context", None)
-    if route in {"/runs/wait", "/runs/stream"}:
-        del body["after_seconds"]
-    for person in (owner, people.eddie, people.april, people.stranger):
-        person("POST", route, [body] if route.endswith("batch") else body)
+    for way in WAYS:
+        body = {"assistant_id": way.graph, "after_seconds": 60, **fill(way, people.alice, unmoved[way.graph])}
+        names = {"thread_id": unmoved[way.graph].rpartition("/")[2]}
+        configurable = {**body.get("config", {}).get("configurable", {}), **names}
+        body |= {**names, "config": {"configurable": configurable}, "checkpoint": {**names, "checkpoint_ns": ""}}
+        body.pop("context", None)
+        if route in {"/runs/wait", "/runs/stream"}:
+            del body["after_seconds"]
+        for person in (owner, people.eddie, people.april, people.stranger):
+            person("POST", route, [body] if route.endswith("batch") else body)
 
 
 def test_run_of_editor_leaves_nothing_that_steers(people: People, owner: SampleUser) -> None:
