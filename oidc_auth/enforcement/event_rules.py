@@ -7,6 +7,7 @@ column         content
 =============  =====================================================================================
 ``event``      the event, which is also the permission that it needs
 ``read``       how to read what the request wants from the server's value
+``permission`` which permission it needs instead, if that depends on the request
 ``filter``     which objects the permission reaches (own objects, ``@tenant``, ``@all``)
 ``covered_by`` other permissions that allow a part of the event, and the filter for that part
 ``checks``     special rules: what can deny the event although the caller has the permission
@@ -15,6 +16,7 @@ column         content
 =============  =====================================================================================
 
 A server with other values or filters gets its own table: ``dataclasses.replace`` of a row changes one column.
+``rule_tables.py`` does the same for sharing and approvals.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ from .ownership import check_copy, clean_change, stamp_object, stamp_run
 from .store import isolate_namespace
 
 Read = Callable[[str, Value], AccessRequest]
+ChoosePermission = Callable[[AccessRequest], str]
 ReachFilter = Callable[[Caller, Reach, AccessRequest], Filter]
 Cover = Callable[[Caller, AccessRequest], Filter | None]
 Check = Callable[[Caller, AccessRequest], Decision | None]
@@ -66,6 +69,7 @@ class EventRule:
 
     event: str
     read: Read = read_event
+    permission: ChoosePermission | None = None
     # The default restricts, so that a new row is never open by mistake.
     filter: ReachFilter = filter_reach
     covered_by: Mapping[str, Cover] = field(default_factory=dict[str, Cover])

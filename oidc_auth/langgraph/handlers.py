@@ -19,7 +19,7 @@ from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
-from .hook import USE_AEGRA_ENTRY
+from .hook import COPYING, USE_AEGRA_ENTRY
 from .http_errors import HTTP_EXCEPTIONS, handler_error
 from .server_context import read_request_origin
 
@@ -120,6 +120,8 @@ def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
         # The server authenticates a WebSocket only when it opens.
         expiry_leeway=oidc.leeway_of(getattr(user, "issuer", None)) if origin.in_websocket else None,
         find_cron_denial=None if oidc.revocation is None else oidc.revocation.check.find_cron_denial,
+        # Either tells. A graph's own call has no hook, and an older server may have another note.
+        copies_thread=origin.copies_thread or getattr(user, COPYING, None) is True,
     )
 
 
@@ -175,7 +177,7 @@ def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any]
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # MCP clients start a login on insufficient_scope. So it is sent only where a scope of the provider would help.
         held = Caller.from_user(user).rights
-        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event, held)
+        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.permission, held)
     # A pseudonym, so that the log contains no personal data.
     denial.issuer, denial.user = _text(user, "issuer"), pseudonym(_text(user, "identity"))
     log_refusal(denial, decision.event)
