@@ -93,7 +93,7 @@ def aegra(
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def user(aegra: AegraServer, aegra_issuer: LocalIssuer) -> Callable[..., SampleUser]:
     """Return a function that makes a user with these roles."""
 
