@@ -21,9 +21,11 @@ export function Account({ caller }: { caller: Caller }) {
               <dd>{caller.tenant}</dd>
             </>
           )}
-          <dt>Permissions</dt>
-          <dd>{caller.permissions.join(", ") || "none"}</dd>
         </dl>
+        <details>
+          <summary>Permissions: {caller.permissions.length}</summary>
+          <p>{caller.permissions.join(", ")}</p>
+        </details>
         <button onClick={logOut}>Log out</button>
       </section>
     </>
