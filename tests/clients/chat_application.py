@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import tomllib
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from oidc_auth.cli.dev_server import _free_port
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 EXAMPLE = EXAMPLES / "react-chat"
@@ -30,31 +32,23 @@ class ChatServer:
 
     Args:
         folder: An empty folder.
-        issuer: The provider.
+        tables: The configuration.
         origin: The address of the application.
     """
 
-    def __init__(self, folder: Path, issuer: str, origin: str) -> None:
+    def __init__(self, folder: Path, tables: Mapping[str, Any], origin: str) -> None:
         self._folder = folder
         self._port = _free_port()
         self._exit = ExitStack()
         self.url = f"http://{LOOPBACK}:{self._port}"
-        self._environ = self._environment(issuer, origin)
+        self._environ = self._environment(tables, origin)
 
-    def _environment(self, issuer: str, origin: str) -> dict[str, str]:
+    def _environment(self, tables: Mapping[str, Any], origin: str) -> dict[str, str]:
         settings = json.loads((EXAMPLE / "server" / "langgraph.json").read_text("utf-8"))
         settings["http"]["cors"]["allow_origins"] = [origin]
-        configuration = self._folder / "oidc-auth.toml"
-        written = (EXAMPLE / "server" / "oidc-auth.toml").read_text("utf-8")
-        assert written.count("[[issuer]]\n") == 1
-        # The example works without revocation. A test adds it.
-        added = f'[[issuer]]\nlogout_clients = ["{CLIENT}"]\n'
-        configuration.write_text(written.replace("[[issuer]]\n", added) + '\n[revocation]\nstore = "memory"\n', "utf-8")
         graphs = {name: str(EXAMPLE / "server" / path) for name, path in settings["graphs"].items()}
         return {
-            **environment_for(self._folder, {}, **settings["http"]),
-            "OIDC_AUTH_CONFIG": str(configuration),
-            "OIDC_ISSUER": issuer,
+            **environment_for(self._folder, tables, **settings["http"]),
             "LANGGRAPH_AUTH": json.dumps(settings["auth"]),
             "LANGSERVE_GRAPHS": json.dumps(graphs),
         }
@@ -66,6 +60,17 @@ class ChatServer:
     def stop(self) -> None:
         """Stop the server."""
         self._exit.close()
+
+
+def example_tables(issuer: str) -> dict[str, Any]:
+    """Return the configuration of the example for the local provider, and with revocation, which a test needs."""
+    tables = tomllib.loads((EXAMPLE / "server" / "oidc-auth.toml").read_text("utf-8"))
+    (table,) = tables["issuer"]
+    return {
+        **tables,
+        "issuer": {**table, "issuer": issuer, "logout_clients": [CLIENT]},
+        "revocation": {"store": "memory"},
+    }
 
 
 def copy_example(folder: Path, node_modules: Path) -> Path:
@@ -92,13 +97,11 @@ def run_script(example: Path, script: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def build(example: Path, output: Path, issuer: str, server: str) -> None:
-    """Build the application for a provider and a server, with the other settings of `.env.example`."""
-    settings = {"VITE_OIDC_AUTHORITY": issuer, "VITE_API_URL": server}
+def build(example: Path, output: Path, **settings: str) -> None:
+    """Build the application with these settings, and with the others of `.env.example`."""
     lines = (example / ".env.example").read_text("utf-8").splitlines()
     kept = [line for line in lines if line.partition("=")[0] not in settings]
     assert len(lines) - len(kept) == len(settings)
-    assert f"VITE_OIDC_CLIENT_ID={CLIENT}" in kept
     (example / ".env.local").write_text("\n".join([*kept, *map("=".join, settings.items())]), "utf-8")
     run_script(example, "build", "--outDir", str(output), "--emptyOutDir", "--logLevel", "warn")
 
@@ -119,14 +122,18 @@ class ChatPage:
         page.on("request", lambda request: self.requests.append(request))  # noqa: PLW0108 - Playwright needs a function
         page.on("console", lambda message: self.console.append(message.text))
 
-    async def log_in(self, name: str, path: str = "/") -> None:
-        """Open the application, and log in."""
+    async def open_login(self, path: str = "/") -> None:
+        """Open the application, and go to the page of the provider."""
         await self.page.goto(f"{self.address}{path}")
         await self.press("Log in")
+
+    async def log_in(self, name: str, path: str = "/") -> None:
+        """Open the application, and log in at the local provider."""
+        await self.open_login(path)
         await self.choose(name)
 
     async def choose(self, name: str) -> None:
-        """Choose a user on the page of the provider."""
+        """Choose a user on the page of the local provider."""
         await self.page.click(f"button[value={name}]")
         await self.page.wait_for_selector("textarea")
 

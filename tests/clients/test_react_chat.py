@@ -10,7 +10,17 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from clients.chat_application import CLIENT, EXAMPLE, PACKAGES, ChatPage, ChatServer, build, copy_example, run_script
+from clients.chat_application import (
+    CLIENT,
+    EXAMPLE,
+    PACKAGES,
+    ChatPage,
+    ChatServer,
+    build,
+    copy_example,
+    example_tables,
+    run_script,
+)
 from kit.node_packages import install_packages, missing_node
 from kit.page_server import running_page_server
 from kit.requirements import skip_or_fail
@@ -38,6 +48,11 @@ RECORD_LENGTHS = """() => {
   const changes = { subtree: true, childList: true, characterData: true };
   new MutationObserver(() => window.lengths.push(answer().length)).observe(
     document.querySelector("[role=log]"), changes);
+}"""
+DROP_REFRESH_TOKEN = """() => {
+  const key = Object.keys(sessionStorage).find((key) => key.startsWith("oidc.user:"));
+  const user = JSON.parse(sessionStorage[key]);
+  sessionStorage[key] = JSON.stringify({ ...user, refresh_token: undefined, expires_at: 1 });
 }"""
 INJECT_SCRIPT = """() => {
   const script = document.createElement("script");
@@ -85,8 +100,8 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory, example: Path, brows
     pages = tmp_path_factory.mktemp("pages")
     with running_page_server(pages, str) as page_server, ExitStack() as served:
         issuer = served.enter_context(provider.served())
-        server = ChatServer(tmp_path_factory.mktemp("server"), issuer, page_server.origin)
-        build(example, pages, issuer, server.url)
+        server = ChatServer(tmp_path_factory.mktemp("server"), example_tables(issuer), page_server.origin)
+        build(example, pages, VITE_OIDC_AUTHORITY=issuer, VITE_API_URL=server.url)
         server.start()
         yield Stack(provider, served, server, page_server.origin, browser)
         server.stop()
@@ -154,6 +169,18 @@ def test_token_is_renewed_during_stream(stack: Stack) -> None:
     assert answer == LONG_ANSWER
     # What the user has read does not disappear while the stream continues.
     assert lengths == sorted(lengths)
+
+
+def test_token_is_renewed_without_refresh_token(stack: Stack) -> None:
+    async def chat(chat: ChatPage) -> str:
+        await chat.log_in("alice")
+        await chat.page.evaluate(DROP_REFRESH_TOKEN)
+        await chat.send("hello")
+        answer = await chat.wait_for_answer()
+        assert any("prompt=none" in request.url for request in chat.requests)
+        return answer
+
+    assert stack.visit(chat).startswith("Hello alice!")
 
 
 def test_refused_action_is_shown(stack: Stack) -> None:
@@ -304,8 +331,7 @@ def test_logout_ends_session_at_provider(stack: Stack) -> None:
 
 def test_canceled_login_is_explained(stack: Stack) -> None:
     async def chat(chat: ChatPage) -> tuple[str, str]:
-        await chat.page.goto(chat.address)
-        await chat.press("Log in")
+        await chat.open_login()
         await chat.press("Cancel")
         return await chat.alert(), chat.page.url
 

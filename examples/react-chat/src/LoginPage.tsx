@@ -1,4 +1,4 @@
-import { useEffect } from "react";
+import { useLayoutEffect } from "react";
 import { useAuth } from "react-oidc-context";
 import { Notice } from "./Notice";
 import { explainEnd, explainLogin, type Problem } from "./problems";
@@ -24,7 +24,7 @@ export function LoginPage() {
 
 function useProblem(): Problem | null {
   const { error } = useAuth();
-  useEffect(() => {
+  useLayoutEffect(() => {
     // Loading the page again must not repeat a failed callback.
     if (error?.source === "signinCallback") window.history.replaceState(null, "", window.location.pathname);
   }, [error]);
