@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from kit.browser import Browser
 
+# The first test installs packages and starts servers.
+pytestmark = pytest.mark.timeout(180)
+
 LONG_LIFE = 300.0
 # Shorter than the stream of LONG_QUESTION.
 SHORT_LIFE = 2.0
@@ -54,6 +57,10 @@ DROP_REFRESH_TOKEN = """() => {
   const user = JSON.parse(sessionStorage[key]);
   sessionStorage[key] = JSON.stringify({ ...user, refresh_token: undefined, expires_at: 1 });
 }"""
+ADD_FRAME = """() => new Promise((resolve) => {
+  const frame = Object.assign(document.createElement("iframe"), { src: "/", onload: resolve });
+  document.body.append(frame);
+}).then(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))"""
 INJECT_SCRIPT = """() => {
   const script = document.createElement("script");
   try { script.textContent = "window.injected = true"; } catch { return; }
@@ -217,8 +224,12 @@ def test_run_can_be_stopped(stack: Stack) -> None:
         await chat.page.wait_for_selector("[data-from=ai]")
         await chat.press("Stop")
         await chat.page.get_by_role("button", name="Send", exact=True).wait_for()
-        thread_id = urlsplit(chat.page.url).query.removeprefix("thread=")
-        return await chat.messages(), thread_id
+        messages = await chat.messages()
+        # A run that the user stopped is not an error.
+        await chat.page.reload()
+        await chat.page.wait_for_selector(".message")
+        assert await chat.page.get_by_role("alert").count() == 0
+        return messages, urlsplit(chat.page.url).query.removeprefix("thread=")
 
     messages, thread_id = stack.visit(chat)
     assert messages[0] == LONG_QUESTION
@@ -236,6 +247,19 @@ def test_run_continues_after_reload(stack: Stack) -> None:
         await chat.page.wait_for_selector("[data-from=ai]")
         await chat.page.reload()
         await chat.page.get_by_role("button", name="Stop", exact=True).wait_for()
+        return await chat.wait_for_answer()
+
+    assert stack.visit(chat) == LONG_ANSWER
+
+
+def test_stream_continues_after_lost_connection(stack: Stack) -> None:
+    async def chat(chat: ChatPage) -> str:
+        await chat.log_in("alice")
+        await chat.send(LONG_QUESTION)
+        await chat.page.wait_for_selector("[data-from=ai]")
+        await chat.page.context.set_offline(offline=True)
+        await chat.page.get_by_text("The connection is lost.").wait_for()
+        await chat.page.context.set_offline(offline=False)
         return await chat.wait_for_answer()
 
     assert stack.visit(chat) == LONG_ANSWER
@@ -304,6 +328,9 @@ def test_revoked_token_ends_stream(stack: Stack) -> None:
         await chat.log_in("alice")
         await chat.send(LONG_QUESTION)
         await chat.page.wait_for_selector("[data-from=ai]")
+        # The hook joins a run by itself once. That request would be refused too.
+        await chat.page.reload()
+        await chat.page.wait_for_selector("[data-from=ai]")
         stack.provider.end_sessions("alice")
         return await chat.alert(), await chat.page.locator(".message").count()
 
@@ -366,6 +393,18 @@ def test_page_cannot_send_to_other_origins(stack: Stack) -> None:
         return refused, await chat.page.evaluate("window.injected ?? false")
 
     assert stack.visit(chat) == ("TypeError: Failed to fetch", False)
+
+
+def test_application_is_empty_in_frame(stack: Stack) -> None:
+    """Only the renewal uses a frame. Another page must not show the application in one."""
+
+    async def chat(chat: ChatPage) -> str:
+        await chat.page.goto(chat.address)
+        await chat.page.evaluate(ADD_FRAME)
+        text: str = await chat.page.frames[1].locator("#root").inner_html()
+        return text
+
+    assert stack.visit(chat) == ""
 
 
 def test_pages_fit_every_width(stack: Stack) -> None:

@@ -22,11 +22,11 @@ export function Account({ caller }: { caller: Caller }) {
             </>
           )}
         </dl>
+        <button onClick={logOut}>Log out</button>
         <details>
           <summary>Permissions: {caller.permissions.length}</summary>
           <p>{caller.permissions.join(", ")}</p>
         </details>
-        <button onClick={logOut}>Log out</button>
       </section>
     </>
   );

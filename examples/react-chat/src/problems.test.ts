@@ -32,7 +32,7 @@ test.each([
   [named("ConnectionError"), "offline", true],
   [named("MaxReconnectAttemptsError"), "offline", true],
   [new ProviderError("no answer"), "offline", true],
-  [named("GraphRecursionError"), "failed", true],
+  [named("GraphRecursionError"), "failed", false],
 ])("%s is %s", (error, kind, canRetry) => {
   expect(explain(error)).toMatchObject({ kind, canRetry });
 });
@@ -45,6 +45,14 @@ test.each([
   named("token_revoked"),
 ])("%s is not shown, because the login page is", (error) => {
   expect(explain(error)).toBeNull();
+});
+
+test.each([
+  [named("GraphRecursionError"), "GraphRecursionError"],
+  ["ValueError('x')", "ValueError('x')"],
+  [{ error: "ValueError" }, '{"error":"ValueError"}'],
+])("the error of an agent is shown: %s", (error, detail) => {
+  expect(explain(error)).toMatchObject({ title: "The agent stopped with an error", detail });
 });
 
 test("a body that is not JSON is shown as it is", () => {

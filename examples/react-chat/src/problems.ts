@@ -26,8 +26,7 @@ export function explain(error: unknown): Problem | null {
   if (error instanceof ProviderError) return provider;
   if (isHttpError(error)) return explainStatus(error);
   if (isNetworkError(error)) return offline;
-  const detail = error instanceof Error ? error.message : JSON.stringify(error);
-  return { ...failed, title: "The agent stopped with an error", detail };
+  return { ...stopped, detail: readMessage(error) };
 }
 
 /** Whether the user sees the login page instead, or a new stream. */
@@ -97,6 +96,14 @@ const failed: Problem = {
   canRetry: true,
 };
 
+// The same run would end with the same error.
+const stopped: Problem = {
+  ...failed,
+  title: "The agent stopped with an error",
+  advice: "Send a message to continue. If it happens again, tell an administrator.",
+  canRetry: false,
+};
+
 /** Return what to tell a user on the login page. */
 export function explainEnd(reason: EndReason): Problem {
   switch (reason.kind) {
@@ -141,6 +148,13 @@ function isHttpError(error: unknown): error is Error & HttpError {
 /** Names: of the browser, of the SDK's requests, and of its streams. */
 function isNetworkError(error: unknown): boolean {
   return error instanceof Error && ["TypeError", "ConnectionError", "MaxReconnectAttemptsError"].includes(error.name);
+}
+
+/** The error of a stream is an object. The stored error of a thread can be a text. */
+function readMessage(error: unknown): string {
+  if (typeof error === "string") return error;
+  const message: unknown = (error as { message?: unknown }).message;
+  return typeof message === "string" ? message : JSON.stringify(error);
 }
 
 function readDetail(text: string): string {

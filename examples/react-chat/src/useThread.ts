@@ -11,6 +11,14 @@ interface Loaded {
   error: unknown;
 }
 
+/** Remove the errors of tasks that the user has stopped. They are no problem to show. */
+function withoutCancellations(state: States[number]): States[number] {
+  const tasks = state.tasks.map((task) => (task.error?.startsWith(CANCELED) ? { ...task, error: null } : task));
+  return { ...state, tasks };
+}
+
+const CANCELED = "CancelledError";
+
 /**
  * Load the last state of a thread.
  *
@@ -22,7 +30,7 @@ export function useThread(threadId: string | null): UseStreamThread<ChatState> {
     if (!id) return null;
     try {
       const state = await client.threads.getState<ChatState>(id);
-      const data = state.checkpoint ? [state] : [];
+      const data = state.checkpoint ? [withoutCancellations(state)] : [];
       setLoaded({ threadId: id, data, error: null });
       return data;
     } catch (error) {
