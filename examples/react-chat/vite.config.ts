@@ -4,8 +4,9 @@ import { defineConfig, loadEnv, type Plugin } from "vite";
 /**
  * Add a content security policy to the built page.
  *
- * An injected script then cannot load code, and cannot send a token to another host. The development server needs inline
- * scripts, so it has no policy. If your provider has its token endpoint on another host, add it to `connect-src`.
+ * An injected script then cannot load code, and cannot send a token to another host. The development server needs
+ * inline scripts, so it has no policy. If your provider has its token endpoint on another host, add it to
+ * `connect-src`.
  */
 function securityPolicy(api: string, provider: string): Plugin {
   const policy = [

@@ -4,7 +4,7 @@ import { whoami, type Caller } from "./api";
 import { Waiting } from "./App";
 import { Chat } from "./Chat";
 import { Notice } from "./Notice";
-import { explain } from "./problems";
+import { explainStart } from "./problems";
 import { ThreadList } from "./ThreadList";
 import { useLogout } from "./useLogout";
 import { useThreadId } from "./useThreadId";
@@ -21,7 +21,7 @@ export function Workspace() {
   }, []);
   useEffect(load, [load]);
 
-  const problem = explain(error);
+  const problem = explainStart(error);
   if (caller) return <Conversations caller={caller} />;
   if (!problem) return <Waiting text="Connecting to the server…" />;
   return (

@@ -15,7 +15,7 @@ export interface Caller {
   tenant: string | null;
 }
 
-// Not `defaultHeaders`, which sends the same token until it expires. And not `onRequest`, which cannot repeat a request.
+// Not `defaultHeaders`, which sends the same token until it expires. Not `onRequest`, which cannot repeat a request.
 export const client = new Client<ChatState>({
   apiUrl: settings.apiUrl,
   apiKey: null,
@@ -33,8 +33,8 @@ export async function whoami(): Promise<Caller> {
 /**
  * Send a request with a current token.
  *
- * A token can be refused before it expires here, for example if a clock is wrong. Then the request is repeated once with
- * a new token. If that is refused too, the session ends.
+ * A token can be refused before it expires here, for example if a clock is wrong. Then the request is repeated once
+ * with a new token. If that is refused too, the session ends.
  */
 export async function fetchWithToken(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
   const first = await send(input, init, await currentToken());

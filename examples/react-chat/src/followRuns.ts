@@ -23,8 +23,8 @@ type Stream = (threadId: string, assistantId: string, payload?: Payload) => Asyn
 /**
  * Let the streams of a client continue after their token has expired.
  *
- * The server ends such a stream, and the run continues. The next request has a new token and the ID of the last event, so
- * no event is lost or repeated. The run must be resumable, which `reconnectOnMount` of `useStream` sets.
+ * The server ends such a stream, and the run continues. The next request has a new token and the ID of the last event.
+ * So no event is lost or repeated. The run must be resumable, which `reconnectOnMount` of `useStream` sets.
  */
 export function followRuns<State>({ runs }: Client<State>): void {
   const stream = runs.stream.bind(runs) as unknown as Stream;

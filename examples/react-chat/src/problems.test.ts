@@ -1,7 +1,7 @@
 import { ErrorResponse } from "oidc-client-ts";
 import { expect, test } from "vitest";
 import { ProviderError, SessionEndedError } from "./errors";
-import { explain, explainLogin } from "./problems";
+import { explain, explainLogin, explainStart } from "./problems";
 
 const MISSING = "missing permission threads:create (threads:write includes it)";
 
@@ -29,6 +29,8 @@ test.each([
   [httpError(503, "keys_unavailable: …"), "unavailable", true],
   [httpError(500, "internal"), "failed", true],
   [new TypeError("Failed to fetch"), "offline", true],
+  [new TypeError("Load failed"), "offline", true],
+  [new TypeError("x is undefined"), "failed", false],
   [named("ConnectionError"), "offline", true],
   [named("MaxReconnectAttemptsError"), "offline", true],
   [new ProviderError("no answer"), "offline", true],
@@ -55,9 +57,19 @@ test.each([
   expect(explain(error)).toMatchObject({ title: "The agent stopped with an error", detail });
 });
 
+test("a server without the web application is explained", () => {
+  expect(explainStart(httpError(404, "Not Found"))?.title).toBe("The server has no /auth/whoami");
+  expect(explainStart(httpError(403, MISSING))?.kind).toBe("refused");
+});
+
 test("a body that is not JSON is shown as it is", () => {
   const error = Object.assign(new Error("HTTP 502"), { status: 502, text: "<html>Bad gateway</html>" });
   expect(explain(error)?.detail).toBe("<html>Bad gateway</html>");
+});
+
+test("a logout without the provider is explained", () => {
+  const error = Object.assign(new Error("No end session endpoint"), { source: "signoutRedirect" });
+  expect(explainLogin(error).title).toBe("You are logged out of this application only");
 });
 
 test.each([

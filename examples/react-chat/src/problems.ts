@@ -29,6 +29,12 @@ export function explain(error: unknown): Problem | null {
   return { ...stopped, detail: readMessage(error) };
 }
 
+/** Return the problem of the first request, which shows how the server is set up. */
+export function explainStart(error: unknown): Problem | null {
+  const problem = explain(error);
+  return problem?.kind === "missing" ? noWebApplication : problem;
+}
+
 /** Whether the user sees the login page instead, or a new stream. */
 function isHandled(error: unknown): boolean {
   if (error instanceof SessionEndedError) return true;
@@ -104,6 +110,12 @@ const stopped: Problem = {
   canRetry: false,
 };
 
+const noWebApplication: Problem = {
+  ...failed,
+  title: "The server has no /auth/whoami",
+  advice: 'Its operator sets "http": { "app": "oidc_auth.web:app" } in langgraph.json.',
+};
+
 /** Return what to tell a user on the login page. */
 export function explainEnd(reason: EndReason): Problem {
   switch (reason.kind) {
@@ -124,7 +136,8 @@ export function explainEnd(reason: EndReason): Problem {
 const end: Problem = { ...failed, kind: "refused", canRetry: false };
 
 /** Return what to tell a user whose login or logout failed. */
-export function explainLogin(error: Error & { innerError?: unknown }): Problem {
+export function explainLogin(error: Error & { innerError?: unknown; source?: string }): Problem {
+  if (error.source === "signoutRedirect") return { ...localLogout, detail: error.message };
   const cause = error.innerError ?? error;
   if (cause instanceof ErrorResponse) {
     const canceled = cause.error === "access_denied";
@@ -141,13 +154,21 @@ export function explainLogin(error: Error & { innerError?: unknown }): Problem {
   return { ...failed, title: "The login failed", detail: error.message };
 }
 
+// Some providers have no end session endpoint.
+const localLogout: Problem = {
+  ...failed,
+  title: "You are logged out of this application only",
+  advice: "The login service did not end your session. On a shared computer, log out there too.",
+};
+
 function isHttpError(error: unknown): error is Error & HttpError {
   return error instanceof Error && "status" in error && typeof error.status === "number";
 }
 
-/** Names: of the browser, of the SDK's requests, and of its streams. */
 function isNetworkError(error: unknown): boolean {
-  return error instanceof Error && ["TypeError", "ConnectionError", "MaxReconnectAttemptsError"].includes(error.name);
+  // The texts of Chromium, Firefox and Safari, and the names of the SDK for requests and streams.
+  if (error instanceof TypeError) return /fetch|network|load failed/i.test(error.message);
+  return error instanceof Error && ["ConnectionError", "MaxReconnectAttemptsError"].includes(error.name);
 }
 
 /** The error of a stream is an object. The stored error of a thread can be a text. */

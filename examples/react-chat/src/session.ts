@@ -22,8 +22,8 @@ export const userManager = new UserManager({
   post_logout_redirect_uri: address,
   userStore: store,
   stateStore: store,
-  // `renewToken` does it. Two renewals at the same time would use a refresh token twice, and many providers then end the
-  // session (RFC 9700 §4.14.2).
+  // `renewToken` does it. Two renewals at the same time would use a refresh token twice, and many providers then end
+  // the session (RFC 9700 §4.14.2).
   automaticSilentRenew: false,
   requestTimeoutInSeconds: TIMEOUT_SECONDS,
   silentRequestTimeoutInSeconds: TIMEOUT_SECONDS,
