@@ -26,7 +26,9 @@ from kit.page_server import running_page_server
 from kit.requirements import skip_or_fail
 
 from oidc_auth.cli.dev_server import running_dev_server
+from oidc_auth.cli.provider import DEFAULT_PORT
 from oidc_auth.local_provider import Client, LocalProvider
+from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -119,6 +121,12 @@ def stack(running_stack: Stack) -> Iterator[Stack]:
     yield running_stack
     running_stack.set_lifetime(LONG_LIFE)
     running_stack.provider.put_client(Client(CLIENT))
+
+
+def test_example_names_default_port_of_provider() -> None:
+    address = f"http://{LOOPBACK}:{DEFAULT_PORT}"
+    assert f"VITE_OIDC_AUTHORITY={address}\n" in (EXAMPLE / ".env.example").read_text("utf-8")
+    assert f"OIDC_ISSUER={address} langgraph dev" in (EXAMPLE / "README.md").read_text("utf-8")
 
 
 def test_types_are_valid(example: Path) -> None:

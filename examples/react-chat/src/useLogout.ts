@@ -10,7 +10,7 @@ export function useLogout(): () => void {
 
 async function logOut(signoutRedirect: () => Promise<void>): Promise<void> {
   forgetDraft();
-  // Some refresh tokens outlive the session. A failure must not stop the logout, because not every provider can do this.
+  // Some refresh tokens outlive the session. Not every provider can do this, and a failure must not stop the logout.
   await userManager.revokeTokens(["refresh_token"]).catch(() => undefined);
   await signoutRedirect();
 }
