@@ -63,6 +63,10 @@ ADD_FRAME = """() => new Promise((resolve) => {
   const frame = Object.assign(document.createElement("iframe"), { src: "/", onload: resolve });
   document.body.append(frame);
 }).then(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))))"""
+IS_AT_END = """(message) => {
+  const log = message.closest("[role=log]");
+  return message.getBoundingClientRect().bottom <= log.getBoundingClientRect().bottom;
+}"""
 INJECT_SCRIPT = """() => {
   const script = document.createElement("script");
   try { script.textContent = "window.injected = true"; } catch { return; }
@@ -421,7 +425,7 @@ def test_pages_fit_every_width(stack: Stack) -> None:
 
         async def check(place: str) -> None:
             for width in WIDTHS:
-                await chat.page.set_viewport_size({"width": width, "height": 740})
+                await chat.page.set_viewport_size({"width": width, "height": 480})
                 if await chat.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
                     too_wide.append((place, width))
 
@@ -435,13 +439,15 @@ def test_pages_fit_every_width(stack: Stack) -> None:
         await chat.page.click("summary")
         await check("account")
         await chat.page.keyboard.press("Escape")
-        await chat.page.set_viewport_size({"width": WIDTHS[0], "height": 740})
+        await chat.page.set_viewport_size({"width": WIDTHS[0], "height": 480})
         await chat.page.get_by_role("button", name="Conversations").click()
         await check("conversations")
         await chat.page.keyboard.press("Escape")
         await chat.page.context.set_offline(offline=True)
         await chat.send("hello")
         await chat.alert()
+        # The end of the conversation is still visible above the notice.
+        assert await chat.page.locator(".message p").last.evaluate(IS_AT_END)
         await check("alert")
         return too_wide
 

@@ -13,9 +13,16 @@ interface Properties {
 export function Messages({ messages, isNew, isLoading, isRunning }: Properties) {
   const log = useRef<HTMLDivElement>(null);
   const isAtEnd = useRef(true);
-  useEffect(() => {
+  const scroll = () => {
     if (isAtEnd.current) log.current?.scrollTo({ top: log.current.scrollHeight });
-  }, [messages, isRunning]);
+  };
+  useEffect(scroll, [messages, isRunning]);
+  useEffect(() => {
+    // A notice or a long text below makes the conversation smaller.
+    const observer = new ResizeObserver(scroll);
+    if (log.current) observer.observe(log.current);
+    return () => observer.disconnect();
+  }, []);
   return (
     <div
       ref={log}
