@@ -180,7 +180,7 @@ def test_token_is_renewed_during_stream(stack: Stack) -> None:
         answer = await chat.wait_for_answer()
         streams = [request for request in chat.requests if request.url.endswith("/stream") or "/stream?" in request.url]
         sent = [await request.header_value("authorization") for request in streams if request.method != "OPTIONS"]
-        assert len(sent) == len(set(sent)) > 2
+        assert len(sent) == len(set(sent)) > 1
         assert [await chat.page.get_by_role("alert").count(), chat.console] == [0, []]
         return answer, await chat.page.evaluate("window.lengths")
 
