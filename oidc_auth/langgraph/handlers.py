@@ -165,8 +165,7 @@ def _text(user: object, name: str) -> str:
 
 def _find_filter(decision: Decision) -> dict[str, Any] | None:
     """Return the metadata that objects must have, or None if the decision restricts nothing."""
-    is_restricted = decision.allowed and isinstance(decision.filter, Restriction)
-    return dict(decision.filter.where) if is_restricted else None
+    return dict(decision.filter.where) if decision.allowed and isinstance(decision.filter, Restriction) else None
 
 
 def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:
