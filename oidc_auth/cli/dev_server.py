@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 READY_WITHIN = 60.0
 """Seconds until the server must answer. It takes two or three."""
 
+STOP_WITHIN = 3.0
+"""Seconds until the server is killed. It has nothing to save, because its folder is a copy."""
+
 ENVIRONMENT = {
     # Without these, the server asks hosts on the internet, and the demo must work without a network.
     "LANGGRAPH_NO_VERSION_CHECK": "1",
@@ -148,8 +151,8 @@ def _answers(server: DevServer) -> bool:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(STOP_WITHIN)
     except subprocess.TimeoutExpired:
-        # A run in progress can hold the server.
+        # A run in progress or an open page can hold the server.
         process.kill()
         process.wait()
