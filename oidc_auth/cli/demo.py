@@ -17,15 +17,15 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from ..config.load import CONFIG_VARIABLE
-from ..testing import LocalIssuer
 from ..testing.issuer import LOOPBACK
-from .demo_app import make_provider, write_demo_app
+from .demo_app import demo_client, write_demo_app
 from .demo_page.names import PAGE_USERS, PREFIX
 from .dev_server import DevServer, ServerError, free_port, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
 from .output import print_json, print_table, print_text
-from .scenario import USERS, DemoSession, Row, rows
+from .provider import local_provider_class
+from .scenario import USERS, DemoSession, Row, demo_users, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..local_provider import LocalProvider
+    from ..local_provider.activity import Activity
 
-INSTALL = "Install it: pip install 'langgraph-oidc-auth[demo]'"
 REQUEST_TIMEOUT = 20.0
 """Seconds. The slowest request waits for a run."""
 
@@ -57,17 +57,15 @@ def demo(*, page: bool | None, as_json: bool) -> None:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
         port = free_port()
-        provider = _load_provider(f"http://{LOOPBACK}:{port}")
+        # Its key exists in this process only, so the tokens are worth nothing afterwards.
+        provider = _make_provider(console, f"http://{LOOPBACK}:{port}")
         issuer_url = stack.enter_context(provider.served())
-        # Signs the tokens of the table, also those that the provider would never issue. Its key exists in this process
-        # only, so the tokens are worth nothing afterwards.
-        issuer = LocalIssuer(issuer_url, key=provider.keys[0])
         server = _start(console, stack, folder, issuer_url, port)
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
         users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
         print_text(console, users, label="users     ")
-        played = _run_rows(console, server, issuer)
+        played = _run_rows(console, server, provider)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
         if as_json:
@@ -89,11 +87,13 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _load_provider(url: str) -> LocalProvider:
-    try:
-        return make_provider(url)
-    except ModuleNotFoundError as error:
-        raise click.ClickException(f"The provider needs {error.name}. {INSTALL}") from None
+def _make_provider(console: Console, url: str) -> LocalProvider:
+    """Return the provider. It reports logins and logouts on the page to the terminal."""
+
+    def report(activity: Activity) -> None:
+        print_text(console, activity.text, label="provider  ", style="red" if activity.failed else "")
+
+    return local_provider_class()(demo_users(), [demo_client(url)], report=report)
 
 
 def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str, port: int) -> DevServer:
@@ -105,16 +105,18 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str, po
     except ServerError as error:
         # The log is the only place with the reason, and its folder is deleted at the end.
         console.print(str(error), markup=False, highlight=False)
-        raise click.ClickException(f"The server did not start. {INSTALL}") from None
+        raise click.ClickException(
+            "The server did not start. Install it: pip install 'langgraph-oidc-auth[demo]'"
+        ) from None
 
 
-def _run_rows(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
+def _run_rows(console: Console, server: DevServer, provider: LocalProvider) -> list[Row]:
     played: list[Row] = []
     with (
         httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client,
         console.status("sending requests ...") as status,
     ):
-        for row in rows(DemoSession(client, issuer)):
+        for row in rows(DemoSession(client, provider)):
             played.append(row)
             status.update(f"{len(played)}: {row.caller}: {row.request}")
     print_table(console, "Requests and results", _table(played))

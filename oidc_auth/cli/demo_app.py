@@ -1,4 +1,4 @@
-"""What ``oidc-auth demo`` runs: a provider, and the quickstart with the page, a chat and revocations."""
+"""The application that ``oidc-auth demo`` runs: the quickstart with the page, a chat and revocations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any
 
 from ..config.load import FILE_NAME
+from ..local_provider.accounts import Client
 from .demo_page.names import CLIENT, PREFIX
 from .dev_server import quickstart_folder
 from .langgraph_json import LANGGRAPH_JSON
@@ -15,26 +16,18 @@ from .langgraph_json import LANGGRAPH_JSON
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ..local_provider import LocalProvider
-
 PAGE_MODULE = "oidc_auth.cli.demo_page"
 CONFIGURATION = "oidc-auth.json"
 LOGOUT_PATH = "/auth/backchannel-logout"
 
 
-def make_provider(url: str) -> LocalProvider:
-    """Return a provider with the client of the page.
+def demo_client(url: str) -> Client:
+    """Return the client of the page.
 
     Args:
         url: The address of the server, which receives the logout tokens.
-
-    Raises:
-        ModuleNotFoundError: The extra "demo" is not installed.
     """
-    from ..local_provider import SAMPLE_USERS, Client, LocalProvider  # noqa: PLC0415 - only the extra installs it
-
-    client = Client(CLIENT, redirect_uris=(f"{url}{PREFIX}/",), backchannel_logout_uri=f"{url}{LOGOUT_PATH}")
-    return LocalProvider(SAMPLE_USERS, [client])
+    return Client(CLIENT, redirect_uris=(f"{url}{PREFIX}/",), backchannel_logout_uri=f"{url}{LOGOUT_PATH}")
 
 
 def write_demo_app(folder: Path, url: str) -> Path:

@@ -23,8 +23,8 @@ def set_cookies(response: Response, issuer: str, value: str) -> None:
     name, frame_name = _names(issuer)
     response.set_cookie(name, value, httponly=True, samesite="lax")
     # An application on localhost and the provider on 127.0.0.1 are different sites. Their hidden frame for
-    # prompt=none only gets a cookie with SameSite=None, which must be Secure. Browsers accept Secure from loopback
-    # addresses. Other clients ignore this cookie and use the first one.
+    # prompt=none only gets a cookie with SameSite=None, which must be Secure. Chromium and Firefox accept Secure from
+    # loopback addresses. A browser that blocks third-party cookies does not send it from such a frame.
     response.set_cookie(frame_name, value, httponly=True, samesite="none", secure=True)
 
 

@@ -57,6 +57,8 @@ class TokenIssuer:
             response["refresh_token"] = self.state.new_refresh_token(grant)
         if "openid" in scope.split():
             response["id_token"] = self.signer.id_token(grant, session, access_token)
+            # ID tokens of a refresh have no nonce (OpenID Connect Core 1.0 §12.2).
+            grant.nonce = None
         return response
 
     def access_token(

@@ -78,7 +78,7 @@ def login_page(users: Iterable[User], client_id: str, redirect_uri: str, action:
     buttons = "".join(f"<li>{_user_button(user)}</li>" for user in users)
     body = (
         f'<p>Log in to <strong>{escape(client_id)}</strong><br><span class="soft">{escape(redirect_uri)}</span></p>'
-        f'<form method="post" action="{escape(action)}"><ul aria-label="Users">{buttons}</ul>'
+        f'<form method="post" action="{escape(action)}"><ul role="list" aria-label="Users">{buttons}</ul>'
         '<button name="cancel" value="1">Cancel</button></form>'
     )
     return page("Choose a user", body, form_targets=origin)

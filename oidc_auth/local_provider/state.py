@@ -174,6 +174,8 @@ class ProviderState:
         with self.lock:
             session.ended = True
             self._by_cookie = {cookie: sid for cookie, sid in self._by_cookie.items() if sid != session.sid}
+            live = {token: each for token, each in self._refresh_tokens.items() if each.grant.active}
+            self._refresh_tokens = live
             return self._sessions.pop(session.sid, None) is not None
 
     def add_code(self, grant: Grant, code: str, redirect_uri: str, code_challenge: str) -> None:

@@ -34,11 +34,20 @@ def load_users_file(path: Path) -> tuple[list[User], list[Client]]:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not TOML. {error}.") from None
     try:
-        _check_keys("the file", document, frozenset({"user", "client"}))
-        users = [_user(table) for table in _tables(document, "user")]
-        clients = [_client(table) for table in _tables(document, "client")]
+        return read_accounts(document)
     except SettingsError as error:
         raise SettingsError(f"{path}: {error}") from None
+
+
+def read_accounts(document: dict[str, object]) -> tuple[list[User], list[Client]]:
+    """Return the users and clients of a parsed file.
+
+    Raises:
+        SettingsError: The file is not valid.
+    """
+    _check_keys("the file", document, frozenset({"user", "client"}))
+    users = [_user(table) for table in _tables(document, "user")]
+    clients = [_client(table) for table in _tables(document, "client")]
     return users, clients or list(SAMPLE_CLIENTS)
 
 

@@ -92,6 +92,14 @@ def test_cookies_are_hidden_from_scripts(spa: RelyingParty) -> None:
     assert sorted("samesite=none" in cookie.lower() for cookie in cookies) == [False, True]
 
 
+def test_each_cookie_alone_is_enough(spa: RelyingParty) -> None:
+    cookies = [cookie.partition(";")[0] for cookie in spa.choose("alice").headers.get_list("set-cookie")]
+    for cookie in cookies:
+        with RelyingParty(spa.provider) as frame:
+            answer = frame.http.get("/authorize", params=frame.request(prompt="none"), headers={"cookie": cookie})
+            assert "code" in redirect_of(answer)
+
+
 @pytest.mark.parametrize("origin", ["http://evil.test", "null", "http://127.0.0.1:5173", ""])
 def test_login_form_of_another_page_is_refused(origin: str, spa: RelyingParty) -> None:
     answer = spa.choose("alice", headers={"origin": origin})
