@@ -77,7 +77,7 @@ def demo(*, page: bool | None, as_json: bool) -> None:
 
 
 def _is_interactive() -> bool:
-    """Tell whether a person reads the output. Without one, nobody would end the page."""
+    """Tell whether a person reads the output and can press Ctrl-C."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 

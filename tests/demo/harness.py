@@ -89,7 +89,7 @@ class DemoPage:
         await self.panel(number).get_by_role("button", name="Send").click()
 
     async def wait_for_answer(self, number: int) -> None:
-        """Wait until the whole answer is there."""
+        """Wait for the end of the answer."""
         await self.panel(number).get_by_role("button", name="Send").wait_for()
 
     async def wait_for_words(self, number: int) -> None:

@@ -223,7 +223,7 @@ def test_demo_rows_pass() -> None:
     assert len(done.stdout.splitlines()) < 70
     assert done.stderr == ""
     # Without a terminal it does not wait for anybody.
-    assert done.stdout.splitlines()[-1] == "next: oidc-auth init"
+    assert done.stdout.splitlines()[-1].split() == ["next:", "oidc-auth", "init"]
 
 
 def test_demo_prints_json_and_table() -> None:
@@ -239,7 +239,7 @@ def test_demo_prints_json_and_table() -> None:
         "passed",
     }
     assert "39 of 39 as expected" in done.stderr
-    assert done.stderr.splitlines()[-1] == "next: oidc-auth init"
+    assert done.stderr.splitlines()[-1].split() == ["next:", "oidc-auth", "init"]
 
 
 def test_missing_cli_extra_is_named() -> None:

@@ -48,7 +48,7 @@ async def answer(state: State, config: RunnableConfig) -> dict[str, Any]:
     user, write, text = _user(config), get_stream_writer(), state["messages"][-1]["content"]
     place = f" of {user.tenant}" if user.tenant else ""
     reply = (
-        f"Hello {user.identity}{place}. This is your message number {state['number']}: {text} "
+        f"Hello {user.identity}{place}. This is your message number {state['number']}: “{text}”. "
         "I have no model and answer slowly. Revoke the session now, and this answer stops."
     )
     for word in reply.split(" "):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 USES: Mapping[str, str] = {
     "iss": "the issuer that this server trusts",
     "aud": "names this API",
-    "exp": "the end of the token",
+    "exp": "the time when the token ends",
     "iat": "the time when the token was issued",
     "auth_time": "the time of the login",
     "sid": "the session. A logout with this value revokes the token",

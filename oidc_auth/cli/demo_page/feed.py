@@ -90,7 +90,7 @@ def describe_event(event: Event) -> dict[str, Any] | None:
     # Successful ones come with every request. They would hide the decisions.
     if isinstance(event, AuthenticationDecided) and event.outcome == "failed":
         return {"kind": "authentication", "outcome": "denied", **_explain(event.code)}
-    # The other kinds come along with a logout and revoke nothing that the page shows.
+    # A logout also causes another kind, which revokes nothing that the page shows.
     if isinstance(event, RevocationReceived) and event.kind == "session":
         return {"kind": "revocation", "outcome": "received", "revoked": event.kind}
     return None

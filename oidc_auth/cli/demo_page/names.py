@@ -12,9 +12,9 @@ PREFIX = "/demo"
 CLIENT = "demo"
 """The client that logs users in. It is also the audience of logout tokens."""
 PAGE_USERS: Mapping[str, str] = {
-    "alice": "is an editor of acme: she writes her own threads",
-    "bob": "is an editor of globex: the same role, another tenant",
-    "ada": "is an administrator of acme: she reads and changes all of acme",
-    "victor": "is a viewer of acme: he reads his own threads and may not create any",
+    "alice": "Editor of acme. She writes her own threads.",
+    "bob": "Editor of globex. The same role, another tenant.",
+    "ada": "Administrator of acme. She reads and changes all of acme.",
+    "victor": "Viewer of acme. He may not create a thread.",
 }
 """The users that the page offers for a login."""

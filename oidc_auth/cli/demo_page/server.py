@@ -13,7 +13,7 @@ from .feed import DecisionFeed
 from .routes import demo_routes
 
 feed = DecisionFeed()
-# The observer of the demo shows persons. The page says so, and only this machine can read it.
+# This observer shows persons, so only this machine can read the feed.
 oidc = OIDCAuth.from_env(observer=feed)
 auth = protect(oidc)
 app = Starlette(routes=demo_routes(oidc, feed, os.environ["OIDC_ISSUER"]))

@@ -69,11 +69,13 @@ export class Chat {
 
   /** Show the threads again, and open one of them. */
   async load(threadId) {
-    const { status, body } = await this.request("POST", "/threads/search", { metadata: OURS, limit: 20 });
-    if (status !== 200) return;
-    this.threads.show(body, threadId);
-    if (body.some((each) => each.thread_id === threadId)) await this.open(threadId);
+    const decided = this.nextDecision((entry) => entry.event === "threads:search");
+    const answer = await this.request("POST", "/threads/search", { metadata: OURS, limit: 20 });
+    const found = answer.status === 200 ? answer.body : [];
+    this.threads.show(found, threadId);
+    if (found.some((each) => each.thread_id === threadId)) await this.open(threadId);
     else this.show(null);
+    if (answer.status === 403) this.showResult("POST", "/threads/search", answer, await decided);
   }
 
   /** Show a thread as the open one, or none. */

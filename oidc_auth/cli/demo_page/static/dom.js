@@ -39,5 +39,5 @@ export function announce(text) {
 
 /** Return the end of an id. The beginning is the time, which is nearly the same for all. */
 export function short(id) {
-  return `…${id.slice(-8)}`;
+  return `…${id.slice(-6)}`;
 }

@@ -180,14 +180,14 @@ function detailsOf(entry, count) {
   if (entry.code) facts.code = entry.code;
   if (count > 1) facts.times = count;
   const pairs = Object.entries(facts).map(([name, value]) =>
-    element("div", {}, element("dt", {}, name), element("dd", {}, element("code", {}, value))),
+    element("div", { class: `fact-${name}` }, element("dt", {}, name), element("dd", {}, element("code", {}, value))),
   );
   return element("dl", { class: "facts" }, ...pairs);
 }
 
 function describeAuthorization({ outcome, permission, filter, ids }) {
-  const facts = { permission };
-  if (outcome === "allowed") facts.filter = filter ? describeFilter(filter) : "none";
+  const facts = outcome === "allowed" ? { filter: filter ? describeFilter(filter) : "none" } : {};
+  facts.permission = permission;
   for (const name of ["thread", "run", "cron"]) if (ids[`${name}_id`]) facts[name] = short(ids[`${name}_id`]);
   return facts;
 }

@@ -51,7 +51,12 @@ export class Panel {
   showLogin(error) {
     this.forget();
     const users = Object.entries(this.provider.setup.users).map(([name, about]) =>
-      element("li", {}, avatar(name), element("span", {}, element("strong", {}, name), ` ${about}`)),
+      element(
+        "li",
+        {},
+        avatar(name),
+        element("span", {}, element("strong", {}, name), element("span", { class: "about" }, about)),
+      ),
     );
     const login = button("Log in", () => this.provider.startLogin(this.number), {
       class: "primary",
@@ -67,7 +72,7 @@ export class Panel {
         element(
           "p",
           { id: `panel-${this.number}-users` },
-          "The local OpenID provider lets you choose one of these users:",
+          "The page of the local OpenID provider lets you choose a user:",
         ),
         element("ul", { class: "users" }, ...users),
       ),
@@ -80,7 +85,7 @@ export class Panel {
 
   showUser(explanation) {
     const { identity, tenant } = this.user;
-    const roles = explanation.rows.filter((row) => row.permissions.length).map((row) => row.value);
+    const roles = explanation.rows.filter((row) => row.claim === "roles").map((row) => row.value);
     this.chat?.close();
     this.chat = new Chat(this, this.feed, this.shared);
     this.revokeButton = button("Revoke session", () => this.revoke(), { class: "danger" });

@@ -88,7 +88,7 @@ export class ThreadList {
     const others = this.shared.othersOf(this.panel.number, known);
     this.suggestions.replaceChildren(
       ...others.map(({ owner, thread }) =>
-        button(`Try “${thread.metadata.title ?? "untitled"}” of ${owner}`, () => this.open(thread.thread_id), {
+        button(`Try to open “${thread.metadata.title ?? "untitled"}” of ${owner}`, () => this.open(thread.thread_id), {
           class: "small",
         }),
       ),
