@@ -11,18 +11,19 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
     from typing import Any
 
+    from demo.harness import Visit
     from kit.browser import Browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running() -> Iterator[RunningDemo]:
-    """Run the demo until the last test of the module."""
+    """Run the demo for all tests of its page."""
     with running_demo() as started:
         yield started
 
 
 @pytest.fixture
-def visit(browser: Browser, running: RunningDemo) -> Callable[[Callable[[DemoPage], Awaitable[Any]]], Any]:
+def visit(browser: Browser, running: RunningDemo) -> Visit:
     """Return a function that opens the page and calls a function with it."""
 
     def call(function: Callable[[DemoPage], Awaitable[Any]]) -> Any:

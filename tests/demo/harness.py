@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
+
+    Visit = Callable[[Callable[["DemoPage"], Awaitable[Any]]], Any]
 
 URL = re.compile(r"^http://\S+/demo/$", re.MULTILINE)
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from kit.node_packages import install_packages, missing_node
 from kit.requirements import skip_or_fail
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from demo.harness import DemoPage
-
-    Visit = Callable[[Callable[[DemoPage], Awaitable[Any]]], Any]
+    from demo.harness import DemoPage, Visit
 
 PACKAGES = ("demo", Path(__file__).parent / "package.json")
 WIDTHS = (360, 768, 1440)
@@ -160,41 +156,6 @@ def test_revocation_closes_stream(visit: Visit) -> None:
     assert "stops" not in answer
     assert "401 Unauthorized" in refused
     assert "session" in entry
-
-
-def test_revocation_of_one_session_keeps_other(visit: Visit) -> None:
-    async def revoke(demo: DemoPage) -> str:
-        first, second = await demo.log_in(1, "alice"), await demo.log_in(2, "alice")
-        await first.get_by_role("button", name="Revoke session").click()
-        await first.get_by_text("The session is revoked.").wait_for()
-        await demo.send(2, "still here")
-        await demo.wait_for_answer(2)
-        text: str = await second.locator(".message").last.inner_text()
-        return text
-
-    assert visit(revoke).endswith("stops.")
-
-
-def test_login_of_other_page_is_ignored(visit: Visit) -> None:
-    async def forge(demo: DemoPage) -> str:
-        await demo.page.goto(f"{demo.url}?code=stolen&state=other")
-        alert = demo.page.get_by_role("alert")
-        await alert.wait_for()
-        return f"{await alert.inner_text()} {demo.page.url}"
-
-    shown = visit(forge)
-    assert "not started here" in shown
-    assert "stolen" not in shown
-
-
-def test_cancelled_login_is_shown(visit: Visit) -> None:
-    async def cancel(demo: DemoPage) -> str:
-        await demo.panel(2).get_by_role("button", name="Log in").click()
-        await demo.page.get_by_role("button", name="Cancel").click()
-        text: str = await demo.panel(2).get_by_role("alert").inner_text()
-        return text
-
-    assert visit(cancel)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
