@@ -11,22 +11,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .accounts import Client, SettingsError, User
     from .provider import LocalProvider
-    from .samples import SAMPLE_CLIENTS, SAMPLE_USERS
     from .users_file import load_users_file
 
-__all__ = [
-    "SAMPLE_CLIENTS",
-    "SAMPLE_USERS",
-    "Client",
-    "LocalProvider",
-    "SettingsError",
-    "User",
-    "load_users_file",
-]
+__all__ = ["Client", "LocalProvider", "SettingsError", "User", "load_users_file"]
 
 _MODULES = {
-    "SAMPLE_CLIENTS": "samples",
-    "SAMPLE_USERS": "samples",
     "Client": "accounts",
     "LocalProvider": "provider",
     "SettingsError": "accounts",

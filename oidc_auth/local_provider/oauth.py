@@ -260,11 +260,9 @@ class RequireS256(CodeChallenge):
     def validate_code_challenge(self, grant: Any, redirect_uri: str) -> None:  # noqa: ANN401 - Authlib's types
         """Check the challenge of an authorization request."""
         request: OAuthRequest = grant.request
-        if not request.parameter("code_challenge"):
-            raise InvalidRequestError("Missing code_challenge. This provider requires PKCE.")
-        # Without a method, the challenge would be plain (RFC 7636 §4.3).
+        # Without a method, the challenge would be plain (RFC 7636 §4.3). Authlib refuses a method without a challenge.
         if request.parameter("code_challenge_method") != "S256":
-            raise InvalidRequestError("code_challenge_method must be S256.")
+            raise InvalidRequestError("PKCE is required: code_challenge, and code_challenge_method=S256.")
         super().validate_code_challenge(grant, redirect_uri)  # pyright: ignore[reportUnknownMemberType]
 
     def get_authorization_code_challenge_method(self, authorization_code: AuthorizationCode) -> str:

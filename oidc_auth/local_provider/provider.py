@@ -39,27 +39,23 @@ DEFAULT_LIFETIME = 3600.0
 class LocalProvider:
     """An OpenID provider for development.
 
-    It has no passwords and signs tokens for anyone who can reach it, so it listens on 127.0.0.1 only.
-
-        with LocalProvider().served() as url: ...
+    It has no passwords and signs tokens for anyone who can reach it, so it listens on 127.0.0.1 only. Start it with
+    ``with LocalProvider().served() as url:``.
 
     Args:
-        users: the users of the login page.
-        clients: the clients.
+        users: the users of the login page. None: alice, bob, ada and victor.
+        clients: the clients. None: the public client ``spa``.
         audience: the claim ``aud`` of access tokens without the parameter ``resource``.
         lifetime: seconds until access tokens and ID tokens expire.
         algorithm: the algorithm of the keys.
         clock: returns the time in seconds since the epoch.
         report: receives logins, logouts and failures. The default writes them to the log.
-
-    Attributes:
-        app: the ASGI application.
     """
 
     def __init__(
         self,
-        users: Iterable[User] = SAMPLE_USERS,
-        clients: Iterable[Client] = SAMPLE_CLIENTS,
+        users: Iterable[User] | None = None,
+        clients: Iterable[Client] | None = None,
         *,
         audience: str = DEFAULT_AUDIENCE,
         lifetime: float = DEFAULT_LIFETIME,
@@ -67,12 +63,14 @@ class LocalProvider:
         clock: Callable[[], float] = time.time,
         report: Report = log_activity,
     ) -> None:
-        self._state = ProviderState(users, clients, clock)
+        given_users = SAMPLE_USERS if users is None else users
+        self._state = ProviderState(given_users, SAMPLE_CLIENTS if clients is None else clients, clock)
         self._signer = TokenSigner(algorithm, lifetime, clock)
         self._issuer = TokenIssuer(self._state, self._signer, audience)
         self._logout = Logout(self._issuer, report)
         self._own_sessions: dict[tuple[str, str], Session] = {}
-        self.app: ASGIApp = make_application(OAuthServer(self._issuer), self._logout, report)
+        # Private, because another server could show it to other computers.
+        self._app: ASGIApp = make_application(OAuthServer(self._issuer), self._logout, report)
 
     @property
     def url(self) -> str:
@@ -165,7 +163,7 @@ class LocalProvider:
         with socket.create_server((LOOPBACK, port)) as listener:
             self._signer.issuer = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
             logger.warning("LocalProvider serves %s. It signs tokens for anyone, use it for development only", self.url)
-            server = uvicorn.Server(_configuration(self.app))
+            server = uvicorn.Server(_configuration(self._app))
             # A daemon, so that a program that never ends the context can end.
             thread = Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
             thread.start()

@@ -25,7 +25,8 @@ from rich.console import Console
 from oidc_auth.cli.provider_keys import KeyCommands
 from oidc_auth.cli.provider_screen import Screen, TokenFolder, curl_lines, issuer_table, sample_robot
 from oidc_auth.cli.scenario import USERS
-from oidc_auth.local_provider import SAMPLE_CLIENTS, SAMPLE_USERS, Client, LocalProvider
+from oidc_auth.local_provider import Client, LocalProvider
+from oidc_auth.local_provider.samples import SAMPLE_CLIENTS, SAMPLE_USERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,8 @@ import pytest
 from kit.clock import NOON
 from kit.relying_party import ROBOT, ROBOT_SECRET, WEB, WEB_SECRET, RelyingParty
 
-from oidc_auth.local_provider import SAMPLE_CLIENTS, SAMPLE_USERS, LocalProvider
+from oidc_auth.local_provider import LocalProvider
+from oidc_auth.local_provider.samples import SAMPLE_CLIENTS, SAMPLE_USERS
 from oidc_auth.testing import Clock
 
 if TYPE_CHECKING:

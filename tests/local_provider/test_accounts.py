@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oidc_auth.local_provider import SAMPLE_CLIENTS, Client, LocalProvider, SettingsError, User, load_users_file
+from oidc_auth.local_provider import Client, LocalProvider, SettingsError, User, load_users_file
 from oidc_auth.local_provider.accounts import RESERVED_CLAIMS
 from oidc_auth.local_provider.addresses import is_loopback_host, is_loopback_uri, matches_registered
+from oidc_auth.local_provider.samples import SAMPLE_CLIENTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +87,7 @@ def test_file_without_clients_has_sample_client(tmp_path: Path) -> None:
 )
 def test_invalid_file_is_refused(text: str, tmp_path: Path) -> None:
     file = written(tmp_path, text)
-    with pytest.raises(SettingsError, match="users.toml"):
+    with pytest.raises(SettingsError, match=r"users\.toml"):
         load_users_file(file)
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from kit.relying_party import APP_ORIGIN, RelyingParty
 
-from oidc_auth.local_provider import LocalProvider, User
+from oidc_auth.local_provider import Client, LocalProvider, User
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +112,9 @@ def test_form_may_lead_to_the_application(spa: RelyingParty) -> None:
 @pytest.fixture
 def hostile() -> Iterator[RelyingParty]:
     """Return a client of a provider with a claim that looks like HTML."""
-    provider = LocalProvider([User("alice", {"note": "<script>alert(1)</script>\"'"})], algorithm="ES256")
+    user = User("alice", {"note": "<script>alert(1)</script>\"'"})
+    clients = [Client("spa"), Client("shop", redirect_uris=("http://localhost/<script>",))]
+    provider = LocalProvider([user], clients, algorithm="ES256")
     with provider.served(), RelyingParty(provider) as client:
         yield client
 
@@ -121,9 +123,11 @@ def test_values_on_pages_are_escaped(hostile: RelyingParty) -> None:
     answers = [
         hostile.authorize(state="\"'><script>alert(2)</script>", redirect_uri="http://localhost/?\"'><script>"),
         hostile.authorize(client_id="<script>"),
+        hostile.authorize(client_id="shop"),
         hostile.http.get("/end-session", params={"post_logout_redirect_uri": "<script>"}),
     ]
-    assert ["<script" in answer.text for answer in answers] == [False, False, False]
+    assert ["<script" in answer.text for answer in answers] == [False] * 4
+    assert "?response_type=code&amp;client_id=spa&amp;" in answers[0].text
 
 
 @pytest.mark.parametrize("path", ["/token", "/introspect", "/revoke", "/login"])

@@ -11,7 +11,8 @@ from kit.node_packages import install_packages, missing_node, node_executable
 from kit.relying_party import REDIRECT_URI, ROBOT, ROBOT_SECRET
 from kit.requirements import skip_or_fail
 
-from oidc_auth.local_provider import SAMPLE_CLIENTS, LocalProvider
+from oidc_auth.local_provider import LocalProvider
+from oidc_auth.local_provider.samples import SAMPLE_CLIENTS
 
 PACKAGES = ("openid-client", Path(__file__).parent / "package.json")
 SCRIPT = Path(__file__).parent / "login.mjs"
