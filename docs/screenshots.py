@@ -70,7 +70,7 @@ async def take_claims(page: Any, url: str) -> None:  # noqa: ANN401
     alice, victor = await demo.log_in(1, "alice"), await demo.log_in(2, "victor")
     await alice.get_by_role("tab", name="Token").click()
     await demo.send(2, "May I start a thread?")
-    await victor.locator(".result-head").wait_for()
+    await victor.locator(".result").get_by_text("Why:").wait_for()
     await demo.page.evaluate("scrollTo(0, 0)")
     await take(demo, "claims")
 

@@ -109,5 +109,6 @@ class DemoPage:
         await self.panel(number).get_by_label("Open a thread by its id").fill(thread_id)
         await self.panel(number).get_by_role("button", name="Open", exact=True).click()
         result = self.panel(number).locator(".result")
-        await result.locator(".result-head").wait_for()
+        # It appears with the decision, after the answer.
+        await result.get_by_text("Why:").wait_for()
         return result

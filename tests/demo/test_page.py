@@ -55,7 +55,7 @@ def test_viewer_sees_missing_permission(visit: Visit) -> None:
     async def attempt(demo: DemoPage) -> tuple[str, str]:
         victor = await demo.log_in(1, "victor")
         await demo.send(1, "hello")
-        await victor.locator(".result-head").wait_for()
+        await victor.locator(".result").get_by_text("Why:").wait_for()
         entry = demo.feed.filter(has_text="permission_missing").first
         return await victor.locator(".result").inner_text(), await entry.inner_text()
 

@@ -75,7 +75,7 @@ export class Chat {
     this.threads.show(found, threadId);
     if (found.some((each) => each.thread_id === threadId)) await this.open(threadId);
     else this.show(null);
-    if (answer.status === 403) this.showResult("POST", "/threads/search", answer, await decided);
+    if (answer.status === 403) this.showResult("POST", "/threads/search", answer, decided);
   }
 
   /** Show a thread as the open one, or none. */
@@ -111,9 +111,8 @@ export class Chat {
     const path = `/threads/${encodeURIComponent(id)}`;
     const decided = this.nextDecision((entry) => entry.ids.thread_id === id);
     const answer = await this.request("GET", path);
-    const decision = await decided;
     if (answer.status === 200) await this.load(id);
-    this.showResult("GET", path, answer, decision);
+    const decision = await this.showResult("GET", path, answer, decided);
     if (decision) this.feed.annotate(decision, statusBadge(answer.status));
   }
 
@@ -122,9 +121,14 @@ export class Chat {
     return this.feed.next((entry) => entry.identity === this.panel.user.identity && fits(entry));
   }
 
-  showResult(method, path, answer, decision) {
-    this.result.replaceChildren(renderResult(method, path, answer, decision));
+  /** Show an answer, and then the decision, which may arrive later. */
+  async showResult(method, path, answer, decided) {
+    const shown = renderResult(method, path, answer, null);
+    this.result.replaceChildren(shown);
     announce(`${statusText(answer.status)}. ${answer.body?.detail ?? ""}`);
+    const decision = await decided;
+    if (decision) shown.replaceWith(renderResult(method, path, answer, decision));
+    return decision;
   }
 
   renderMessage(role, content) {
@@ -168,7 +172,7 @@ export class Chat {
     const decided = this.nextDecision((entry) => entry.event === "threads:create");
     const answer = await this.request("POST", "/threads", { metadata: { ...OURS, title: text.slice(0, 40) } });
     if (answer.status !== 200) {
-      this.showResult("POST", "/threads", answer, await decided);
+      this.showResult("POST", "/threads", answer, decided);
       return false;
     }
     this.threads.found = [answer.body, ...this.threads.found];
@@ -191,7 +195,7 @@ export class Chat {
     else if (answer.status === 200) await this.load(this.thread.thread_id);
     else {
       reply.remove();
-      this.showResult("POST", path, answer, await decided);
+      this.showResult("POST", path, answer, decided);
       if (answer.status === 401) this.panel.onRefused(answer);
     }
   }

@@ -100,7 +100,7 @@ export class Feed {
   }
 
   /** Return the next decision that fits, or null if none comes in time. */
-  next(fits, milliseconds = 1500) {
+  next(fits, milliseconds = 10_000) {
     return new Promise((resolve) => {
       const finish = (found) => {
         this.listeners.delete(listener);
