@@ -149,7 +149,10 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
 def _show_page(console: Console, server: DevServer) -> None:
     # The last lines of the table are still visible. The address alone on its line, so that it is easy to select.
     console.print(f"\n{server.url}{PREFIX}/", soft_wrap=True, markup=False, highlight=False)
-    print_text(console, f"Log in as {', '.join(PAGE_USERS)}. Press Ctrl-C to end the demo.")
+    *names, last = PAGE_USERS
+    print_text(console, f"Log in as {', '.join(names)} or {last}. Press Ctrl-C to end the demo.")
     with suppress(KeyboardInterrupt):
         while True:
             time.sleep(3600)
+    # The terminal shows ^C on the line of the cursor.
+    console.print()

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 WORKERS = 4
 """More than most machines have cores, because many tests wait for a server or for a token to expire."""
 KEYCLOAK = "tests/real_providers/keycloak/"
-SLOW = ("real_providers", "web", "clients", "mcp_clients", "langgraph", "project", "testing", "cli", "revocation")
+SLOW = (
+    "real_providers",
+    "demo",
+    "web",
+    "clients",
+    "mcp_clients",
+    "langgraph",
+    "project",
+    "testing",
+    "cli",
+    "revocation",
+)
 """Folders whose files take long, the slowest first. If they came last, one process would work and the others wait."""
 
 

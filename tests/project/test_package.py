@@ -145,6 +145,13 @@ def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
 
 
+def test_wheel_contains_every_file_of_demo_page(wheel: Path) -> None:
+    static = "oidc_auth/cli/demo_page/static"
+    files = {f"{static}/{file.name}" for file in (ROOT / static).iterdir()}
+    assert f"{static}/index.html" in files
+    assert files <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     example = tmp_path / "oidc_auth" / "quickstart" / "oidc-auth.toml"
@@ -177,6 +184,8 @@ def test_sdist_holds_what_tests_need(sdist: Path, tmp_path: Path) -> None:
         "tests/kit/routes/row.py",
         "docs/generate.py",
         "examples/quickstart/oidc-auth.toml",
+        "oidc_auth/cli/demo_page/static/index.html",
+        "docs/images/demo-refused.webp",
         "benchmarks/server.py",
         "fuzz/fuzz_tokens.py",
     ):

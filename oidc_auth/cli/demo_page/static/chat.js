@@ -125,9 +125,13 @@ export class Chat {
   async showResult(method, path, answer, decided) {
     const shown = renderResult(method, path, answer, null);
     this.result.replaceChildren(shown);
+    this.result.scrollIntoView({ block: "nearest" });
     announce(`${statusText(answer.status)}. ${answer.body?.detail ?? ""}`);
     const decision = await decided;
-    if (decision) shown.replaceWith(renderResult(method, path, answer, decision));
+    if (decision && shown.isConnected) {
+      shown.replaceWith(renderResult(method, path, answer, decision));
+      this.result.scrollIntoView({ block: "nearest" });
+    }
     return decision;
   }
 

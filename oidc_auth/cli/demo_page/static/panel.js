@@ -43,7 +43,8 @@ export class Panel {
     this.showUser(why.body);
     await this.chat.load(this.stored.thread);
     if (isNew) {
-      this.node.querySelector("h2").focus();
+      this.node.querySelector("h2").focus({ preventScroll: true });
+      this.node.scrollIntoView();
       announce(`Browser ${this.number} is logged in as ${this.user.identity}.`);
     }
   }
