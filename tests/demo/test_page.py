@@ -163,6 +163,27 @@ def test_revocation_closes_stream(visit: Visit) -> None:
     assert "session" in entry
 
 
+def test_paused_feed_keeps_entries_for_later(visit: Visit) -> None:
+    async def pause(demo: DemoPage) -> tuple[int, str, int, int]:
+        button = demo.page.get_by_role("button", name="Pause")
+        await demo.log_in(1, "alice")
+        await button.click()
+        await demo.send(1, "hello")
+        state = demo.page.locator("#feed-state", has_text="new")
+        await state.wait_for()
+        hidden = await demo.feed.count()
+        text = await state.inner_text()
+        await button.click()
+        shown = await demo.feed.count()
+        await demo.page.get_by_role("button", name="Clear").click()
+        return hidden, text, shown, await demo.feed.count()
+
+    hidden, text, shown, cleared = visit(pause)
+    assert "Paused" in text
+    assert shown > hidden
+    assert cleared == 0
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_layout_fits_width(visit: Visit, width: int) -> None:
     async def measure(demo: DemoPage) -> list[str]:

@@ -67,7 +67,6 @@ export class Feed {
 
   togglePause() {
     this.pause.setAttribute("aria-pressed", String(!this.isPaused));
-    this.pause.textContent = this.isPaused ? "Continue" : "Pause";
     this.waiting.splice(0).forEach((entry) => this.show(entry));
     this.describe("");
   }
