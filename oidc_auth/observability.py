@@ -10,10 +10,10 @@ import logging
 import time
 from dataclasses import dataclass, field
 from traceback import format_tb
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .errors import OIDCAuthError
 
@@ -46,13 +46,15 @@ class AuthenticationDecided:
 class AuthorizationDecided:
     """An event of the server was allowed or denied.
 
-    Identity and tenant are personal data. They are for an audit record, not for metrics, and not part of the repr.
+    Identity, tenant and filter are personal data. They are for an audit record, not for metrics, and not part of the
+    repr.
 
     Attributes:
         outcome: the result, after the operator's own rule.
         code: the ``ErrorCode`` of a denial, or "".
         event: such as ``threads:create``.
         permission: the permission that allowed the event, or that is missing.
+        filter: the metadata that objects must have to be touched. None: any object, or the event was denied.
         issuer: the issuer of the user, or "".
         duration: seconds, including the operator's own rule.
         identity: the user, or "".
@@ -67,6 +69,7 @@ class AuthorizationDecided:
     code: str = ""
     event: str
     permission: str = ""
+    filter: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     issuer: str = ""
     duration: float = 0
     identity: str = field(default="", repr=False)

@@ -1,4 +1,4 @@
-"""``oidc-auth demo``: a local provider, a real server, and allowed and refused requests."""
+"""``oidc-auth demo``: a local provider, a real server, allowed and refused requests, and a page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,14 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
-from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
+from ..config.load import CONFIG_VARIABLE
+from ..testing.issuer import LOOPBACK
+from .demo_app import demo_client, write_demo_app
+from .demo_page.names import PAGE_USERS, PREFIX
+from .dev_server import DevServer, ServerError, free_port, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
-from .output import print_json, print_table, print_text, write_private
+from .output import print_json, print_table, print_text
 from .provider import local_provider_class
 from .scenario import USERS, DemoSession, Row, demo_users, rows
 
@@ -29,31 +33,34 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ..local_provider import LocalProvider
+    from ..local_provider.activity import Activity
 
 REQUEST_TIMEOUT = 20.0
 """Seconds. The slowest request waits for a run."""
 
 
-@click.command(short_help="Start a local provider and server, and show all rules.")
-@click.option("--keep", is_flag=True, help="Keep the server running, and print curl commands for it.")
+@click.command(short_help="Start a local provider and server, show all rules, and open a page.")
+@click.option("--page/--no-page", default=None, help="Keep the server and its page. Default: only on a terminal.")
 @json_option
-def demo(*, keep: bool, as_json: bool) -> None:
+def demo(*, page: bool | None, as_json: bool) -> None:
     """Start a local provider and server, and show which requests are allowed.
 
-    It needs no network, no model and no API key. Exit code 0 if all requests have the expected result.
+    It needs no network, no model and no API key. On a terminal, it ends with the address of a page, on which you log in
+    as sample users and see each decision. Exit code 0 if all requests have the expected result.
     """
-    # The server and the folder with tokens must not remain after SIGTERM.
+    # The server must not remain after SIGTERM.
     signal.signal(signal.SIGTERM, _end)
     # With --json, standard output contains only JSON.
     console = make_console(stderr=as_json)
     started = time.monotonic()
-    # Its key exists in this process only, so the tokens are worth nothing afterwards.
-    provider = local_provider_class()(demo_users())
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
+        port = free_port()
+        # Its key exists in this process only, so the tokens are worth nothing afterwards.
+        provider = _make_provider(console, f"http://{LOOPBACK}:{port}")
         issuer_url = stack.enter_context(provider.served())
-        server = _start(console, stack, folder, issuer_url)
+        server = _start(console, stack, folder, issuer_url, port)
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
         users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
@@ -63,9 +70,15 @@ def demo(*, keep: bool, as_json: bool) -> None:
         _summary(console, played, failed, time.monotonic() - started)
         if as_json:
             print_json({"rows": [_facts(row) for row in played], "passed": not failed})
-        if keep:
-            _keep_running(console, server, provider, folder)
+        if page if page is not None else _is_interactive() and not as_json:
+            _show_page(console, server)
+    console.print("next: oidc-auth init")
     sys.exit(1 if failed else 0)
+
+
+def _is_interactive() -> bool:
+    """Tell whether a person reads the output and can press Ctrl-C."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _end(number: int, frame: object) -> None:
@@ -74,10 +87,21 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) -> DevServer:
+def _make_provider(console: Console, url: str) -> LocalProvider:
+    """Return the provider. It reports logins and logouts on the page to the terminal."""
+
+    def report(activity: Activity) -> None:
+        print_text(console, activity.text, label="provider  ", style="red" if activity.failed else "")
+
+    return local_provider_class()(demo_users(), [demo_client(url)], report=report)
+
+
+def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str, port: int) -> DevServer:
+    configuration = write_demo_app(folder / "demo", f"http://{LOOPBACK}:{port}")
+    environ = {"OIDC_ISSUER": issuer_url, CONFIG_VARIABLE: str(configuration)}
     try:
         with console.status("starting langgraph dev ..."):
-            return stack.enter_context(running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": issuer_url}))
+            return stack.enter_context(running_dev_server(configuration.parent, folder, environ, port))
     except ServerError as error:
         # The log is the only place with the reason, and its folder is deleted at the end.
         console.print(str(error), markup=False, highlight=False)
@@ -122,19 +146,13 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
     console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
 
 
-def _keep_running(console: Console, server: DevServer, provider: LocalProvider, folder: Path) -> None:
-    print_text(console, f"\nThe server runs until you press Ctrl-C. Its log: {server.log}")
-    print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
-    for name in USERS:
-        write_private(folder / f"{name}.token", provider.token(name))
-    for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
-        # The shell reads the token from the file, so that its history does not contain it.
-        bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'
-        line = f"curl -s -X {method} {server.url}{path} {bearer} -H 'content-type: application/json' -d '{{}}'"
-        # Not wrapped, because it is copied.
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
-    try:
+def _show_page(console: Console, server: DevServer) -> None:
+    # The last lines of the table are still visible. The address alone on its line, so that it is easy to select.
+    console.print(f"\n{server.url}{PREFIX}/", soft_wrap=True, markup=False, highlight=False)
+    *names, last = PAGE_USERS
+    print_text(console, f"Log in as {', '.join(names)} or {last}. Press Ctrl-C to end the demo.")
+    with suppress(KeyboardInterrupt):
         while True:
             time.sleep(3600)
-    except KeyboardInterrupt:
-        console.print("stopped")
+    # The terminal shows ^C on the line of the cursor.
+    console.print()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 READY_WITHIN = 60.0
 """Seconds until the server must answer. It takes two or three."""
 
+STOP_WITHIN = 3.0
+"""Seconds until the server is killed. It has nothing to save, because its folder is a copy."""
+
 ENVIRONMENT = {
     # Without these, the server asks hosts on the internet, and the demo must work without a network.
     "LANGGRAPH_NO_VERSION_CHECK": "1",
@@ -62,13 +65,16 @@ def quickstart_folder() -> Path:
 
 
 @contextmanager
-def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) -> Generator[DevServer]:
+def running_dev_server(
+    example: Path, folder: Path, environ: Mapping[str, str], port: int | None = None
+) -> Generator[DevServer]:
     """Run ``langgraph dev`` with a copy of an example.
 
     Args:
         example: A folder with a langgraph.json.
         folder: An empty folder for the copy, the state of the server and its log.
         environ: More environment variables.
+        port: The port. None: a free one.
 
     Raises:
         ServerError: The server did not become ready.
@@ -76,7 +82,7 @@ def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) 
     app = folder / "app"
     # A copy, because the server writes its state into the folder of langgraph.json.
     shutil.copytree(example, app, ignore=shutil.ignore_patterns("__pycache__", ".langgraph_api"))
-    server = DevServer(f"http://{LOOPBACK}:{_free_port()}", folder / "server.log")
+    server = DevServer(f"http://{LOOPBACK}:{port or free_port()}", folder / "server.log")
     with server.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
             _command(server, app),
@@ -111,7 +117,8 @@ def _command(server: DevServer, app: Path) -> list[str]:
     return [sys.executable, "-m", "langgraph_cli", "dev", *options]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port of this machine that nothing uses."""
     with socket.socket() as probe:
         # Another process can take the port before the server has it. The start then fails with its log.
         probe.bind((LOOPBACK, 0))
@@ -144,8 +151,8 @@ def _answers(server: DevServer) -> bool:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(10)
+        process.wait(STOP_WITHIN)
     except subprocess.TimeoutExpired:
-        # A run in progress can hold the server.
+        # A run in progress or an open page can hold the server.
         process.kill()
         process.wait()

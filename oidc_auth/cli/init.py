@@ -313,7 +313,8 @@ def _print_steps(setup: Setup, steps: Sequence[str], following: Sequence[str]) -
     screen = console()
     print_text(screen, f"\nIn {setup.place}:")
     print_list(screen, steps)
-    print_text(screen, "\nThen:")
+    print_text(screen, "\nThen, in this order:")
     for line in following:
         # A wrapped command could not be copied.
         click.echo(f"  {line}")
+    click.echo(f"\nnext: {following[0]}")

@@ -44,8 +44,8 @@ AUDIENCE = "agents"
 USERS: Mapping[str, tuple[str, str]] = {
     "alice": ("editor", "acme"),
     "bob": ("editor", "globex"),
-    "victor": ("viewer", "acme"),
     "ada": ("admin", "acme"),
+    "victor": ("viewer", "acme"),
     "eve": ("admin", "globex"),
     "carol": ("builder", "acme"),
     "robot": ("robot", "acme"),
@@ -293,7 +293,7 @@ def cron_rows(session: DemoSession) -> Iterator[Row]:
     yield expect_fact("alice", "create a cron (every second)", "it runs as alice", good, answer)
     seen = [session.request("bob", "POST", where, job).json() for where in ("/threads/search", "/runs/crons/search")]
     yield expect_fact("bob", "search its threads and crons", "nothing", seen == [[], []], seen)
-    # With --keep, the server runs on, and so would the cron.
+    # With its page, the server runs on, and so would the cron.
     session.request("alice", "DELETE", f"/runs/crons/{made.json().get('cron_id')}")
 
 

@@ -155,6 +155,7 @@ def _describe(decision: Decision, user: object, duration: float, ids: Mapping[st
         code=decision.code or "",
         event=decision.event,
         permission=decision.permission,
+        filter=_find_filter(decision),
         issuer=_text(user, "issuer"),
         duration=duration,
         identity=_text(user, "identity"),
@@ -167,6 +168,11 @@ def _text(user: object, name: str) -> str:
     found: object = getattr(user, name, None)
     # The user object is of the server and can have any attributes.
     return found if isinstance(found, str) else ""
+
+
+def _find_filter(decision: Decision) -> dict[str, Any] | None:
+    """Return the metadata that objects must have, or None if the decision restricts nothing."""
+    return dict(decision.filter.where) if decision.allowed and isinstance(decision.filter, Restriction) else None
 
 
 def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:

@@ -155,6 +155,11 @@ def test_next_commands_are_copyable(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert here[2] == "langgraph dev --no-browser"
 
 
+def test_init_ends_with_next_command(tmp_path: Path) -> None:
+    last = init(tmp_path, "keycloak").output.splitlines()[-1]
+    assert last == f"next: oidc-auth check {tmp_path / 'oidc-auth.toml'}"
+
+
 def test_impossible_entra_audience_is_warned(tmp_path: Path, messages: Messages) -> None:
     result = run("init", "entra", "--tenants", GUID, "--audience", "api://agents", "--dir", str(tmp_path))
     assert result.exit_code == 0

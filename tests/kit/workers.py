@@ -20,6 +20,7 @@ SHARED_SERVERS = ("tests/real_providers/keycloak/", "tests/aegra/", "tests/postg
 SLOW = (
     "real_providers",
     "aegra",
+    "demo",
     "web",
     "clients",
     "mcp_clients",

@@ -146,6 +146,13 @@ def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
 
 
+def test_wheel_contains_every_file_of_demo_page(wheel: Path) -> None:
+    static = "oidc_auth/cli/demo_page/static"
+    files = {f"{static}/{file.name}" for file in (ROOT / static).iterdir()}
+    assert f"{static}/index.html" in files
+    assert files <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
     example = tmp_path / "oidc_auth" / "quickstart" / "oidc-auth.toml"
@@ -180,6 +187,8 @@ def test_sdist_holds_what_tests_need(sdist: Path, tmp_path: Path) -> None:
         "examples/quickstart/oidc-auth.toml",
         "examples/react-chat/.env.example",
         "examples/react-chat/src/App.tsx",
+        "oidc_auth/cli/demo_page/static/index.html",
+        "docs/images/demo-refused.webp",
         "benchmarks/server.py",
         "fuzz/fuzz_tokens.py",
     ):
@@ -227,6 +236,8 @@ def test_demo_rows_pass() -> None:
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert len(done.stdout.splitlines()) < 70
     assert done.stderr == ""
+    # Without a terminal it does not wait for anybody.
+    assert done.stdout.splitlines()[-1].split() == ["next:", "oidc-auth", "init"]
 
 
 def test_demo_prints_json_and_table() -> None:
@@ -242,6 +253,7 @@ def test_demo_prints_json_and_table() -> None:
         "passed",
     }
     assert "39 of 39 as expected" in done.stderr
+    assert done.stderr.splitlines()[-1].split() == ["next:", "oidc-auth", "init"]
 
 
 def test_missing_cli_extra_is_named() -> None:
