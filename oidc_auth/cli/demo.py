@@ -17,26 +17,33 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from ..testing import LocalIssuer
-from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
+from .dev_server import DevServer, ServerError, example_folder, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
 from .output import print_json, print_table, print_text
-from .scenario import USERS, DemoSession, Row, rows, user_token
+from .scenario import DemoSession
+from .scenarios import SCENARIOS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rich.console import Console
+
+    from .scenario import Row
+    from .scenarios import Scenario
 
 REQUEST_TIMEOUT = 20.0
 """Seconds. The slowest request waits for a run."""
 
 
 @click.command(short_help="Start a local provider and server, and show all rules.")
+@click.argument("name", type=click.Choice([*SCENARIOS]), default="permissions", metavar="[approvals]")
 @click.option("--keep", is_flag=True, help="Keep the server running, and print curl commands for it.")
 @json_option
-def demo(*, keep: bool, as_json: bool) -> None:
+def demo(name: str, *, keep: bool, as_json: bool) -> None:
     """Start a local provider and server, and show which requests are allowed.
+
+    `oidc-auth demo approvals` shows a payment that a second user must approve.
 
     It needs no network, no model and no API key. Exit code 0 if all requests have the expected result.
     """
@@ -46,23 +53,23 @@ def demo(*, keep: bool, as_json: bool) -> None:
     console = make_console(stderr=as_json)
     started = time.monotonic()
     # Its key exists in this process only, so the tokens are worth nothing afterwards.
-    issuer = LocalIssuer()
+    issuer, scenario = LocalIssuer(), SCENARIOS[name]
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
         issuer_url = stack.enter_context(issuer.served())
-        server = _start(console, stack, folder, issuer_url)
+        server = _start(console, stack, scenario, folder, issuer_url)
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
-        users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
-        print_text(console, users, label="users     ")
-        played = _run_rows(console, server, issuer)
+        print_text(console, ", ".join(f"{user} ({who})" for user, who in scenario.users.items()), label="users     ")
+        tokens = {user: scenario.token(issuer, user) for user in scenario.users}
+        played = _run_rows(console, server, issuer, scenario, tokens)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
         if as_json:
             print_json({"rows": [_facts(row) for row in played], "passed": not failed})
         if keep:
-            _keep_running(console, server, issuer, folder)
+            _keep_running(console, server, scenario, tokens, folder)
     sys.exit(1 if failed else 0)
 
 
@@ -72,10 +79,11 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) -> DevServer:
+def _start(console: Console, stack: ExitStack, scenario: Scenario, folder: Path, issuer_url: str) -> DevServer:
+    example = example_folder(scenario.example)
     try:
         with console.status("starting langgraph dev ..."):
-            return stack.enter_context(running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": issuer_url}))
+            return stack.enter_context(running_dev_server(example, folder, {"OIDC_ISSUER": issuer_url}))
     except ServerError as error:
         # The log is the only place with the reason, and its folder is deleted at the end.
         console.print(str(error), markup=False, highlight=False)
@@ -84,13 +92,15 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) ->
         ) from None
 
 
-def _run_rows(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
+def _run_rows(
+    console: Console, server: DevServer, issuer: LocalIssuer, scenario: Scenario, tokens: Mapping[str, str]
+) -> list[Row]:
     played: list[Row] = []
     with (
         httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client,
         console.status("sending requests ...") as status,
     ):
-        for row in rows(DemoSession(client, issuer)):
+        for row in scenario.rows(DemoSession(client, issuer, tokens)):
             played.append(row)
             status.update(f"{len(played)}: {row.caller}: {row.request}")
     print_table(console, "Requests and results", _table(played))
@@ -120,18 +130,20 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
     console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
 
 
-def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
+def _keep_running(
+    console: Console, server: DevServer, scenario: Scenario, tokens: Mapping[str, str], folder: Path
+) -> None:
     print_text(console, f"\nThe server runs until you press Ctrl-C. Its log: {server.log}")
     print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
-    for name in USERS:
+    for name, token in tokens.items():
         file = folder / f"{name}.token"
         # Created with this mode, so that no other user can open it before the token is in it.
         file.touch(mode=0o600)
-        file.write_text(user_token(issuer, name), encoding="utf-8")
-    for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
+        file.write_text(token, encoding="utf-8")
+    for name in scenario.curl_users:
         # The shell reads the token from the file, so that its history does not contain it.
         bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'
-        line = f"curl -s -X {method} {server.url}{path} {bearer} -H 'content-type: application/json' -d '{{}}'"
+        line = f"curl -s -X POST {server.url}/threads/search {bearer} -H 'content-type: application/json' -d '{{}}'"
         # Not wrapped, because it is copied.
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     try:
