@@ -47,7 +47,7 @@ USERS: Mapping[str, Person] = {
 }
 """Dave has the same identity as Carol, in another tenant. Erin has both roles."""
 
-PAYMENT = {**AGENT, "input": {"to": "Globex", "amount": 5000}}
+PAYMENT = {"to": "Globex", "amount": 5000}
 RECEIPT = "5000 to Globex, approved by carol"
 
 
@@ -79,7 +79,7 @@ class Thread:
 def request_payment(session: DemoSession, name: str) -> Thread:
     """Create a thread and run the agent until it asks for an approval."""
     path = f"/threads/{session.request(name, 'POST', '/threads', {}).json().get('thread_id')}"
-    session.request(name, "POST", f"{path}/runs/wait", PAYMENT)
+    session.request(name, "POST", f"{path}/runs/wait", {**AGENT, "input": PAYMENT})
     return Thread(session, path, find_interrupt(session.request(name, "GET", f"{path}/state")).get("id", ""))
 
 
@@ -135,7 +135,7 @@ def refused_approvals(thread: Thread) -> Iterator[Row]:
     yield expect_status("carol (approver, acme)", "approve without the interrupt id", bare, 403)
     command = {"resume": {thread.interrupt_id: True}, "update": {"amount": 1}}
     yield expect_status("carol", "approve and change the state", thread.run("carol", command=command), 403)
-    yield expect_status("carol", "start a run", thread.run("carol", input=PAYMENT["input"]), 403)
+    yield expect_status("carol", "start a run", thread.run("carol", input=PAYMENT), 403)
     yield expect_status("carol", "list bob as approver", thread.share("carol", shared_approvers=["bob"]), 403)
 
 
@@ -143,7 +143,7 @@ def approval_rows(thread: Thread) -> Iterator[Row]:
     """Read the question, approve it, and look at the record of it."""
     asked = find_interrupt(thread.send("carol", "GET", "/state")).get("value", {})
     payment = asked.get("payment", {})
-    yield expect_fact("carol", "read the question", "the payment", payment.get("amount") == 5000, payment)
+    yield expect_fact("carol", "read the question", "the payment", payment.items() >= PAYMENT.items(), payment)
     receipt = thread.resume("carol").json().get("receipt")
     yield expect_fact("carol", "approve with the interrupt id", RECEIPT, receipt == RECEIPT, receipt)
     runs = thread.send("alice", "GET", "/runs").json()

@@ -19,6 +19,7 @@ from ..observability import EventReporter
 from ..permissions.caller import make_store_label
 from ..permissions.explain import NO_TENANT
 from ..permissions.names import NAMES, format_permission, narrowest_group, split_reach
+from ..permissions.shared_access import describe_threads
 from ..tokens.checks import CLAIM_CHECKS
 from .inputs import claims_option, file_argument, json_option, open_auth, read_claims, read_token, token_option
 from .output import console, print_json, print_matrix, print_table, print_text
@@ -156,6 +157,8 @@ def _to_json(answer: Answer) -> dict[str, Any]:
         # A script that ignores the refusal must not see permissions.
         "permissions": [] if why.refusal else sorted(format_permission(*right) for right in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
+        "can_share": list(why.can_share),
+        "can_approve": list(why.can_approve),
         "refusal": why.refusal,
         "not_checked": list(answer.not_checked),
     }
@@ -184,7 +187,12 @@ def _print(answer: Answer, *, verbose: bool) -> None:
 def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
     tenant = [] if why.tenancy is None else [why.tenancy.tenant or NO_TENANT]
     graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none"]
-    return [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
+    found = [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
+    if why.refusal:
+        return found
+    # The two questions that the table of permissions does not answer: it does not show the mode of langgraph.resume.
+    shared = [("share", why.can_share), ("approve", why.can_approve)]
+    return found + [(label, [describe_threads(threads)]) for label, threads in shared]
 
 
 def _checks(why: Explanation, *, verbose: bool) -> Table:

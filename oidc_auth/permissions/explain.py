@@ -11,7 +11,7 @@ from ..quoting import quote
 from ..tokens.checks import CHECKS, CLAIM_CHECKS
 from ..tokens.claim_path import MISSING, find_claim, format_path
 from ..tokens.diagnose import diagnose_claims, hint_for_claims
-from .names import ACTIONS, NAMES, Reach, format_permission, split_reach
+from .names import ACTIONS, LITERAL_PERMISSIONS, NAMES, Reach, format_permission, split_reach
 from .permission_maps import (
     MappingRules,
     PermissionMap,
@@ -27,6 +27,7 @@ from .permission_maps import (
     rights_from_claims,
     rights_from_value,
 )
+from .shared_access import SharedAccess, describe_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +88,7 @@ class Explanation:
         rights: Each permission and its reach.
         graphs: The graphs that may be started, or None for any.
         refusal: Why nothing is allowed, or "".
+        access: What the configuration lets callers do with shared threads and paused runs.
     """
 
     issuer: str = ""
@@ -98,6 +100,17 @@ class Explanation:
     rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
     graphs: frozenset[str] | None = None
     refusal: str = ""
+    access: SharedAccess = field(default_factory=SharedAccess)
+
+    @property
+    def can_share(self) -> tuple[str, ...]:
+        """The threads that the caller may share with others: ``own``, ``tenant``, ``all`` or nothing."""
+        return () if self.refusal else self.access.shareable(self.rights)
+
+    @property
+    def can_approve(self) -> tuple[str, ...]:
+        """The paused runs that the caller may resume: those of a reach, and those of threads that list the caller."""
+        return () if self.refusal else self.access.approvable(self.rights)
 
     @property
     def not_run(self) -> tuple[str, ...]:
@@ -134,18 +147,15 @@ class Explanation:
         if self.refusal:
             yield f"REFUSED   {self.refusal}"
             return
+        yield f"share     {describe_threads(self.can_share)}"
+        yield f"approve   {describe_threads(self.can_approve)}"
         for resource, actions in ACTIONS.items():
-            held = [
-                format_permission(action, self.rights[f"{resource}:{action}"])
-                for action in actions
-                if self._holds(resource, action)
-            ]
-            yield f"{resource:<12}{' '.join(held) or '-'}"
+            names = [f"{resource}:{action}" for action in actions]
+            names += [name for name in LITERAL_PERMISSIONS if name.startswith(f"{resource}:")]
+            held = [format_permission(name, self.rights[name]) for name in names if name in self.rights]
+            yield f"{resource:<12}{' '.join(held).replace(f'{resource}:', '') or '-'}"
         if self.graphs:
             yield f"graphs    {' '.join(sorted(self.graphs))}"
-
-    def _holds(self, resource: str, action: str) -> bool:
-        return f"{resource}:{action}" in self.rights
 
 
 def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from oidc_auth.testing import LocalIssuer
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
+APPROVALS = QUICKSTART.parents[1] / "approvals" / "oidc-auth.toml"
 ALICE: dict[str, Any] = {"sub": "alice", "org": "acme", "roles": ["editor"]}
 
 
@@ -42,6 +43,28 @@ def test_explain_prints_json() -> None:
     assert (set(check), check["outcome"]) == ({"code", "name", "outcome", "detail"}, "passed")
     assert "signature_invalid" not in [check["code"] for check in described["checks"]]
     assert "not_run" not in described
+
+
+@pytest.mark.parametrize(
+    ("roles", "shares", "approves"),
+    [
+        (["requester"], ["own"], []),
+        (["approver"], [], ["shared_approvers"]),
+        (["requester", "approver"], ["own"], ["shared_approvers"]),
+        (["guest"], [], []),
+    ],
+)
+def test_explain_tells_who_shares_and_approves(roles: list[str], shares: list[str], approves: list[str]) -> None:
+    claims = json.dumps({**ALICE, "roles": roles})
+    described = json.loads(run("explain", str(APPROVALS), "--claims", "-", "--json", given=claims).output)
+    assert (described["can_share"], described["can_approve"]) == (shares, approves)
+
+
+def test_explain_prints_who_shares_and_approves() -> None:
+    printed = run("explain", str(APPROVALS), "--claims", "-", given=json.dumps({**ALICE, "roles": ["approver"]})).output
+    assert "share     no threads\napprove   threads that list them as approver" in printed
+    refused = run("explain", str(APPROVALS), "--claims", "-", given=json.dumps({**ALICE, "roles": ["guest"]})).output
+    assert "approve " not in refused
 
 
 @pytest.mark.parametrize("as_json", [True, False])
