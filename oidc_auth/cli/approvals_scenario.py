@@ -85,7 +85,7 @@ def request_payment(session: DemoSession, name: str) -> Thread:
 
 def find_interrupt(state: httpx.Response) -> dict[str, Any]:
     """Return the only interrupt in an answer with a thread state, or {}."""
-    found = state.json().get("interrupts", []) if state.is_success else []
+    found: list[dict[str, Any]] = state.json().get("interrupts", []) if state.is_success else []
     return found[0] if len(found) == 1 else {}
 
 

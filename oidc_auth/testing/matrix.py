@@ -130,7 +130,7 @@ def _differences(
 
 def _find_mark(line: str, why: Explanation) -> str:
     # A refused user has no permission, also if the maps would give some.
-    rights = {} if why.refusal else why.rights
+    rights: Mapping[str, Reach] = {} if why.refusal else why.rights
     return why.access.on_list(rights, line) if line in LISTS else _REACH_MARKS[rights.get(line)]
 
 

@@ -135,6 +135,7 @@ def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     for expected in (
         "oidc_auth/py.typed",
         "oidc_auth/quickstart/oidc-auth.toml",
+        "oidc_auth/approvals/oidc-auth.toml",
         "oidc_auth/providers/keycloak.py",
         "oidc_auth/config/oidc-auth.schema.json",
         "oidc_auth/langgraph/server_entry.py",
@@ -145,9 +146,10 @@ def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
 
 
-def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["quickstart", "approvals"])
+def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path, name: str) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    example = tmp_path / "oidc_auth" / "quickstart" / "oidc-auth.toml"
+    example = tmp_path / "oidc_auth" / name / "oidc-auth.toml"
     directive = example.read_text("utf-8").splitlines()[0].removeprefix("#:schema ")
     assert (example.parent / directive).resolve() == tmp_path / "oidc_auth" / "config" / "oidc-auth.schema.json"
 
