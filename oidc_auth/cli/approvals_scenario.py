@@ -47,6 +47,12 @@ USERS: Mapping[str, Person] = {
 }
 """Dave has the same identity as Carol, in another tenant. Erin has both roles."""
 
+
+def user_tokens(issuer: LocalIssuer) -> dict[str, str]:
+    """Return a token of each user."""
+    return {name: person.token(issuer, name) for name, person in USERS.items()}
+
+
 PAYMENT = {"to": "Globex", "amount": 5000}
 RECEIPT = "5000 to Globex, approved by carol"
 
@@ -125,7 +131,7 @@ def list_rows(thread: Thread) -> Iterator[Row]:
 
 
 def refused_approvals(thread: Thread) -> Iterator[Row]:
-    """Send requests of users who are not listed as approvers, and requests that are no plain answer."""
+    """Send requests of users who are not listed as approvers, and invalid answers."""
     yield expect_status("bob", "read the thread", thread.send("bob", "GET"), 200)
     yield expect_status("bob", "approve", thread.resume("bob"), 404)
     yield expect_status("dave (carol in globex)", "read the thread", thread.send("dave", "GET"), 404)

@@ -11,39 +11,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import httpx
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Column, Table
 
 from ..testing import LocalIssuer
-from .dev_server import DevServer, ServerError, example_folder, running_dev_server
+from .approvals_demo import play_approvals
+from .demo_table import print_summary, run_rows
+from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
-from .output import print_json, print_table, print_text
-from .scenario import DemoSession
-from .scenarios import SCENARIOS
+from .output import print_text
+from .scenario import USERS, DemoSession, rows, user_token
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from rich.console import Console
-
-    from .scenario import Row
-    from .scenarios import Scenario
-
-REQUEST_TIMEOUT = 20.0
-"""Seconds. The slowest request waits for a run."""
 
 
 @click.command(short_help="Start a local provider and server, and show all rules.")
-@click.argument("name", type=click.Choice([*SCENARIOS]), default="permissions", metavar="[approvals]")
+@click.argument("scenario", type=click.Choice(["approvals"]), required=False)
 @click.option("--keep", is_flag=True, help="Keep the server running, and print curl commands for it.")
 @json_option
-def demo(name: str, *, keep: bool, as_json: bool) -> None:
+def demo(scenario: str | None, *, keep: bool, as_json: bool) -> None:
     """Start a local provider and server, and show which requests are allowed.
 
-    `oidc-auth demo approvals` shows a payment that a second user must approve.
+    "oidc-auth demo approvals" shows a payment that a second user must approve.
 
     It needs no network, no model and no API key. Exit code 0 if all requests have the expected result.
     """
@@ -51,25 +40,26 @@ def demo(name: str, *, keep: bool, as_json: bool) -> None:
     signal.signal(signal.SIGTERM, _end)
     # With --json, standard output contains only JSON.
     console = make_console(stderr=as_json)
+    if scenario == "approvals":
+        if keep:
+            raise click.UsageError("--keep does not work with approvals.")
+        sys.exit(play_approvals(console, as_json=as_json))
     started = time.monotonic()
     # Its key exists in this process only, so the tokens are worth nothing afterwards.
-    issuer, scenario = LocalIssuer(), SCENARIOS[name]
+    issuer = LocalIssuer()
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
         issuer_url = stack.enter_context(issuer.served())
-        server = _start(console, stack, scenario, folder, issuer_url)
+        server = _start(console, stack, folder, issuer_url)
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
-        print_text(console, ", ".join(f"{user} ({who})" for user, who in scenario.users.items()), label="users     ")
-        tokens = {user: scenario.token(issuer, user) for user in scenario.users}
-        played = _run_rows(console, server, issuer, scenario, tokens)
-        failed = [row for row in played if not row.passed]
-        _summary(console, played, failed, time.monotonic() - started)
-        if as_json:
-            print_json({"rows": [_facts(row) for row in played], "passed": not failed})
+        users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
+        print_text(console, users, label="users     ")
+        played = run_rows(console, server, lambda client: rows(DemoSession(client, issuer)))
+        failed = print_summary(console, played, time.monotonic() - started, as_json=as_json)
         if keep:
-            _keep_running(console, server, scenario, tokens, folder)
+            _keep_running(console, server, issuer, folder)
     sys.exit(1 if failed else 0)
 
 
@@ -79,11 +69,10 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _start(console: Console, stack: ExitStack, scenario: Scenario, folder: Path, issuer_url: str) -> DevServer:
-    example = example_folder(scenario.example)
+def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) -> DevServer:
     try:
         with console.status("starting langgraph dev ..."):
-            return stack.enter_context(running_dev_server(example, folder, {"OIDC_ISSUER": issuer_url}))
+            return stack.enter_context(running_dev_server(quickstart_folder(), folder, {"OIDC_ISSUER": issuer_url}))
     except ServerError as error:
         # The log is the only place with the reason, and its folder is deleted at the end.
         console.print(str(error), markup=False, highlight=False)
@@ -92,58 +81,18 @@ def _start(console: Console, stack: ExitStack, scenario: Scenario, folder: Path,
         ) from None
 
 
-def _run_rows(
-    console: Console, server: DevServer, issuer: LocalIssuer, scenario: Scenario, tokens: Mapping[str, str]
-) -> list[Row]:
-    played: list[Row] = []
-    with (
-        httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client,
-        console.status("sending requests ...") as status,
-    ):
-        for row in scenario.rows(DemoSession(client, issuer, tokens)):
-            played.append(row)
-            status.update(f"{len(played)}: {row.caller}: {row.request}")
-    print_table(console, "Requests and results", _table(played))
-    return played
-
-
-def _table(played: Iterable[Row]) -> Table:
-    columns = (Column("", no_wrap=True), Column("caller", no_wrap=True), "request", "result")
-    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for row in played:
-        mark = "[green]ok[/]" if row.passed else "[bold red]NO[/]"
-        # Of a passed row, the found value only repeats the expected one.
-        result = row.expected if row.passed else f"expected {row.expected}; found {row.got}: {row.reason}"
-        # The users are listed above with role and tenant.
-        caller, _, _ = row.caller.partition(" ")
-        table.add_row(mark, *(escape(cell) for cell in (caller, row.request, result)))
-    return table
-
-
-def _facts(row: Row) -> dict[str, object]:
-    names = ("caller", "request", "expected", "got", "reason", "passed")
-    return {name: getattr(row, name) for name in names}
-
-
-def _summary(console: Console, played: list[Row], failed: list[Row], seconds: float) -> None:
-    colour = "red" if failed else "green"
-    console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
-
-
-def _keep_running(
-    console: Console, server: DevServer, scenario: Scenario, tokens: Mapping[str, str], folder: Path
-) -> None:
+def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
     print_text(console, f"\nThe server runs until you press Ctrl-C. Its log: {server.log}")
     print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
-    for name, token in tokens.items():
+    for name in USERS:
         file = folder / f"{name}.token"
         # Created with this mode, so that no other user can open it before the token is in it.
         file.touch(mode=0o600)
-        file.write_text(token, encoding="utf-8")
-    for name in scenario.curl_users:
+        file.write_text(user_token(issuer, name), encoding="utf-8")
+    for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
         # The shell reads the token from the file, so that its history does not contain it.
         bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'
-        line = f"curl -s -X POST {server.url}/threads/search {bearer} -H 'content-type: application/json' -d '{{}}'"
+        line = f"curl -s -X {method} {server.url}{path} {bearer} -H 'content-type: application/json' -d '{{}}'"
         # Not wrapped, because it is copied.
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     try:

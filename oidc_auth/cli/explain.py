@@ -19,7 +19,7 @@ from ..observability import EventReporter
 from ..permissions.caller import make_store_label
 from ..permissions.explain import NO_TENANT
 from ..permissions.names import NAMES, format_permission, narrowest_group, split_reach
-from ..permissions.shared_access import describe_threads
+from ..permissions.shared_access import describe_sharing, describe_threads
 from ..tokens.checks import CLAIM_CHECKS
 from .inputs import claims_option, file_argument, json_option, open_auth, read_claims, read_token, token_option
 from .output import console, print_json, print_matrix, print_table, print_text
@@ -191,8 +191,8 @@ def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
     if why.refusal:
         return found
     # The two questions that the table of permissions does not answer: it does not show the mode of langgraph.resume.
-    shared = [("share", why.can_share), ("approve", why.can_approve)]
-    return found + [(label, [describe_threads(threads)]) for label, threads in shared]
+    shares, approves = describe_sharing(why.rights, why.access), describe_threads(why.can_approve)
+    return [*found, ("share", [shares]), ("approve", [approves])]
 
 
 def _checks(why: Explanation, *, verbose: bool) -> Table:

@@ -89,11 +89,11 @@ def _decoded(segment: str) -> bytes:
 class DemoSession:
     """The users, their tokens and the server."""
 
-    def __init__(self, client: httpx.Client, issuer: LocalIssuer, tokens: Mapping[str, str]) -> None:
+    def __init__(self, client: httpx.Client, issuer: LocalIssuer, tokens: Mapping[str, str] | None = None) -> None:
         self.issuer = issuer
         self._client = client
         # One token for each user, as in a real session. Later requests then use the cache.
-        self._tokens = tokens
+        self._tokens = tokens or {name: user_token(issuer, name) for name in USERS}
 
     def request(self, name: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Send a request as a user."""

@@ -27,7 +27,7 @@ from .permission_maps import (
     rights_from_claims,
     rights_from_value,
 )
-from .shared_access import SharedAccess, describe_threads
+from .shared_access import SharedAccess, describe_sharing, describe_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -147,7 +147,7 @@ class Explanation:
         if self.refusal:
             yield f"REFUSED   {self.refusal}"
             return
-        yield f"share     {describe_threads(self.can_share)}"
+        yield f"share     {describe_sharing(self.rights, self.access)}"
         yield f"approve   {describe_threads(self.can_approve)}"
         for resource, actions in ACTIONS.items():
             names = [f"{resource}:{action}" for action in actions]

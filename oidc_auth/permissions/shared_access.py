@@ -23,14 +23,8 @@ LISTS = (READERS, EDITORS, APPROVERS)
 
 RUN = "threads:create_run"
 _REACHES = {Reach.OWN: "own", Reach.TENANT: "tenant", Reach.ALL: "all"}
-_THREADS = {
-    "own": "own threads",
-    "tenant": "threads of the tenant",
-    "all": "all threads",
-    EDITORS: "threads that list them as editor",
-    APPROVERS: "threads that list them as approver",
-}
-"""The text for each answer of ``SharedAccess``."""
+_REACHED = {"own": "own threads", "tenant": "threads of the tenant", "all": "all threads"}
+_LISTED = {EDITORS: "editor", APPROVERS: "approver"}
 RESUME_RULES: Mapping[ResumeMode, str] = {
     "run": f"callers with {RUN}",
     "permission": f"callers with {RESUME}",
@@ -41,19 +35,23 @@ RESUME_RULES: Mapping[ResumeMode, str] = {
 
 def describe_threads(threads: Sequence[str]) -> str:
     """Return the answer of ``SharedAccess`` as text."""
-    return " and ".join(_THREADS[name] for name in threads) or "no threads"
+    reached = [_REACHED[name] for name in threads if name in _REACHED]
+    listed = " or ".join(_LISTED[name] for name in threads if name in _LISTED)
+    return ", and ".join([*reached, f"threads that list them as {listed}"] if listed else reached) or "no threads"
 
 
 def describe_sharing(rights: Rights, access: SharedAccess) -> str:
     """Return the threads that a caller may share, as text."""
     threads = access.shareable(rights)
-    # The other permission can come from another role of the same caller.
-    return "only with threads:update" if SHARE in rights and not threads else describe_threads(threads)
+    if threads or SHARE not in rights:
+        return describe_threads(threads)
+    # A configuration that names the permission turns sharing on. Without a tenant, no list counts.
+    return "only with threads:update" if access.sharing else "no threads, because the token has no tenant"
 
 
 @dataclass(frozen=True, slots=True)
 class SharedAccess:
-    """What a configuration lets callers do with shared threads and paused runs.
+    """What callers may do with shared threads and paused runs.
 
     Attributes:
         sharing: Whether the lists of a thread count.
@@ -65,22 +63,23 @@ class SharedAccess:
 
     def shareable(self, rights: Rights) -> tuple[str, ...]:
         """Return the threads that a caller may share: ``own``, ``tenant``, ``all`` or nothing."""
-        # Lists are metadata, so the caller must also be allowed to change or create a thread.
-        changes = rights.get("threads:update", Reach.OWN if "threads:create" in rights else None)
-        if changes is None or SHARE not in rights:
+        if not self.sharing or SHARE not in rights:
             return ()
-        return (_REACHES[min(changes, rights[SHARE])],)
+        if "threads:update" in rights:
+            return (_REACHES[rights[SHARE]],)
+        # A new thread can have lists too.
+        return ("own",) if "threads:create" in rights else ()
 
     def approvable(self, rights: Rights) -> tuple[str, ...]:
-        """Return the threads that a caller may approve: a reach, a list whose members may approve, both or nothing."""
-        if (reach := rights.get(RUN if self.resume == "run" else RESUME)) is None:
+        """Return the threads that a caller may approve: a reach, lists that allow it, both or nothing."""
+        if (reach := rights.get(self._permission)) is None:
             return ()
-        listed = (EDITORS if self.resume == "run" else APPROVERS,) if self.sharing else ()
+        lists = self._approving_lists if self.sharing else ()
         # A filter cannot exclude the owner, so with "other" only the list counts.
         if self.resume == "other":
-            return listed
+            return lists
         # All threads include those that list the caller.
-        return (_REACHES[reach],) if reach is Reach.ALL else (_REACHES[reach], *listed)
+        return (_REACHES[reach],) if reach is Reach.ALL else (_REACHES[reach], *lists)
 
     def on_list(self, rights: Rights, name: str) -> str:
         """Return what a caller may do on a thread that has them on a list: ``-``, ``read``, ``run`` or ``resume``."""
@@ -88,4 +87,12 @@ class SharedAccess:
             return "-"
         if name == EDITORS and RUN in rights:
             return "run"
-        return "resume" if name == APPROVERS and self.resume != "run" and RESUME in rights else "read"
+        return "resume" if name in self._approving_lists and self._permission in rights else "read"
+
+    @property
+    def _permission(self) -> str:
+        return RUN if self.resume == "run" else RESUME
+
+    @property
+    def _approving_lists(self) -> tuple[str, ...]:
+        return (EDITORS, APPROVERS) if self.resume == "run" else (APPROVERS,)

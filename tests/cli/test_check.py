@@ -139,5 +139,5 @@ def test_check_shows_accepted_names_and_values(tmp_path: Path) -> None:
     issuer = '[[issuer]]\nissuer = "https://x.test"\naudience = "a"\ntenant = "org"\n'
     file.write_text(f'{issuer}{accepted}{values}[langgraph]\nresume = "permission"\n', "utf-8")
     described = json.loads(run("check", str(file), "--json").output)
-    assert described["can_share"] == {"roles = boss": [], "scope, all names": ["own"]}
+    assert described["can_share"] == {"roles = boss": [], "scope, all names": ["tenant"]}
     assert described["can_approve"] == {"roles = boss": ["tenant", "shared_approvers"], "scope, all names": []}

@@ -21,9 +21,9 @@ def rights(text: str) -> dict[str, Reach]:
     [
         ("threads:write threads:share", ("own",)),
         ("threads:create threads:share", ("own",)),
-        ("threads:update@tenant threads:share@all", ("tenant",)),
-        ("threads:update threads:share@all", ("own",)),
-        ("threads:update@all threads:share@all", ("all",)),
+        ("threads:update threads:share@tenant", ("tenant",)),
+        ("threads:update threads:share@all", ("all",)),
+        ("threads:update@all threads:share", ("own",)),
         ("*@all", ()),
         ("threads:read threads:share@all", ()),
         ("", ()),
@@ -31,13 +31,14 @@ def rights(text: str) -> dict[str, Reach]:
 )
 def test_sharing_needs_both_permissions(given: str, threads: tuple[str, ...]) -> None:
     assert ON.shareable(rights(given)) == threads
+    assert SharedAccess().shareable(rights(given)) == ()
 
 
 @pytest.mark.parametrize(
     ("resume", "sharing", "given", "threads"),
     [
         ("run", False, "threads:create_run", ("own",)),
-        ("run", True, "threads:create_run", ("own", "shared_editors")),
+        ("run", True, "threads:create_run", ("own", "shared_editors", "shared_approvers")),
         ("run", True, "threads:create_run@all", ("all",)),
         ("run", True, "threads:resume", ()),
         ("permission", False, "threads:resume", ("own",)),
@@ -58,7 +59,7 @@ def test_mode_decides_who_may_approve(resume: ResumeMode, sharing: bool, given: 
     ("resume", "given", "marks"),
     [
         ("run", "threads:read", ["read", "read", "read"]),
-        ("run", "threads:write", ["read", "run", "read"]),
+        ("run", "threads:write", ["read", "run", "resume"]),
         ("run", "threads:resume", ["read", "read", "read"]),
         ("other", "threads:write", ["read", "run", "read"]),
         ("other", "threads:resume", ["read", "read", "resume"]),
@@ -72,10 +73,30 @@ def test_list_gives_at_most_callers_permissions(resume: ResumeMode, given: str, 
     assert {SharedAccess(resume=resume).on_list(rights(given), name) for name in LISTS} == {"-"}
 
 
-def test_answers_are_described() -> None:
-    assert describe_threads(("tenant", "shared_approvers")) == (
-        "threads of the tenant and threads that list them as approver"
-    )
-    assert describe_sharing(rights("threads:share"), ON) == "only with threads:update"
-    assert describe_sharing(rights("threads:write threads:share"), ON) == "own threads"
-    assert describe_sharing(rights("threads:write"), ON) == "no threads"
+@pytest.mark.parametrize(
+    ("threads", "text"),
+    [
+        ((), "no threads"),
+        (("all",), "all threads"),
+        (("shared_approvers",), "threads that list them as approver"),
+        (
+            ("own", "shared_editors", "shared_approvers"),
+            "own threads, and threads that list them as editor or approver",
+        ),
+    ],
+)
+def test_answers_are_described(threads: tuple[str, ...], text: str) -> None:
+    assert describe_threads(threads) == text
+
+
+@pytest.mark.parametrize(
+    ("given", "access", "text"),
+    [
+        ("threads:share", ON, "only with threads:update"),
+        ("threads:write threads:share", ON, "own threads"),
+        ("threads:write", ON, "no threads"),
+        ("threads:write threads:share", SharedAccess(), "no threads, because the token has no tenant"),
+    ],
+)
+def test_missing_part_of_sharing_is_named(given: str, access: SharedAccess, text: str) -> None:
+    assert describe_sharing(rights(given), access) == text

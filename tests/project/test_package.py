@@ -217,9 +217,10 @@ def demo(*options: str, columns: str = "80") -> subprocess.CompletedProcess[str]
     return done
 
 
-def test_demo_rows_pass() -> None:
-    done = demo()
-    assert "39 of 39 as expected" in done.stdout
+@pytest.mark.parametrize(("scenario", "rows"), [([], 39), (["approvals"], 24)])
+def test_demo_rows_pass(scenario: list[str], rows: int) -> None:
+    done = demo(*scenario)
+    assert f"{rows} of {rows} as expected" in done.stdout
     assert "NO " not in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert len(done.stdout.splitlines()) < 70
