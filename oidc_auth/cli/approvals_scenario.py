@@ -155,7 +155,9 @@ def approval_rows(thread: Thread) -> Iterator[Row]:
     runs = thread.send("alice", "GET", "/runs").json()
     approved = sorted(str(run.get("metadata", {}).get("approved_by")) for run in runs)
     yield expect_fact("alice", "list the runs", "approved by carol", approved == ["None", "carol"], approved)
-    yield expect_status("alice", "remove carol from the list", thread.share("alice", shared_approvers=[]), 200)
+    yield expect_status(
+        "alice", "remove carol from the list", thread.share("alice", shared_approvers=[], shared_editors=[]), 200
+    )
     yield expect_status("carol", "read the thread", thread.send("carol", "GET"), 404)
 
 
