@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import ERROR_DETAILS, ErrorCode
 from .scenario import AGENT, AUDIENCE, DemoSession, expect_fact, expect_status
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def request_payment(session: DemoSession, name: str) -> Thread:
     return Thread(session, path, find_interrupt(session.request(name, "GET", f"{path}/state")).get("id", ""))
 
 
+def message(code: ErrorCode) -> str:
+    """Return what a client reads for an error code."""
+    return ERROR_DETAILS[code].client_message
+
+
 def find_interrupt(state: httpx.Response) -> dict[str, Any]:
     """Return the only interrupt in an answer with a thread state, or {}."""
     found: list[dict[str, Any]] = state.json().get("interrupts", []) if state.is_success else []
@@ -116,17 +122,19 @@ def rows_before_listing(thread: Thread) -> Iterator[Row]:
     yield expect_status("alice", "approve her own payment", thread.resume("alice"), 403, "threads:resume")
     # The agent would continue with another amount, and the approver would not see it.
     amount = {"values": {"payment": {"to": "Globex", "amount": 9}}}
-    yield expect_status("alice", "change the state", thread.send("alice", "POST", "/state", amount), 403)
+    changed = thread.send("alice", "POST", "/state", amount)
+    yield expect_status("alice", "change the state", changed, 403, message(ErrorCode.RESUME_NOT_ALLOWED))
 
 
 def list_rows(thread: Thread) -> Iterator[Row]:
     """Write the lists of readers and approvers."""
-    yield expect_status("alice", "list herself as approver", thread.share("alice", shared_approvers=["alice"]), 403)
+    refusal = message(ErrorCode.SHARING_LIST_INVALID)
+    own = thread.share("alice", shared_approvers=["alice"], shared_editors=[])
+    yield expect_status("alice", "list herself as approver", own, 403, refusal)
     both = thread.share("alice", shared_approvers=["carol"], shared_editors=["carol"])
-    yield expect_status("alice", "list carol as editor and approver", both, 403)
-    yield expect_status(
-        "alice", "list carol as approver", thread.share("alice", shared_approvers=["carol"], shared_editors=[]), 200
-    )
+    yield expect_status("alice", "list carol as editor and approver", both, 403, refusal)
+    listed = thread.share("alice", shared_approvers=["carol", "erin"], shared_editors=[])
+    yield expect_status("alice", "list carol and erin as approvers", listed, 200)
     yield expect_status("alice", "list bob as reader", thread.share("alice", shared_with=["bob"]), 200)
 
 
@@ -136,13 +144,17 @@ def refused_approvals(thread: Thread) -> Iterator[Row]:
     yield expect_status("bob", "approve", thread.resume("bob"), 404)
     yield expect_status("dave (carol in globex)", "read the thread", thread.send("dave", "GET"), 404)
     yield expect_status("dave", "approve", thread.resume("dave"), 404)
+    refusal = message(ErrorCode.RESUME_NOT_ALLOWED)
     # It would answer any question, also one that carol has not read.
     bare = thread.run("carol", command={"resume": True})
-    yield expect_status("carol (approver, acme)", "approve without the interrupt id", bare, 403)
+    yield expect_status("carol (approver, acme)", "approve without the interrupt id", bare, 403, refusal)
+    yield expect_status("carol", "start a run", thread.run("carol", input=PAYMENT), 403, "threads:create_run")
+    shared = thread.share("carol", shared_approvers=["bob"], shared_editors=[])
+    yield expect_status("carol", "list bob as approver", shared, 403, "threads:update")
     command = {"resume": {thread.interrupt_id: True}, "update": {"amount": 1}}
-    yield expect_status("carol", "approve and change the state", thread.run("carol", command=command), 403)
-    yield expect_status("carol", "start a run", thread.run("carol", input=PAYMENT), 403)
-    yield expect_status("carol", "list bob as approver", thread.share("carol", shared_approvers=["bob"]), 403)
+    changed = thread.run("erin", command=command)
+    yield expect_status("erin (both roles, acme)", "approve and change the state", changed, 403, refusal)
+    yield expect_status("erin", "start a run", thread.run("erin", input=PAYMENT), 404)
 
 
 def approval_rows(thread: Thread) -> Iterator[Row]:
@@ -156,7 +168,7 @@ def approval_rows(thread: Thread) -> Iterator[Row]:
     approved = sorted(str(run.get("metadata", {}).get("approved_by")) for run in runs)
     yield expect_fact("alice", "list the runs", "approved by carol", approved == ["None", "carol"], approved)
     yield expect_status(
-        "alice", "remove carol from the list", thread.share("alice", shared_approvers=[], shared_editors=[]), 200
+        "alice", "remove the approvers", thread.share("alice", shared_approvers=[], shared_editors=[]), 200
     )
     yield expect_status("carol", "read the thread", thread.send("carol", "GET"), 404)
 
@@ -164,5 +176,6 @@ def approval_rows(thread: Thread) -> Iterator[Row]:
 def own_payment_rows(session: DemoSession) -> Iterator[Row]:
     """Send requests of a user with both roles."""
     own = request_payment(session, "erin")
-    yield expect_status("erin (both roles, acme)", "approve her own payment", own.resume("erin"), 404)
-    yield expect_status("erin", "list herself as approver", own.share("erin", shared_approvers=["erin"]), 403)
+    yield expect_status("erin", "approve her own payment", own.resume("erin"), 404)
+    listed = own.share("erin", shared_approvers=["erin"], shared_editors=[])
+    yield expect_status("erin", "list herself as approver", listed, 403, message(ErrorCode.SHARING_LIST_INVALID))

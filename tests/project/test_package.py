@@ -217,7 +217,7 @@ def demo(*options: str, columns: str = "80") -> subprocess.CompletedProcess[str]
     return done
 
 
-@pytest.mark.parametrize(("scenario", "rows"), [([], 39), (["approvals"], 24)])
+@pytest.mark.parametrize(("scenario", "rows"), [([], 39), (["approvals"], 25)])
 def test_demo_rows_pass(scenario: list[str], rows: int) -> None:
     done = demo(*scenario)
     assert f"{rows} of {rows} as expected" in done.stdout
