@@ -365,8 +365,11 @@ class OIDCAuth:
         return self._explain_claims(claims, rules, self._clock())
 
     def _explain_claims(self, claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:
-        access = SharedAccess(self.enforcement.sharing, self.enforcement.resume)
-        return replace(explain_claims(claims, rules, now), access=access)
+        explained = explain_claims(claims, rules, now)
+        settings, tenancy = self.enforcement, explained.tenancy
+        # As in the handlers: where an issuer has tenants, a list counts inside of one only.
+        lists_count = not settings.has_tenants if tenancy is None else tenancy.tenant is not None
+        return replace(explained, access=SharedAccess(settings.sharing and lists_count, settings.resume))
 
     async def explain_token(self, token: str) -> Explanation:
         """Return what a token grants, and why, or why it is refused. The token is never shown."""

@@ -19,7 +19,7 @@ class State(TypedDict, total=False):
     amount: int
     payment: dict[str, Any]
     approved: bool
-    receipt: str
+    receipt: dict[str, Any]
 
 
 def user_of(config: RunnableConfig) -> str:
@@ -34,7 +34,7 @@ def prepare(state: State, config: RunnableConfig) -> dict[str, Any]:
     fee = state["amount"] * FEE_PERCENT // 100
     payment = {"to": state["to"], "amount": state["amount"], "fee": fee, "requested_by": user_of(config)}
     # A second request on the same thread must not use the answer to the first one.
-    return {"payment": payment, "approved": False, "receipt": ""}
+    return {"payment": payment, "approved": False, "receipt": {}}
 
 
 def ask(state: State) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def pay(state: State, config: RunnableConfig) -> dict[str, Any]:
     """Record the payment. A real agent calls the bank here."""
     payment = state["payment"]
     # The run that resumed the graph belongs to the approver.
-    return {"receipt": f"{payment['amount']} to {payment['to']}, approved by {user_of(config)}"}
+    return {"receipt": {"to": payment["to"], "amount": payment["amount"], "approved_by": user_of(config)}}
 
 
 graph = (

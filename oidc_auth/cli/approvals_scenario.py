@@ -55,7 +55,7 @@ def user_tokens(issuer: LocalIssuer) -> dict[str, str]:
 
 
 PAYMENT = {"to": "Globex", "amount": 5000}
-RECEIPT = "5000 to Globex, approved by carol"
+RECEIPT = {**PAYMENT, "approved_by": "carol"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def approval_rows(thread: Thread) -> Iterator[Row]:
     payment = asked.get("payment", {})
     yield expect_fact("carol", "read the question", "the payment", payment.items() >= PAYMENT.items(), payment)
     receipt = thread.resume("carol").json().get("receipt")
-    yield expect_fact("carol", "approve with the interrupt id", RECEIPT, receipt == RECEIPT, receipt)
+    yield expect_fact("carol", "approve with the interrupt id", "the receipt names carol", receipt == RECEIPT, receipt)
     runs = thread.send("alice", "GET", "/runs").json()
     approved = sorted(str(run.get("metadata", {}).get("approved_by")) for run in runs)
     yield expect_fact("alice", "list the runs", "approved by carol", approved == ["None", "carol"], approved)

@@ -121,7 +121,9 @@ def build(
         # The names are the same on both sides. A setting that only one side knows is an error at start, and not
         # ignored.
         enforcement=EnforcementSettings(
-            **document.langgraph.model_dump(), sharing=SHARE in find_named_permissions(document.model_dump())
+            **document.langgraph.model_dump(),
+            sharing=SHARE in find_named_permissions(document.model_dump()),
+            has_tenants=any(table.tenant is not None for table in document.issuer),
         ),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,

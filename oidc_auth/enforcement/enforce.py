@@ -8,8 +8,9 @@ from ..errors import ErrorCode
 from .authorize import ServerFacts, authorize
 from .crons import write_cron_run
 from .decision import AllowedAccess, Decision, deny
-from .event_rules import EVENT_RULES, read_access_request
+from .event_rules import read_access_request
 from .limits import check_request_limits
+from .rule_tables import find_rules
 
 if TYPE_CHECKING:
     from .access_request import Value
@@ -39,7 +40,10 @@ def enforce(
         expired = check_expiry(user, event, now, facts.expiry_leeway)
         if expired is not None:
             return expired
-    request = read_access_request(event, value)
+    rules, reserved = find_rules(settings)
+    request = read_access_request(event, value, rules)
+    if facts.copies_thread:
+        request = request._replace(for_copy=True)
     decision, caller = authorize(user, request, value, settings, now, facts)
     if not decision.allowed:
         return decision
@@ -48,13 +52,13 @@ def enforce(
         return denial
     if caller is None:
         if decision.stamp:
-            write_cron_run(value, decision.stamp)
+            write_cron_run(value, decision.stamp, reserved)
         return decision
-    rule = EVENT_RULES[event]
+    rule = rules[event]
     write = rule.stamp or rule.rewrite
     if write is None:
         return decision
-    return write(value, AllowedAccess(decision, caller, request, now + settings.cron_max_age))
+    return write(value, AllowedAccess(decision, caller, request, reserved, now + settings.cron_max_age))
 
 
 def check_expiry(user: object, event: str, now: float, leeway: float) -> Decision | None:

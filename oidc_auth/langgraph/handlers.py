@@ -16,9 +16,11 @@ from ..enforcement.authorize import ServerFacts
 from ..enforcement.custom_rules import run_custom_rule
 from ..enforcement.decision import Decision, Restriction, deny
 from ..enforcement.enforce import enforce
+from ..enforcement.rule_tables import find_rules
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
+from .hook import COPYING
 from .http_errors import HTTP_EXCEPTIONS, handler_error
 from .server_context import read_request_origin
 
@@ -45,7 +47,7 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
         oidc: has the settings, the clock and the observer.
         custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
     """
-    observe = _observation_of(oidc)
+    observe, reserved = _observation_of(oidc), find_rules(oidc.enforcement).reserved
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
         report: Report = _report_nothing
@@ -56,7 +58,7 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
                 await oidc.revocation.check.wait_until_loaded(oidc.clock())
             decision = _decide(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
-                decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
+                decision = await _run_custom_rule(custom_rule, ctx, value, decision, reserved, report)
             report(decision)
             return _respond(decision, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
@@ -88,10 +90,10 @@ def deny_unknown(oidc: OIDCAuth) -> Handler:
 
 
 async def _run_custom_rule(
-    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, report: Report
+    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, reserved: tuple[str, ...], report: Report
 ) -> Decision:
     try:
-        return await run_custom_rule(rule, ctx, value, decision)
+        return await run_custom_rule(rule, ctx, value, decision, reserved)
     except HTTP_EXCEPTIONS:
         # The operator's rule denied with a status of its choice.
         report(deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED))
@@ -115,6 +117,8 @@ def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
         # The server authenticates a WebSocket only when it opens.
         expiry_leeway=oidc.leeway_of(getattr(user, "issuer", None)) if origin.in_websocket else None,
         find_cron_denial=None if oidc.revocation is None else oidc.revocation.check.find_cron_denial,
+        # Either tells. A graph's own call has no hook, and an older server may have another note.
+        copies_thread=origin.copies_thread or getattr(user, COPYING, None) is True,
     )
 
 
@@ -170,7 +174,7 @@ def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any]
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # MCP clients start a login on insufficient_scope. So it is sent only where a scope of the provider would help.
         held = Caller.from_user(user).rights
-        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event, held)
+        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.permission, held)
     # A pseudonym, so that the log contains no personal data.
     denial.issuer, denial.user = _text(user, "issuer"), pseudonym(_text(user, "identity"))
     log_refusal(denial, decision.event)

@@ -10,7 +10,7 @@ from langgraph_sdk import Auth
 from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
 from ..observability import format_trace, logger
 from .http_errors import authenticate_error
-from .request_kind import find_request_kind, find_request_resource, move_subprotocol_token
+from .request_kind import find_request_kind, find_request_resource, is_copy_request, move_subprotocol_token
 from .server_context import prepare_server, reset_server_context
 from .server_version import check_installed_server
 
@@ -39,6 +39,9 @@ AUTHENTICATOR_KEY = "oidc_auth.authenticator"
 """The key of the ASGI scope with the ``OIDCAuth`` object that found the caller."""
 CALLERS_KEY = "oidc_auth.callers"
 """The key of the ASGI scope with a list to which the caller and the token are added."""
+
+COPYING = "copying"
+"""The key of a user who copies a thread, while threads can be shared. Lists do not count for a copy."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
@@ -81,7 +84,9 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
             verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
             note_caller(scope, verified.caller, verified.token, oidc)
-            return verified.caller.user()
+            user = verified.caller.user()
+            # No run is created there, so nothing stores the mark.
+            return {**user, COPYING: True} if oidc.enforcement.sharing and is_copy_request(scope or {}) else user
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
             raise authenticate_error(oidc.challenge(refusal, resource)) from None

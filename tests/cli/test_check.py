@@ -108,14 +108,13 @@ def test_check_warns_of_dangerous_settings(tmp_path: Path) -> None:
     assert (shown.exit_code, "warning issuer[0]: insecure_skip_audience" in shown.output) == (0, True)
 
 
-def test_check_shows_who_shares_and_approves() -> None:
+def test_check_shows_who_shares_and_approves(messages: Messages) -> None:
     lines = run("check", str(APPROVALS)).output.splitlines()
-    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
-    assert ["requester", "own threads", "no threads"] in cells
-    assert ["approver", "no threads", "threads that list them as approver"] in cells
-    assert ["threads:resume", "-", "own"] in cells
-    assert "sharing on" in lines
-    assert any(line.startswith('resume  "other"') for line in lines)
+    messages.check("\n".join(line for line in lines if line.startswith(("sharing", "resume"))))
+    table = next(number for number, line in enumerate(lines) if "can approve" in line)
+    messages.check("\n".join(lines[table:]))
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines[:table] if line.startswith("│")]
+    assert {("threads:share", "own", "-"), ("threads:resume", "-", "own")} <= {tuple(row) for row in cells}
 
 
 def test_check_reports_sharing_as_json() -> None:
@@ -127,9 +126,8 @@ def test_check_reports_sharing_as_json() -> None:
 
 def test_check_without_sharing_shows_no_table() -> None:
     shown = run("check", str(QUICKSTART)).output
-    assert "sharing off" in shown
     assert "can approve" not in shown
-    assert "threads:share │" not in shown
+    assert "│ threads:share" not in shown
 
 
 def test_check_shows_accepted_names_and_values(tmp_path: Path) -> None:

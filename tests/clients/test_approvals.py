@@ -58,7 +58,7 @@ def test_python_examples_approve_payment(approvals_server: ClientServer) -> None
                 with pytest.raises(httpx.HTTPStatusError, match="404"):
                     await names["answer"](bob, thread_id, interrupt["id"], True)
             state = await names["answer"](carol, thread_id, interrupt["id"], True)
-            assert state["receipt"] == "5000 to Globex, approved by carol"
+            assert state["receipt"] == {"to": "Globex", "amount": 5000, "approved_by": "carol"}
             assert await names["find_approver"](alice, thread_id) == "carol"
             assert await names["find_questions"](carol) == []
 
@@ -91,7 +91,7 @@ def test_javascript_examples_approve_payment(
     """.replace("THREAD", thread_id).replace("ID", interrupt["id"])
     assert run("alice", "requester", answer) == 403
     assert run("bob", "approver", answer) == 404
-    assert run("dora", "approver", answer) == "5000 to Globex, approved by dora"
+    assert run("dora", "approver", answer) == {"to": "Globex", "amount": 5000, "approved_by": "dora"}
     approver = """
         import { findApprover } from "./approver.js";
         console.log(JSON.stringify(await findApprover("THREAD")));

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from oidc_auth.permissions.names import Reach, expand, split_reach
 from oidc_auth.permissions.permission_maps import Right, merge_rights
 from oidc_auth.permissions.shared_access import LISTS, ResumeMode, SharedAccess, describe_sharing, describe_threads
+
+if TYPE_CHECKING:
+    from kit.snapshots import Messages
 
 ON = SharedAccess(sharing=True)
 
@@ -74,29 +79,13 @@ def test_list_gives_at_most_callers_permissions(resume: ResumeMode, given: str, 
 
 
 @pytest.mark.parametrize(
-    ("threads", "text"),
-    [
-        ((), "no threads"),
-        (("all",), "all threads"),
-        (("shared_approvers",), "threads that list them as approver"),
-        (
-            ("own", "shared_editors", "shared_approvers"),
-            "own threads, and threads that list them as editor or approver",
-        ),
-    ],
+    "threads", [(), ("all",), ("shared_approvers",), ("own", "shared_editors", "shared_approvers")], ids=str
 )
-def test_answers_are_described(threads: tuple[str, ...], text: str) -> None:
-    assert describe_threads(threads) == text
+def test_answers_are_described(threads: tuple[str, ...], messages: Messages) -> None:
+    messages.check(describe_threads(threads))
 
 
-@pytest.mark.parametrize(
-    ("given", "access", "text"),
-    [
-        ("threads:share", ON, "only with threads:update"),
-        ("threads:write threads:share", ON, "own threads"),
-        ("threads:write", ON, "no threads"),
-        ("threads:write threads:share", SharedAccess(), "no threads, because the token has no tenant"),
-    ],
-)
-def test_missing_part_of_sharing_is_named(given: str, access: SharedAccess, text: str) -> None:
-    assert describe_sharing(rights(given), access) == text
+@pytest.mark.parametrize("sharing", [True, False])
+@pytest.mark.parametrize("given", ["threads:share", "threads:write threads:share", "threads:write"])
+def test_missing_part_of_sharing_is_named(given: str, sharing: bool, messages: Messages) -> None:  # noqa: FBT001
+    messages.check(describe_sharing(rights(given), SharedAccess(sharing=sharing)))
