@@ -11,7 +11,16 @@ from rich.table import Column, Table
 from ..config.build import role_rights, value_rights
 from ..config.issuers import exact_issuers
 from ..errors import ConfigError
-from ..permissions.names import EVENTS, GROUPS, PATTERN_NAMES, clamp_reach, expand, format_permission, split_reach
+from ..permissions.names import (
+    EVENTS,
+    GROUPS,
+    PATTERN_NAMES,
+    RESUME,
+    clamp_reach,
+    expand,
+    format_permission,
+    split_reach,
+)
 from ..permissions.permission_maps import merge_rights
 from ..tokens.claim_path import format_path
 from .inputs import file_argument, json_option, load
@@ -90,7 +99,8 @@ def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
     # The tables show permissions only, and a limit of graphs is none.
     for name, role in loaded.document.roles.items():
         if role.graphs is not None:
-            limit = f"can start {', '.join(role.graphs) or 'no graph'} only. List other assistants by their ID."
+            what = "start or resume" if RESUME in roles[name] else "start"
+            limit = f"can {what} {', '.join(role.graphs) or 'no graph'} only. List other assistants by their ID."
             print_text(screen, f"{name} {limit}", label="graphs  ")
     for warning in loaded.warnings:
         print_text(screen, warning, label="warning ", style="yellow")

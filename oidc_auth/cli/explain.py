@@ -19,7 +19,6 @@ from ..observability import EventReporter
 from ..permissions.caller import make_store_label
 from ..permissions.explain import NO_TENANT
 from ..permissions.names import NAMES, format_permission, narrowest_group, split_reach
-from ..permissions.shared_access import describe_sharing, describe_threads
 from ..tokens.checks import CLAIM_CHECKS
 from .inputs import claims_option, file_argument, json_option, open_auth, read_claims, read_token, token_option
 from .output import console, print_json, print_matrix, print_table, print_text
@@ -159,6 +158,7 @@ def _to_json(answer: Answer) -> dict[str, Any]:
         "graphs": None if why.graphs is None else sorted(why.graphs),
         "can_share": list(why.can_share),
         "can_approve": list(why.can_approve),
+        "resume_graphs": None if why.resume_graphs is None else sorted(why.resume_graphs),
         "refusal": why.refusal,
         "not_checked": list(answer.not_checked),
     }
@@ -191,8 +191,7 @@ def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
     if why.refusal:
         return found
     # The two questions that the table of permissions does not answer: it does not show the mode of langgraph.resume.
-    shares, approves = describe_sharing(why.rights, why.access), describe_threads(why.can_approve)
-    return [*found, ("share", [shares]), ("approve", [approves])]
+    return [*found, *((label, [text]) for label, text in why.shared_access.items())]
 
 
 def _checks(why: Explanation, *, verbose: bool) -> Table:
