@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import httpx
 import pytest
 from clients.harness import prepare_javascript, read_names
 from kit.examples import EXAMPLES
-from kit.snippets import code_blocks
+from kit.snippets import code_blocks, section
+
+from oidc_auth.errors import ERROR_DETAILS, ErrorCode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +40,72 @@ def test_page_has_roles_of_example() -> None:
     assert (page["roles"], page["langgraph"]["resume"]) == (example["roles"], example["langgraph"]["resume"])
 
 
+def send(server: ClientServer, name: str, role: str, method: str, path: str, body: object = None) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {server.token(name, role)}"}
+    return httpx.request(method, server.url + path, json=body, headers=headers, timeout=20)
+
+
+def request_payment(server: ClientServer) -> tuple[str, str]:
+    """Return the path of a thread of Alice that Carol may approve, and the id of its question."""
+    lists = {"shared_approvers": ["carol"], "shared_editors": []}
+    made = send(server, "alice", "requester", "POST", "/threads", {"metadata": lists}).json()
+    path = f"/threads/{made['thread_id']}"
+    run = {"assistant_id": "agent", "input": {"to": "Globex", "amount": 5000}}
+    send(server, "alice", "requester", "POST", f"{path}/runs/wait", run)
+    return path, open_question(server, path)
+
+
+def open_question(server: ClientServer, path: str) -> str:
+    (interrupt,) = send(server, "alice", "requester", "GET", f"{path}/state").json()["interrupts"]
+    return str(interrupt["id"])
+
+
+def answer(server: ClientServer, name: str, role: str, path: str, resume: object, **more: object) -> httpx.Response:
+    body = {"assistant_id": "agent", "command": {"resume": resume}, **more}
+    return send(server, name, role, "POST", f"{path}/runs/wait", body)
+
+
+def test_refusals_are_those_of_page(approvals_server: ClientServer) -> None:
+    rows = re.findall(r"^\| (\d+) \| `(.+?)` \| (?:`(\w+)`)? ?\|", section(PAGE, "Refusals"), re.MULTILINE)
+    documented = {(int(status), message) for status, message, _ in rows}
+    path, question = request_payment(approvals_server)
+    own = {"shared_approvers": ["alice"], "shared_editors": []}
+    refused = [
+        answer(approvals_server, "alice", "requester", path, {question: True}),
+        answer(approvals_server, "carol", "approver", path, True),
+        answer(approvals_server, "carol", "approver", path, {question: True}, config={"tags": ["x"]}),
+        answer(approvals_server, "bob", "approver", path, {question: True}),
+        send(approvals_server, "alice", "requester", "PATCH", path, {"metadata": own}),
+    ]
+    found = [(response.status_code, response.json()["detail"]) for response in refused]
+    assert set(found) <= documented
+    assert len(set(found)) == 4
+    codes = {message: code for _, message, code in rows if code and "threads:" not in message}
+    assert {message: ERROR_DETAILS[ErrorCode(code)].client_message for message, code in codes.items()} == {
+        message: message for message in codes
+    }
+
+
+def test_old_question_cannot_be_answered(approvals_server: ClientServer) -> None:
+    path, question = request_payment(approvals_server)
+    assert answer(approvals_server, "carol", "approver", path, {"0" * 32: True}).status_code == 200
+    assert open_question(approvals_server, path) == question
+
+
+@pytest.mark.parametrize("reply", [False, "no", "yes", 1])
+def test_only_true_approves_payment(approvals_server: ClientServer, reply: object) -> None:
+    path, question = request_payment(approvals_server)
+    values = answer(approvals_server, "carol", "approver", path, {question: reply}).json()
+    assert (values["approved"], values["receipt"]) == (False, {})
+
+
+def test_removed_approver_is_refused(approvals_server: ClientServer) -> None:
+    path, question = request_payment(approvals_server)
+    lists = {"metadata": {"shared_approvers": [], "shared_editors": []}}
+    assert send(approvals_server, "alice", "requester", "PATCH", path, lists).status_code == 200
+    assert answer(approvals_server, "carol", "approver", path, {question: True}).status_code == 404
+
+
 def test_python_examples_approve_payment(approvals_server: ClientServer) -> None:
     names = read_names(approvals_server.url, "clients/python.md", PAGE)
 
@@ -47,9 +116,9 @@ def test_python_examples_approve_payment(approvals_server: ClientServer) -> None
         return names["connect"](get_token)
 
     async def run() -> None:
-        async with connect("alice", "requester") as alice, connect("carol", "approver") as carol:
-            thread_id = await names["request_payment"](alice, "Globex", 5000, "carol")
-            ((found, interrupt),) = await names["find_questions"](carol)
+        async with connect("alice", "requester") as alice, connect("frank", "approver") as frank:
+            thread_id = await names["request_payment"](alice, "Globex", 5000, "frank")
+            ((found, interrupt),) = await names["find_questions"](frank)
             assert (found, interrupt["value"]) == (thread_id, QUESTION)
             with pytest.raises(httpx.HTTPStatusError, match="403"):
                 await names["answer"](alice, thread_id, interrupt["id"], True)
@@ -57,10 +126,10 @@ def test_python_examples_approve_payment(approvals_server: ClientServer) -> None
                 assert await names["find_questions"](bob) == []
                 with pytest.raises(httpx.HTTPStatusError, match="404"):
                     await names["answer"](bob, thread_id, interrupt["id"], True)
-            state = await names["answer"](carol, thread_id, interrupt["id"], True)
-            assert state["receipt"] == {"to": "Globex", "amount": 5000, "approved_by": "carol"}
-            assert await names["find_approver"](alice, thread_id) == "carol"
-            assert await names["find_questions"](carol) == []
+            state = await names["answer"](frank, thread_id, interrupt["id"], True)
+            assert state["receipt"] == {"to": "Globex", "amount": 5000, "approved_by": "frank"}
+            assert await names["find_approver"](alice, thread_id) == "frank"
+            assert await names["find_questions"](frank) == []
 
     asyncio.run(run())
 
