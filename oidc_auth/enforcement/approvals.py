@@ -148,8 +148,8 @@ def read_steered_assistant(event: str, value: Value) -> AccessRequest:
 
 def _of_assistant(allowed: Filter, request: AccessRequest) -> Restriction:
     """Return the filter for threads of the run's assistant. Another graph must not run on their state."""
-    where = allowed.where if isinstance(allowed, Restriction) else {}
-    return Restriction({**where, ASSISTANT: str(request.assistant)})
+    same = {ASSISTANT: str(request.assistant)}
+    return Restriction({**allowed.where, **same} if isinstance(allowed, Restriction) else same)
 
 
 def _common_graphs(caller: Caller) -> frozenset[str] | None:

@@ -28,7 +28,7 @@ APPROVED_BY = "approved_by"
 RUN_ID = "run_id"
 """A run that has the id of the run before it continues that one (langgraph 1.2, pregel/_loop.py)."""
 ASSISTANT = "assistant_id"
-"""The assistant that last ran on a thread. The server writes it."""
+"""The assistant that last ran on a thread. The server writes it. Reserved with sharing or approvals."""
 RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, AUTHORIZED_FOR, AUTHORIZED_AT, TEMPORARY)
 """The keys that clients can never write."""
 

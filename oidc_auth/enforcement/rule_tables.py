@@ -20,7 +20,7 @@ from .approvals import (
     stamp_approved_run,
 )
 from .event_rules import EVENT_RULES, EventRule
-from .reserved_keys import APPROVED_BY, LISTS, RESERVED, RUN_ID
+from .reserved_keys import APPROVED_BY, ASSISTANT, LISTS, RESERVED, RUN_ID
 from .sharing import (
     Sharing,
     clean_shared_change,
@@ -69,7 +69,8 @@ def _build(resume: str, *, sharing: bool, has_tenants: bool) -> RuleTable:
     if resume != "run":
         rules = _change(rules, _approval_columns(rules, shared, only_others=resume == "other"))
         reserved = (*reserved, APPROVED_BY, RUN_ID)
-    return RuleTable(rules, reserved)
+    # Filters rely on it, and the server does not remove it from v2 commands.
+    return RuleTable(rules, (*reserved, ASSISTANT))
 
 
 def _sharing_columns(rules: Mapping[str, EventRule], shared: Sharing) -> Columns:

@@ -18,8 +18,8 @@ STREAM_PATHS = ("/stream", "/stream/events")
 """How the paths of all streams end (langgraph_api 0.16.7, api/runs.py, api/threads.py, api/event_streaming.py)."""
 EVENT_STREAM = b"text/event-stream"
 
-COPY_PATH = re.compile(r"/threads/[^/]+/copy\Z")
-"""How the path of a copy ends."""
+COPY_PATH = re.compile(r"/threads/[^/]+/copy$")
+"""How the path of a copy ends. Like starlette's routes, it allows a line break at the end."""
 
 SUBPROTOCOL_KEY = "oidc_auth.subprotocol"
 """The key of the ASGI scope that tells that the token was a subprotocol."""

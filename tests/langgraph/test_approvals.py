@@ -352,6 +352,18 @@ def test_mcp_tool_does_not_resume(mode: str, owner: SampleUser) -> None:
     assert is_paused(owner, path)
 
 
+@pytest.mark.parametrize("mode", ["run", *MODES])
+def test_thread_never_names_another_assistant(live_server: LiveServer, owner: SampleUser, mode: str) -> None:
+    """Filters compare it. The server does not remove it from the metadata of v2 commands."""
+    enforce(live_server, mode)
+    forged = {"assistant_id": built_in_assistant("other")}
+    for more in ({"metadata": forged}, {"config": {"metadata": forged}}):
+        path = f"/threads/{uuid.uuid4()}"
+        sent = {"id": 1, "method": "run.start", "params": {"assistant_id": "agent", "input": INPUT, **more}}
+        assert owner("POST", f"{path}/commands", sent).json()["type"] == "success"
+        assert owner.metadata(path)["assistant_id"] == built_in_assistant("agent")
+
+
 @pytest.mark.parametrize("role", ["approver", "tenant_approver"])
 def test_approver_needs_no_permission_to_run(live_server: LiveServer, mode: str, owner: SampleUser, role: str) -> None:
     bob, path = live_server.user("bob", role), pause(owner, shared_approvers=["bob"], shared_editors=["eve"])

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.shared_threads import INPUT, enforce, pause, run
 from langgraph_sdk import get_sync_client
+
+from oidc_auth.langgraph.handlers import build_handler
+from oidc_auth.langgraph.hook import build_hook
 
 if TYPE_CHECKING:
     from kit.live_server import LiveServer, SampleUser
@@ -304,3 +308,35 @@ def test_approver_resumes_with_permission_to_run(alice: SampleUser, bob: SampleU
     assert bob("POST", f"{path}/runs/wait", run("approval")).status_code == 404
     assert bob("POST", f"{path}/runs/wait", {**resume, "assistant_id": "agent"}).status_code == 404
     assert bob("POST", f"{path}/runs/wait", resume).json()["acted_as"] == bob.name
+
+
+PATHS = [
+    ("POST", "/threads/1/copy", True),
+    ("POST", "/prefix/threads/1/copy", True),
+    ("POST", "/threads/a b/copy", True),
+    ("GET", "/threads/1/copy", False),
+    ("POST", "/threads/1/copy/", False),
+    ("POST", "/threads/1/history", False),
+    ("POST", "/threads/1/copy\n", True),
+    ("POST", "/threads/1/2/copy", False),
+    ("POST", "/copy", False),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "marked"), PATHS)
+def test_hook_marks_copies_only(live_server: LiveServer, method: str, path: str, *, marked: bool) -> None:
+    headers = {b"authorization": f"Bearer {live_server.user('bob', 'member').token}".encode()}
+    scope = {"type": "http", "method": method, "path": path, "headers": list(headers.items())}
+    user = live_server.server.run(lambda: build_hook(live_server.oidc)(headers=headers, scope=scope))
+    assert user.get("copying") is (True if marked else None)
+    live_server.enforce()
+    assert "copying" not in live_server.server.run(lambda: build_hook(live_server.oidc)(headers=headers, scope=scope))
+
+
+@pytest.mark.parametrize(("mark", "counts"), [({}, True), ({"copying": True}, False), ({"copying": "true"}, True)])
+def test_mark_of_hook_excludes_lists(live_server: LiveServer, mark: dict[str, Any], *, counts: bool) -> None:
+    fields = {"identity": "bob", "permissions": ["threads:read"], "graphs": None, "tenant": "acme", **mark}
+    ctx = SimpleNamespace(user=SimpleNamespace(**fields))
+    handle = build_handler("threads:read", live_server.oidc)
+    found = live_server.server.run(lambda: handle(ctx=ctx, value={"thread_id": "t1"}))
+    assert ("$or" in found) is counts
