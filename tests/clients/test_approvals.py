@@ -101,7 +101,7 @@ def test_only_true_approves_payment(approvals_server: ClientServer, reply: objec
 
 def test_removed_approver_is_refused(approvals_server: ClientServer) -> None:
     path, question = request_payment(approvals_server)
-    lists = {"metadata": {"shared_approvers": [], "shared_editors": []}}
+    lists: dict[str, Any] = {"metadata": {"shared_approvers": [], "shared_editors": []}}
     assert send(approvals_server, "alice", "requester", "PATCH", path, lists).status_code == 200
     assert answer(approvals_server, "carol", "approver", path, {question: True}).status_code == 404
 

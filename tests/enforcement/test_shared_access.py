@@ -28,12 +28,12 @@ REQUESTS: dict[str, tuple[str, dict[str, Any]]] = {
     "resume": ("threads:create_run", {**RUN, "kwargs": {"command": {"resume": {INTERRUPT: 1}}, "context": {}}}),
     "share": ("threads:update", {"thread_id": "t", "metadata": {"shared_with": ["bob"]}}),
 }
-THREADS = {
+THREADS: Mapping[str, Mapping[str, Any]] = {
     "own": {"owner": "alice", "tenant": "acme", "assistant_id": ASSISTANT},
     "tenant": {"owner": "bob", "tenant": "acme", "assistant_id": ASSISTANT},
     "all": {"owner": "bob", "tenant": "globex", "assistant_id": ASSISTANT},
 }
-LISTED = {name: {**THREADS["tenant"], name: ["alice"]} for name in LISTS}
+LISTED: Mapping[str, Mapping[str, Any]] = {name: {**THREADS["tenant"], name: ["alice"]} for name in LISTS}
 REACHED = {"own": ["own"], "tenant": ["own", "tenant"], "all": ["own", "tenant", "all"]}
 PERMISSIONS = [
     "threads:read",
