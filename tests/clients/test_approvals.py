@@ -92,6 +92,18 @@ def test_old_question_cannot_be_answered(approvals_server: ClientServer) -> None
     assert open_question(approvals_server, path) == question
 
 
+def test_changed_payment_needs_new_answer(approvals_server: ClientServer) -> None:
+    path, question = request_payment(approvals_server)
+    run = {"assistant_id": "agent", "input": {"to": "Globex", "amount": 9000}}
+    assert send(approvals_server, "alice", "requester", "POST", f"{path}/runs/wait", run).status_code == 200
+    second = open_question(approvals_server, path)
+    values = answer(approvals_server, "carol", "approver", path, {question: True}).json()
+    assert not values["receipt"]
+    assert open_question(approvals_server, path) == second != question
+    paid = answer(approvals_server, "carol", "approver", path, {second: True}).json()["receipt"]
+    assert (paid["amount"], paid["approved_by"]) == (9000, "carol")
+
+
 @pytest.mark.parametrize("reply", [False, "no", "yes", 1])
 def test_only_true_approves_payment(approvals_server: ClientServer, reply: object) -> None:
     path, question = request_payment(approvals_server)
