@@ -69,8 +69,9 @@ def _routes() -> str:
     for row in ROWS:
         asked = ", ".join([*row.events, *(f"({event})" for event in row.worker)])
         needs = ", ".join(need.replace(" or ", "` or `").join("``") for need in row.needs)
-        rows.append([_route(row.route, row.variant), asked, needs, row.filter, row.other_user])
-    return table(["route", "events", "permission", "objects", "another user receives"], rows)
+        shared = ", ".join(row.shared)
+        rows.append([_route(row.route, row.variant), asked, needs, row.filter, shared, row.other_user])
+    return table(["route", "events", "permission", "objects", "shared with", "another user receives"], rows)
 
 
 def _exceptions() -> str:

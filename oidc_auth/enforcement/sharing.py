@@ -88,7 +88,7 @@ class Sharing:
         share = caller.rights.get(SHARE)
         if not request.lists or share is None:
             return filter_thread_change(caller, reach, request)
-        if self.separates_approvers and not {EDITORS, APPROVERS}.isdisjoint(request.lists):
+        if self.separates_approvers and APPROVERS in request.lists:
             # Someone else could make the owner an approver.
             return own_objects(caller)
         return filter_thread_change(caller, min(reach, share) if request.changes_more else share, request)

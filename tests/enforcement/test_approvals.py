@@ -92,6 +92,7 @@ def test_permission_to_run_does_not_resume(settings: EnforcementSettings, comman
 OTHER_WAYS: list[dict[str, Any]] = [
     {"command": {"goto": "a"}},
     {"command": {"resume": 1, "update": {"a": 1}}},
+    {"command": {"resume": {ID: 1}, "goto": "a"}},
     {"input": None},
     {"input": {}, "config": {"configurable": {"checkpoint_id": "1"}}},
     {"input": {}, "context": {"__pregel_resuming": True}},
