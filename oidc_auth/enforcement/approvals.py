@@ -116,7 +116,7 @@ def check_never_steers(caller: Caller, request: AccessRequest) -> Decision | Non
 
 def stamp_approved_run(value: Value, access: AllowedAccess) -> Decision:
     """Write the owner of a run and who moved the paused graph."""
-    write_run_stamp(value, make_approved_stamp(access), access.reserved)
+    write_run_stamp(value, make_approved_stamp(access))
     return access.decision
 
 

@@ -10,11 +10,14 @@ from ..permissions.names import Reach, expand
 from ..permissions.permission_maps import Right, merge_rights
 from .crons import authorize_scheduler
 from .decision import Decision, Filter, deny, deny_missing
+from .event_rules import EVENT_RULES
 from .limits import check_graphs
 from .ownership import make_stamp
-from .rule_tables import BASE, RuleTable, find_rules
+from .rule_tables import find_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .access_request import AccessRequest, Value
     from .crons import FindCronDenial
     from .event_rules import EventRule
@@ -79,9 +82,9 @@ def _authorize_studio(
     return decide(caller, request, find_rules(settings)), caller
 
 
-def decide(caller: Caller, request: AccessRequest, table: RuleTable = BASE) -> Decision:
+def decide(caller: Caller, request: AccessRequest, rules: Mapping[str, EventRule] = EVENT_RULES) -> Decision:
     """Return whether a caller may do what a request wants, and on which objects."""
-    rule = table.rules.get(request.event)
+    rule = rules.get(request.event)
     if rule is None:
         return deny(request.event, ErrorCode.EVENT_UNKNOWN)
     # A separate code, because the fault is in the permission maps and not in one missing permission.

@@ -27,7 +27,7 @@ from .reserved_keys import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ..permissions.caller import Caller
     from .access_request import AccessRequest, Value
@@ -177,9 +177,9 @@ def _is_current(until: object, now: float) -> bool:
     return isinstance(until, (int, float)) and not isinstance(until, bool) and until > now
 
 
-def write_cron_run(value: Value, stamp: Mapping[str, Any], reserved: Iterable[str]) -> None:
+def write_cron_run(value: Value, stamp: Mapping[str, Any]) -> None:
     """Write the owner and the user of a run that the scheduler starts."""
-    write_run_stamp(value, stamp, reserved)
+    write_run_stamp(value, stamp)
     _write_run_user(value, stamp)
 
 

@@ -8,7 +8,6 @@ from ..errors import ErrorCode
 from ..json_values import is_list, is_object
 from .decision import Decision, Filter, NoRestriction, Restriction, deny
 from .reserved_fields import ReservedFields
-from .reserved_keys import RESERVED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -23,11 +22,7 @@ class FilterError(ValueError):
 
 
 async def run_custom_rule(
-    rule: Callable[..., Awaitable[Any]],
-    ctx: object,
-    value: Value,
-    decision: Decision,
-    reserved: tuple[str, ...] = RESERVED,
+    rule: Callable[..., Awaitable[Any]], ctx: object, value: Value, decision: Decision
 ) -> Decision:
     """Run the operator's rule after our decision; return the decision of both.
 
@@ -36,18 +31,17 @@ async def run_custom_rule(
         ctx: the server's context, as a handler gets it.
         value: the server's value. The rule may change it, except for the reserved fields.
         decision: our decision, which allows the event.
-        reserved: the metadata keys that the rule cannot change.
 
     Raises:
         FilterError: the rule returned something other than None, a boolean or a valid filter.
         Exception: the rule raised it. An HTTP exception is a denial with a status of the operator's choice.
     """
-    fields = ReservedFields(value, reserved)
+    reserved = ReservedFields(value)
     try:
         answer = await rule(ctx=ctx, value=value)
     finally:
         # Also after an exception, so that no change of a reserved field remains.
-        fields.restore(value)
+        reserved.restore(value)
     if answer is False:
         return deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED)
     if answer is None or answer is True:

@@ -83,14 +83,12 @@ class AllowedAccess(NamedTuple):
         decision: the decision.
         caller: who the decision is for.
         request: what the caller wants.
-        reserved: the metadata keys that a client cannot write.
         cron_until: until when a cron that the caller writes may run, in seconds since the epoch.
     """
 
     decision: Decision
     caller: Caller
     request: AccessRequest
-    reserved: tuple[str, ...]
     cron_until: float
 
 

@@ -40,7 +40,7 @@ def enforce(
         expired = check_expiry(user, event, now, facts.expiry_leeway)
         if expired is not None:
             return expired
-    rules, reserved = find_rules(settings)
+    rules = find_rules(settings)
     request = read_access_request(event, value, rules)
     if facts.copies_thread:
         request = request._replace(for_copy=True)
@@ -52,13 +52,13 @@ def enforce(
         return denial
     if caller is None:
         if decision.stamp:
-            write_cron_run(value, decision.stamp, reserved)
+            write_cron_run(value, decision.stamp)
         return decision
     rule = rules[event]
     write = rule.stamp or rule.rewrite
     if write is None:
         return decision
-    return write(value, AllowedAccess(decision, caller, request, reserved, now + settings.cron_max_age))
+    return write(value, AllowedAccess(decision, caller, request, now + settings.cron_max_age))
 
 
 def check_expiry(user: object, event: str, now: float, leeway: float) -> Decision | None:

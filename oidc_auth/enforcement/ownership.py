@@ -15,10 +15,10 @@ from ..permissions.names import Reach
 from .access_request import MalformedError, Value, get_payload
 from .decision import Decision, deny
 from .filters import own_objects
-from .reserved_keys import CREATED_BY, OWNER, SYSTEM, TEMPORARY, TENANT, remove_unknown_keys
+from .reserved_keys import CREATED_BY, OWNER, RESERVED, SYSTEM, TEMPORARY, TENANT, remove_unknown_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ..permissions.caller import Caller
     from .access_request import AccessRequest
@@ -41,27 +41,27 @@ def stamp_object(value: Value, access: AllowedAccess) -> Decision:
     # All callers can use the objects of the system. A client must not publish its own object in this way.
     if claims_system(value.get("metadata")) or claims_system(get_payload(value).get("metadata")):
         return deny(access.request.event, ErrorCode.RESERVED_METADATA)
-    clean_payload(value, access.reserved)
-    clean_config(value, access.reserved)
-    write_stamp(value, access.decision.stamp, access.reserved)
+    clean_payload(value)
+    clean_config(value)
+    write_stamp(value, access.decision.stamp)
     return access.decision
 
 
 def stamp_run(value: Value, access: AllowedAccess) -> Decision:
     """Write the owner into a run and into the thread that it may create."""
-    write_run_stamp(value, access.decision.stamp, access.reserved)
+    write_run_stamp(value, access.decision.stamp)
     return access.decision
 
 
-def write_run_stamp(value: Value, stamp: Mapping[str, Any], reserved: Iterable[str]) -> None:
+def write_run_stamp(value: Value, stamp: Mapping[str, Any]) -> None:
     """Write the owner of a run, and mark a temporary thread, so that its owner can delete it."""
     kwargs: object = value.get("kwargs")
-    clean_config(kwargs, reserved)
+    clean_config(kwargs)
     temporary = isinstance(kwargs, dict) and bool(cast("Value", kwargs).get("temporary"))
-    write_stamp(value, {**stamp, TEMPORARY: True} if temporary else stamp, reserved)
+    write_stamp(value, {**stamp, TEMPORARY: True} if temporary else stamp)
 
 
-def write_stamp(value: Value, stamp: Mapping[str, Any], reserved: Iterable[str]) -> None:
+def write_stamp(value: Value, stamp: Mapping[str, Any]) -> None:
     """Replace the reserved keys of ``value["metadata"]`` with the stamp.
 
     Raises:
@@ -71,7 +71,7 @@ def write_stamp(value: Value, stamp: Mapping[str, Any], reserved: Iterable[str])
         # The server does not see a dict that is added now.
         raise MalformedError("metadata is missing")
     metadata = get_metadata(value)
-    clean(metadata, reserved)
+    clean(metadata)
     # The keys of the client are removed first, so that the stamp alone decides.
     metadata.update(stamp)
 
@@ -83,14 +83,14 @@ def clean_change(value: Value, access: AllowedAccess) -> Decision:
         return access.decision
     is_own = access.decision.filter == own_objects(access.caller)
     for holder in (value, get_payload(value)):
-        if (code := check_change(holder, access.caller, access.reserved, own_only=is_own)) is not None:
+        if (code := check_change(holder, access.caller, own_only=is_own)) is not None:
             return deny(access.request.event, code)
-    clean_payload(value, access.reserved)
-    clean_config(value, access.reserved)
+    clean_payload(value)
+    clean_config(value)
     return access.decision
 
 
-def check_change(value: Value, caller: Caller, reserved: Iterable[str], *, own_only: bool) -> ErrorCode | None:
+def check_change(value: Value, caller: Caller, *, own_only: bool) -> ErrorCode | None:
     """Remove the reserved keys from changed metadata; return the code if a client changes the owner.
 
     The stored keys stay, so that a client can read metadata and write them back. An administrator who does this sends
@@ -99,7 +99,6 @@ def check_change(value: Value, caller: Caller, reserved: Iterable[str], *, own_o
     Args:
         value: what has the metadata.
         caller: who changes it.
-        reserved: the keys to remove.
         own_only: whether the caller reaches only own objects, and so must not send another identity.
     """
     metadata = get_metadata(value) if value.get("metadata") is not None else {}
@@ -107,7 +106,7 @@ def check_change(value: Value, caller: Caller, reserved: Iterable[str], *, own_o
     foreign = any(key in metadata and metadata[key] != name for key, name in own.items())
     if claims_system(metadata) or (own_only and foreign):
         return ErrorCode.RESERVED_METADATA
-    clean(metadata, reserved)
+    clean(metadata)
     return None
 
 
@@ -140,29 +139,29 @@ def claims_system(metadata: object) -> bool:
     return isinstance(metadata, dict) and cast("Metadata", metadata).get(CREATED_BY) == SYSTEM
 
 
-def clean(metadata: object, reserved: Iterable[str]) -> None:
+def clean(metadata: object) -> None:
     """Remove the reserved keys from metadata."""
     if isinstance(metadata, dict):
         found = cast("Metadata", metadata)
-        for key in reserved:
+        for key in RESERVED:
             found.pop(key, None)
         if claims_system(found):
             del found[CREATED_BY]
 
 
-def clean_config(holder: object, reserved: Iterable[str]) -> None:
+def clean_config(holder: object) -> None:
     """Remove unknown keys from ``config`` and reserved keys from its metadata.
 
     The server merges ``config.metadata`` into the metadata of a new thread.
     """
-    clean(remove_unknown_keys(holder), reserved)
+    clean(remove_unknown_keys(holder))
 
 
-def clean_payload(value: Value, reserved: Iterable[str]) -> None:
+def clean_payload(value: Value) -> None:
     """Remove the reserved keys from the run of a cron.
 
     At each fire, the server prefers the metadata of the payload to those of the cron.
     """
     payload = get_payload(value)
-    clean(payload.get("metadata"), reserved)
-    clean_config(payload, reserved)
+    clean(payload.get("metadata"))
+    clean_config(payload)

@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 class ReservedFields:
     """The reserved fields of a value, as they were before a custom rule ran."""
 
-    def __init__(self, value: Value, reserved: tuple[str, ...] = RESERVED) -> None:
-        self._names = reserved
+    def __init__(self, value: Value) -> None:
         metadata: object = value.get("metadata")
         self._had_metadata = isinstance(metadata, dict)
         self._metadata = cast("Metadata", metadata) if isinstance(metadata, dict) else {}
-        self._reserved = self._reserved_in(self._metadata)
-        self._payload_reserved = self._reserved_in(_payload_metadata(value) or {})
+        self._reserved = _reserved_in(self._metadata)
+        self._payload_reserved = _reserved_in(_payload_metadata(value) or {})
         self._was_system = claims_system(self._metadata)
         # The dict itself and no copy, because the server may keep a reference to it.
         self._configurable = find_configurable(value.get("kwargs"))
@@ -34,12 +33,12 @@ class ReservedFields:
         """Restore the reserved fields; every other change of the rule stays."""
         if self._has_namespace:
             value["namespace"] = self._namespace
-        clean_config(value.get("kwargs"), self._names)
-        clean_config(value.get("payload"), self._names)
+        clean_config(value.get("kwargs"))
+        clean_config(value.get("payload"))
         self._restore_run_user(value)
         # At each fire, the server prefers the metadata of the payload to those of the cron, also the tenant.
         if (payload_metadata := _payload_metadata(value)) is not None:
-            clean(payload_metadata, self._names)
+            clean(payload_metadata)
             payload_metadata.update(self._payload_reserved)
         if self._had_metadata:
             metadata = value.get("metadata")
@@ -49,9 +48,6 @@ class ReservedFields:
             self._restore_into(self._metadata)
             self._restore_into(cast("Metadata", metadata))
 
-    def _reserved_in(self, metadata: Metadata) -> Metadata:
-        return {key: metadata[key] for key in self._names if key in metadata}
-
     def _restore_run_user(self, value: Value) -> None:
         for configurable in (self._configurable, find_configurable(value.get("kwargs"))):
             replace_run_user(configurable, self._run_user)
@@ -60,7 +56,7 @@ class ReservedFields:
 
     def _restore_into(self, metadata: Metadata) -> None:
         was_system = self._was_system
-        clean(metadata, self._names)
+        clean(metadata)
         metadata.update(self._reserved)
         if was_system:
             metadata[CREATED_BY] = SYSTEM
@@ -69,3 +65,7 @@ class ReservedFields:
 def _payload_metadata(value: Value) -> Metadata | None:
     metadata: object = get_payload(value).get("metadata")
     return cast("Metadata", metadata) if isinstance(metadata, dict) else None
+
+
+def _reserved_in(metadata: Metadata) -> Metadata:
+    return {key: metadata[key] for key in RESERVED if key in metadata}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from .approvals import (
     Approvals,
@@ -20,7 +20,6 @@ from .approvals import (
     stamp_approved_run,
 )
 from .event_rules import EVENT_RULES, EventRule
-from .reserved_keys import APPROVED_BY, ASSISTANT, LISTS, RESERVED, RUN_ID
 from .sharing import (
     Sharing,
     clean_shared_change,
@@ -37,40 +36,22 @@ if TYPE_CHECKING:
     Columns = Mapping[str, Mapping[str, Any]]
 
 
-class RuleTable(NamedTuple):
-    """The rules of an operator.
-
-    Attributes:
-        rules: one row for each event.
-        reserved: the metadata keys that clients cannot write.
-    """
-
-    rules: Mapping[str, EventRule]
-    reserved: tuple[str, ...]
-
-
-BASE = RuleTable(EVENT_RULES, RESERVED)
-"""The rules without sharing and approvals."""
-
-
-def find_rules(settings: EnforcementSettings) -> RuleTable:
+def find_rules(settings: EnforcementSettings) -> Mapping[str, EventRule]:
     """Return the rules for an operator's settings."""
     if settings.resume == "run" and not settings.sharing:
-        return BASE
+        return EVENT_RULES
     return _build(settings.resume, sharing=settings.sharing, has_tenants=settings.has_tenants)
 
 
 @lru_cache(maxsize=16)
-def _build(resume: str, *, sharing: bool, has_tenants: bool) -> RuleTable:
-    rules, reserved = BASE
+def _build(resume: str, *, sharing: bool, has_tenants: bool) -> Mapping[str, EventRule]:
+    rules = EVENT_RULES
     shared = Sharing(has_tenants, separates_approvers=resume == "other") if sharing else None
     if shared is not None:
-        rules, reserved = _change(rules, _sharing_columns(rules, shared)), (*reserved, *LISTS)
+        rules = _change(rules, _sharing_columns(rules, shared))
     if resume != "run":
         rules = _change(rules, _approval_columns(rules, shared, only_others=resume == "other"))
-        reserved = (*reserved, APPROVED_BY, RUN_ID)
-    # Filters rely on it, and the server does not remove it from v2 commands.
-    return RuleTable(rules, (*reserved, ASSISTANT))
+    return rules
 
 
 def _sharing_columns(rules: Mapping[str, EventRule], shared: Sharing) -> Columns:

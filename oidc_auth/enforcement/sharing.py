@@ -160,7 +160,7 @@ def read_shared_change(event: str, value: Value) -> AccessRequest:
     if request.controls_run or not (lists := _read_lists(value)):
         return request
     # Reserved keys are removed from a change, so they change nothing.
-    others = get_metadata(value).keys() - {*LISTS, *RESERVED}
+    others = get_metadata(value).keys() - {*RESERVED}
     return request._replace(lists=lists, changes_more=bool(others))
 
 

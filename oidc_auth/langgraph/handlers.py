@@ -16,7 +16,6 @@ from ..enforcement.authorize import ServerFacts
 from ..enforcement.custom_rules import run_custom_rule
 from ..enforcement.decision import Decision, Restriction, deny
 from ..enforcement.enforce import enforce
-from ..enforcement.rule_tables import find_rules
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
@@ -47,7 +46,7 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
         oidc: has the settings, the clock and the observer.
         custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
     """
-    observe, reserved = _observation_of(oidc), find_rules(oidc.enforcement).reserved
+    observe = _observation_of(oidc)
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
         report: Report = _report_nothing
@@ -58,7 +57,7 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
                 await oidc.revocation.check.wait_until_loaded(oidc.clock())
             decision = _decide(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
-                decision = await _run_custom_rule(custom_rule, ctx, value, decision, reserved, report)
+                decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
             report(decision)
             return _respond(decision, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
@@ -90,10 +89,10 @@ def deny_unknown(oidc: OIDCAuth) -> Handler:
 
 
 async def _run_custom_rule(
-    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, reserved: tuple[str, ...], report: Report
+    rule: Handler, ctx: AuthContext, value: Value, decision: Decision, report: Report
 ) -> Decision:
     try:
-        return await run_custom_rule(rule, ctx, value, decision, reserved)
+        return await run_custom_rule(rule, ctx, value, decision)
     except HTTP_EXCEPTIONS:
         # The operator's rule denied with a status of its choice.
         report(deny(decision.event, ErrorCode.CUSTOM_RULE_DENIED))

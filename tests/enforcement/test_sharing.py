@@ -14,7 +14,7 @@ from oidc_auth.enforcement.decision import Decision, NoRestriction
 from oidc_auth.enforcement.enforce import enforce
 from oidc_auth.enforcement.event_rules import EVENT_RULES
 from oidc_auth.enforcement.limits import EnforcementSettings
-from oidc_auth.enforcement.rule_tables import BASE, find_rules
+from oidc_auth.enforcement.rule_tables import find_rules
 from oidc_auth.permissions.names import EVENTS
 
 FACTS = ServerFacts(is_studio=False, in_request=True, expiry_leeway=None)
@@ -60,15 +60,14 @@ EDITED = listed("shared_editors")
 
 
 def test_rules_are_unchanged_without_sharing() -> None:
-    assert find_rules(EnforcementSettings()) is BASE
-    assert BASE.rules is EVENT_RULES
-    assert find_rules(ON).rules.keys() == EVENT_RULES.keys()
+    assert find_rules(EnforcementSettings()) is EVENT_RULES
+    assert find_rules(ON).keys() == EVENT_RULES.keys()
     assert find_rules(ON) is find_rules(EnforcementSettings(sharing=True, crons="deny"))
 
 
 @pytest.mark.parametrize("event", [event for event in EVENTS if not event.startswith("threads:")])
 def test_other_resources_have_the_same_rules(event: str) -> None:
-    assert find_rules(ON).rules[event] == EVENT_RULES[event]
+    assert find_rules(ON)[event] == EVENT_RULES[event]
 
 
 @pytest.mark.parametrize("event", ["threads:read", "threads:search"])
@@ -216,10 +215,12 @@ def test_lists_are_removed_from_other_events(event: str, value: dict[str, Any]) 
     assert not [name for name in LISTS if name in str(value)]
 
 
-def test_lists_stay_without_sharing() -> None:
-    metadata: dict[str, Any] = {"shared_with": "anything"}
-    assert decide(user("threads:create"), "threads:create", {"metadata": metadata}, EnforcementSettings()).allowed
-    assert metadata == {**MINE, "shared_with": "anything"}
+@pytest.mark.parametrize("event", ["threads:create", "threads:update"])
+def test_lists_are_not_stored_without_sharing(event: str) -> None:
+    """They would count when the operator turns sharing on."""
+    metadata: dict[str, Any] = {**LISTS, "title": "x"}
+    assert decide(user(event), event, {"thread_id": "t1", "metadata": metadata}, EnforcementSettings()).allowed
+    assert (metadata["title"], metadata.keys() & LISTS.keys()) == ("x", set())
 
 
 def test_scheduler_writes_no_lists() -> None:

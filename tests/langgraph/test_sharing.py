@@ -286,8 +286,10 @@ def test_sharing_is_off_until_it_is_named(live_server: LiveServer) -> None:
     live_server.enforce()
     alice, bob = live_server.user("alice", "editor"), live_server.user("bob", "editor")
     path = alice.thread(shared_with=["bob"])
-    assert alice.metadata(path)["shared_with"] == ["bob"]
+    assert share(alice, path, shared_with=["bob"], title="x") == 200
     assert bob("GET", path).status_code == 404
+    enforce(live_server)
+    assert (bob("GET", path).status_code, alice.metadata(path)["title"]) == (404, "x")
 
 
 def test_custom_rule_cannot_change_lists(live_server: LiveServer, alice: SampleUser) -> None:

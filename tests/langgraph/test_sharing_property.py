@@ -107,8 +107,7 @@ RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 600
 def seen_by(person: SampleUser, thread: str, run: str) -> list[Any]:
     """Return every answer about a thread that does not change it, and the answers that would change it."""
     answers = [
-        person("GET", thread + below)
-        for below in ("", "/state", "/history", "/runs", f"/runs/{run}", "/storage")
+        person("GET", thread + below) for below in ("", "/state", "/history", "/runs", f"/runs/{run}", "/storage")
     ]
     answers += [
         person("POST", "/threads/search", {"metadata": {"mark": "property"}}),
