@@ -96,8 +96,7 @@ class SharingServer(LiveServer):
         names = ("alice", "rita", "eddie", "april", "cora")
         twins = [
             self.user(name, "member", tenant=tenant)
-            for name in ("alice", "rita", "eddie", "april")
-            for tenant in ("globex", None)
+            for name, tenant in (("alice", "globex"), ("rita", None), ("eddie", "globex"), ("april", "globex"))
         ]
         return People(
             *(self.user(name, "member") for name in names),

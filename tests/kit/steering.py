@@ -9,7 +9,7 @@ import httpx
 
 from kit.exchange import first_answer
 from kit.route_scenario import bearer
-from kit.sharing import find_interrupt
+from kit.sharing import contents, find_interrupt, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -196,3 +196,20 @@ RESPONSE_ROUTES = {"command": send_command("input.respond"), "socket": send_sock
 def is_denied(answer: httpx.Response) -> bool:
     """Tell whether the server refused. It reports some refusals in a 200."""
     return not answer.is_success or '"type":"error"' in answer.text or answer.status_code >= httpx.codes.BAD_REQUEST
+
+
+Routes = "Mapping[str, Callable[..., httpx.Response]]"
+
+
+def never_moves(owner: SampleUser, thread: str, way: Way, routes: Routes, persons: list[SampleUser]) -> None:
+    """Assert that the first user cannot send this to any of the routes, and the others not to the first route."""
+    before = contents(owner, thread)
+    body = fill(way, owner, thread)
+    tries = [(persons[0], route) for route in routes] + [(person, next(iter(routes))) for person in persons[1:]]
+    for person, route in tries:
+        answer = routes[route](person, thread, way.graph, body)
+        assert is_denied(answer), (person.name, route, answer.text)
+        # These are faults of the request, which the server finds before it asks a handler.
+        assert answer.status_code not in {400, 422, 500}, (person.name, route, answer.text)
+    settle(owner, thread)
+    assert contents(owner, thread) == before

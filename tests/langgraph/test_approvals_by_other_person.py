@@ -30,6 +30,7 @@ from kit.steering import (
     Way,
     fill,
     is_denied,
+    never_moves,
 )
 
 if TYPE_CHECKING:
@@ -72,20 +73,6 @@ def people(sharing: SharingServer) -> People:
 def paused(people: People) -> dict[str, str]:
     """Return a shared thread of alice for each graph. Tests must not move it."""
     return {graph: pause(people.alice, graph) for graph in ("approval", "breakpoint")}
-
-
-def never_moves(
-    owner: SampleUser, thread: str, way: Way, routes: Mapping[str, Callable[..., Any]], persons: list[SampleUser]
-) -> None:
-    """Assert that these users cannot send this to any of the routes."""
-    before = contents(owner, thread)
-    body = fill(way, owner, thread)
-    for person in persons:
-        for route, send in routes.items():
-            answer = send(person, thread, way.graph, body)
-            assert is_denied(answer), (person.name, route, answer.text)
-    settle(owner, thread)
-    assert contents(owner, thread) == before
 
 
 @each_way

@@ -17,6 +17,7 @@ from kit.steering import (
     Way,
     fill,
     is_denied,
+    never_moves,
 )
 
 if TYPE_CHECKING:
@@ -60,19 +61,6 @@ def people(sharing: SharingServer) -> People:
 def paused(people: People) -> dict[str, str]:
     """Return a shared thread of alice for each graph. Tests must not move it."""
     return {graph: pause(people.alice, graph) for graph in ("approval", "breakpoint")}
-
-
-def never_moves(owner: SampleUser, thread: str, way: Way, routes: Routes, persons: list[SampleUser]) -> None:
-    """Assert that these users cannot send this to any of the routes."""
-    before = contents(owner, thread)
-    body = fill(way, owner, thread)
-    for person in persons:
-        for route, send in routes.items():
-            answer = send(person, thread, way.graph, body)
-            assert is_denied(answer), (person.name, route, answer.text)
-            assert answer.status_code not in {400, 422, 500}, (person.name, route, answer.text)
-    settle(owner, thread)
-    assert contents(owner, thread) == before
 
 
 def moves(owner: SampleUser, way: Way, routes: Routes, person: SampleUser) -> None:
