@@ -110,7 +110,7 @@ def check_never_steers(caller: Caller, request: AccessRequest) -> Decision | Non
     """Return the denial of a cron that steers."""
     del caller
     steers = request.steering is not None and request.steering.steers
-    # A cron runs without a request, so nobody approves its runs.
+    # A cron runs without a request, so no caller approves its runs.
     return _deny_steering(request, "nothing that moves a paused graph") if steers else None
 
 

@@ -24,7 +24,7 @@ CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 BREAKPOINTS = ("interrupt_before", "interrupt_after")
 """They replace the breakpoints of the graph, also with those that it never reaches."""
 INTERRUPT_ID = re.compile(r"[0-9a-f]{32}")
-"""LangGraph takes a mapping with any other key as one value, which answers whatever question is pending."""
+"""LangGraph takes a mapping with any other key as one value, which answers any pending question."""
 PROTOCOL_KEYS = frozenset({"__event_streaming_v2", "thread_id"})
 """What v2 commands add to the ``configurable`` of a run (langgraph_api 0.16.7, event_streaming/service.py)."""
 
@@ -37,7 +37,7 @@ class Steering(NamedTuple):
         continues: it uses the stored state of the thread, and not only new input.
         is_resume: a pure resume: a command with ``resume`` and nothing else that steers.
         names_interrupts: the resume has a value for each of its interrupt ids.
-        is_bare: nothing beside the resume: no input, configuration or context.
+        is_bare: the run has no input, configuration or context.
     """
 
     steers: bool = False
