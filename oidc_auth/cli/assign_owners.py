@@ -51,8 +51,8 @@ HINTS: Mapping[str, str] = {
     f"--owner-from {OWNER} --tenant-from KEY",
     "forged": f"Forged objects have {CREATED_BY}: {SYSTEM}, although the server did not create them. All users can see "
     "such assistants. The mark is removed if the owner is known. Delete the others.",
-    "lists": "Lists of shared threads change in two cases. Renamed users get their new identity. Lists that clients wrote "
-    "before protect() are emptied if the thread gets its owner.",
+    "lists": "Lists of shared threads change in two cases. Renamed users get their new identity. Lists that clients "
+    "wrote before protect() are emptied if the thread gets its owner.",
 }
 """The explanation of some counts."""
 ANY_IDENTITY = IdentityClaim(path=(OWNER,))
