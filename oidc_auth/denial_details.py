@@ -39,6 +39,12 @@ DENIAL_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "With langgraph.resume = 'other', an approver sends only {'command': {'resume': {interrupt_id: value}}}, with "
         "the thread's own assistant, and no caller changes state. Crons never move a run, except with 'run'.",
     ),
+    ErrorCode.RESERVED_CONFIG: ErrorDetails(
+        403,
+        "clients cannot set reserved keys of the configuration",
+        "Remove the keys that begin with langgraph_auth_, user_id and user_display_name, and those that RunnableConfig "
+        "does not have.",
+    ),
     ErrorCode.COPY_NOT_ALLOWED: ErrorDetails(
         403,
         "only callers who read no threads of others may copy a thread",

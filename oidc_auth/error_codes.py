@@ -51,6 +51,7 @@ class ErrorCode(StrEnum):
     NO_PERMISSIONS = "no_permissions"
     PERMISSION_MISSING = "permission_missing"
     RESERVED_METADATA = "reserved_metadata"
+    RESERVED_CONFIG = "reserved_config"
     SHARING_LIST_INVALID = "sharing_list_invalid"
     RESUME_NOT_ALLOWED = "resume_not_allowed"
     COPY_NOT_ALLOWED = "copy_not_allowed"

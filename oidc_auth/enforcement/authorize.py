@@ -35,6 +35,7 @@ class ServerFacts(NamedTuple):
         expiry_leeway: the issuer's leeway in seconds, if the token must be checked for expiry again. None if the server
             authenticated the request of this event, or if the event belongs to no request.
         find_cron_denial: tells whether the user of a cron was revoked. None without revocations.
+        rules: the table of events of the server. None for the table of the settings.
         copies_thread: the event belongs to a request that copies a thread.
     """
 
@@ -42,6 +43,7 @@ class ServerFacts(NamedTuple):
     in_request: bool
     expiry_leeway: float | None
     find_cron_denial: FindCronDenial | None = None
+    rules: Mapping[str, EventRule] | None = None
     copies_thread: bool = False
 
 
@@ -68,7 +70,7 @@ def authorize(
         )
         return decision, None
     caller = Caller.from_user(user)
-    return decide(caller, request, find_rules(settings)), caller
+    return decide(caller, request, facts.rules or find_rules(settings)), caller
 
 
 def _authorize_studio(

@@ -40,7 +40,7 @@ def enforce(
         expired = check_expiry(user, event, now, facts.expiry_leeway)
         if expired is not None:
             return expired
-    rules = find_rules(settings)
+    rules = facts.rules or find_rules(settings)
     request = read_access_request(event, value, rules)
     if facts.copies_thread:
         request = request._replace(for_copy=True)

@@ -19,7 +19,7 @@ from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
-from .hook import COPYING
+from .hook import COPYING, USE_AEGRA_ENTRY
 from .http_errors import HTTP_EXCEPTIONS, handler_error
 from .server_context import read_request_origin
 
@@ -32,21 +32,26 @@ if TYPE_CHECKING:
     from ..enforcement.access_request import Value
 
     Handler = Callable[..., Awaitable[Any]]
+    Decide = Callable[[object, str, Value, OIDCAuth], Decision]
     Report = Callable[[Decision], None]
 
 AEGRA = "aegra_api"
 """The package of Aegra, a server with other values and filters."""
 
 
-def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None) -> Handler:
+def build_handler(
+    event: str, oidc: OIDCAuth, custom_rule: Handler | None = None, decide: Decide | None = None
+) -> Handler:
     """Return the handler of one event.
 
     Args:
         event: such as ``threads:create``.
         oidc: has the settings, the clock and the observer.
         custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
+        decide: decides on another server, which has other values and filters.
     """
     observe = _observation_of(oidc)
+    decide_event = decide or _decide
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
         report: Report = _report_nothing
@@ -55,7 +60,7 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
             if oidc.revocation is not None:
                 # The scheduler may be the first to need them. Known revocations are not waited for.
                 await oidc.revocation.check.wait_until_loaded(oidc.clock())
-            decision = _decide(ctx.user, event, value, oidc)
+            decision = decide_event(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
                 decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
             report(decision)
@@ -103,8 +108,7 @@ def _decide(user: object, event: str, value: Value, oidc: OIDCAuth) -> Decision:
     # Compare the name, because Aegra need not be installed.
     if type(user).__module__.partition(".")[0] == AEGRA:
         # Aegra ignores most filters, so that these handlers would protect less than they promise.
-        client_message = "this server is Aegra, which needs its own entry point and is not supported yet"
-        return deny(event, ErrorCode.USER_UNKNOWN, client_message)
+        return deny(event, ErrorCode.USER_UNKNOWN, USE_AEGRA_ENTRY)
     return enforce(user, event, value, oidc.enforcement, oidc.clock(), _read_facts(user, oidc))
 
 

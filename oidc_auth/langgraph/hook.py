@@ -1,13 +1,23 @@
-"""The authenticate hook, which langgraph-api and Aegra can call."""
+"""The authenticate hook of LangGraph servers."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 from langgraph_sdk import Auth
 
-from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
+from ..errors import (
+    ERROR_DETAILS,
+    FORBIDDEN,
+    Challenge,
+    DeniedError,
+    ErrorCode,
+    ServerNotSupportedError,
+    TokenError,
+    UpstreamError,
+)
 from ..observability import format_trace, logger
 from .http_errors import authenticate_error
 from .request_kind import find_request_kind, find_request_resource, is_copy_request, move_subprotocol_token
@@ -40,6 +50,9 @@ AUTHENTICATOR_KEY = "oidc_auth.authenticator"
 CALLERS_KEY = "oidc_auth.callers"
 """The key of the ASGI scope with a list to which the caller and the token are added."""
 
+AEGRA_SERVER = "aegra_api.main"
+"""The module that each Aegra process has loaded."""
+USE_AEGRA_ENTRY = 'this server is Aegra: set auth.path to "oidc_auth.aegra:auth" in aegra.json'
 COPYING = "copying"
 """The key of a user who copies a thread, while threads can be shared. Lists do not count for a copy."""
 
@@ -61,7 +74,7 @@ ANONYMOUS: Mapping[str, Any] = {
 def build_hook(oidc: OIDCAuth) -> Authenticate:
     """Return the ``authenticate`` function.
 
-    langgraph-api passes its arguments by name, Aegra passes the headers alone.
+    Aegra has its own hook. This one refuses all requests there, also with the operator's own handlers.
 
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or has other names for its context variables.
@@ -74,6 +87,9 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         resource = find_request_resource(scope or {})
+        if AEGRA_SERVER in sys.modules:
+            # Its store and its crons need an identity that contains the tenant.
+            raise authenticate_error(DeniedError(ErrorCode.USER_UNKNOWN, client_message=USE_AEGRA_ENTRY).challenge())
         try:
             # Checked on each request, because a server may be loaded after this hook.
             if (context := at_start or prepare_server()) is not None:

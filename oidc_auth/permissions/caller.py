@@ -18,6 +18,9 @@ ABSENT: Final = object()
 
 LABEL_LENGTH = 32
 """Characters of a store label: 128 bits of SHA-256, in lower-case hexadecimal digits."""
+AEGRA_MODULE = "aegra_api.models.auth"
+"""The module of the user class of Aegra."""
+
 # No text has this length, so that a missing tenant never equals a tenant.
 _NO_TENANT = b"\xff" * 8
 
@@ -230,6 +233,9 @@ def store_label(user: object) -> str:
     # An empty identity would give one namespace to all such users.
     if not isinstance(identity, str) or not identity:
         raise TypeError("store_label: expected a user with an identity")
+    if type(user).__module__ == AEGRA_MODULE:
+        # There the identity contains the tenant, and the user of a cron's run has no other.
+        return make_store_label(identity, None)
     if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user, read("kind", None)):
         # Users of several tenants with one identity would share the label without a tenant. It is never a fallback.
         raise TypeError("store_label: expected a user with tenant, or with has_tenants=False; found neither")
