@@ -93,8 +93,8 @@ user = ["threads:write", "assistants:read", "store:write"]
 """,
         f"""
 There are {len(EVENTS)} permissions and {len(GROUPS)} groups. Each permission has the name of the event that it allows.
-Two more permissions belong to no single event: `threads:share` names the people who share a thread, and
-`threads:resume` resumes paused runs.
+Two more permissions belong to no single event. `threads:share` lists the people who share a thread
+([sharing](sharing.md)), and `threads:resume` resumes paused runs ([approvals](approvals.md)).
 """,
         "## Names",
         """

@@ -19,6 +19,7 @@ from .keys.readiness import find_usable_keys
 from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
+from .permissions.shared_access import SharedAccess
 from .quoting import quote
 from .shared_objects import SharedObjects, key_of
 from .tokens.admission import PendingVerifications
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from .observability import Observer
     from .permissions.caller import Caller
     from .permissions.names import Reach
+    from .permissions.permission_maps import MappingRules
     from .tokens.extract import Headers
     from .tokens.resource import ProtectedResource
     from .tokens.states import PresentedToken, VerifiedToken
@@ -370,7 +372,14 @@ class OIDCAuth:
                 ErrorCode.ISSUER_NOT_TRUSTED, expected=self._issuers.description, found=quote(issuer), hint=hint
             )
             return Explanation(checks=check_results([], error), refusal=error.report())
-        return explain_claims(claims, rules, self._clock())
+        return self._explain_claims(claims, rules, self._clock())
+
+    def _explain_claims(self, claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:
+        explained = explain_claims(claims, rules, now)
+        settings, tenancy = self.enforcement, explained.tenancy
+        # As in the handlers: where an issuer has tenants, a list counts inside of one only.
+        lists_count = not settings.has_tenants if tenancy is None else tenancy.tenant is not None
+        return replace(explained, access=SharedAccess(settings.sharing and lists_count, settings.resume))
 
     async def explain_token(self, token: str) -> Explanation:
         """Return what a token grants, and why, or why it is refused. The token is never shown."""
@@ -381,7 +390,7 @@ class OIDCAuth:
         except (TokenError, UpstreamError) as refusal:
             issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
             return Explanation(issuer=issuer, checks=check_results(record, refusal), refusal=refusal.report())
-        explained = explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
+        explained = self._explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
         return replace(explained, checks=check_results(record, None))
 
     def _extract_alone(self, token: str, record: Record) -> PresentedToken:

@@ -42,8 +42,8 @@ DENIAL_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.RESUME_NOT_ALLOWED: ErrorDetails(
         403,
         "this request may not move a paused run",
-        "Crons and assistants never may, whatever langgraph.resume is besides run. With langgraph.resume = 'other', an "
-        "approver sends only {'command': {'resume': {interrupt_id: value}}} with the thread's own assistant.",
+        "With langgraph.resume = 'other', an approver sends only {'command': {'resume': {interrupt_id: value}}}, with "
+        "the thread's own assistant, and no caller changes state. Crons never move a run, except with 'run'.",
     ),
     ErrorCode.RESERVED_CONFIG: ErrorDetails(
         403,

@@ -106,7 +106,7 @@ class OwnerRule:
     def find_renamed(self) -> dict[str, str]:
         """Return the new identity of each renamed user. Lists of shared threads name users by their identity."""
         # Only a rule that reads ``owner`` renames identities. Other names are those of an application.
-        names = self.names if self.names is not None and self.owner_from == OWNER else {}
+        names: Mapping[str, str] = self.names if self.names is not None and self.owner_from == OWNER else {}
         return {name: new for name, new in names.items() if identity_fault(ANY_IDENTITY, new) is None}
 
     def lacks_tenant(self, metadata: Mapping[str, Any]) -> bool:

@@ -11,11 +11,21 @@ from rich.table import Column, Table
 from ..config.build import role_rights, value_rights
 from ..config.issuers import exact_issuers
 from ..errors import ConfigError
-from ..permissions.names import EVENTS, GROUPS, PATTERN_NAMES, clamp_reach, expand, format_permission, split_reach
+from ..permissions.names import (
+    EVENTS,
+    GROUPS,
+    PATTERN_NAMES,
+    RESUME,
+    clamp_reach,
+    expand,
+    format_permission,
+    split_reach,
+)
 from ..permissions.permission_maps import merge_rights
 from ..tokens.claim_path import format_path
 from .inputs import file_argument, json_option, load
 from .output import console, print_json, print_matrix, print_table, print_text
+from .sharing_summary import describe_sharing_rules, print_sharing, sharing_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -71,6 +81,7 @@ def _to_json(loaded: LoadedConfig, roles: Columns, values: Columns) -> dict[str,
         "accepted": {where: list(names) for where, names in _accepted_names(loaded.document)},
         "wildcards": {text: _expand_wildcard(text) for text in _wildcard_names(loaded.document)},
         "graphs": {name: role.graphs for name, role in loaded.document.roles.items() if role.graphs is not None},
+        **sharing_to_json(loaded.document, roles, values),
     }
 
 
@@ -81,14 +92,15 @@ def _names(given: Mapping[str, Reach]) -> list[str]:
 def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
     screen = console()
     print_text(screen, f"{loaded.source} ({loaded.digest})", label="valid ", style="green")
-    for label, text in _describe_issuers(loaded.document):
+    for label, text in (*_describe_issuers(loaded.document), *describe_sharing_rules(loaded.document)):
         print_text(screen, text, label=label)
     for where, names in _accepted_names(loaded.document):
         print_text(screen, f"{where}: {', '.join(names)}", label="accepts ")
     # The tables show permissions only, and a limit of graphs is none.
     for name, role in loaded.document.roles.items():
         if role.graphs is not None:
-            limit = f"can start {', '.join(role.graphs) or 'no graph'} only. List other assistants by their ID."
+            what = "start or resume" if RESUME in roles[name] else "start"
+            limit = f"can {what} {', '.join(role.graphs) or 'no graph'} only. List other assistants by their ID."
             print_text(screen, f"{name} {limit}", label="graphs  ")
     for warning in loaded.warnings:
         print_text(screen, warning, label="warning ", style="yellow")
@@ -96,6 +108,7 @@ def _print(loaded: LoadedConfig, roles: Columns, values: Columns) -> None:
         print_matrix(screen, "Permissions per role", roles)
     if values:
         print_matrix(screen, "Permissions per claim value", values)
+    print_sharing(screen, loaded.document, roles, values)
     # A pattern is short and can give a lot, so a review needs its meaning.
     if wildcards := list(_wildcard_names(loaded.document)):
         print_table(screen, "Patterns", _expansions(wildcards))

@@ -11,47 +11,47 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import httpx
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Column, Table
 
 from ..config.load import CONFIG_VARIABLE
 from ..testing.issuer import LOOPBACK
+from .approvals_demo import play_approvals
 from .demo_app import demo_client, write_demo_app
 from .demo_page.names import PAGE_USERS, PREFIX
+from .demo_table import print_summary, run_rows
 from .dev_server import DevServer, ServerError, free_port, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
-from .output import print_json, print_table, print_text
+from .output import print_text
 from .provider import local_provider_class
-from .scenario import USERS, DemoSession, Row, demo_users, rows
+from .scenario import USERS, DemoSession, demo_users, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rich.console import Console
 
     from ..local_provider import LocalProvider
     from ..local_provider.activity import Activity
 
-REQUEST_TIMEOUT = 20.0
-"""Seconds. The slowest request waits for a run."""
-
 
 @click.command(short_help="Start a local provider and server, show all rules, and open a page.")
+@click.argument("scenario", type=click.Choice(["approvals"]), required=False)
 @click.option("--page/--no-page", default=None, help="Keep the server and its page. Default: only on a terminal.")
 @json_option
-def demo(*, page: bool | None, as_json: bool) -> None:
+def demo(scenario: str | None, *, page: bool | None, as_json: bool) -> None:
     """Start a local provider and server, and show which requests are allowed.
 
     It needs no network, no model and no API key. On a terminal, it ends with the address of a page, on which you log in
     as sample users and see each decision. Exit code 0 if all requests have the expected result.
+
+    "oidc-auth demo approvals" shows a payment that a second user must approve. It has no page.
     """
     # The server must not remain after SIGTERM.
     signal.signal(signal.SIGTERM, _end)
     # With --json, standard output contains only JSON.
     console = make_console(stderr=as_json)
+    if scenario == "approvals":
+        if page:
+            raise click.UsageError("--page does not work with approvals.")
+        sys.exit(play_approvals(console, as_json=as_json))
     started = time.monotonic()
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
@@ -65,11 +65,9 @@ def demo(*, page: bool | None, as_json: bool) -> None:
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
         users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
         print_text(console, users, label="users     ")
-        played = _run_rows(console, server, provider)
-        failed = [row for row in played if not row.passed]
-        _summary(console, played, failed, time.monotonic() - started)
-        if as_json:
-            print_json({"rows": [_facts(row) for row in played], "passed": not failed})
+        tokens = {name: provider.token(name) for name in USERS}
+        played = run_rows(console, server, lambda client: rows(DemoSession(client, tokens), provider))
+        failed = print_summary(console, played, time.monotonic() - started, as_json=as_json)
         if page if page is not None else _is_interactive() and not as_json:
             _show_page(console, server)
     console.print("next: oidc-auth init")
@@ -108,42 +106,6 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str, po
         raise click.ClickException(
             "The server did not start. Install it: pip install 'langgraph-oidc-auth[demo]'"
         ) from None
-
-
-def _run_rows(console: Console, server: DevServer, provider: LocalProvider) -> list[Row]:
-    played: list[Row] = []
-    with (
-        httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client,
-        console.status("sending requests ...") as status,
-    ):
-        for row in rows(DemoSession(client, provider)):
-            played.append(row)
-            status.update(f"{len(played)}: {row.caller}: {row.request}")
-    print_table(console, "Requests and results", _table(played))
-    return played
-
-
-def _table(played: Iterable[Row]) -> Table:
-    columns = (Column("", no_wrap=True), Column("caller", no_wrap=True), "request", "result")
-    table = Table(*columns, box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
-    for row in played:
-        mark = "[green]ok[/]" if row.passed else "[bold red]NO[/]"
-        # Of a passed row, the found value only repeats the expected one.
-        result = row.expected if row.passed else f"expected {row.expected}; found {row.got}: {row.reason}"
-        # The users are listed above with role and tenant.
-        caller, _, _ = row.caller.partition(" ")
-        table.add_row(mark, *(escape(cell) for cell in (caller, row.request, result)))
-    return table
-
-
-def _facts(row: Row) -> dict[str, object]:
-    names = ("caller", "request", "expected", "got", "reason", "passed")
-    return {name: getattr(row, name) for name in names}
-
-
-def _summary(console: Console, played: list[Row], failed: list[Row], seconds: float) -> None:
-    colour = "red" if failed else "green"
-    console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
 
 
 def _show_page(console: Console, server: DevServer) -> None:

@@ -58,10 +58,15 @@ class DevServer:
 
 
 def quickstart_folder() -> Path:
-    """Return the example of the demo, from the installed package or the repository."""
-    installed = Path(str(files("oidc_auth"))) / "quickstart"
-    # The wheel contains the example. In a checkout, it is next to the package.
-    return installed if installed.is_dir() else Path(str(files("oidc_auth"))).parent / "examples" / "quickstart"
+    """Return the example of the demo."""
+    return example_folder("quickstart")
+
+
+def example_folder(name: str) -> Path:
+    """Return an example of a demo, from the installed package or the repository."""
+    package = Path(str(files("oidc_auth")))
+    # The wheel contains the examples. In a checkout, they are next to the package.
+    return package / name if (package / name).is_dir() else package.parent / "examples" / name
 
 
 @contextmanager

@@ -156,6 +156,9 @@ def _to_json(answer: Answer) -> dict[str, Any]:
         # A script that ignores the refusal must not see permissions.
         "permissions": [] if why.refusal else sorted(format_permission(*right) for right in why.rights.items()),
         "graphs": None if why.graphs is None else sorted(why.graphs),
+        "can_share": list(why.can_share),
+        "can_approve": list(why.can_approve),
+        "resume_graphs": None if why.resume_graphs is None else sorted(why.resume_graphs),
         "refusal": why.refusal,
         "not_checked": list(answer.not_checked),
     }
@@ -184,7 +187,11 @@ def _print(answer: Answer, *, verbose: bool) -> None:
 def _facts(why: Explanation) -> list[tuple[str, list[str]]]:
     tenant = [] if why.tenancy is None else [why.tenancy.tenant or NO_TENANT]
     graphs = [] if why.graphs is None else [", ".join(sorted(why.graphs)) or "none"]
-    return [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
+    found = [("tenant", tenant), ("map", [*why.notes]), ("unmapped", [*why.unmapped]), ("graphs", graphs)]
+    if why.refusal:
+        return found
+    # The two questions that the table of permissions does not answer: it does not show the mode of langgraph.resume.
+    return [*found, *((label, [text]) for label, text in why.shared_access.items())]
 
 
 def _checks(why: Explanation, *, verbose: bool) -> Table:

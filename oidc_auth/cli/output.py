@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..permissions.names import ACTIONS, EVENTS, Reach
+from ..permissions.names import ACTIONS, EVENTS, LITERAL_PERMISSIONS, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -132,12 +132,23 @@ def _matrix(columns: Mapping[str, Mapping[str, Reach]]) -> Table:
     table.add_column("", no_wrap=True, min_width=EVENT_WIDTH - PADDING - 1)
     for heading in columns:
         table.add_column(escape(heading), overflow="fold")
-    for resource, actions in ACTIONS.items():
-        for action in actions:
-            event = f"{resource}:{action}"
-            cells = [REACH_NAMES[names[event]] if event in names else "-" for names in columns.values()]
-            table.add_row(event, *cells, end_section=action == actions[-1])
+    for resource in ACTIONS:
+        rows = _permissions_of(resource, columns)
+        for name in rows:
+            cells = [REACH_NAMES[names[name]] if name in names else "-" for names in columns.values()]
+            table.add_row(name, *cells, end_section=name == rows[-1])
     return table
+
+
+def _permissions_of(resource: str, columns: Mapping[str, Mapping[str, Reach]]) -> list[str]:
+    """Return the events of a resource, and its other permissions if a column has them."""
+    # Most configurations do not share threads.
+    held = [name for name in LITERAL_PERMISSIONS if any(name in names for names in columns.values())]
+    return [*(event for event in EVENTS if _is_of(event, resource)), *(name for name in held if _is_of(name, resource))]
+
+
+def _is_of(name: str, resource: str) -> bool:
+    return name.startswith(f"{resource}:")
 
 
 class HelpFormatter(click.HelpFormatter):

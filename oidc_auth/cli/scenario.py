@@ -99,13 +99,12 @@ def _decoded(segment: str) -> bytes:
 
 
 class DemoSession:
-    """The users, their tokens and the server."""
+    """The server, and a token of each user by name."""
 
-    def __init__(self, client: httpx.Client, provider: LocalProvider) -> None:
-        self.provider = provider
+    def __init__(self, client: httpx.Client, tokens: Mapping[str, str]) -> None:
         self._client = client
         # One token for each user, as in a real session. Later requests then use the cache.
-        self._tokens = {name: provider.token(name) for name in USERS}
+        self._tokens = tokens
 
     def request(self, name: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Send a request as a user."""
@@ -138,7 +137,7 @@ def _detail(answer: httpx.Response) -> str:
         return answer.text[:80]
 
 
-def rows(session: DemoSession) -> Iterator[Row]:
+def rows(session: DemoSession, provider: LocalProvider) -> Iterator[Row]:
     """Send all requests."""
     # The order matters: later rows use the thread and what earlier rows stored in it.
     yield from unauthenticated_rows(session)
@@ -171,7 +170,7 @@ def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
     yield Row(
         "anonymous", "search threads without a token", "401 without error=", f"401 {challenge}", challenge_is_plain
     )
-    for wrong, (token, code) in invalid_tokens(session.provider).items():
+    for wrong, (token, code) in invalid_tokens(provider).items():
         answer = session.send("POST", "/threads/search", {}, {"authorization": f"Bearer {token}"})
         invalid = 'error="invalid_token"' in answer.headers.get("www-authenticate", "")
         row = expect_status("alice", f"token {wrong}", answer, 401, code)

@@ -51,7 +51,7 @@ class AccessRequest(NamedTuple):
         for_copy: a ``threads:read`` that is the first event of a copy.
         lists: the lists of people that a thread gets. Read only while sharing is on.
         changes_more: a change of a thread has more than lists.
-        steering: how a run, cron or assistant moves a paused graph. None if no rule needs it.
+        steering: how a run or cron moves a paused graph. None if no rule needs it.
     """
 
     event: str

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode
 from ..permissions.names import RESUME, Reach
-from .access_request import read_assistant, read_cron_change, read_new_cron, read_run
+from .access_request import read_cron_change, read_new_cron, read_run
 from .crons import RUN_PERMISSION
 from .decision import MATCH_NOTHING, Filter, Restriction, deny, deny_missing
 from .filters import filter_reach, filter_thread_change
@@ -19,7 +19,7 @@ from .limits import deny_graphs
 from .ownership import write_run_stamp
 from .reserved_keys import APPROVED_BY, APPROVERS, ASSISTANT
 from .sharing import add_branches
-from .steering import Steering, read_assistant_steering, read_cron_steering, read_run_steering
+from .steering import Steering, read_cron_steering, read_run_steering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,10 +107,10 @@ def choose_run_permission(request: AccessRequest) -> str:
 
 
 def check_never_steers(caller: Caller, request: AccessRequest) -> Decision | None:
-    """Return the denial of a cron or assistant that steers."""
+    """Return the denial of a cron that steers."""
     del caller
     steers = request.steering is not None and request.steering.steers
-    # A cron runs without a request, and an assistant's configuration is merged after the handlers.
+    # A cron runs without a request, so no caller approves its runs.
     return _deny_steering(request, "nothing that moves a paused graph") if steers else None
 
 
@@ -139,11 +139,6 @@ def read_steered_new_cron(event: str, value: Value) -> AccessRequest:
 def read_steered_cron_change(event: str, value: Value) -> AccessRequest:
     """Read a ``crons:update``, with how its runs steer."""
     return read_cron_change(event, value)._replace(steering=read_cron_steering(value))
-
-
-def read_steered_assistant(event: str, value: Value) -> AccessRequest:
-    """Read an ``assistants:create`` or ``assistants:update``, with how its runs steer."""
-    return read_assistant(event, value)._replace(steering=read_assistant_steering(value))
 
 
 def _of_assistant(allowed: Filter, request: AccessRequest) -> Restriction:

@@ -53,6 +53,7 @@ from .filters import (
     filter_thread_change,
 )
 from .ownership import check_copy, clean_change, stamp_object, stamp_run
+from .steering import clean_assistant, stamp_assistant
 from .store import isolate_namespace
 
 Read = Callable[[str, Value], AccessRequest]
@@ -96,9 +97,9 @@ _ROWS = (
     EventRule(event="threads:search"),
     # A run can create its thread, so the stamp goes into the metadata of both.
     EventRule(event="threads:create_run", read=read_run, stamp=stamp_run),
-    EventRule(event="assistants:create", read=read_assistant, filter=filter_own, stamp=stamp_object),
+    EventRule(event="assistants:create", read=read_assistant, filter=filter_own, stamp=stamp_assistant),
     EventRule(event="assistants:read", filter=filter_reach_or_built_in),
-    EventRule(event="assistants:update", read=read_assistant, rewrite=clean_change),
+    EventRule(event="assistants:update", read=read_assistant, rewrite=clean_assistant),
     EventRule(event="assistants:delete"),
     EventRule(event="assistants:search", filter=filter_reach_or_built_in),
     # The check on runs is necessary, because a cron starts runs without a request.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from ..permissions import shared_access
 from .access_request import MalformedError, Value
 
 OWNER = "owner"
@@ -18,10 +19,7 @@ AUTHORIZED_FOR = "authorized_for"
 """Names the user who authorized a cron, for revocations (``subject_digest``)."""
 AUTHORIZED_AT = "authorized_at"
 """When the token was issued with which the user authorized a cron, in whole seconds since the epoch."""
-READERS = "shared_with"
-EDITORS = "shared_editors"
-APPROVERS = "shared_approvers"
-LISTS = (READERS, EDITORS, APPROVERS)
+READERS, EDITORS, APPROVERS = LISTS = shared_access.LISTS
 """The lists of the people with whom a thread is shared. Only ``sharing`` writes them."""
 APPROVED_BY = "approved_by"
 """Who moved a paused run with ``threads:resume``. Only ``approvals`` writes it."""

@@ -13,7 +13,6 @@ from .approvals import (
     Approvals,
     check_never_steers,
     choose_run_permission,
-    read_steered_assistant,
     read_steered_cron_change,
     read_steered_new_cron,
     read_steered_run,
@@ -83,8 +82,6 @@ def _approval_columns(rules: Mapping[str, EventRule], shared: Sharing | None, *,
     run, update = rules["threads:create_run"], rules["threads:update"]
     approvals = Approvals(only_others, shared, filter_input=run.filter, filter_change=update.filter)
     readers = {
-        "assistants:create": read_steered_assistant,
-        "assistants:update": read_steered_assistant,
         "crons:create": read_steered_new_cron,
         "crons:update": read_steered_cron_change,
     }

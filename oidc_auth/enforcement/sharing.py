@@ -194,7 +194,7 @@ def _find_fault(people: object, caller: str) -> str | None:
         return f"{len(people)} identities"
     if not all(_is_identity(person) for person in people):
         return "a member that is not an identity"
-    # A list must not make the caller an approver of their own runs.
+    # A list must not make the caller an approver of the caller's runs.
     return "the caller" if caller in people else None
 
 

@@ -1,4 +1,4 @@
-"""What moves a paused graph, read from the values of runs, crons and assistants.
+"""What moves a paused graph: read from the values of runs and crons, and removed from assistants.
 
 A graph pauses at an ``interrupt()`` or at a breakpoint. *Steering* is all that moves it other than new input. The rules
 that decide about it are in ``approvals``. Measured on langgraph 1.2 and langgraph_api 0.16.7.
@@ -10,10 +10,12 @@ import re
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from .access_request import get_payload
+from .ownership import clean_change, stamp_object
 from .reserved_keys import find_configurable
 
 if TYPE_CHECKING:
     from .access_request import Value
+    from .decision import AllowedAccess, Decision
 
 INTERNAL_PREFIX = "__pregel"
 """How the keys begin by which LangGraph controls a run, such as ``__pregel_resuming``."""
@@ -22,20 +24,20 @@ CHECKPOINT_KEYS = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 BREAKPOINTS = ("interrupt_before", "interrupt_after")
 """They replace the breakpoints of the graph, also with those that it never reaches."""
 INTERRUPT_ID = re.compile(r"[0-9a-f]{32}")
-"""LangGraph takes a mapping with any other key as one value, which answers whatever question is pending."""
+"""LangGraph takes a mapping with any other key as one value, which answers any pending question."""
 PROTOCOL_KEYS = frozenset({"__event_streaming_v2", "thread_id"})
 """What v2 commands add to the ``configurable`` of a run (langgraph_api 0.16.7, event_streaming/service.py)."""
 
 
 class Steering(NamedTuple):
-    """How a run, cron or assistant moves a paused graph.
+    """How a run or cron moves a paused graph.
 
     Attributes:
         steers: it moves, or could move, a paused graph.
         continues: it uses the stored state of the thread, and not only new input.
         is_resume: a pure resume: a command with ``resume`` and nothing else that steers.
         names_interrupts: the resume has a value for each of its interrupt ids.
-        is_bare: nothing beside the resume: no input, configuration or context.
+        is_bare: the run has no input, configuration or context.
     """
 
     steers: bool = False
@@ -77,18 +79,37 @@ def read_cron_steering(value: Value) -> Steering:
     return Steering(steers=steers)
 
 
-def read_assistant_steering(value: Value) -> Steering:
-    """Read the steering of an assistant. The server merges its configuration into each run, after the handlers."""
-    return Steering(steers=_controls_graph(value))
+def stamp_assistant(value: Value, access: AllowedAccess) -> Decision:
+    """Write the owner into a new assistant, and remove what steers."""
+    _remove_controls(value)
+    return stamp_object(value, access)
+
+
+def clean_assistant(value: Value, access: AllowedAccess) -> Decision:
+    """Remove the reserved keys from a changed assistant, and what steers."""
+    _remove_controls(value)
+    return clean_change(value, access)
+
+
+def _remove_controls(value: Value) -> None:
+    # The server merges an assistant into each of its runs, after the handlers. So no assistant may have such a key, in
+    # no mode: an assistant outlives a change of langgraph.resume.
+    for keys in _configuration(value):
+        for key in [key for key in keys if key.startswith(INTERNAL_PREFIX) or key in CHECKPOINT_KEYS]:
+            del keys[key]
 
 
 def _controls_graph(holder: Value) -> bool:
     """Return whether the configuration or context names a checkpoint or has an internal key of LangGraph."""
-    # The server copies the context of a run or assistant into configurable.
-    for keys in (find_configurable(holder), _table(holder.get("context"))):
+    for keys in _configuration(holder):
         if any(key.startswith(INTERNAL_PREFIX) for key in keys) or any(keys.get(key) for key in CHECKPOINT_KEYS):
             return True
     return False
+
+
+def _configuration(holder: Value) -> tuple[Value, Value]:
+    # The server copies the context of a run or assistant into configurable.
+    return find_configurable(holder), _table(holder.get("context"))
 
 
 def _sets_breakpoints(holder: Value) -> bool:

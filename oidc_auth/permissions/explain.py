@@ -11,7 +11,7 @@ from ..quoting import quote
 from ..tokens.checks import CHECKS, CLAIM_CHECKS
 from ..tokens.claim_path import MISSING, find_claim, format_path
 from ..tokens.diagnose import diagnose_claims, hint_for_claims
-from .names import ACTIONS, NAMES, Reach, format_permission, split_reach
+from .names import ACTIONS, LITERAL_PERMISSIONS, NAMES, RESUME, Reach, format_permission, split_reach
 from .permission_maps import (
     MappingRules,
     PermissionMap,
@@ -27,6 +27,7 @@ from .permission_maps import (
     rights_from_claims,
     rights_from_value,
 )
+from .shared_access import SharedAccess, describe_sharing, describe_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +87,9 @@ class Explanation:
         unmapped: One line for each claim that looks like permissions, and that no permission map reads.
         rights: Each permission and its reach.
         graphs: The graphs that may be started, or None for any.
+        resume_graphs: The graphs that ``threads:resume`` lets the caller resume, or None for any.
         refusal: Why nothing is allowed, or "".
+        access: What the configuration lets callers do with shared threads and paused runs.
     """
 
     issuer: str = ""
@@ -97,13 +100,41 @@ class Explanation:
     unmapped: tuple[str, ...] = ()
     rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
     graphs: frozenset[str] | None = None
+    resume_graphs: frozenset[str] | None = None
     refusal: str = ""
+    access: SharedAccess = field(default_factory=SharedAccess)
+
+    @property
+    def can_share(self) -> tuple[str, ...]:
+        """The threads that the caller may share with others: ``own``, ``tenant``, ``all`` or nothing."""
+        return () if self.refusal else self.access.shareable(self.rights)
+
+    @property
+    def can_approve(self) -> tuple[str, ...]:
+        """The paused runs that the caller may resume: those of a reach, and those of threads that list the caller."""
+        # A role with an empty list of graphs may run none.
+        none = self.refusal or self._approvable_graphs == frozenset()
+        return () if none else self.access.approvable(self.rights)
+
+    @property
+    def shared_access(self) -> dict[str, str]:
+        """The threads that the caller may share, and those that the caller may approve, as text."""
+        graphs = self._approvable_graphs
+        only = f". Only graphs {', '.join(sorted(graphs))}" if graphs and self.can_approve else ""
+        return {
+            "share": describe_sharing(self.rights, self.access),
+            "approve": describe_threads(self.can_approve) + only,
+        }
 
     @property
     def not_run(self) -> tuple[str, ...]:
         """The names of the checks that did not run."""
         ran = {check.code for check in self.checks}
         return tuple(check.name for check in CHECKS if check.code not in ran)
+
+    @property
+    def _approvable_graphs(self) -> frozenset[str] | None:
+        return self.graphs if self.access.resume == "run" else self.resume_graphs
 
     def allows(self, permission: str) -> bool:
         """Tell whether these claims grant a permission, such as ``threads:read`` or ``threads:read@tenant``.
@@ -134,18 +165,14 @@ class Explanation:
         if self.refusal:
             yield f"REFUSED   {self.refusal}"
             return
+        yield from (f"{label:<10}{text}" for label, text in self.shared_access.items())
         for resource, actions in ACTIONS.items():
-            held = [
-                format_permission(action, self.rights[f"{resource}:{action}"])
-                for action in actions
-                if self._holds(resource, action)
-            ]
-            yield f"{resource:<12}{' '.join(held) or '-'}"
+            names = [f"{resource}:{action}" for action in actions]
+            names += [name for name in LITERAL_PERMISSIONS if name.startswith(f"{resource}:")]
+            held = [format_permission(name, self.rights[name]) for name in names if name in self.rights]
+            yield f"{resource:<12}{' '.join(held).replace(f'{resource}:', '') or '-'}"
         if self.graphs:
             yield f"graphs    {' '.join(sorted(self.graphs))}"
-
-    def _holds(self, resource: str, action: str) -> bool:
-        return f"{resource}:{action}" in self.rights
 
 
 def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float) -> Explanation:
@@ -167,6 +194,7 @@ def explain_claims(claims: Mapping[str, object], rules: MappingRules, now: float
         unmapped=tuple(_unread_claims(claims, rules)),
         rights=merge_rights(given),
         graphs=allowed_graphs(given),
+        resume_graphs=allowed_graphs(given, RESUME),
         refusal="" if given else _no_permissions_message(claims, rules),
     )
 

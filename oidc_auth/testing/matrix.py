@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..authentication import OIDCAuth
 from ..config.raw_document import did_you_mean
-from ..permissions.names import ACTIONS, EVENTS, Reach
+from ..permissions.names import ACTIONS, EVENTS, LITERAL_PERMISSIONS, Reach
+from ..permissions.shared_access import LISTS
 
 if TYPE_CHECKING:
     import os
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 NONE = "-"
 MARKS: Mapping[str, Reach | None] = {NONE: None, "own": Reach.OWN, "tenant": Reach.TENANT, "all": Reach.ALL}
+LIST_MARKS = (NONE, "read", "run", "resume")
+"""What a user may do on a thread that lists them."""
 _REACH_MARKS = {reach: mark for mark, reach in MARKS.items()}
 
 
@@ -38,7 +41,11 @@ def assert_matrix(
 
     The first line of the table has the names of users. Each other line has a permission, and its reach for each user:
     ``own``, ``tenant``, ``all``, or ``-`` for none. ``threads:*`` means each permission of the resource without its own
-    line. A permission without a line must not be given to any user.
+    line. A permission without a line must not be given to any user. ``threads:share`` and ``threads:resume`` need their
+    own lines.
+
+    The lines ``shared_with``, ``shared_editors`` and ``shared_approvers`` have what a user may do on a thread that
+    lists them: ``read``, ``run`` (and read), ``resume`` (and read), or ``-`` for nothing. These lines are optional.
 
     Signature, audience and time are not checked, because claims alone do not show them.
 
@@ -82,8 +89,9 @@ def _parse_table(table: str) -> tuple[list[str], dict[str, list[str]]]:
         # A missing mark would shift the others to the wrong user.
         if len(cells) != len(users):
             raise ValueError(f"{name}: {len(cells)} marks for {len(users)} users ({', '.join(users)})")
-        if wrong := [cell for cell in cells if cell not in MARKS]:
-            raise ValueError(f"{name}: unknown mark {wrong[0]!r}. Use one of {', '.join(MARKS)}")
+        known = LIST_MARKS if name in LISTS else tuple(MARKS)
+        if wrong := [cell for cell in cells if cell not in known]:
+            raise ValueError(f"{name}: unknown mark {wrong[0]!r}. Use one of {', '.join(known)}")
         # The second line would replace the first, and the reader sees both.
         if name in marks:
             raise ValueError(f"{name} has two lines")
@@ -93,12 +101,16 @@ def _parse_table(table: str) -> tuple[list[str], dict[str, list[str]]]:
 
 def _expand_wildcards(marks: Mapping[str, list[str]], users: int) -> dict[str, list[str]]:
     wildcards = {f"{resource}:*": resource for resource in ACTIONS}
+    lines = (*EVENTS, *LITERAL_PERMISSIONS, *LISTS)
     for name in marks:
-        if name not in EVENTS and name not in wildcards:
-            raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*EVENTS, *wildcards])}")
+        if name not in lines and name not in wildcards:
+            raise ValueError(f"unknown permission {name!r}{_suggestion(name, [*lines, *wildcards])}")
     # No user has a permission without a line. So a new LangGraph event fails the test until someone decides.
     none = [NONE] * users
-    return {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", none) for event in EVENTS}
+    expected = {event: marks.get(event) or marks.get(f"{event.partition(':')[0]}:*", none) for event in EVENTS}
+    # As in a configuration, no pattern includes these.
+    expected |= {name: marks.get(name, none) for name in LITERAL_PERMISSIONS}
+    return expected | {name: marks[name] for name in LISTS if name in marks}
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -111,11 +123,15 @@ def _differences(
 ) -> Iterator[Difference]:
     for event, marks in expected.items():
         for user, mark in zip(users, marks, strict=True):
-            why = given[user]
-            # A refused user has no permission, also if the maps would give some.
-            found = _REACH_MARKS[None if why.refusal else why.rights.get(event)]
+            found = _find_mark(event, given[user])
             if found != mark:
                 yield Difference(event, user, mark, found)
+
+
+def _find_mark(line: str, why: Explanation) -> str:
+    # A refused user has no permission, also if the maps would give some.
+    rights: Mapping[str, Reach] = {} if why.refusal else why.rights
+    return why.access.on_list(rights, line) if line in LISTS else _REACH_MARKS[rights.get(line)]
 
 
 def _report(source: str, differences: list[Difference], given: Mapping[str, Explanation]) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kit.snapshots import Messages
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
+APPROVALS = QUICKSTART.parents[1] / "approvals" / "oidc-auth.toml"
 
 
 def test_check_shows_permissions_of_each_role() -> None:
@@ -105,3 +106,36 @@ def test_check_warns_of_dangerous_settings(tmp_path: Path) -> None:
     file.write_text(text, "utf-8")
     shown = run("check", str(file))
     assert (shown.exit_code, "warning issuer[0]: insecure_skip_audience" in shown.output) == (0, True)
+
+
+def test_check_shows_who_shares_and_approves(messages: Messages) -> None:
+    lines = run("check", str(APPROVALS)).output.splitlines()
+    messages.check("\n".join(line for line in lines if line.startswith(("sharing", "resume"))))
+    table = next(number for number, line in enumerate(lines) if "can approve" in line)
+    messages.check("\n".join(lines[table:]))
+    cells = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines[:table] if line.startswith("│")]
+    assert {("threads:share", "own", "-"), ("threads:resume", "-", "own")} <= {tuple(row) for row in cells}
+
+
+def test_check_reports_sharing_as_json() -> None:
+    described = json.loads(run("check", str(APPROVALS), "--json").output)
+    assert (described["sharing"], described["resume"]) == (True, "other")
+    assert described["can_share"] == {"requester": ["own"], "approver": []}
+    assert described["can_approve"] == {"requester": [], "approver": ["shared_approvers"]}
+
+
+def test_check_without_sharing_shows_no_table() -> None:
+    shown = run("check", str(QUICKSTART)).output
+    assert "can approve" not in shown
+    assert "│ threads:share" not in shown
+
+
+def test_check_shows_accepted_names_and_values(tmp_path: Path) -> None:
+    file = tmp_path / "oidc-auth.toml"
+    accepted = '[[issuer.permission_map]]\nclaim = "scope"\naccept = ["threads:write", "threads:share@tenant"]\n'
+    values = '[[issuer.permission_map]]\nclaim = "roles"\nvalues = { boss = ["threads:resume@tenant"] }\n'
+    issuer = '[[issuer]]\nissuer = "https://x.test"\naudience = "a"\ntenant = "org"\n'
+    file.write_text(f'{issuer}{accepted}{values}[langgraph]\nresume = "permission"\n', "utf-8")
+    described = json.loads(run("check", str(file), "--json").output)
+    assert described["can_share"] == {"roles = boss": [], "scope, all names": ["tenant"]}
+    assert described["can_approve"] == {"roles = boss": ["tenant", "shared_approvers"], "scope, all names": []}

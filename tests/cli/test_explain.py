@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from oidc_auth.testing import LocalIssuer
 
 QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart" / "oidc-auth.toml"
+APPROVALS = QUICKSTART.parents[1] / "approvals" / "oidc-auth.toml"
 ALICE: dict[str, Any] = {"sub": "alice", "org": "acme", "roles": ["editor"]}
 
 
@@ -42,6 +43,57 @@ def test_explain_prints_json() -> None:
     assert (set(check), check["outcome"]) == ({"code", "name", "outcome", "detail"}, "passed")
     assert "signature_invalid" not in [check["code"] for check in described["checks"]]
     assert "not_run" not in described
+
+
+@pytest.mark.parametrize(
+    ("roles", "shares", "approves"),
+    [
+        (["requester"], ["own"], []),
+        (["approver"], [], ["shared_approvers"]),
+        (["requester", "approver"], ["own"], ["shared_approvers"]),
+        (["guest"], [], []),
+    ],
+)
+def test_explain_tells_who_shares_and_approves(roles: list[str], shares: list[str], approves: list[str]) -> None:
+    claims = json.dumps({**ALICE, "roles": roles})
+    described = json.loads(run("explain", str(APPROVALS), "--claims", "-", "--json", given=claims).output)
+    assert (described["can_share"], described["can_approve"]) == (shares, approves)
+
+
+def test_expired_claims_neither_share_nor_approve() -> None:
+    claims = json.dumps({**ALICE, "roles": ["requester", "approver"], "exp": 1})
+    described = json.loads(run("explain", str(APPROVALS), "--claims", "-", "--json", given=claims).output)
+    assert (described["can_share"], described["can_approve"]) == ([], [])
+
+
+@pytest.mark.parametrize("resume", ["run", "permission", "other"])
+def test_explain_names_graphs_of_approver(tmp_path: Path, resume: str, messages: Messages) -> None:
+    text = APPROVALS.read_text("utf-8").replace('resume = "other"', f'resume = "{resume}"')
+    limited = 'approver = { permissions = ["threads:resume", "threads:create_run"], graphs = ["pay", "buy"] }'
+    (tmp_path / "oidc-auth.toml").write_text(text.replace('approver = ["threads:resume"]', limited), "utf-8")
+    given = json.dumps({**ALICE, "roles": ["approver"]})
+    shown = run("explain", str(tmp_path / "oidc-auth.toml"), "--claims", "-", given=given).output
+    messages.check(next(line for line in shown.splitlines() if line.startswith("approve ")))
+    described = json.loads(
+        run("explain", str(tmp_path / "oidc-auth.toml"), "--claims", "-", "--json", given=given).output
+    )
+    assert described["resume_graphs"] == ["buy", "pay"]
+
+
+@pytest.mark.parametrize("resume", ["run", "other"])
+def test_role_without_graphs_approves_nothing(tmp_path: Path, resume: str) -> None:
+    text = APPROVALS.read_text("utf-8").replace('resume = "other"', f'resume = "{resume}"')
+    limited = 'approver = { permissions = ["threads:resume", "threads:create_run"], graphs = [] }'
+    (tmp_path / "oidc-auth.toml").write_text(text.replace('approver = ["threads:resume"]', limited), "utf-8")
+    given = json.dumps({**ALICE, "roles": ["approver"]})
+    shown = run("explain", str(tmp_path / "oidc-auth.toml"), "--claims", "-", "--json", given=given).output
+    assert json.loads(shown)["can_approve"] == []
+
+
+@pytest.mark.parametrize("roles", [["requester"], ["approver"], ["guest"]])
+def test_explain_prints_who_shares_and_approves(roles: list[str], messages: Messages) -> None:
+    lines = run("explain", str(APPROVALS), "--claims", "-", given=json.dumps({**ALICE, "roles": roles})).output
+    messages.check("\n".join(line for line in lines.splitlines() if line.startswith(("share ", "approve "))))
 
 
 @pytest.mark.parametrize("as_json", [True, False])

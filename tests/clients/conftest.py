@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clients.harness import NODE_TOKEN, PACKAGES, ClientServer, JavaScript, build_application
+from clients.harness import PACKAGES, ClientServer, JavaScript, build_application, prepare_javascript
+from kit.examples import started
 from kit.node_packages import install_packages, missing_node
 from kit.page_server import running_page_server
 from kit.requirements import skip_or_fail
-from kit.sample_users import user_token
+from kit.sample_users import configuration_for, user_token
 from kit.server import HERE
-from kit.snippets import code_blocks, write_files
-from kit.uvicorn_server import ZERO_CODE, environment, running_uvicorn
+from kit.snippets import code_blocks
+from kit.uvicorn_server import ZERO_CODE, environment, environment_for, running_uvicorn
 
 from oidc_auth.testing import LocalIssuer
 
@@ -89,6 +91,30 @@ def running_server(
 
 
 @pytest.fixture(scope="session")
+def sharing_server(tmp_path_factory: pytest.TempPathFactory, clients_issuer: LocalIssuer) -> Iterator[ClientServer]:
+    """Run a server with the role of the page about sharing."""
+    (configuration,) = code_blocks("sharing.md", "toml")
+    roles = {**tomllib.loads(configuration)["roles"], "everything": ["*", "threads:share", "threads:resume"]}
+    permission_map = {"claim": "roles", "values": {role: [role] for role in roles}}
+    tables = configuration_for(clients_issuer, roles=roles)
+    tables["issuer"] |= {"jwks": clients_issuer.key_set(), "permission_map": permission_map}
+    folder = tmp_path_factory.mktemp("sharing-server")
+    environ = environment_for(folder, tables)
+    environ["LANGSERVE_GRAPHS"] = json.dumps({"agent": f"{HERE / 'steps_graph.py'}:graph"})
+    with running_uvicorn(folder, environ) as (host, port):
+        yield ClientServer(f"http://{host}:{port}", clients_issuer)
+
+
+@pytest.fixture(scope="session")
+def approvals_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientServer]:
+    """Run the example of the page about approvals."""
+    # Its address changes when it is served, so it is not the issuer of the other servers.
+    issuer = LocalIssuer(algorithm="ES256")
+    with issuer.served(), started("approvals", issuer, tmp_path_factory.mktemp("approvals")) as (server, _):
+        yield ClientServer(server.url, issuer)
+
+
+@pytest.fixture(scope="session")
 def node_packages() -> Path:
     """Install the client libraries from npm, and return their folder."""
     skip_or_fail("node", missing_node(*PACKAGES))
@@ -98,11 +124,7 @@ def node_packages() -> Path:
 @pytest.fixture
 def javascript(tmp_path: Path, node_packages: Path, client_server: ClientServer, pages: PageServer) -> JavaScript:
     """Write the files of the page for JavaScript."""
-    (tmp_path / "package.json").write_text('{"type": "module"}', "utf-8")
-    (tmp_path / "node_modules").symlink_to(node_packages)
-    (tmp_path / "token.js").write_text(NODE_TOKEN, "utf-8")
-    write_files("clients/javascript.md", tmp_path, client_server.url)
-    return JavaScript(tmp_path, f"{pages.origin}/token")
+    return prepare_javascript(tmp_path, node_packages, client_server, pages, "clients/javascript.md")
 
 
 @pytest.fixture

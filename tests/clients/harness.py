@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.node_packages import node_executable
 from kit.sample_users import user_token
-from kit.snippets import write_files
+from kit.snippets import SERVER_ADDRESS, code_blocks, write_files
 
 if TYPE_CHECKING:
     from kit.page_server import PageServer
@@ -71,6 +71,27 @@ class JavaScript:
         )
         assert done.returncode == 0, done.stderr or done.stdout
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def prepare_javascript(
+    folder: Path, node_packages: Path, server: ClientServer, page_server: PageServer, *pages: str
+) -> JavaScript:
+    """Write the files of pages into an empty folder, for scripts that call a server."""
+    (folder / "package.json").write_text('{"type": "module"}', "utf-8")
+    (folder / "node_modules").symlink_to(node_packages)
+    (folder / "token.js").write_text(NODE_TOKEN, "utf-8")
+    for page in pages:
+        write_files(page, folder, server.url)
+    return JavaScript(folder, f"{page_server.origin}/token")
+
+
+def read_names(server: str, *pages: str) -> Any:
+    """Run the Python blocks of pages, and return the names that they define."""
+    names: dict[str, Any] = {"__name__": "page"}
+    for page in pages:
+        for code in code_blocks(page, "python"):
+            exec(code.replace(SERVER_ADDRESS, server), names)  # noqa: S102 - our own page
+    return names
 
 
 def build_application(folder: Path, node_packages: Path, server: str, pages: PageServer, main: str = MAIN) -> str:

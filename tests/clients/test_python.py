@@ -6,9 +6,9 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clients.harness import CONVERSATION, NOT_FOUND
+from clients.harness import CONVERSATION, NOT_FOUND, read_names
 from kit.cut_proxy import running_cut_proxy
-from kit.snippets import SERVER_ADDRESS, block, code_blocks
+from kit.snippets import block
 from langgraph_sdk import get_client
 from websockets.exceptions import InvalidStatus
 
@@ -27,10 +27,7 @@ def examples(client_server: ClientServer) -> Any:
 
 
 def read_examples(server: str) -> Any:
-    names: dict[str, Any] = {"__name__": "page"}
-    for code in code_blocks(PAGE, "python"):
-        exec(code.replace(SERVER_ADDRESS, server), names)  # noqa: S102 - our own page
-    return names
+    return read_names(server, PAGE)
 
 
 class Tokens:

@@ -197,6 +197,25 @@ def test_always_rejected_claims_allow_nothing(
     assert server.refusal.partition(":")[0] == code
 
 
+@pytest.mark.parametrize(
+    ("options", "claims", "shares"),
+    [
+        ({}, {}, ("own",)),
+        ({"tenant": "org"}, {"org": "acme"}, ("own",)),
+        ({"tenant": "org"}, {}, ()),
+    ],
+)
+def test_sharing_needs_tenant_where_users_have_one(
+    options: dict[str, Any], claims: dict[str, Any], shares: tuple[str, ...]
+) -> None:
+    roles = {"user": ["threads:write", "threads:share"]}
+    oidc = configured({"claim": "roles", "values": {"u": ["user"]}}, roles=roles, **options)
+    explained = oidc.explain({"sub": "u", "roles": ["u"], **claims})
+    assert explained.can_share == shares
+    assert ("shared_editors" in explained.can_approve) == bool(shares)
+    assert oidc.explain({"sub": "u", "roles": ["x"], **claims}).can_share == ()
+
+
 def test_audience_and_time_are_shown_unchecked(messages: Messages) -> None:
     why = configured(USERS, max_token_age=60).explain({"sub": "u", "roles": ["user"], "aud": "other", "exp": NOW - 999})
     outcomes = {check.code.value: check.outcome for check in why.checks}

@@ -219,6 +219,17 @@ def test_limit_of_graphs_belongs_to_permission(graphs: Any, resume_graphs: Any, 
     assert start(who, PERMISSION, command={"goto": "a"}).allowed is steers
 
 
+@pytest.mark.parametrize("settings", [EnforcementSettings(), EnforcementSettings(sharing=True), PERMISSION, OTHER])
+@pytest.mark.parametrize("event", ["assistants:create", "assistants:update"])
+def test_assistant_never_has_what_steers(settings: EnforcementSettings, event: str) -> None:
+    keys = {"__pregel_resuming": True, "__pregel_x": 1, "checkpoint_id": "1", "checkpoint_ns": "", "checkpoint_map": {}}
+    configurable, context = {**keys, "model": "x"}, {**keys, "x__pregel": 1}
+    value = {"metadata": {}, "config": {"configurable": configurable}, "context": context}
+    assert decide(user(*EVENTS), event, value, settings).allowed
+    assert (configurable, context) == ({"model": "x"}, {"x__pregel": 1})
+    assert decide(user(*EVENTS), event, {"metadata": {}, "config": None, "context": None}, settings).allowed
+
+
 STEERING = {"config": {"configurable": {"__pregel_resuming": True}}}
 
 
@@ -226,13 +237,11 @@ STEERING = {"config": {"configurable": {"__pregel_resuming": True}}}
 @pytest.mark.parametrize(
     ("event", "value"),
     [
-        ("assistants:create", {"metadata": {}, **STEERING}),
-        ("assistants:update", {**STEERING}),
         ("crons:create", {"metadata": {}, "payload": {"input": {}, **STEERING}}),
         ("crons:update", {"payload": {**STEERING}}),
     ],
 )
-def test_crons_and_assistants_never_steer(settings: EnforcementSettings, event: str, value: dict[str, Any]) -> None:
+def test_crons_never_steer(settings: EnforcementSettings, event: str, value: dict[str, Any]) -> None:
     who = user(*EVENTS, "threads:resume@all")
     assert decide(who, event, value, settings).code is ErrorCode.RESUME_NOT_ALLOWED
     assert decide(who, event, {"metadata": {}, "payload": {"input": {}}}, settings).allowed

@@ -8,7 +8,6 @@ import pytest
 
 from oidc_auth.enforcement.steering import (
     Steering,
-    read_assistant_steering,
     read_cron_steering,
     read_run_steering,
 )
@@ -46,7 +45,6 @@ def steering(thread: dict[str, Any] = THREAD, **kwargs: Any) -> Steering:
 def test_ordinary_run_does_not_steer(thread: dict[str, Any], kwargs: dict[str, Any]) -> None:
     assert not steering(thread, **kwargs).steers
     assert not read_cron_steering({**thread, "payload": {"input": {}, **kwargs}}).steers
-    assert not read_assistant_steering(kwargs).steers
 
 
 @pytest.mark.parametrize("kwargs", CONTROLS)
@@ -56,7 +54,6 @@ def test_internal_key_or_checkpoint_steers(thread: dict[str, Any], kwargs: dict[
     assert (found.steers, found.continues, found.is_resume) == (True, True, False)
     assert not steering(thread, command={"resume": 1}, **kwargs).is_resume
     assert read_cron_steering({**thread, "payload": {"input": {}, **kwargs}}).steers
-    assert read_assistant_steering(kwargs).steers
 
 
 @pytest.mark.parametrize("kwargs", BREAKS)

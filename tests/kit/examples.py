@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = Path(__file__).parents[2] / "examples"
 VARIABLES = {
     "quickstart": "OIDC_ISSUER",
+    "approvals": "OIDC_ISSUER",
     "keycloak": "KEYCLOAK_URL",
     "several-issuers": "OKTA_ISSUER",
     "auth0": "AUTH0_DOMAIN",

@@ -74,9 +74,10 @@ class SharingServer(LiveServer):
     def __init__(self, server: Server, mode: str = "run", roles: dict[str, list[str]] | None = None) -> None:
         self.mode, self.roles = mode, ROLES if roles is None else roles
         super().__init__(server, LocalIssuer(algorithm="ES256"))
+        self.install()
 
-    def enforce(self, **tables: Any) -> None:
-        """Install the roles, and the mode of approvals."""
+    def install(self, **tables: Any) -> None:
+        """Install the roles, the mode of approvals, and other tables."""
         issuer = {
             "preset": "generic",
             "issuer": self.issuer.url,
@@ -84,23 +85,28 @@ class SharingServer(LiveServer):
             "tenant": "org",
             "permission_map": {"claim": "roles", "values": self.roles},
         }
-        super().enforce(**{"issuer": issuer, "langgraph": {"resume": self.mode}, **tables})
+        self.enforce(**{"issuer": issuer, "langgraph": {"resume": self.mode}, **tables})
 
     def change(self, mode: str, roles: dict[str, list[str]] | None = None) -> None:
         """Use another mode, and other roles, with the same objects and tokens."""
         self.mode, self.roles = mode, ROLES if roles is None else roles
-        self.enforce()
+        self.install()
 
     def people(self) -> People:
         """Return the users, all with every permission for own objects, except the administrator."""
-        names = ("alice", "rita", "eddie", "april", "cora")
+        alice, rita, eddie, april, cora = (
+            self.user(name, "member") for name in ("alice", "rita", "eddie", "april", "cora")
+        )
         twins = [
             self.user(name, "member", tenant=tenant)
-            for name in ("alice", "rita", "eddie", "april")
-            for tenant in ("globex", None)
+            for name, tenant in (("alice", "globex"), ("rita", None), ("eddie", "globex"), ("april", "globex"))
         ]
         return People(
-            *(self.user(name, "member") for name in names),
+            alice,
+            rita,
+            eddie,
+            april,
+            cora,
             tuple(twins),
             self.user("mallory", "member", tenant="globex"),
             self.user("root", "admin", tenant="globex"),

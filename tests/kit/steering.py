@@ -9,12 +9,15 @@ import httpx
 
 from kit.exchange import first_answer
 from kit.route_scenario import bearer
-from kit.sharing import find_interrupt
+from kit.sharing import contents, find_interrupt, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from kit.live_server import SampleUser
+
+    Send = Callable[[SampleUser, str, str, dict[str, Any]], httpx.Response]
+    Routes = Mapping[str, Send]
 
 NEW = {"text": "new"}
 
@@ -33,7 +36,7 @@ class Way(NamedTuple):
 
     name: str
     graph: str
-    body: dict[str, Any]
+    body: Mapping[str, Any]
     moves: bool = True
     pure: bool = False
     ids: bool = False
@@ -150,7 +153,7 @@ def fill(way: Way, owner: SampleUser, thread: str) -> dict[str, Any]:
     return body
 
 
-def send_run(below: str, **more: Any) -> Callable[..., httpx.Response]:
+def send_run(below: str, **more: Any) -> Send:
     """Return how to send a run to a route of the thread."""
 
     def send(person: SampleUser, thread: str, graph: str, body: dict[str, Any]) -> httpx.Response:
@@ -160,7 +163,7 @@ def send_run(below: str, **more: Any) -> Callable[..., httpx.Response]:
     return send
 
 
-def send_command(method: str) -> Callable[..., httpx.Response]:
+def send_command(method: str) -> Send:
     """Return how to send a command over HTTP."""
 
     def send(person: SampleUser, thread: str, graph: str, body: dict[str, Any]) -> httpx.Response:
@@ -171,7 +174,7 @@ def send_command(method: str) -> Callable[..., httpx.Response]:
     return send
 
 
-def send_socket(method: str) -> Callable[..., httpx.Response]:
+def send_socket(method: str) -> Send:
     """Return how to send a command over a WebSocket."""
 
     def send(person: SampleUser, thread: str, graph: str, body: dict[str, Any]) -> httpx.Response:
@@ -181,7 +184,7 @@ def send_socket(method: str) -> Callable[..., httpx.Response]:
     return send
 
 
-RUN_ROUTES = {
+RUN_ROUTES: Routes = {
     "runs": send_run("/runs"),
     "wait": send_run("/runs/wait"),
     "stream": send_run("/runs/stream"),
@@ -189,10 +192,24 @@ RUN_ROUTES = {
     "delayed": send_run("/runs", after_seconds=1),
     "rollback": send_run("/runs/wait", multitask_strategy="rollback"),
 }
-COMMAND_ROUTES = {"command": send_command("run.start"), "socket": send_socket("run.start")}
-RESPONSE_ROUTES = {"command": send_command("input.respond"), "socket": send_socket("input.respond")}
+COMMAND_ROUTES: Routes = {"command": send_command("run.start"), "socket": send_socket("run.start")}
+RESPONSE_ROUTES: Routes = {"command": send_command("input.respond"), "socket": send_socket("input.respond")}
 
 
 def is_denied(answer: httpx.Response) -> bool:
     """Tell whether the server refused. It reports some refusals in a 200."""
     return not answer.is_success or '"type":"error"' in answer.text or answer.status_code >= httpx.codes.BAD_REQUEST
+
+
+def never_moves(owner: SampleUser, thread: str, way: Way, routes: Routes, persons: list[SampleUser]) -> None:
+    """Assert that the first user cannot send this to any of the routes, and the others not to the first route."""
+    before = contents(owner, thread)
+    body = fill(way, owner, thread)
+    tries = [(persons[0], route) for route in routes] + [(person, next(iter(routes))) for person in persons[1:]]
+    for person, route in tries:
+        answer = routes[route](person, thread, way.graph, body)
+        assert is_denied(answer), (person.name, route, answer.text)
+        # These are faults of the request, which the server finds before it asks a handler.
+        assert answer.status_code not in {400, 422, 500}, (person.name, route, answer.text)
+    settle(owner, thread)
+    assert contents(owner, thread) == before

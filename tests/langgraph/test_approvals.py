@@ -106,10 +106,9 @@ def with_assistant(**configuration: Any) -> Way:
 
     def way(user: SampleUser, path: str) -> Any:
         graph = user("GET", path).json()["metadata"]["graph_id"]
-        made = user("POST", "/assistants", {"graph_id": graph, **configuration})
-        if made.status_code != 200:
-            return made
-        return user("POST", f"{path}/runs/wait", {"assistant_id": made.json()["assistant_id"], "input": INPUT})
+        made = user("POST", "/assistants", {"graph_id": graph, **configuration}).json()
+        user("POST", f"{path}/runs/wait", {"assistant_id": made["assistant_id"], "input": INPUT})
+        return made
 
     return way
 
@@ -118,7 +117,7 @@ def with_changed_assistant(**configuration: Any) -> Way:
     def way(user: SampleUser, path: str) -> Any:
         graph = user("GET", path).json()["metadata"]["graph_id"]
         made = user("POST", "/assistants", {"graph_id": graph}).json()["assistant_id"]
-        changed = user("PATCH", f"/assistants/{made}", configuration)
+        changed = user("PATCH", f"/assistants/{made}", configuration).json()
         user("POST", f"{path}/runs/wait", {"assistant_id": made, "input": INPUT})
         return changed
 
@@ -232,12 +231,14 @@ OTHER_WAYS: dict[str, Way] = {
     "supersteps": supersteps,
     "a2a cancel": a2a_cancel,
 }
-NEVER: dict[str, Way] = {
+ASSISTANTS: dict[str, Way] = {
     "assistant": with_assistant(config={"configurable": PREGEL}),
     "assistant context": with_assistant(context=PREGEL),
     "assistant checkpoint": with_assistant(config={"configurable": {"checkpoint_id": str(uuid.uuid4())}}),
     "assistant change": with_changed_assistant(config={"configurable": PREGEL}),
     "assistant context change": with_changed_assistant(context={"__pregel_resume_map": {"a": 1}}),
+}
+NEVER: dict[str, Way] = {
     "cron command": cron(input=INPUT, command={"resume": "yes"}),
     "cron without input": cron(),
     "cron breakpoint": cron(input=INPUT, interrupt_before=["ask"]),
@@ -268,12 +269,23 @@ def test_owner_needs_permission_to_steer(live_server: LiveServer, mode: str, own
 
 
 @pytest.mark.parametrize("way", NEVER)
-def test_crons_and_assistants_never_steer(live_server: LiveServer, mode: str, resumer: SampleUser, way: str) -> None:
+def test_crons_never_steer(live_server: LiveServer, mode: str, resumer: SampleUser, way: str) -> None:
     path = pause(resumer)
     denials(live_server)
     assert NEVER[way](resumer, path).status_code == 403
     assert denials(live_server) == {"resume_not_allowed"}
     assert is_paused(resumer, path)
+
+
+@pytest.mark.parametrize("mode", ["run", *MODES])
+@pytest.mark.parametrize("graph", ["approval", "breakpoint"])
+@pytest.mark.parametrize("way", ASSISTANTS)
+def test_assistants_never_steer(live_server: LiveServer, owner: SampleUser, way: str, graph: str, mode: str) -> None:
+    enforce(live_server, mode)
+    path = pause(owner, graph)
+    stored = ASSISTANTS[way](owner, path)
+    assert (stored["config"].get("configurable") or {}, stored["context"] or {}) == ({}, {})
+    assert is_paused(owner, path)
 
 
 @pytest.mark.parametrize("way", [*RESUMES, *OTHER_WAYS])

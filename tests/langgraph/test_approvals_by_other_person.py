@@ -30,26 +30,35 @@ from kit.steering import (
     Way,
     fill,
     is_denied,
+    never_moves,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from kit.live_server import SampleUser
     from kit.server import Server
+    from kit.steering import Routes
 
 pytestmark = pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
 
-Routes = "Mapping[str, Callable[..., Any]]"
-SETS: list[tuple[str, tuple[Way, ...], Mapping[str, Callable[..., Any]]]] = [
+SETS: list[tuple[str, tuple[Way, ...], Routes]] = [
     ("run", WAYS, RUN_ROUTES),
     ("command", COMMAND_WAYS, COMMAND_ROUTES),
     ("response", RESPONSES, RESPONSE_ROUTES),
 ]
-EACH_WAY = [pytest.param(way, routes, id=f"{kind}-{way.name}") for kind, ways, routes in SETS for way in ways]
-each_way = pytest.mark.parametrize(("way", "routes"), EACH_WAY)
-each_way_with_ids = pytest.mark.parametrize(("way", "routes"), [one for one in EACH_WAY if one.values[0].ids])
-each_way_without_ids = pytest.mark.parametrize(("way", "routes"), [one for one in EACH_WAY if not one.values[0].ids])
+
+
+def each(*, ids: bool | None = None) -> pytest.MarkDecorator:
+    """Return a test parameter for each way, or for those that are or are not a resume with interrupt ids."""
+    cases = [
+        pytest.param(way, routes, id=f"{kind}-{way.name}")
+        for kind, ways, routes in SETS
+        for way in ways
+        if ids in {None, way.ids}
+    ]
+    return pytest.mark.parametrize(("way", "routes"), cases)
+
+
+each_way, each_way_with_ids, each_way_without_ids = each(), each(ids=True), each(ids=False)
 DENIED = (400, 403, 404, 409, 422)
 
 
@@ -74,27 +83,13 @@ def paused(people: People) -> dict[str, str]:
     return {graph: pause(people.alice, graph) for graph in ("approval", "breakpoint")}
 
 
-def never_moves(
-    owner: SampleUser, thread: str, way: Way, routes: Mapping[str, Callable[..., Any]], persons: list[SampleUser]
-) -> None:
-    """Assert that these users cannot send this to any of the routes."""
-    before = contents(owner, thread)
-    body = fill(way, owner, thread)
-    for person in persons:
-        for route, send in routes.items():
-            answer = send(person, thread, way.graph, body)
-            assert is_denied(answer), (person.name, route, answer.text)
-    settle(owner, thread)
-    assert contents(owner, thread) == before
-
-
 @each_way
 def test_only_listed_approver_resumes(
     sharing: SharingServer,
     people: People,
     paused: dict[str, str],
     way: Way,
-    routes: Mapping[str, Callable[..., Any]],
+    routes: Routes,
 ) -> None:
     manager = sharing.user("mona", "manager", "supervisor")
     owner = sharing.user("alice", "admin")
@@ -108,15 +103,13 @@ def test_approver_only_resumes_by_interrupt_id(
     people: People,
     paused: dict[str, str],
     way: Way,
-    routes: Mapping[str, Callable[..., Any]],
+    routes: Routes,
 ) -> None:
     never_moves(people.alice, paused[way.graph], way, routes, [people.april, sharing.user("april", "approver")])
 
 
 @each_way_with_ids
-def test_approver_resumes_by_interrupt_id(
-    sharing: SharingServer, people: People, way: Way, routes: Mapping[str, Callable[..., Any]]
-) -> None:
+def test_approver_resumes_by_interrupt_id(sharing: SharingServer, people: People, way: Way, routes: Routes) -> None:
     for person in (people.april, sharing.user("april", "approver")):
         for route, send in routes.items():
             thread = pause(people.alice, way.graph)
@@ -260,8 +253,8 @@ def test_nobody_updates_state(sharing: SharingServer, people: People, paused: di
         for body in (STATE, {"values": None}, {"values": {}, "as_node": "act"}, {**STATE, "checkpoint_id": ANY_ID}):
             answer = person("POST", f"{thread}/state", body)
             assert answer.status_code in DENIED
-        body = {"thread_id": thread.rpartition("/")[2], "if_exists": "do_nothing", "supersteps": STEPS}
-        assert person("POST", "/threads", body).status_code in {201, *DENIED}
+        steps = {"thread_id": thread.rpartition("/")[2], "if_exists": "do_nothing", "supersteps": STEPS}
+        assert person("POST", "/threads", steps).status_code in {201, *DENIED}
     assert contents(people.alice, thread) == before
 
 

@@ -17,28 +17,39 @@ from kit.steering import (
     Way,
     fill,
     is_denied,
+    never_moves,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from kit.live_server import SampleUser
     from kit.server import Server
+    from kit.steering import Routes
 
 # The server uses a beta of LangGraph for commands.
 pytestmark = pytest.mark.filterwarnings("ignore:The v3 streaming protocol")
 
 NEW_RUN = {"input": {"text": "new"}}
-SETS: Mapping[str, tuple[tuple[Way, ...], Mapping[str, Callable[..., Any]]]] = {
+SETS: Mapping[str, tuple[tuple[Way, ...], Routes]] = {
     "run": (WAYS, RUN_ROUTES),
     "command": (COMMAND_WAYS, COMMAND_ROUTES),
     "response": (RESPONSES, RESPONSE_ROUTES),
 }
-EACH_WAY = [pytest.param(way, routes, id=f"{kind}-{way.name}") for kind, (ways, routes) in SETS.items() for way in ways]
-each_way = pytest.mark.parametrize(("way", "routes"), EACH_WAY)
-each_pure_way = pytest.mark.parametrize(("way", "routes"), [one for one in EACH_WAY if one.values[0].pure])
-each_other_way = pytest.mark.parametrize(("way", "routes"), [one for one in EACH_WAY if not one.values[0].pure])
-Routes = "Mapping[str, Callable[..., Any]]"
+
+
+def each(*, pure: bool | None = None) -> pytest.MarkDecorator:
+    """Return a test parameter for each way, or for those that are or are not a pure resume."""
+    cases = [
+        pytest.param(way, routes, id=f"{kind}-{way.name}")
+        for kind, (ways, routes) in SETS.items()
+        for way in ways
+        if pure in {None, way.pure}
+    ]
+    return pytest.mark.parametrize(("way", "routes"), cases)
+
+
+each_way, each_pure_way, each_other_way = each(), each(pure=True), each(pure=False)
 
 
 @pytest.fixture(scope="module")
@@ -60,19 +71,6 @@ def people(sharing: SharingServer) -> People:
 def paused(people: People) -> dict[str, str]:
     """Return a shared thread of alice for each graph. Tests must not move it."""
     return {graph: pause(people.alice, graph) for graph in ("approval", "breakpoint")}
-
-
-def never_moves(owner: SampleUser, thread: str, way: Way, routes: Routes, persons: list[SampleUser]) -> None:
-    """Assert that these users cannot send this to any of the routes."""
-    before = contents(owner, thread)
-    body = fill(way, owner, thread)
-    for person in persons:
-        for route, send in routes.items():
-            answer = send(person, thread, way.graph, body)
-            assert is_denied(answer), (person.name, route, answer.text)
-            assert answer.status_code not in {400, 422, 500}, (person.name, route, answer.text)
-    settle(owner, thread)
-    assert contents(owner, thread) == before
 
 
 def moves(owner: SampleUser, way: Way, routes: Routes, person: SampleUser) -> None:

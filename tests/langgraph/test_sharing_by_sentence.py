@@ -218,7 +218,7 @@ def test_administrator_shares_any_thread(people: People) -> None:
     own = people.alice.thread()
     share(people.root, own)
     assert people.alice.metadata(own)["owner"] == "alice"
-    assert [one("GET", own).status_code for one in (*people.listed, *people.others)] == [200] * 3 + [404] * 10
+    assert [one("GET", own).status_code for one in (*people.listed, *people.others)] == [200] * 3 + [404] * 6
 
 
 def test_reach_of_share_limits_update(sharing: SharingServer, people: People) -> None:

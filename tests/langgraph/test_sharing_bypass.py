@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ from kit.sharing import (
 )
 
 from oidc_auth import OIDCAuth
+from oidc_auth.enforcement.limits import built_in_assistant
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -85,9 +87,7 @@ def test_graph_of_owner_copies_own_thread(people: People) -> None:
     assert send_from_graph(people.eddie, {"path": f"{thread}/history", "json": {}}) == ["allowed"]
 
 
-@pytest.mark.parametrize(
-    "path", ["{thread}/copy/", "/{thread}/copy", "{thread}/copy?x=1", "{thread}/%63%6Fpy", "{thread}/copy%0A"]
-)
+@pytest.mark.parametrize("below", ["/copy/", "//copy", "/copy?x=1", "/%63%6Fpy", "/copy%0A", "/./copy"])
 def test_other_spelling_of_copy_is_denied(people: People, below: str) -> None:
     thread = shared_thread(people.alice)
     count = people.alice("POST", "/threads/count", {}).json()
@@ -114,6 +114,15 @@ def test_open_socket_ends_with_place_on_list(sharing: SharingServer, people: Peo
         socket.send_json(respond)
         assert next(each for each in iter(socket.receive_json, None) if each.get("id") == 7)["type"] == "error"
     assert is_paused(people.alice, thread)
+
+
+@pytest.mark.parametrize("where", ["metadata", "config"])
+def test_command_cannot_name_assistant_of_thread(people: People, where: str) -> None:
+    """Editors and approvers may run the assistant that the thread names."""
+    path, forged = f"/threads/{uuid.uuid4()}", {"assistant_id": built_in_assistant("other")}
+    params = {**RUN, **({"metadata": forged} if where == "metadata" else {"config": {"metadata": forged}})}
+    people.alice("POST", f"{path}/commands", {"id": 1, "method": "run.start", "params": params})
+    assert settle(people.alice, path)["metadata"]["assistant_id"] == built_in_assistant("agent")
 
 
 def test_delayed_run_of_removed_editor_still_runs(people: People) -> None:

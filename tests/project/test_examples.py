@@ -13,7 +13,9 @@ import pytest
 from kit.command_runner import run
 from kit.examples import EXAMPLES, VARIABLES, started
 
+from oidc_auth.cli.approvals_scenario import rows, user_tokens
 from oidc_auth.cli.dev_server import ServerError, running_dev_server
+from oidc_auth.cli.scenario import DemoSession
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -74,7 +76,19 @@ def test_example_starts_denies_and_allows(name: str, tmp_path: Path) -> None:
     assert not any(token.split(".")[2] in log for token in tokens)
 
 
-@pytest.mark.parametrize("name", sorted(PROVIDERS))
+def test_second_person_approves_payment(tmp_path: Path) -> None:
+    issuer = LocalIssuer()
+    with issuer.served(), started("approvals", issuer, tmp_path) as (server, client):
+        tokens = user_tokens(issuer)
+        sent = list(rows(DemoSession(client, tokens)))
+        log = server.log.read_text("utf-8")
+    assert [row for row in sent if not row.passed] == []
+    assert len(sent) == 25
+    assert TROUBLE.findall(log) == []
+    assert not any(token.split(".")[2] in log for token in tokens.values())
+
+
+@pytest.mark.parametrize("name", sorted(VARIABLES))
 def test_doctor_accepts_example_langgraph_json(name: str) -> None:
     # Without its variable a configuration is invalid, so no provider is asked.
     unset = dict.fromkeys(VARIABLES.values())

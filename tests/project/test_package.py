@@ -135,6 +135,7 @@ def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     for expected in (
         "oidc_auth/py.typed",
         "oidc_auth/quickstart/oidc-auth.toml",
+        "oidc_auth/approvals/oidc-auth.toml",
         "oidc_auth/providers/keycloak.py",
         "oidc_auth/config/oidc-auth.schema.json",
         "oidc_auth/langgraph/server_entry.py",
@@ -153,9 +154,10 @@ def test_wheel_contains_every_file_of_demo_page(wheel: Path) -> None:
     assert files <= set(zipfile.ZipFile(wheel).namelist())
 
 
-def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["quickstart", "approvals"])
+def test_example_in_wheel_names_its_schema(wheel: Path, tmp_path: Path, name: str) -> None:
     zipfile.ZipFile(wheel).extractall(tmp_path)
-    example = tmp_path / "oidc_auth" / "quickstart" / "oidc-auth.toml"
+    example = tmp_path / "oidc_auth" / name / "oidc-auth.toml"
     directive = example.read_text("utf-8").splitlines()[0].removeprefix("#:schema ")
     assert (example.parent / directive).resolve() == tmp_path / "oidc_auth" / "config" / "oidc-auth.schema.json"
 
@@ -229,9 +231,10 @@ def demo(*options: str, columns: str = "80") -> subprocess.CompletedProcess[str]
     return done
 
 
-def test_demo_rows_pass() -> None:
-    done = demo()
-    assert "39 of 39 as expected" in done.stdout
+@pytest.mark.parametrize(("scenario", "rows"), [([], 39), (["approvals"], 25)])
+def test_demo_rows_pass(scenario: list[str], rows: int) -> None:
+    done = demo(*scenario)
+    assert f"{rows} of {rows} as expected" in done.stdout
     assert "NO " not in done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     assert len(done.stdout.splitlines()) < 70

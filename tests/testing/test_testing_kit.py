@@ -64,11 +64,13 @@ def test_plugin_imports_nothing_extra() -> None:
 
 
 def test_documented_test_files_pass(tmp_path: Path) -> None:
-    (tmp_path / "examples" / "quickstart").mkdir(parents=True)
-    (tmp_path / "examples" / "quickstart" / "oidc-auth.toml").write_bytes(QUICKSTART.read_bytes())
-    code, said = pytest_run(tmp_path, "\n".join(BLOCKS[:2]))
-    # 1 table, 1 writer, 8 invalid tokens, expiry, rotation, 3 faults.
-    assert (code, "15 passed" in said) == (0, True), said
+    for example in (QUICKSTART, QUICKSTART.parents[1] / "approvals" / "oidc-auth.toml"):
+        copy = tmp_path / example.relative_to(ROOT)
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(example.read_bytes())
+    code, said = pytest_run(tmp_path, "\n".join(BLOCKS[:3]))
+    # 2 tables, 1 writer, 8 invalid tokens, expiry, rotation, 3 faults.
+    assert (code, "16 passed" in said) == (0, True), said
 
 
 def test_documented_table_fails_for_wider_file(tmp_path: Path) -> None:
@@ -291,6 +293,53 @@ def test_failure_explains_permission_source(messages: Messages) -> None:
     messages.check(failure.value)
 
 
+APPROVALS = {
+    "issuer": {**TABLE, "permission_map": {"claim": "roles", "values": {"asks": ["asks"], "approves": ["approves"]}}},
+    "roles": {"asks": ["threads:write", "threads:share"], "approves": ["threads:resume"]},
+    "langgraph": {"resume": "other"},
+}
+APPROVAL_USERS = {name: {"roles": [name]} for name in ("asks", "approves", "guest")}
+APPROVAL_TABLE = """
+                    asks  approves  guest
+threads:*           own   -         -
+threads:read        own   own       -
+threads:search      own   own       -
+threads:share       own   -         -
+threads:resume      -     own       -
+shared_with         read  read      -
+shared_editors      run   read      -
+shared_approvers    read  resume    -
+"""
+
+
+def test_table_covers_sharing_and_approvals() -> None:
+    assert_matrix(APPROVALS, APPROVAL_TABLE, APPROVAL_USERS)
+
+
+@pytest.mark.parametrize(
+    ("line", "difference"),
+    [
+        ("threads:share       own   -         -", r"threads:share\s+asks\s+-\s+own"),
+        ("threads:resume      -     own       -", r"threads:resume\s+approves\s+-\s+own"),
+    ],
+)
+def test_sharing_without_line_is_difference(line: str, difference: str) -> None:
+    """No wildcard of a table includes these permissions."""
+    assert line in APPROVAL_TABLE
+    with pytest.raises(AssertionError, match=difference):
+        assert_matrix(APPROVALS, APPROVAL_TABLE.replace(line, ""), APPROVAL_USERS)
+
+
+def test_lists_show_mode_of_configuration() -> None:
+    with pytest.raises(AssertionError, match=r"shared_approvers\s+approves\s+resume\s+read"):
+        assert_matrix({**APPROVALS, "langgraph": {}}, APPROVAL_TABLE, APPROVAL_USERS)
+
+
+def test_line_of_list_is_optional() -> None:
+    table = "\n".join(line for line in APPROVAL_TABLE.splitlines() if not line.startswith("shared_"))
+    assert_matrix(APPROVALS, table, APPROVAL_USERS)
+
+
 @pytest.mark.parametrize(
     "table",
     [
@@ -301,6 +350,7 @@ def test_failure_explains_permission_source(messages: Messages) -> None:
         "reader\nthreads:read yes",
         "reader admin\nthreads:read own",
         "reader\nthreads:read own\nthreads:read -",
+        "reader\nshared_with own",
     ],
 )
 def test_invalid_table_is_error(table: str, messages: Messages) -> None:

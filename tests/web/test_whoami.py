@@ -33,6 +33,14 @@ def test_answer_has_caller_and_nothing_else(issuer: LocalIssuer) -> None:
     assert token not in answer.text
 
 
+def test_answer_shows_sharing_and_approvals(issuer: LocalIssuer) -> None:
+    granted = {"claim": "scope", "accept": ["threads:share", "threads:resume@tenant"]}
+    oidc = web_auth(issuer, tenant="org", permission_map=granted)
+    token = issuer.token(scope="threads:share threads:resume@tenant", org="acme")
+    body = web_client(oidc).get("/auth/whoami", headers=bearer(token)).json()
+    assert {"threads:share", "threads:resume@tenant"} <= set(body["permissions"])
+
+
 def test_caller_without_tenant_has_null(issuer: LocalIssuer) -> None:
     token = issuer.token(scope="threads:read")
     assert web_client(web_auth(issuer)).get("/auth/whoami", headers=bearer(token)).json()["tenant"] is None
