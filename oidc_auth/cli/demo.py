@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from ..local_provider import LocalProvider
     from ..local_provider.activity import Activity
 
+NEXT = "next: oidc-auth init"
+
 
 @click.command(short_help="Start a local provider and server, show all rules, and open a page.")
 @click.argument("scenario", type=click.Choice(["approvals"]), required=False)
@@ -51,7 +53,9 @@ def demo(scenario: str | None, *, page: bool | None, as_json: bool) -> None:
     if scenario == "approvals":
         if page:
             raise click.UsageError("--page does not work with approvals.")
-        sys.exit(play_approvals(console, as_json=as_json))
+        status = play_approvals(console, as_json=as_json)
+        console.print(NEXT)
+        sys.exit(status)
     started = time.monotonic()
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
@@ -70,7 +74,7 @@ def demo(scenario: str | None, *, page: bool | None, as_json: bool) -> None:
         failed = print_summary(console, played, time.monotonic() - started, as_json=as_json)
         if page if page is not None else _is_interactive() and not as_json:
             _show_page(console, server)
-    console.print("next: oidc-auth init")
+    console.print(NEXT)
     sys.exit(1 if failed else 0)
 
 

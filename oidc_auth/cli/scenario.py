@@ -140,7 +140,7 @@ def _detail(answer: httpx.Response) -> str:
 def rows(session: DemoSession, provider: LocalProvider) -> Iterator[Row]:
     """Send all requests."""
     # The order matters: later rows use the thread and what earlier rows stored in it.
-    yield from unauthenticated_rows(session)
+    yield from unauthenticated_rows(session, provider)
     thread = session.request("alice", "POST", "/threads", {"metadata": {"owner": "mallory", "title": "plans"}})
     owner = thread.json().get("metadata", {}).get("owner")
     yield expect_fact(
@@ -159,7 +159,7 @@ def rows(session: DemoSession, provider: LocalProvider) -> Iterator[Row]:
     yield expect_status("guest (visitor, acme)", "search threads", guest, 403, message)
 
 
-def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
+def unauthenticated_rows(session: DemoSession, provider: LocalProvider) -> Iterator[Row]:
     """Send requests without a valid token."""
     answer = session.send("POST", "/threads/search", {}, {})
     # Without a token, the challenge must not have error= (RFC 6750 §3.1).
