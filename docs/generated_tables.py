@@ -139,6 +139,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "keys-langgraph": lambda: _keys("LangGraphTable"),
     "keys-web": lambda: _keys("WebTable"),
     "keys-revocation": lambda: _keys("RevocationTable"),
+    "keys-observability": lambda: _keys("ObservabilityTable"),
     "keys-limits": lambda: _keys("LimitsTable"),
     "routes": _routes,
     "exceptions": _exceptions,

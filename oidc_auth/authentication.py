@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
 
 from .config.build import build
+from .config.build_observability import build_reporter
 from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
@@ -16,7 +18,8 @@ from .introspection.readiness import OpaqueReadiness
 from .introspection.verifier import IntrospectionVerifier
 from .keys.fetch import HttpFetcher
 from .keys.readiness import find_usable_keys
-from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
+from .observability import AuthenticationDecided, ignore_event, log_refusal, logger, pseudonym
+from .permissions.caller import person_fields
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
 from .quoting import quote
@@ -110,7 +113,7 @@ class OIDCAuth:
         timer: Clock = time.perf_counter,
         mapper: Mapper | None = None,
     ) -> None:
-        self.reporter = EventReporter(observer, timer)
+        self.reporter = build_reporter(loaded.document, observer, timer, clock)
         self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter, clock=clock)
         jwt_verifier = JwtVerifier(self._settings.issuers, clock=clock, max_depth=self._settings.json_depth)
         self._issuers = jwt_verifier.issuers
@@ -228,6 +231,7 @@ class OIDCAuth:
         Its arguments and errors are those of ``authenticate``.
         """
         now, started = self._clock(), self.reporter.start()
+        entry: VerifiedCaller | None = None
         try:
             # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
             fields = header_pairs(headers)
@@ -262,9 +266,10 @@ class OIDCAuth:
                     await revocation.check.require_known(now)
                 revocation.check.refuse_revoked(entry.token)
         except (TokenError, UpstreamError) as refusal:
-            self._report(refusal, started)
+            # An entry is of a valid token, whose identity may be recorded.
+            self._report(refusal, started, None if entry is None else entry.caller)
             raise
-        self._report_success(issuer, started, cached=cached)
+        self._report_decision("", issuer, started, entry.caller, cached=cached)
         return entry
 
     def _fields_of(self, kind: RequestKind) -> frozenset[str]:
@@ -299,7 +304,7 @@ class OIDCAuth:
             except Exception as error:
                 # The mapper is the operator's code, and can raise anything. The hook denies with the same code.
                 if not isinstance(error, (TokenError, UpstreamError)):
-                    self._report_failure(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started)
+                    self._report_decision(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started, None)
                 raise
             entry = VerifiedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
@@ -323,23 +328,20 @@ class OIDCAuth:
             logger.warning("no permissions: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
-    def _report_success(self, issuer: str, started: float, *, cached: bool) -> None:
-        if not self.reporter.is_silent:
-            duration = self.reporter.elapsed(started)
-            self.reporter.report(
-                AuthenticationDecided(outcome="succeeded", issuer=issuer, cached=cached, duration=duration)
-            )
-
-    def _report(self, refusal: OIDCAuthError, started: float) -> None:
+    def _report(self, refusal: OIDCAuthError, started: float, caller: Caller | None) -> None:
         log_refusal(refusal)
         refusal.drop_token()
         # A refused token may name any issuer. Only configured ones are reported.
-        self._report_failure(refusal.code, refusal.issuer if refusal.issuer in self._issuers.by_name else "", started)
+        issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
+        self._report_decision(refusal.code, issuer, started, caller)
 
-    def _report_failure(self, code: ErrorCode, issuer: str, started: float) -> None:
+    def _report_decision(
+        self, code: ErrorCode | Literal[""], issuer: str, started: float, caller: Caller | None, *, cached: bool = False
+    ) -> None:
         if not self.reporter.is_silent:
-            duration = self.reporter.elapsed(started)
-            self.reporter.report(AuthenticationDecided(outcome="failed", code=code, issuer=issuer, duration=duration))
+            decided = partial(AuthenticationDecided, outcome="failed" if code else "succeeded", code=code)
+            duration, persons = self.reporter.elapsed(started), person_fields(caller)
+            self.reporter.report_lazily(partial(decided, issuer=issuer, cached=cached, duration=duration, **persons))
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
@@ -426,12 +428,13 @@ class OIDCAuth:
         return self._clock
 
     async def aclose(self) -> None:
-        """Close the HTTP client of the running loop, and stop to follow the revocations."""
+        """Close the HTTP client of the running loop, stop to follow the revocations, and write the audit log."""
         if self.revocation is not None:
             await self.revocation.store.aclose()
         for fetcher in self._settings.fetchers:
             if isinstance(fetcher, HttpFetcher):
                 await fetcher.aclose()
+        await self.reporter.flush()
 
     async def __aenter__(self) -> Self:
         """Return itself."""

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
-from .digest import Secret, hide_credentials
+from .digest import Secret
 from .forms import AlsoAccepts, as_table, as_text, normalize
-
-Seconds = Annotated[float, Field(ge=0)]
+from .schema_observability import ObservabilityTable
+from .schema_revocation import RevocationTable  # noqa: TC001 - pydantic reads the annotations
+from .schema_table import Name, Seconds, StrictTable
 
 
 def _parse_keys(value: object) -> object:
@@ -27,7 +28,6 @@ def _parse_keys(value: object) -> object:
     return list(parse_path(keys)) if isinstance(keys, str) or all(isinstance(k, str) for k in keys) else keys  # pyright: ignore[reportUnnecessaryIsInstance]
 
 
-Name = Annotated[str, Field(min_length=1)]
 HeaderName = Annotated[str, Field(pattern=r"^[a-z0-9!#$%&'*+.^_`|~-]+$")]
 """The name of a header, in lower case (RFC 9110 §5.1)."""
 ClaimName = Annotated[list[str], BeforeValidator(_parse_keys), Field(min_length=1), AlsoAccepts("string")]
@@ -46,34 +46,28 @@ def _without_final_slash(url: str) -> str:
     return url.removesuffix("/")
 
 
-class _Table(BaseModel):
-    # An ignored typo in a security setting would be a missing check, so unknown keys are errors. Strict, because a
-    # lenient parser takes 1 and "yes" as true. NaN and infinity would turn off the comparison of times.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class IdentitySource(_Table):
+class IdentitySource(StrictTable):
     """One claim that may name the caller."""
 
     claim: ClaimName = Field(description="The claim.")
     prefix: str = Field(default="", description="Put before its value.")
 
 
-class TenantSource(_Table):
+class TenantSource(StrictTable):
     """The claim that names the tenant."""
 
     claim: ClaimName = Field(description="The claim.")
     object_keys: bool = Field(default=False, description="The claim is an object with one key, which is the tenant.")
 
 
-class ClientClaim(_Table):
+class ClientClaim(StrictTable):
     """The claim that binds a token to known clients, for providers that send no ``aud``."""
 
     claim: ClaimName = Field(description="The claim that names the client.")
     values: Strings = Field(min_length=1, description="The clients that may call.")
 
 
-class PermissionMapTable(_Table):
+class PermissionMapTable(StrictTable):
     """``[[issuer.permission_map]]``: the rights that one claim gives."""
 
     claim: ClaimName = Field(description="The claim: a dotted path with quoted names, a URL, or a list of keys.")
@@ -98,7 +92,7 @@ class PermissionMapTable(_Table):
     when: Conditions = Field(default_factory=dict, description="Conditions on other claims. All of them must hold.")
 
 
-class IntrospectionTable(_Table):
+class IntrospectionTable(StrictTable):
     """``[issuer.introspection]``: whether the provider is asked if a token is active (RFC 7662)."""
 
     mode: Literal["opaque", "always"] = Field(
@@ -120,7 +114,7 @@ class IntrospectionTable(_Table):
     )
 
 
-class IssuerTable(_Table):
+class IssuerTable(StrictTable):
     """``[[issuer]]``: one trusted OpenID provider."""
 
     name: str = Field(default="", description="A name for messages.")
@@ -247,7 +241,7 @@ class IssuerTable(_Table):
     )
 
 
-class RoleTable(_Table):
+class RoleTable(StrictTable):
     """``[roles]``: a name for several rights, and the graphs that they may start."""
 
     permissions: Strings = Field(
@@ -258,7 +252,7 @@ class RoleTable(_Table):
     )
 
 
-class LangGraphTable(_Table):
+class LangGraphTable(StrictTable):
     """``[langgraph]``: settings of the server."""
 
     # Studio sends no token of a user, so the default gives it nothing.
@@ -281,7 +275,7 @@ class LangGraphTable(_Table):
     )
 
 
-class WebTable(_Table):
+class WebTable(StrictTable):
     """``[web]``: settings of ``oidc_auth.web``."""
 
     public_url: Annotated[str, AfterValidator(_without_final_slash)] = Field(
@@ -303,32 +297,7 @@ class WebTable(_Table):
     )
 
 
-class RevocationTable(_Table):
-    """``[revocation]``: revoked tokens, sessions and users."""
-
-    # The address of a Redis server can contain a password.
-    store: Annotated[str, Secret(hide_credentials)] = Field(
-        repr=False,
-        description="`memory` for one process, or the URL of a Redis server that all replicas use, such as "
-        "`${REDIS_URL}`.",
-    )
-    max_token_lifetime: float = Field(
-        default=86_400,
-        gt=0,
-        description="The longest lifetime of a token, in seconds. Revocations are kept for that time, so longer tokens "
-        "and those without `iat` are refused.",
-    )
-    on_outage: Literal["deny", "serve"] = Field(
-        default="deny", description="What happens when the store is unreachable for longer than `outage_grace`."
-    )
-    outage_grace: Seconds = Field(
-        default=300,
-        description="Seconds of an outage in which the known revocations are used. Less than 5 counts as 5, the time "
-        "after which a silent store counts as unreachable.",
-    )
-
-
-class LimitsTable(_Table):
+class LimitsTable(StrictTable):
     """``[limits]``: sizes in bytes or entries, and times in seconds."""
 
     # Checked before the token is parsed, so it bounds the work for a sender without a valid token.
@@ -366,7 +335,7 @@ class LimitsTable(_Table):
     token_cache_seconds: Seconds = Field(default=300, description="Seconds that a token stays in the cache, at most.")
 
 
-class Document(_Table):
+class Document(StrictTable):
     """A whole configuration."""
 
     issuer: Annotated[list[IssuerTable], AlsoAccepts(single=True)] = Field(
@@ -378,6 +347,9 @@ class Document(_Table):
     langgraph: LangGraphTable = Field(default_factory=LangGraphTable, description="Settings of the server.")
     web: WebTable | None = Field(default=None, description="Settings of `oidc_auth.web`.")
     revocation: RevocationTable | None = Field(default=None, description="Revoked tokens, sessions and users.")
+    observability: ObservabilityTable = Field(
+        default_factory=ObservabilityTable, description="The audit log, metrics and traces."
+    )
     limits: LimitsTable = Field(default_factory=LimitsTable, description="Sizes and times.")
 
 

@@ -5,7 +5,11 @@ Each reader below reads the facts of one kind of event. ``event_rules.py`` names
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Value = dict[str, Any]
 """The value of an event. The server reads back what a handler writes into it."""
@@ -151,10 +155,22 @@ def get_payload(value: Value) -> Value:
     return cast("Value", payload) if isinstance(payload, dict) else {}
 
 
-def read_ids(value: Value) -> dict[str, str]:
-    """Return the ids that a value names, for the observer."""
-    found = ((key, value.get(key) or _member(value.get("payload"), key)) for key in ID_KEYS)
-    return {key: str(member)[:MAX_ID_LENGTH] for key, member in found if member is not None}
+def read_ids(value: Value) -> dict[str, object]:
+    """Return the ids that a value names, for the observer. ``format_ids`` makes texts of them."""
+    payload = value.get("payload")
+    found: dict[str, object] = {}
+    # Every decision does this, so it has no generator.
+    for key in ID_KEYS:
+        member = value.get(key) or _member(payload, key)
+        if member is not None:
+            # A UUID does not change. Anything else may change before its text is made.
+            found[key] = member if isinstance(member, UUID) else str(member)
+    return found
+
+
+def format_ids(ids: Mapping[str, object]) -> dict[str, str]:
+    """Return the texts of ids."""
+    return {key: str(member)[:MAX_ID_LENGTH] for key, member in ids.items()}
 
 
 def _holders(value: Value) -> list[Value]:

@@ -7,11 +7,12 @@ server. If anything fails here, the event is denied.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langgraph_sdk.auth.types import StudioUser
 
-from ..enforcement.access_request import read_ids
+from ..enforcement.access_request import format_ids, read_ids
 from ..enforcement.authorize import ServerFacts
 from ..enforcement.custom_rules import run_custom_rule
 from ..enforcement.decision import Decision, Restriction, deny
@@ -127,7 +128,9 @@ def _observation_of(oidc: OIDCAuth) -> Callable[[object, Value], Report]:
         started, ids = reporter.start(), read_ids(value)
 
         def report(decision: Decision) -> None:
-            reporter.report(_describe(decision, user, reporter.elapsed(started), ids))
+            issuer, identity, tenant = _text(user, "issuer"), _text(user, "identity"), _text(user, "tenant")
+            duration = reporter.elapsed(started)
+            reporter.report_lazily(partial(_describe, decision, issuer, identity, tenant, duration, ids))
 
         return report
 
@@ -142,17 +145,19 @@ def _report_nothing(_decision: Decision) -> None:
     """Ignore a decision; used without an observer."""
 
 
-def _describe(decision: Decision, user: object, duration: float, ids: Mapping[str, str]) -> AuthorizationDecided:
+def _describe(
+    decision: Decision, issuer: str, identity: str, tenant: str, duration: float, ids: Mapping[str, object]
+) -> AuthorizationDecided:
     return AuthorizationDecided(
         outcome="allowed" if decision.allowed else "denied",
         code=decision.code or "",
         event=decision.event,
         permission=decision.permission,
-        issuer=_text(user, "issuer"),
+        issuer=issuer,
         duration=duration,
-        identity=_text(user, "identity"),
-        tenant=_text(user, "tenant"),
-        **ids,
+        identity=identity,
+        tenant=tenant,
+        **format_ids(ids),
     )
 
 

@@ -137,6 +137,14 @@ def tenant_fields(tenancy: Tenancy | None) -> dict[str, Any]:
     return {"has_tenants": False} if tenancy is None else {"has_tenants": True, "tenant": tenancy.tenant}
 
 
+def person_fields(caller: Caller | None) -> dict[str, str]:
+    """Return the identity and the tenant of a caller, for an event."""
+    if caller is None:
+        return {}
+    tenant = None if caller.tenancy is None else caller.tenancy.tenant
+    return {"identity": caller.identity, "tenant": tenant or ""}
+
+
 def _tenancy_of(tenant: object, has_tenants: object) -> Tenancy | None:
     # Without tenancy, a filter covers every tenant. Only has_tenants = False may cause that.
     if tenant is ABSENT:

@@ -1,31 +1,26 @@
-"""Events for metrics and audit, the observer that receives them, and the log.
+"""The events, and the observers that receive them.
 
 Events are frozen and hold plain values. They never hold a token or claims.
 """
 
 from __future__ import annotations
 
-import hashlib
-import logging
+import asyncio
 import time
 from dataclasses import dataclass, field
-from traceback import format_tb
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from .log import logger
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from .errors import OIDCAuthError
-
-logger = logging.getLogger("oidc_auth")
-"""The only logger of the library. It logs refusals and failures of providers, never a token and never claims."""
-LOGGED_FIELDS = ("code", "issuer", "user", "expected", "found", "hint")
-"""The fields of a refusal that a log record has as attributes, such as ``oidc_code``. Empty ones are omitted."""
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationDecided:
     """A request was authenticated or refused.
+
+    Identity and tenant are personal data. They are for an audit record, not for metrics, and not part of the repr.
 
     Attributes:
         outcome: the result.
@@ -33,6 +28,8 @@ class AuthenticationDecided:
         issuer: the configured issuer of the token, or "" if the token names none of them.
         cached: whether the token had been verified before.
         duration: seconds, including a fetch of keys.
+        identity: the user of a valid token, or "". It is also set if a valid token was refused, such as a revoked one.
+        tenant: the tenant of that user, or "".
     """
 
     outcome: Literal["succeeded", "failed"]
@@ -40,6 +37,8 @@ class AuthenticationDecided:
     issuer: str = ""
     cached: bool = False
     duration: float = 0
+    identity: str = field(default="", repr=False)
+    tenant: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +50,8 @@ class AuthorizationDecided:
     Attributes:
         outcome: the result, after the operator's own rule.
         code: the ``ErrorCode`` of a denial, or "".
-        event: such as ``threads:create``.
-        permission: the permission that allowed the event, or that is missing.
+        event: such as ``threads:create``, or ``custom_route`` for ``oidc_auth.web.require``.
+        permission: the permission that allowed the event, with its reach, or the one that is missing.
         issuer: the issuer of the user, or "".
         duration: seconds, including the operator's own rule.
         identity: the user, or "".
@@ -116,15 +115,36 @@ class RevocationReceived:
         issuer: the issuer of the revoked token, session or user.
         kind: what is revoked: ``subject``, ``subject_without_session``, ``session`` or ``token``.
         delay: seconds since the time of the revocation.
+        at_start: whether it was read before all revocations of the store were known.
     """
 
     outcome: Literal["received"] = "received"
     issuer: str
     kind: str
     delay: float
+    at_start: bool = False
 
 
-Event = AuthenticationDecided | AuthorizationDecided | KeysFetched | TokenIntrospected | RevocationReceived
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeDecided:
+    """A provider's notice, a logout token or a security event token, was accepted or refused.
+
+    Attributes:
+        outcome: the result.
+        code: the ``ErrorCode`` of a refusal, or "".
+        issuer: the configured issuer of the notice, or "" if it names none of them.
+        event: ``backchannel-logout`` or ``security-events``.
+    """
+
+    outcome: Literal["accepted", "refused"]
+    code: str = ""
+    issuer: str = ""
+    event: str
+
+
+Event = (
+    AuthenticationDecided | AuthorizationDecided | KeysFetched | TokenIntrospected | RevocationReceived | NoticeDecided
+)
 
 
 class Observer(Protocol):
@@ -140,6 +160,29 @@ def ignore_event(event: Event, /) -> None:
     del event
 
 
+class Recorder(Protocol):
+    """Keeps events, which another thread writes.
+
+    It also takes a function that returns the event. Then the other thread builds the event.
+    """
+
+    def __call__(self, event: Event | Callable[[], Event], /) -> None:
+        """Keep one event."""
+        ...
+
+    def open(self) -> None:
+        """Get ready to write.
+
+        Raises:
+            OSError: The events cannot be written.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Wait until all events are written, for a limited time."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class EventReporter:
     """Measures durations and reports events; costs nothing without an observer.
@@ -147,60 +190,62 @@ class EventReporter:
     Attributes:
         observer: receives the events.
         timer: a monotonic clock in seconds.
+        recorder: keeps the events for the audit log, or None without one.
     """
 
     observer: Observer = ignore_event
     timer: Callable[[], float] = time.perf_counter
+    recorder: Recorder | None = None
 
     @property
     def is_silent(self) -> bool:
         """Whether events are ignored."""
-        return self.observer is ignore_event
+        return self.observer is ignore_event and self.recorder is None
 
     def start(self) -> float:
         """Return the start of a duration."""
-        return 0 if self.is_silent else self.timer()
+        return 0 if self.observer is ignore_event else self.timer()
 
     def elapsed(self, started: float) -> float:
         """Return the seconds since a start."""
-        return 0 if self.is_silent else self.timer() - started
+        return 0 if self.observer is ignore_event else self.timer() - started
 
     def report(self, event: Event) -> None:
-        """Give an event to the observer. A failing observer allows and denies nothing."""
-        try:
-            # The observer is the operator's code. Its failure must not refuse users or let them in.
-            self.observer(event)
-        except Exception:
-            logger.exception("the observer failed")
+        """Give an event to the audit log and to the observer. If one fails, that allows and denies nothing."""
+        if self.recorder is not None:
+            self.recorder(event)
+        if self.observer is not ignore_event:
+            _notify(self.observer, event)
+
+    def report_lazily(self, build: Callable[[], Event]) -> None:
+        """Report an event that is built by the thread of the audit log, if nothing else needs it."""
+        if self.observer is not ignore_event:
+            self.report(build())
+        elif self.recorder is not None:
+            self.recorder(build)
+
+    async def flush(self) -> None:
+        """Wait until the audit log is written, for a limited time."""
+        if self.recorder is not None:
+            await asyncio.to_thread(self.recorder.flush)
 
 
-def format_trace(error: BaseException) -> str:
-    """Return where an error was raised, and its type. Its message may hold claims, so it is omitted."""
-    # Only places in the code, and no values.
-    return f"{type(error).__name__}\n{''.join(format_tb(error.__traceback__))}"
+def _notify(observer: Observer, event: Event) -> None:
+    try:
+        # The observer is the operator's code. Its failure must not refuse users or let them in.
+        observer(event)
+    except Exception:  # noqa: BLE001 - the code of the operator can raise anything
+        logger.exception("the observer failed")
 
 
-def pseudonym(identity: str) -> str:
-    """Return a stable pseudonym of an identity for the log."""
-    # The same user has the same pseudonym in all log lines and processes, so the hash has no salt.
-    return hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()[:12]
+def combine_observers(observers: Sequence[Observer]) -> Observer:
+    """Return an observer that calls all of these. One that fails does not stop the others."""
+    active = tuple(each for each in observers if each is not ignore_event)
+    if len(active) <= 1:
+        return active[0] if active else ignore_event
 
+    def notify_all(event: Event, /) -> None:
+        for observer in active:
+            _notify(observer, event)
 
-def log_refusal(refusal: OIDCAuthError, event: str = "") -> None:
-    """Log a refusal on one line.
-
-    The record has the same values as attributes, for formatters: those of ``LOGGED_FIELDS``, and ``oidc_event``.
-
-    Args:
-        refusal: the refusal.
-        event: the event that was denied, or "" for a refused authentication.
-    """
-    if not logger.isEnabledFor(logging.WARNING):
-        return
-    extra = {f"oidc_{name}": str(getattr(refusal, name)) for name in LOGGED_FIELDS if getattr(refusal, name)}
-    extra |= {"oidc_event": event} if event else {}
-    names = ("issuer", "user")
-    source = ", ".join(f"{name} {getattr(refusal, name)}" for name in names if getattr(refusal, name))
-    title = f"denied {event}" if event else "refused"
-    # Log text, not the error: handlers may keep records, and the traceback of an error holds the token.
-    logger.warning("%s: %s%s", title, str(refusal), f" ({source})" if source else "", extra=extra)
+    return notify_all
