@@ -153,6 +153,7 @@ def _describe(
         code=decision.code or "",
         event=decision.event,
         permission=decision.permission,
+        filter=_find_filter(decision),
         issuer=issuer,
         duration=duration,
         identity=identity,
@@ -165,6 +166,12 @@ def _text(user: object, name: str) -> str:
     found: object = getattr(user, name, None)
     # The user object is of the server and can have any attributes.
     return found if isinstance(found, str) else ""
+
+
+def _find_filter(decision: Decision) -> dict[str, Any] | None:
+    """Return the metadata that objects must have, or None if the decision restricts nothing."""
+    is_restricted = decision.allowed and isinstance(decision.filter, Restriction)
+    return dict(decision.filter.where) if is_restricted else None
 
 
 def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from .log import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,13 +45,15 @@ class AuthenticationDecided:
 class AuthorizationDecided:
     """An event of the server was allowed or denied.
 
-    Identity and tenant are personal data. They are for an audit record, not for metrics, and not part of the repr.
+    Identity, tenant and filter are personal data. They are for an audit record, not for metrics, and not part of the
+    repr.
 
     Attributes:
         outcome: the result, after the operator's own rule.
         code: the ``ErrorCode`` of a denial, or "".
         event: such as ``threads:create``, or ``custom_route`` for ``oidc_auth.web.require``.
         permission: the permission that allowed the event, with its reach, or the one that is missing.
+        filter: the metadata that objects must have to be touched. None: any object, or the event was denied.
         issuer: the issuer of the user, or "".
         duration: seconds, including the operator's own rule.
         identity: the user, or "".
@@ -66,6 +68,7 @@ class AuthorizationDecided:
     code: str = ""
     event: str
     permission: str = ""
+    filter: Mapping[str, Any] | None = field(default=None, repr=False, hash=False)
     issuer: str = ""
     duration: float = 0
     identity: str = field(default="", repr=False)

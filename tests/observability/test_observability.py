@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 TICK = 0.25
 IDS = {"thread_id": "t", "run_id": "r", "assistant_id": "agent", "cron_id": "c"}
 ALICE = {"identity": "alice", "issuer": "https://issuer.test", "tenant": "acme"}
+OWN = {"owner": "alice", "tenant": "acme"}
 USER = SimpleNamespace(**ALICE, permissions=["threads:read", "threads:search"], graphs=None)
 
 
@@ -124,8 +125,21 @@ def test_outage_reports_failed_fetch() -> None:
 
 def test_decision_reports_user_and_ids() -> None:
     assert Observed().handle("threads:read", dict(IDS)) == AuthorizationDecided(
-        outcome="allowed", event="threads:read", permission="threads:read", duration=TICK, **ALICE, **IDS
+        outcome="allowed",
+        event="threads:read",
+        permission="threads:read",
+        filter=OWN,
+        duration=TICK,
+        **ALICE,
+        **IDS,
     )
+
+
+def test_decision_without_restriction_has_no_filter() -> None:
+    administrator = SimpleNamespace(**{**vars(USER), "permissions": ["threads:read@all"]})
+    allowed = Observed().handle("threads:read", dict(IDS), administrator)
+    assert isinstance(allowed, AuthorizationDecided)
+    assert (allowed.outcome, allowed.filter) == ("allowed", None)
 
 
 def test_denial_reports_code_and_permission() -> None:
