@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
 
@@ -338,10 +337,7 @@ class OIDCAuth:
     def _report_decision(
         self, code: ErrorCode | Literal[""], issuer: str, started: float, caller: Caller | None, *, cached: bool = False
     ) -> None:
-        if not self.reporter.is_silent:
-            decided = partial(AuthenticationDecided, outcome="failed" if code else "succeeded", code=code)
-            duration, persons = self.reporter.elapsed(started), person_fields(caller)
-            self.reporter.report_lazily(partial(decided, issuer=issuer, cached=cached, duration=duration, **persons))
+        self.reporter.report_lazily(_describe, code, issuer, self.reporter.elapsed(started), caller, cached)
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
@@ -445,6 +441,19 @@ class OIDCAuth:
     ) -> None:
         """Close the HTTP client of the running loop."""
         await self.aclose()
+
+
+def _describe(
+    code: ErrorCode | Literal[""],
+    issuer: str,
+    duration: float,
+    caller: Caller | None,
+    cached: bool,  # noqa: FBT001
+) -> AuthenticationDecided:
+    outcome: Literal["succeeded", "failed"] = "failed" if code else "succeeded"
+    return AuthenticationDecided(
+        outcome=outcome, code=code, issuer=issuer, cached=cached, duration=duration, **person_fields(caller)
+    )
 
 
 _SHARED: SharedObjects[OIDCAuth] = SharedObjects()

@@ -5,11 +5,8 @@ Each reader below reads the facts of one kind of event. ``event_rules.py`` names
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Value = dict[str, Any]
 """The value of an event. The server reads back what a handler writes into it."""
@@ -155,22 +152,24 @@ def get_payload(value: Value) -> Value:
     return cast("Value", payload) if isinstance(payload, dict) else {}
 
 
-def read_ids(value: Value) -> dict[str, object]:
-    """Return the ids that a value names, for the observer. ``format_ids`` makes texts of them."""
-    payload = value.get("payload")
-    found: dict[str, object] = {}
-    # Every decision does this, so it has no generator.
-    for key in ID_KEYS:
-        member = value.get(key) or _member(payload, key)
-        if member is not None:
-            # A UUID does not change. Anything else may change before its text is made.
-            found[key] = member if isinstance(member, UUID) else str(member)
-    return found
+def read_ids(value: Value) -> tuple[object, ...]:
+    """Return the members ``ID_KEYS`` of a value or its payload, for ``format_ids``."""
+    read, payload = value.get, value.get("payload")
+    # Every decision does this, so it has no loop.
+    found = read("thread_id"), read("run_id"), read("assistant_id"), read("cron_id")
+    if payload is None:
+        return found
+    return tuple([member or _member(payload, key) for key, member in zip(ID_KEYS, found, strict=True)])
 
 
-def format_ids(ids: Mapping[str, object]) -> dict[str, str]:
-    """Return the texts of ids."""
-    return {key: str(member)[:MAX_ID_LENGTH] for key, member in ids.items()}
+def format_ids(ids: tuple[object, ...]) -> dict[str, str]:
+    """Return the texts of ids, by their key."""
+    return {key: _format_id(member) for key, member in zip(ID_KEYS, ids, strict=True) if member is not None}
+
+
+def _format_id(member: object) -> str:
+    # A client can send anything as an id of a payload, and it may change in the meantime.
+    return str(member)[:MAX_ID_LENGTH] if isinstance(member, (str, UUID, int)) else f"({type(member).__name__})"
 
 
 def _holders(value: Value) -> list[Value]:

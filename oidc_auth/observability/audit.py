@@ -44,13 +44,11 @@ class AuditLog:
         self._clock = clock
         self._identity_key = identity_key
         self.writer = AuditWriter(target, self._format, self._format_dropped)
+        self._put = self.writer.put
 
-    def __call__(self, event: Event | Callable[[], Event], /) -> None:
-        """Keep an event. It does no I/O and waits for nothing."""
-        try:
-            self.writer.put((self._clock(), event))
-        except Exception:  # noqa: BLE001 - a decision must not depend on its record
-            logger.exception("audit: a record could not be kept")
+    def __call__(self, build: Callable[..., Event], *parts: object) -> None:
+        """Keep an event: the function that returns it, and its arguments. It does no I/O and waits for nothing."""
+        self._put((self._clock(), build, parts))
 
     def open(self) -> None:
         """Open the target. Call it at start, because it does I/O.
@@ -65,10 +63,10 @@ class AuditLog:
         if not self.writer.flush():
             logger.error("audit: the last records are not written")
 
-    def _format(self, item: tuple[float, Event | Callable[[], Event]]) -> bytes:
+    def _format(self, item: tuple[float, Callable[..., Event], tuple[object, ...]]) -> bytes:
         """Return the line of an event, or b"" for an event without one."""
-        time, event = item
-        record = describe(event() if callable(event) else event)
+        time, build, parts = item
+        record = describe(build(*parts))
         if record is None:
             return b""
         record["time"] = format_time(time)

@@ -88,7 +88,11 @@ class AuditWriter:
             return
         self._queue.append(item)
         if not self._is_awake:
-            self._awaken()
+            try:
+                self._awaken()
+            except RuntimeError as error:
+                # The system has no more threads. A decision must not depend on its record.
+                logger.error("audit: records wait: %s", error)
 
     def flush(self, timeout: float = EXIT_TIMEOUT) -> bool:
         """Wait until everything that was put before is written, and tell whether it is.
@@ -104,9 +108,9 @@ class AuditWriter:
         return done.wait(timeout)
 
     def _awaken(self) -> None:
-        self._is_awake = True
         if self._thread is None:
             self._start()
+        self._is_awake = True
         self._wake.put(None)
 
     def _start(self) -> None:
@@ -174,8 +178,8 @@ class AuditWriter:
         return lines[position:]
 
     def _write_chunk(self, descriptor: int, data: bytes) -> int:
-        """Write whole lines at once, so that those of several processes do not mix. Return how many were written."""
-        # A line that was written in part is written again, on a line of its own.
+        """Write whole lines in one call, so that lines of several processes do not mix. Return how many were written."""
+        # A line that was written in part is written again, on a new line.
         start = b"\n" if self._is_torn else b""
         data, written = start + data, 0
         try:
@@ -191,7 +195,7 @@ class AuditWriter:
 
 
 def _count_fitting(lines: Sequence[bytes], start: int, size: int) -> int:
-    """Return how many of the lines from a position are written at once. It is at least one."""
+    """Return how many of the lines from a position fit into one write. It is at least one."""
     total = 0
     for count, line in enumerate(lines[start:]):
         total += len(line)

@@ -15,6 +15,8 @@ from .log import logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    ReportLazily = Callable[..., None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationDecided:
@@ -164,13 +166,10 @@ def ignore_event(event: Event, /) -> None:
 
 
 class Recorder(Protocol):
-    """Keeps events, which another thread writes.
+    """Keeps events, which another thread builds and writes."""
 
-    It also takes a function that returns the event. Then the other thread builds the event.
-    """
-
-    def __call__(self, event: Event | Callable[[], Event], /) -> None:
-        """Keep one event."""
+    def __call__(self, build: Callable[..., Event], *parts: object) -> None:
+        """Keep one event: the function that returns it, and its arguments."""
         ...
 
     def open(self) -> None:
@@ -186,51 +185,62 @@ class Recorder(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class EventReporter:
     """Measures durations and reports events; costs nothing without an observer.
 
-    Attributes:
+    Args:
         observer: receives the events.
         timer: a monotonic clock in seconds.
         recorder: keeps the events for the audit log, or None without one.
     """
 
-    observer: Observer = ignore_event
-    timer: Callable[[], float] = time.perf_counter
-    recorder: Recorder | None = None
+    __slots__ = ("_observer", "_timer", "has_recorder_only", "is_silent", "recorder", "report_lazily")
 
-    @property
-    def is_silent(self) -> bool:
+    def __init__(
+        self,
+        observer: Observer = ignore_event,
+        timer: Callable[[], float] = time.perf_counter,
+        recorder: Recorder | None = None,
+    ) -> None:
+        # None is faster to test for than a function, and every request does it.
+        self._observer = None if observer is ignore_event else observer
+        self._timer = timer
+        self.recorder = recorder
+        self.is_silent = self._observer is None and recorder is None
         """Whether events are ignored."""
-        return self.observer is ignore_event and self.recorder is None
+        self.has_recorder_only = self._observer is None and recorder is not None
+        """Whether only the audit log receives events. It does not need durations and filters."""
+        # Bound here, because every decision calls it.
+        self.report_lazily: ReportLazily = recorder if recorder and self.has_recorder_only else self._build_and_report
+        """Report ``build(*parts)``. If only the audit log needs the event, its thread builds it."""
 
     def start(self) -> float:
         """Return the start of a duration."""
-        return 0 if self.observer is ignore_event else self.timer()
+        return 0 if self._observer is None else self._timer()
 
     def elapsed(self, started: float) -> float:
         """Return the seconds since a start."""
-        return 0 if self.observer is ignore_event else self.timer() - started
+        return 0 if self._observer is None else self._timer() - started
 
     def report(self, event: Event) -> None:
         """Give an event to the audit log and to the observer. If one fails, that allows and denies nothing."""
         if self.recorder is not None:
-            self.recorder(event)
-        if self.observer is not ignore_event:
-            _notify(self.observer, event)
+            self.recorder(_return_event, event)
+        if self._observer is not None:
+            _notify(self._observer, event)
 
-    def report_lazily(self, build: Callable[[], Event]) -> None:
-        """Report an event that is built by the thread of the audit log, if nothing else needs it."""
-        if self.observer is not ignore_event:
-            self.report(build())
-        elif self.recorder is not None:
-            self.recorder(build)
+    def _build_and_report(self, build: Callable[..., Event], *parts: object) -> None:
+        if self._observer is not None:
+            self.report(build(*parts))
 
     async def flush(self) -> None:
         """Wait until the audit log is written, for a limited time."""
         if self.recorder is not None:
             await asyncio.to_thread(self.recorder.flush)
+
+
+def _return_event(event: Event) -> Event:
+    return event
 
 
 def _notify(observer: Observer, event: Event) -> None:

@@ -108,7 +108,8 @@ def _report(oidc: OIDCAuth, caller: Caller, permission: str, started: float, cod
             permission=permission,
             issuer=caller.issuer,
             duration=oidc.reporter.elapsed(started),
-            **person_fields(caller),
+            identity=caller.identity,
+            tenant=person_fields(caller)["tenant"],
         )
         oidc.reporter.report(event)
 
