@@ -57,9 +57,10 @@ class AuditWriter:
         self._capacity = capacity
         self.dropped = 0
         """Items that were not kept, because the queue was full."""
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forget what waits. The child of a fork does it."""
         # After a fork, the parent writes what waited, and the child has no thread.
         self._lock = Lock()
         self._queue: deque[object] = deque()
@@ -178,7 +179,10 @@ class AuditWriter:
         return lines[position:]
 
     def _write_chunk(self, descriptor: int, data: bytes) -> int:
-        """Write whole lines in one call, so that lines of several processes do not mix. Return how many were written."""
+        """Write whole lines in one call, and return how many were written.
+
+        So lines of several processes do not mix.
+        """
         # A line that was written in part is written again, on a new line.
         start = b"\n" if self._is_torn else b""
         data, written = start + data, 0
@@ -215,7 +219,7 @@ def _flush_at_exit() -> None:
 
 def _reset_after_fork() -> None:
     for writer in list(_open_writers):
-        writer._reset()  # noqa: SLF001 - of this module
+        writer.reset()
 
 
 atexit.register(_flush_at_exit)

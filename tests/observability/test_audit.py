@@ -285,12 +285,14 @@ SECRET = "Zx9-marker-"
 def test_no_token_or_claim_is_recorded(sub: str, claims: dict[str, str], lifetime: int, cut: int) -> None:
     lines: list[bytes] = []
     audited = _audited_in_memory(lines)
-    sent = {name: SECRET + value for name, value in claims.items()}
+    sent: dict[str, Any] = {name: SECRET + value for name, value in claims.items()}
     token = audited[1].token(SECRET + sub, lifetime=lifetime, **sent)
     for each in (token, token[: len(token) - cut], token + "x", f"{token} {token}", SECRET + sub):
         with suppress(OIDCAuthError):
             asyncio.run(audited[0].authenticate(bearer(each)))
-    for line in filter(None, lines):
+    records = [line for line in lines if line]
+    assert len(records) == 5
+    for line in records:
         record = json.loads(line)
         # Only a valid token has an identity and a tenant.
         if record["outcome"] == "failed":
@@ -306,7 +308,7 @@ def _audited_in_memory(lines: list[bytes]) -> tuple[OIDCAuth, LocalIssuer]:
     recorder = oidc.reporter.recorder
     assert isinstance(recorder, AuditLog)
     # The lines, without the thread that writes them.
-    recorder.writer.put = lambda item: lines.append(recorder._format(cast("Any", item)))  # type: ignore[method-assign]
+    recorder._put = lambda item: lines.append(recorder._format(cast("Any", item)))
     return oidc, issuer
 
 

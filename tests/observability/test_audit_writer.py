@@ -252,7 +252,12 @@ def test_each_write_fits_into_a_pipe() -> None:
     writer = build_writer(target)
     written: list[bytes] = []
     original = writer._write_chunk
-    writer._write_chunk = lambda descriptor, data: written.append(data) or original(descriptor, data)  # type: ignore[func-returns-value, method-assign]
+
+    def write(descriptor: int, data: bytes) -> int:
+        written.append(data)
+        return original(descriptor, data)
+
+    writer._write_chunk = write  # type: ignore[method-assign]
     for item in ("1234", "1234", "a line that is too long", "5"):
         writer.put(item)
     target.gate.set()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from oidc_auth.observability import Event
 
 TICK = 0.25
-IDS = {"thread_id": "t", "run_id": "r", "assistant_id": "agent", "cron_id": "c"}
-ALICE = {"identity": "alice", "issuer": "https://issuer.test", "tenant": "acme"}
+IDS: dict[str, Any] = {"thread_id": "t", "run_id": "r", "assistant_id": "agent", "cron_id": "c"}
+ALICE: dict[str, Any] = {"identity": "alice", "issuer": "https://issuer.test", "tenant": "acme"}
 OWN = {"owner": "alice", "tenant": "acme"}
 USER = SimpleNamespace(**ALICE, permissions=["threads:read", "threads:search"], graphs=None)
 
