@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
 
 from .config.build import build
-from .config.build_observability import build_reporter
+from .config.build_observability import ServerState, build_reporter, measure_state
 from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     from .tokens.verifier import CredentialVerifier, Record
 
     Clock = Callable[[], float]
+    IsCached = bool | None
+    """Whether a token was in the cache. None: there was no token to look for."""
     Mapper = Callable[[Mapping[str, object], Caller], Caller]
 
 
@@ -138,6 +140,8 @@ class OIDCAuth:
         self._pending = PendingVerifications()
         self.revocation = build_revocation(loaded.document, self._settings.issuers, clock, self.reporter)
         """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
+        store = None if self.revocation is None else self.revocation.store
+        self._state = measure_state(loaded.document, ServerState(self._settings.issuers, store, self.reporter, clock))
         self._clock = clock
         self._mapper = mapper
         self.anonymous_endpoints: set[object] = set()
@@ -231,6 +235,7 @@ class OIDCAuth:
         """
         now, started = self._clock(), self.reporter.start()
         entry: VerifiedCaller | None = None
+        cached: bool | None = None
         try:
             # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
             fields = header_pairs(headers)
@@ -239,7 +244,8 @@ class OIDCAuth:
             )
             # 2. Look the token up in the cache. A cached token counts only while its key is still published, and the
             #    provider's answer about it is recent (RFC 7662 §4).
-            entry, cached = await self._find_cached(presented, now), True
+            entry = await self._find_cached(presented, now)
+            cached = entry is not None
             if entry is None:
                 # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725), or introspect it (RFC 7662).
                 # 4. Map its claims to the caller's permissions.
@@ -266,9 +272,9 @@ class OIDCAuth:
                 revocation.check.refuse_revoked(entry.token)
         except (TokenError, UpstreamError) as refusal:
             # An entry is of a valid token, whose identity may be recorded.
-            self._report(refusal, started, None if entry is None else entry.caller)
+            self._report(refusal, started, entry, cached)
             raise
-        self._report_decision("", issuer, started, entry.caller, cached=cached)
+        self._report_decision("", issuer, started, entry, cached)
         return entry
 
     def _fields_of(self, kind: RequestKind) -> frozenset[str]:
@@ -303,7 +309,7 @@ class OIDCAuth:
             except Exception as error:
                 # The mapper is the operator's code, and can raise anything. The hook denies with the same code.
                 if not isinstance(error, (TokenError, UpstreamError)):
-                    self._report_decision(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started, None)
+                    self._report_decision(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started, None, cached=False)
                 raise
             entry = VerifiedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
@@ -327,17 +333,17 @@ class OIDCAuth:
             logger.warning("no permissions: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
-    def _report(self, refusal: OIDCAuthError, started: float, caller: Caller | None) -> None:
+    def _report(self, refusal: OIDCAuthError, started: float, entry: VerifiedCaller | None, cached: IsCached) -> None:
         log_refusal(refusal)
         refusal.drop_token()
         # A refused token may name any issuer. Only configured ones are reported.
         issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
-        self._report_decision(refusal.code, issuer, started, caller)
+        self._report_decision(refusal.code, issuer, started, entry, cached)
 
     def _report_decision(
-        self, code: ErrorCode | Literal[""], issuer: str, started: float, caller: Caller | None, *, cached: bool = False
+        self, code: str, issuer: str, started: float, entry: VerifiedCaller | None, cached: IsCached
     ) -> None:
-        self.reporter.report_lazily(_describe, code, issuer, self.reporter.elapsed(started), caller, cached)
+        self.reporter.report_lazily(_describe, code, issuer, self.reporter.elapsed(started), entry, cached)
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
@@ -444,16 +450,11 @@ class OIDCAuth:
 
 
 def _describe(
-    code: ErrorCode | Literal[""],
-    issuer: str,
-    duration: float,
-    caller: Caller | None,
-    cached: bool,  # noqa: FBT001
+    code: str, issuer: str, duration: float, entry: VerifiedCaller | None, cached: IsCached
 ) -> AuthenticationDecided:
     outcome: Literal["succeeded", "failed"] = "failed" if code else "succeeded"
-    return AuthenticationDecided(
-        outcome=outcome, code=code, issuer=issuer, cached=cached, duration=duration, **person_fields(caller)
-    )
+    persons = person_fields(None if entry is None else entry.caller)
+    return AuthenticationDecided(outcome=outcome, code=code, issuer=issuer, cached=cached, duration=duration, **persons)
 
 
 _SHARED: SharedObjects[OIDCAuth] = SharedObjects()

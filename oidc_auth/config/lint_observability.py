@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..errors import Problem
@@ -17,10 +18,20 @@ SHORTEST_KEY = 32
 """Characters. A short key can be guessed, and then all identities can."""
 KEY_HINT = "make one with 'openssl rand -hex 32', and write \"${AUDIT_KEY}\""
 HASHED = "hashed"
+INSTALL = "pip install 'langgraph-oidc-auth[otel]'"
+
+
+def has_opentelemetry() -> bool:
+    """Tell whether the API of OpenTelemetry is installed."""
+    # Other packages can have modules in the namespace opentelemetry.
+    return find_spec("opentelemetry") is not None and find_spec("opentelemetry.metrics") is not None
 
 
 def lint_observability(table: Table) -> Iterator[Problem]:
     """Yield the problems of the table."""
+    for name in ("metrics", "traces"):
+        if table.get(name) is True and not has_opentelemetry():
+            yield Problem(f"observability.{name}", "needs the package opentelemetry-api", INSTALL)
     audit, key = table.get("audit"), table.get("audit_key")
     is_hashed = table.get("audit_identity") == HASHED
     if isinstance(audit, str) and (meant := did_you_mean(audit.lower(), [STDOUT])) and audit != STDOUT:

@@ -13,6 +13,8 @@ from .schema_table import Name, StrictTable
 class ObservabilityTable(StrictTable):
     """``[observability]``: the audit log, metrics and traces."""
 
+    metrics: bool = Field(default=False, description="Record metrics of OpenTelemetry (extra `otel`).")
+    traces: bool = Field(default=False, description="Record spans of OpenTelemetry (extra `otel`).")
     audit: Name | None = Field(
         default=None,
         description="Where one JSON object for each decision is written: `stdout`, or the path of a file.",

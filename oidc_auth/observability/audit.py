@@ -63,6 +63,11 @@ class AuditLog:
         if not self.writer.flush():
             logger.error("audit: the last records are not written")
 
+    @property
+    def dropped(self) -> int:
+        """The number of records that were dropped, because the queue was full."""
+        return self.writer.dropped
+
     def _format(self, item: tuple[float, Callable[..., Event], tuple[object, ...]]) -> bytes:
         """Return the line of an event, or b"" for an event without one."""
         time, build, parts = item

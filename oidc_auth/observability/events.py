@@ -28,7 +28,7 @@ class AuthenticationDecided:
         outcome: the result.
         code: the ``ErrorCode`` of a refusal, or "".
         issuer: the configured issuer of the token, or "" if the token names none of them.
-        cached: whether the token had been verified before.
+        cached: whether the token had been verified before. None if the request had no token to look for.
         duration: seconds, including a fetch of keys.
         identity: the user of a valid token, or "". It is also set if a valid token was refused, such as a revoked one.
         tenant: the tenant of that user, or "".
@@ -37,7 +37,7 @@ class AuthenticationDecided:
     outcome: Literal["succeeded", "failed"]
     code: str = ""
     issuer: str = ""
-    cached: bool = False
+    cached: bool | None = None
     duration: float = 0
     identity: str = field(default="", repr=False)
     tenant: str = field(default="", repr=False)
@@ -182,6 +182,11 @@ class Recorder(Protocol):
 
     def flush(self) -> None:
         """Wait until all events are written, for a limited time."""
+        ...
+
+    @property
+    def dropped(self) -> int:
+        """The number of events that were not kept."""
         ...
 
 
