@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from .. import __version__
 from ..errors import ConfigError, Problem
 from ..keys.remote import RemoteKeys
 from ..observability import EventReporter, combine_observers
@@ -47,13 +48,13 @@ def _build_telemetry(table: ObservabilityTable) -> Iterator[Observer]:
 
         from ..observability.metrics import MetricsObserver  # noqa: PLC0415
 
-        yield MetricsObserver(get_meter(SCOPE))
+        yield MetricsObserver(get_meter(SCOPE, __version__))
     if table.traces:
         from opentelemetry.trace import get_tracer  # noqa: PLC0415
 
         from ..observability.traces import TraceObserver  # noqa: PLC0415
 
-        yield TraceObserver(get_tracer(SCOPE))
+        yield TraceObserver(get_tracer(SCOPE, __version__))
 
 
 class ServerState:
@@ -100,7 +101,7 @@ def _state_metrics() -> StateMetrics:
 
     from ..observability.metrics import StateMetrics  # noqa: PLC0415
 
-    return StateMetrics(get_meter(SCOPE))
+    return StateMetrics(get_meter(SCOPE, __version__))
 
 
 def measure_state(document: Document, state: ServerState) -> ServerState:

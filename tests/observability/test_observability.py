@@ -99,7 +99,7 @@ def test_failing_mapper_is_reported_on_each_request() -> None:
         with pytest.raises(ZeroDivisionError):
             observed.authenticate(token)
         assert observed.events[-1] == AuthenticationDecided(
-            outcome="failed", code="custom_rule_failed", issuer=observed.issuer.url, duration=duration
+            outcome="failed", code="custom_rule_failed", issuer=observed.issuer.url, cached=False, duration=duration
         )
 
 
