@@ -298,6 +298,6 @@ ERROR_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
     ErrorCode.SERVER_NOT_COMPATIBLE: ErrorDetails(
         500,
         "this langgraph-api could confuse the users of one connection",
-        "Update langgraph-oidc-auth, or install a tested langgraph-api (docs/enforcement.md lists them).",
+        "Update langgraph-oidc-auth, or install a tested langgraph-api (docs/operate/servers.md lists them).",
     ),
 }

@@ -7,6 +7,7 @@ so one request uses one time.
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -20,6 +21,10 @@ T = TypeVar("T")
 BATCH_SIZE = 32
 """Waiting requests that continue per event-loop iteration. A thousand signatures in a row would block it for 50 ms."""
 
+SPREAD = 0.25
+"""The part of ``refresh_after`` and of the pauses by which processes differ. Processes that started together would
+otherwise ask the provider in the same second, again and again."""
+
 NOT_LOADED = "nothing was loaded"
 """The failure before the first load has ended."""
 
@@ -29,12 +34,14 @@ class RefreshAges:
     """The ages at which a value is refreshed, in seconds.
 
     Attributes:
-        refresh_after: an older value is used, and refreshed in the background.
+        refresh_after: an older value is used, and refreshed in the background. Each load is up to a quarter earlier, by
+            chance.
         blocking_refresh_after: an older value is refreshed before it is used. So an idle process does not use
             yesterday's value.
         max_stale: an older value is never used, even if it cannot be refreshed.
         retry_after_failure: the pause after a failed load, with a value.
-        retry_when_empty: the pause after a failed load, without a value.
+        retry_when_empty: the pause after a failed load, without a value. Both pauses are up to a quarter shorter, by
+            chance.
     """
 
     refresh_after: float = 90
@@ -71,6 +78,7 @@ class RefreshingValue(Generic[T]):
         load: returns a new value for a given time. It must have a timeout. An exception is a failed attempt, and
             ``WithdrawnError`` also drops the known value.
         ages: when the value is refreshed.
+        draw: returns a random number from 0 to 1.
 
     Attributes:
         value: the last loaded value, or None.
@@ -80,9 +88,14 @@ class RefreshingValue(Generic[T]):
         load_count: the number of successful loads.
     """
 
-    def __init__(self, load: Callable[[float], Awaitable[T]], ages: RefreshAges) -> None:
+    def __init__(
+        self, load: Callable[[float], Awaitable[T]], ages: RefreshAges, draw: Callable[[], float] = random.random
+    ) -> None:
         self._load = load
         self._ages = ages
+        self._draw = draw
+        # Never longer than configured, because a withdrawn key counts until the refresh.
+        self._share = 1 - SPREAD * draw()
         self._current_refresh: _Refresh | None = None
         self.value: T | None = None
         self.loaded_at: float | None = None
@@ -96,7 +109,7 @@ class RefreshingValue(Generic[T]):
         """Return the value if it needs no refresh, else None."""
         if self.loaded_at is None or self.failed_at is not None:
             return None
-        return self.value if 0 <= now - self.loaded_at <= self._ages.refresh_after else None
+        return self.value if 0 <= now - self.loaded_at <= self._ages.refresh_after * self._share else None
 
     async def get(self, now: float) -> T:
         """Refresh the value if necessary and return it.
@@ -124,7 +137,7 @@ class RefreshingValue(Generic[T]):
         """Return the seconds until the next load is allowed."""
         if self.failed_at is None:
             return 0
-        pause = self._ages.retry_when_empty if self.value is None else self._ages.retry_after_failure
+        pause = self._share * (self._ages.retry_when_empty if self.value is None else self._ages.retry_after_failure)
         waited = now - self.failed_at
         # A failure in the future means that the clock was set back. It must not prevent loads.
         return pause - waited if 0 <= waited < pause else 0
@@ -139,7 +152,8 @@ class RefreshingValue(Generic[T]):
         if age > self._ages.blocking_refresh_after:
             return RefreshAction.WAIT
         # A negative age means that the clock was set back. A refresh corrects the time of the load.
-        return RefreshAction.USE if 0 <= age <= self._ages.refresh_after else RefreshAction.USE_AND_REFRESH
+        is_fresh = 0 <= age <= self._ages.refresh_after * self._share
+        return RefreshAction.USE if is_fresh else RefreshAction.USE_AND_REFRESH
 
     def _action_after_failure(self, now: float, age: float) -> RefreshAction:
         # One request makes the next attempt. The others use the known value.
@@ -192,6 +206,7 @@ class RefreshingValue(Generic[T]):
             self.load_count += 1
             self.failed_at, self.failure = None, NOT_LOADED
         finally:
+            self._share = 1 - SPREAD * self._draw()
             # Another event loop may have started its own load.
             if self._current_refresh is refresh:
                 self._current_refresh = None

@@ -17,7 +17,7 @@ from ..errors import ErrorCode, ServerNotSupportedError
 SERVER = "langgraph-api"
 
 OLDEST_SERVER = "0.10.3"
-"""The oldest langgraph-api on which the demo passes; docs/enforcement.md lists the tested versions."""
+"""The oldest langgraph-api on which the demo passes; docs/operate/servers.md lists the tested versions."""
 
 
 def check_installed_server() -> None:

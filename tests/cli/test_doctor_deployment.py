@@ -19,6 +19,8 @@ from oidc_auth.cli.doctor import CHECKS
 if TYPE_CHECKING:
     from kit.snapshots import Messages
 
+WHEEL = "langgraph_oidc_auth-0.1.0-py3-none-any.whl"
+
 GOOD: dict[str, Any] = {
     "dependencies": [".", "langgraph-oidc-auth"],
     "graphs": {"agent": "./graph.py:graph"},
@@ -118,10 +120,15 @@ def test_missing_langgraph_json_is_skipped(tmp_path: Path) -> None:
         ("configuration-included", {"dependencies": ["./src", "langchain"]}, "warning"),
         ("configuration-included", {"dependencies": []}, "warning"),
         ("library-included", {"dependencies": ["."]}, "warning"),
-        ("library-included", {"dependencies": [".", "./langgraph_oidc_auth-0.1.0-py3-none-any.whl"]}, "ok"),
+        ("library-included", {"dependencies": [".", f"./{WHEEL}"]}, "warning"),
         (
             "library-included",
             {"dependencies": ["."], "dockerfile_lines": ["RUN pip install langgraph-oidc-auth"]},
+            "ok",
+        ),
+        (
+            "library-included",
+            {"dependencies": ["."], "dockerfile_lines": [f"ADD {WHEEL} /tmp/", f"RUN pip install /tmp/{WHEEL}"]},
             "ok",
         ),
         ("challenge-exposed", {"http": {}}, "info"),
@@ -143,6 +150,21 @@ def test_library_is_found_in_folder_requirements(tmp_path: Path, name: str, libr
     (tmp_path / "src" / name).write_text(f"httpx\n{library}\n", "utf-8")
     entry = deployment(tmp_path, {**GOOD, "dependencies": [".", "./src"]})["library-included"]
     assert entry["status"] == ("warning" if library == "langgraph-auth" else "ok")
+
+
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (f"./{WHEEL}", "warning"),
+        (f"langgraph-oidc-auth @ file:{WHEEL}", "warning"),
+        (f"https://wheels.example.com/{WHEEL}", "ok"),
+        (f"langgraph-oidc-auth  # not {WHEEL}", "ok"),
+        ("langgraph-oidc-auth\n./other-1.0-py3-none-any.whl", "ok"),
+    ],
+)
+def test_wheel_path_in_requirements_is_named(tmp_path: Path, line: str, status: str) -> None:
+    (tmp_path / "requirements.txt").write_text(f"httpx\n{line}\n", "utf-8")
+    assert deployment(tmp_path, {**GOOD, "dependencies": ["."]})["library-included"]["status"] == status
 
 
 @pytest.mark.parametrize(

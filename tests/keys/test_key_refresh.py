@@ -59,7 +59,7 @@ def test_nothing_is_fetched_for_hopeless_tokens() -> None:
 # Ages -----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("age", "renewed"), [(0, False), (89, False), (90, False), (91, True), (3_600, True)])
+@pytest.mark.parametrize(("age", "renewed"), [(0, False), (67, False), (91, True), (3_600, True)])
 def test_old_key_set_is_refreshed_in_background(age: float, *, renewed: bool) -> None:
     async def scenario(harness: AuthHarness) -> None:
         await authenticate_fresh(harness)

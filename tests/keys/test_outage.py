@@ -28,7 +28,7 @@ def test_failed_attempt_is_retried_after_ten_seconds() -> None:
         harness.issuer.fault = Fault.DOWN
         harness.clock.advance(601)
         codes = []
-        for seconds in (0, 0, 9, 1, 0, 9, 1):
+        for seconds in (0, 0, 7, 3, 0, 7, 3):
             harness.clock.advance(seconds)
             answer = await authenticate_fresh(harness)
             await run_event_loop()
@@ -42,7 +42,7 @@ def test_empty_key_set_is_retried_each_second() -> None:
     async def scenario(harness: AuthHarness) -> None:
         harness.issuer.fault = Fault.DOWN
         attempts = []
-        for seconds in (0, 0, 0.9, 0.1, 0.9, 0.1):
+        for seconds in (0, 0, 0.7, 0.3, 0.7, 0.3):
             harness.clock.advance(seconds)
             assert await authenticate_fresh(harness) is ErrorCode.KEYS_UNAVAILABLE
             attempts.append(len(harness.attempts))
@@ -157,7 +157,8 @@ def test_outage_returns_503_with_retry_after(messages: Messages) -> None:
             await harness.admit(harness.issuer.token())
         said = outage.value.challenge()
         assert said.status == 503
-        assert said.headers() == {"Retry-After": "7"}
+        # Ten seconds, less up to a quarter, less the three that have passed.
+        assert int(said.headers()["Retry-After"]) in (5, 6, 7)
         messages.check(outage.value.report())
 
     run_scenario(scenario)

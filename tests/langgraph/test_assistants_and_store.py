@@ -91,7 +91,7 @@ def test_namespace_listing_shows_own_only(alice: SampleUser, bob: SampleUser, pr
 def test_other_users_label_gives_no_access(alice: SampleUser, bob: SampleUser) -> None:
     put(alice, ["notes"])
     assert get(bob, f"{label('alice')}.notes") is None
-    assert bob("POST", "/store/items/search", {"namespace_prefix": [label("alice")]}).json()["items"] == []
+    assert bob("POST", "/store/items/search", {"namespace_prefix": [label("alice"), "notes"]}).json()["items"] == []
 
 
 def test_only_all_reach_opens_other_stores(live_server: LiveServer, alice: SampleUser) -> None:

@@ -21,6 +21,9 @@ DISTRIBUTION = "langgraph-oidc-auth"
 DISTRIBUTION_PATTERN = re.compile(r"langgraph[-_.]oidc[-_.]auth", re.IGNORECASE)
 """The name in requirements and in names of wheels (PEP 503, PEP 427)."""
 REQUIREMENT_FILES = ("requirements.txt", "pyproject.toml", "setup.cfg", "setup.py")
+WHEEL_PATH = re.compile(r"^(?!.*://)[^#\n]*langgraph[-_.]oidc[-_.]auth[^#\n]*\.whl", re.IGNORECASE | re.MULTILINE)
+"""A line of requirements that names a wheel of this library, and no URL."""
+WHEEL_HINT = 'Write "ADD NAME.whl /tmp/" and "RUN uv pip install --system /tmp/NAME.whl" into dockerfile_lines.'
 FIXED_VERSIONS: Mapping[str, tuple[str, str]] = {
     "langgraph-sdk": ("0.4.6", "CVE-2026-104873, CVE-2026-48776, CVE-2026-118667"),
     "langgraph-checkpoint-postgres": ("3.1.1", "CVE-2026-71433"),
@@ -38,9 +41,15 @@ def check_library_included(environment: DoctorEnvironment) -> Iterator[Finding]:
     An image without this library does not start. The check looks for its name in `langgraph.json` (`dependencies`,
     `dockerfile_lines`) and in `requirements.txt`, `pyproject.toml`, `setup.cfg` and `setup.py` of each folder. Ignore
     this warning if another package or the base image installs the library.
+
+    A wheel needs `dockerfile_lines`. The build of the image fails for a wheel in `dependencies`, and for the path of a
+    wheel in `requirements.txt`.
     """
-    if not names_library(environment.deployment(), environment.langgraph_file.parent):
+    deployment, folder = environment.deployment(), environment.langgraph_file.parent
+    if not names_library(deployment, folder):
         yield Finding(f"no dependency names {DISTRIBUTION}", f"Add {DISTRIBUTION} to requirements.txt.")
+    for place in find_wheel_paths(deployment, folder):
+        yield Finding(f"{place} names the file of a wheel, so the build of the image fails", WHEEL_HINT)
 
 
 def names_library(deployment: Mapping[str, Any], folder: Path) -> bool:
@@ -50,6 +59,18 @@ def names_library(deployment: Mapping[str, Any], folder: Path) -> bool:
     # The whole file, because dockerfile_lines can install the library too.
     texts = [json.dumps(deployment), *(_text(each / name) for each in folders for name in REQUIREMENT_FILES)]
     return any(DISTRIBUTION_PATTERN.search(text) for text in texts)
+
+
+def find_wheel_paths(deployment: Mapping[str, Any], folder: Path) -> Iterator[str]:
+    """Yield each place that names a wheel of this library by a path on this machine."""
+    listed = read_strings(deployment.get("dependencies"))
+    # langgraph_cli copies folders into the image. It takes a file for the name of a package.
+    if any(name.endswith(".whl") and DISTRIBUTION_PATTERN.search(name) for name in listed):
+        yield "dependencies"
+    for name in listed:
+        # It copies requirements.txt alone, before it installs from it.
+        if name.startswith(".") and WHEEL_PATH.search(_text(folder / name / "requirements.txt")):
+            yield f"requirements.txt in {name}"
 
 
 def _text(file: Path) -> str:
