@@ -12,7 +12,7 @@ from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.key_set import StaticKeys, read_key_set
 from ..keys.remote import KeyLimits, RemoteKeys
-from ..permissions.names import expand, format_permission, split_reach
+from ..permissions.names import SHARE, expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
 from ..providers import PROVIDERS
 from ..providers.lookup import TENANTS
@@ -30,6 +30,7 @@ from ..tokens.policy import (
 from ..tokens.resource import ProtectedResource, mcp_address
 from .build_introspection import build_introspection, find_opaque_issuer, refresh_ages
 from .issuers import binding_scopes, exact_issuers
+from .lint_literals import find_named_permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +39,8 @@ if TYPE_CHECKING:
     from ..keys.key_set import KeySource
     from ..observability import EventReporter
     from .issuers import ExactIssuer
-    from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable, WebTable
+    from .schema import Document, IdentitySource, IssuerTable, PermissionMapTable, RoleTable
+    from .schema_server import LimitsTable, WebTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +120,9 @@ def build(
         default_issuer=None if len(document.issuer) > 1 or len(document.issuer[0].tenants) > 1 else next(iter(mapping)),
         # The names are the same on both sides. A setting that only one side knows is an error at start, and not
         # ignored.
-        enforcement=EnforcementSettings(**document.langgraph.model_dump()),
+        enforcement=EnforcementSettings(
+            **document.langgraph.model_dump(), sharing=SHARE in find_named_permissions(document.model_dump())
+        ),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,
         cache_entries=limits.token_cache_entries,

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .digest import Secret
-from .schema_table import Name, StrictTable
+from .strict_table import StrictTable
+
+Text = Annotated[str, Field(min_length=1)]
 
 
 class ObservabilityTable(StrictTable):
@@ -15,7 +17,7 @@ class ObservabilityTable(StrictTable):
 
     metrics: bool = Field(default=False, description="Record metrics of OpenTelemetry (extra `otel`).")
     traces: bool = Field(default=False, description="Record spans of OpenTelemetry (extra `otel`).")
-    audit: Name | None = Field(
+    audit: Text | None = Field(
         default=None,
         description="Where one JSON object for each decision is written: `stdout`, or the path of a file.",
     )
@@ -23,6 +25,6 @@ class ObservabilityTable(StrictTable):
         default="plain", description="How the audit log names users: by identity, or by an HMAC of it."
     )
     # A secret must not be in a repr, which logs and tracebacks contain.
-    audit_key: Annotated[Name | None, Secret()] = Field(
+    audit_key: Annotated[Text | None, Secret()] = Field(
         default=None, repr=False, description="The secret key of the HMAC, at least 32 characters."
     )

@@ -37,6 +37,9 @@ class EnforcementSettings:
         studio: what LangGraph Studio may do. The server lets it in without a token.
         crons: whether crons may be created and run.
         cron_max_age: seconds that a cron may run without renewal by its owner.
+        resume: what resuming a paused run needs: ``threads:create_run``, ``threads:resume``, or also that the owner
+            named the caller as an approver.
+        sharing: whether threads can be shared: a role or permission map names ``threads:share``.
         max_delay: the longest ``after_seconds`` of a run. A delayed run keeps the permissions it was created with.
         webhooks: which webhook addresses a run may name. Relative addresses are never allowed.
     """
@@ -44,6 +47,8 @@ class EnforcementSettings:
     studio: Literal["deny", "own", "all"] = "deny"
     crons: Literal["allow", "deny"] = "allow"
     cron_max_age: float = 90 * 86_400
+    resume: Literal["run", "permission", "other"] = "run"
+    sharing: bool = False
     max_delay: float = 3_600
     webhooks: Literal["https", "any", "deny"] = "https"
 

@@ -18,7 +18,7 @@ from ..tokens.claim_path import MISSING, ClaimPath, find_claim
 from ..tokens.extract import AUTHORIZATION_HEADER
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
 from .caller import Caller, Tenancy
-from .names import ACTIONS, NAMES, Reach, clamp_reach, closure, expand, format_permission
+from .names import ACTIONS, PATTERN_NAMES, Reach, clamp_reach, closure, expand, format_permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -355,10 +355,11 @@ def format_rights(rights: Iterable[Right]) -> str:
 
 
 def _format_names(names: set[str], reach: Reach) -> Iterator[str]:
-    if names >= NAMES:
+    if names >= PATTERN_NAMES:
         yield format_permission("*", reach)
-        return
+        names = names - PATTERN_NAMES
     whole = [resource for resource in ACTIONS if names >= expand(f"{resource}:*")]
     shorter = [f"{resource}:*" for resource in whole]
-    rest = [name for name in names if name.partition(":")[0] not in whole]
+    # A pattern does not cover threads:share, which is listed beside it.
+    rest = [name for name in names if name not in PATTERN_NAMES or name.partition(":")[0] not in whole]
     yield from (format_permission(name, clamp_reach(name, reach)) for name in (*shorter, *rest))

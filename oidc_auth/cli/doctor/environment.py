@@ -33,7 +33,8 @@ from .check import NotApplicableError, Severity, not_checked
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ...config.schema import IntrospectionTable, IssuerTable, LimitsTable
+    from ...config.schema import IntrospectionTable, IssuerTable
+    from ...config.schema_server import LimitsTable
     from ..auth_hook import AuthHook
     from .check import Finding
     from .running_server import RunningServer

@@ -1,4 +1,4 @@
-"""What all tables of the schema share."""
+"""The base of all tables of the schema."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Seconds = Annotated[float, Field(ge=0)]
-Name = Annotated[str, Field(min_length=1)]
 
 
 class StrictTable(BaseModel):
-    """A table without unknown keys and without conversions."""
+    """A table without unknown keys."""
 
     # An ignored typo in a security setting would be a missing check, so unknown keys are errors. Strict, because a
     # lenient parser takes 1 and "yes" as true. NaN and infinity would turn off the comparison of times.
