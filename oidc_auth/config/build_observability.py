@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from .. import __version__
 from ..errors import ConfigError, Problem
 from ..keys.remote import RemoteKeys
 from ..observability import EventReporter, combine_observers
@@ -48,13 +49,20 @@ def _build_telemetry(table: ObservabilityTable) -> Iterator[Observer]:
 
         from ..observability.metrics import MetricsObserver  # noqa: PLC0415
 
-        yield MetricsObserver(get_meter(SCOPE, __version__))
+        yield MetricsObserver(get_meter(SCOPE, _find_version()))
     if table.traces:
         from opentelemetry.trace import get_tracer  # noqa: PLC0415
 
         from ..observability.traces import TraceObserver  # noqa: PLC0415
 
-        yield TraceObserver(get_tracer(SCOPE, __version__))
+        yield TraceObserver(get_tracer(SCOPE, _find_version()))
+
+
+def _find_version() -> str:
+    # Only with metrics or traces, because it reads files.
+    with suppress(PackageNotFoundError):
+        return version("langgraph-oidc-auth")
+    return ""
 
 
 class ServerState:
@@ -101,7 +109,7 @@ def _state_metrics() -> StateMetrics:
 
     from ..observability.metrics import StateMetrics  # noqa: PLC0415
 
-    return StateMetrics(get_meter(SCOPE, __version__))
+    return StateMetrics(get_meter(SCOPE, _find_version()))
 
 
 def measure_state(document: Document, state: ServerState) -> ServerState:

@@ -143,9 +143,14 @@ def test_revocations_read_at_start_are_not_counted(collected: Collected) -> None
 
 def test_attributes_hold_no_persons(collected: Collected) -> None:
     observer = MetricsObserver(collected.meter)
-    secret = {"identity": "secret-alice", "tenant": "secret-acme"}
+    secret: dict[str, Any] = {"identity": "secret-alice", "tenant": "secret-acme"}
     observer(AuthenticationDecided(outcome="succeeded", issuer=ISSUER, cached=True, **secret))
-    ids = {"thread_id": "secret-t", "run_id": "secret-r", "assistant_id": "secret-a", "cron_id": "secret-c"}
+    ids: dict[str, Any] = {
+        "thread_id": "secret-t",
+        "run_id": "secret-r",
+        "assistant_id": "secret-a",
+        "cron_id": "secret-c",
+    }
     where = {"owner": "secret-alice"}
     observer(AuthorizationDecided(outcome="allowed", event="threads:read", filter=where, **secret, **ids))
     assert len(collected.metrics()) == 5
@@ -168,8 +173,8 @@ def test_instruments_have_declared_units_and_kinds(collected: Collected) -> None
         observer(event)
     harness = AuthHarness()
     asyncio.run(harness.admit(harness.issuer.token()))
-    for event in harness.events:
-        observer(event)
+    for fetched in harness.events:
+        observer(fetched)
     ages = ServerState(harness.oidc._settings.issuers, None, EventReporter(), harness.clock)
     state.sources.add(ages)
     metrics = collected.metrics()

@@ -186,7 +186,7 @@ def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, key: str) -> 
     assert [(each.where, each.hint) for each in error.value.problems] == [
         (f"observability.{key}", "pip install 'langgraph-oidc-auth[otel]'")
     ]
-    assert load_mapping({"issuer": issuer, "observability": {key: False}}).document.observability
+    assert load_mapping({"issuer": issuer, "observability": {key: False}}).warnings == ()
 
 
 def test_nothing_of_opentelemetry_is_imported_without_setting() -> None:
