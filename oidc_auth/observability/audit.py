@@ -46,7 +46,7 @@ class AuditLog:
         self.writer = AuditWriter(target, self._format, self._format_dropped)
         self._put = self.writer.put
 
-    def __call__(self, build: Callable[..., Event], *parts: object) -> None:
+    def keep(self, build: Callable[..., Event], *parts: object) -> None:
         """Keep an event: the function that returns it, and its arguments. It does no I/O and waits for nothing."""
         self._put((self._clock(), build, parts))
 

@@ -83,11 +83,12 @@ class AuditWriter:
 
     def put(self, item: object) -> None:
         """Keep an item. It does no I/O and waits for nothing. A full queue drops and counts it."""
-        if len(self._queue) >= self._capacity:
+        queue = self._queue
+        if len(queue) >= self._capacity:
             with self._lock:
                 self.dropped += 1
             return
-        self._queue.append(item)
+        queue.append(item)
         if not self._is_awake:
             try:
                 self._awaken()

@@ -168,7 +168,7 @@ def ignore_event(event: Event, /) -> None:
 class Recorder(Protocol):
     """Keeps events, which another thread builds and writes."""
 
-    def __call__(self, build: Callable[..., Event], *parts: object) -> None:
+    def keep(self, build: Callable[..., Event], *parts: object) -> None:
         """Keep one event: the function that returns it, and its arguments."""
         ...
 
@@ -216,7 +216,9 @@ class EventReporter:
         self.has_recorder_only = self._observer is None and recorder is not None
         """Whether only the audit log receives events. It does not need durations and filters."""
         # Bound here, because every decision calls it.
-        self.report_lazily: ReportLazily = recorder if recorder and self.has_recorder_only else self._build_and_report
+        self.report_lazily: ReportLazily = self._build_and_report
+        if recorder is not None and self.has_recorder_only:
+            self.report_lazily = recorder.keep
         """Report ``build(*parts)``. If only the audit log needs the event, its thread builds it."""
 
     def start(self) -> float:
@@ -230,7 +232,7 @@ class EventReporter:
     def report(self, event: Event) -> None:
         """Give an event to the audit log and to the observer. If one fails, that allows and denies nothing."""
         if self.recorder is not None:
-            self.recorder(_return_event, event)
+            self.recorder.keep(_return_event, event)
         if self._observer is not None:
             _notify(self._observer, event)
 
