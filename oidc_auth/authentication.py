@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
 
 from .config.build import build
 from .config.build_observability import ServerState, build_reporter, measure_state
@@ -17,10 +17,10 @@ from .introspection.readiness import OpaqueReadiness
 from .introspection.verifier import IntrospectionVerifier
 from .keys.fetch import HttpFetcher
 from .keys.readiness import find_usable_keys
-from .observability import AuthenticationDecided, ignore_event, log_refusal, logger, pseudonym
-from .permissions.caller import person_fields
+from .observability import ignore_event, log_refusal, logger, pseudonym
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
+from .permissions.reports import report_authentication
 from .quoting import quote
 from .shared_objects import SharedObjects, key_of
 from .tokens.admission import PendingVerifications
@@ -35,6 +35,7 @@ from .tokens.extract import (
     extract_token,
     header_pairs,
 )
+from .tokens.policy import RESERVED_IDENTITIES
 from .tokens.resource import RequestKind, Resource, check_resource, check_stream_start, is_for_mcp_only
 from .tokens.verifier import JwtVerifier
 
@@ -50,14 +51,13 @@ if TYPE_CHECKING:
     from .observability import Observer
     from .permissions.caller import Caller
     from .permissions.names import Reach
+    from .permissions.reports import IsCached
     from .tokens.extract import Headers
     from .tokens.resource import ProtectedResource
     from .tokens.states import PresentedToken, VerifiedToken
     from .tokens.verifier import CredentialVerifier, Record
 
     Clock = Callable[[], float]
-    IsCached = bool | None
-    """Whether a token was in the cache. None: there was no token to look for."""
     Mapper = Callable[[Mapping[str, object], Caller], Caller]
 
 
@@ -104,6 +104,9 @@ class OIDCAuth:
             verified token.
     """
 
+    reserved_identities: ClassVar[frozenset[str]] = RESERVED_IDENTITIES
+    """Identities that no token can have, because servers give them a meaning."""
+
     def __init__(
         self,
         loaded: LoadedConfig,
@@ -115,7 +118,13 @@ class OIDCAuth:
         mapper: Mapper | None = None,
     ) -> None:
         self.reporter = build_reporter(loaded.document, observer, timer, clock)
-        self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter, clock=clock)
+        self._settings: Settings = build(
+            loaded.document,
+            fetcher=fetcher,
+            reporter=self.reporter,
+            clock=clock,
+            reserved_identities=self.reserved_identities,
+        )
         jwt_verifier = JwtVerifier(self._settings.issuers, clock=clock, max_depth=self._settings.json_depth)
         self._issuers = jwt_verifier.issuers
         self._verifier: CredentialVerifier = jwt_verifier
@@ -271,10 +280,9 @@ class OIDCAuth:
                     await revocation.check.require_known(now)
                 revocation.check.refuse_revoked(entry.token)
         except (TokenError, UpstreamError) as refusal:
-            # An entry is of a valid token, whose identity may be recorded.
             self._report(refusal, started, entry, cached)
             raise
-        self._report_decision("", issuer, started, entry, cached)
+        report_authentication(self.reporter, "", issuer, started, entry.caller, cached=cached)
         return entry
 
     def _fields_of(self, kind: RequestKind) -> frozenset[str]:
@@ -309,7 +317,8 @@ class OIDCAuth:
             except Exception as error:
                 # The mapper is the operator's code, and can raise anything. The hook denies with the same code.
                 if not isinstance(error, (TokenError, UpstreamError)):
-                    self._report_decision(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started, None, cached=False)
+                    code = ErrorCode.CUSTOM_RULE_FAILED
+                    report_authentication(self.reporter, code, token.issuer, started, None, cached=False)
                 raise
             entry = VerifiedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
@@ -338,12 +347,9 @@ class OIDCAuth:
         refusal.drop_token()
         # A refused token may name any issuer. Only configured ones are reported.
         issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
-        self._report_decision(refusal.code, issuer, started, entry, cached)
-
-    def _report_decision(
-        self, code: str, issuer: str, started: float, entry: VerifiedCaller | None, cached: IsCached
-    ) -> None:
-        self.reporter.report_lazily(_describe, code, issuer, self.reporter.elapsed(started), entry, cached)
+        # An entry is of a valid token, whose identity may be recorded.
+        caller = None if entry is None else entry.caller
+        report_authentication(self.reporter, refusal.code, issuer, started, caller, cached=cached)
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
@@ -447,14 +453,6 @@ class OIDCAuth:
     ) -> None:
         """Close the HTTP client of the running loop."""
         await self.aclose()
-
-
-def _describe(
-    code: str, issuer: str, duration: float, entry: VerifiedCaller | None, cached: IsCached
-) -> AuthenticationDecided:
-    outcome: Literal["succeeded", "failed"] = "failed" if code else "succeeded"
-    persons = person_fields(None if entry is None else entry.caller)
-    return AuthenticationDecided(outcome=outcome, code=code, issuer=issuer, cached=cached, duration=duration, **persons)
 
 
 _SHARED: SharedObjects[OIDCAuth] = SharedObjects()

@@ -105,7 +105,8 @@ class LimitsTable(StrictTable):
     )
     # Until then, a withdrawn key still signs. A fetch each 90 seconds is little for a provider.
     jwks_refresh_after: Seconds = Field(
-        default=90, description="Age in seconds after which keys are refreshed in the background."
+        default=90,
+        description="Age in seconds after which keys are refreshed in the background, less up to a quarter by chance.",
     )
     jwks_max_age: Seconds = Field(
         default=3_600, description="Age in seconds after which requests wait for the refresh of the keys."

@@ -5,8 +5,14 @@ Each reader below reads the facts of one kind of event. ``event_rules.py`` names
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .steering import Steering
 
 Value = dict[str, Any]
 """The value of an event. The server reads back what a handler writes into it."""
@@ -17,6 +23,9 @@ SCHEDULE_KEYS = frozenset({"schedule", "enabled", "end_time", "timezone", "on_ru
 ID_KEYS = ("thread_id", "run_id", "assistant_id", "cron_id")
 MAX_ID_LENGTH = 200
 """Longer ids are cut for the observer, because a client chooses them."""
+
+
+NO_LISTS: Mapping[str, object] = MappingProxyType({})
 
 
 class MalformedError(Exception):
@@ -40,6 +49,10 @@ class AccessRequest(NamedTuple):
         changes_state: a ``threads:update`` that changes a thread's state, which runs a part of its graph.
         webhooks: the webhook addresses of a run or cron.
         delays: the values of ``after_seconds`` of a run or cron.
+        for_copy: a ``threads:read`` that is the first event of a copy.
+        lists: the lists of people that a thread gets. Read only while sharing is on.
+        changes_more: a change of a thread has more than lists.
+        steering: how a run, cron or assistant moves a paused graph. None if no rule needs it.
     """
 
     event: str
@@ -55,6 +68,10 @@ class AccessRequest(NamedTuple):
     changes_state: bool = False
     webhooks: tuple[object, ...] = ()
     delays: tuple[object, ...] = ()
+    for_copy: bool = False
+    lists: Mapping[str, object] = NO_LISTS
+    changes_more: bool = False
+    steering: Steering | None = None
 
 
 def read_event(event: str, value: Value) -> AccessRequest:

@@ -18,7 +18,7 @@ from ..tokens.claim_path import MISSING, ClaimPath, find_claim
 from ..tokens.extract import AUTHORIZATION_HEADER
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
 from .caller import Caller, Tenancy
-from .names import ACTIONS, PATTERN_NAMES, Reach, clamp_reach, closure, expand, format_permission
+from .names import ACTIONS, PATTERN_NAMES, RESUME, Reach, clamp_reach, closure, expand, format_permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -205,6 +205,7 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
         rights=merge_rights(given),
         tenancy=tenancy,
         graphs=allowed_graphs(given),
+        resume_graphs=allowed_graphs(given, RESUME),
         claims=_allowed_claims(claims, rules.claims),
         subject_digest=digest_subject(token.issuer, claims.get("sub")),
         issued_at=_issued_at(claims),
@@ -325,9 +326,9 @@ def merge_rights(rights: Iterable[Right]) -> dict[str, Reach]:
     return names
 
 
-def allowed_graphs(rights: Iterable[Right]) -> frozenset[str] | None:
-    """Return the graphs of all rights together, or None if one right has no limit."""
-    limits = [right.graphs for right in rights if "threads:create_run" in right.implied]
+def allowed_graphs(rights: Iterable[Right], permission: str = "threads:create_run") -> frozenset[str] | None:
+    """Return the graphs of all rights that give a permission together, or None if one of them has no limit."""
+    limits = [right.graphs for right in rights if permission in right.implied]
     # Rights add up, so one role without a limit allows every graph.
     if not limits or None in limits:
         return None

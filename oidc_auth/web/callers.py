@@ -25,8 +25,9 @@ from ..errors import (
 from ..langgraph.hook import AUTHENTICATOR_KEY, CALLER_KEY, note_caller, read_fields
 from ..langgraph.request_kind import find_request_kind, find_request_resource
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
-from ..permissions.caller import Caller, person_fields
+from ..permissions.caller import Caller
 from ..permissions.names import NAMES
+from ..permissions.reports import person_fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,8 +15,20 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 """More than most machines have cores, because many tests wait for a server or for a token to expire."""
-KEYCLOAK = "tests/real_providers/keycloak/"
-SLOW = ("real_providers", "web", "clients", "mcp_clients", "langgraph", "project", "testing", "cli", "revocation")
+SHARED_SERVERS = ("tests/real_providers/keycloak/", "tests/aegra/")
+"""Folders whose files share one server."""
+SLOW = (
+    "real_providers",
+    "aegra",
+    "web",
+    "clients",
+    "mcp_clients",
+    "langgraph",
+    "project",
+    "testing",
+    "cli",
+    "revocation",
+)
 """Folders whose files take long, the slowest first. If they came last, one process would work and the others wait."""
 
 
@@ -24,8 +36,8 @@ class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Run the tests of a file in one process, because they share servers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        # These files share one Keycloak.
-        return KEYCLOAK if nodeid.startswith(KEYCLOAK) else nodeid.partition("::")[0]
+        shared = (folder for folder in SHARED_SERVERS if nodeid.startswith(folder))
+        return next(shared, nodeid.partition("::")[0])
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

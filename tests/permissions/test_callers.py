@@ -10,8 +10,9 @@ from kit.mapping import NOW, URL, authenticated, bearer, configured, token
 from permissions.test_roles import GRAPH_ROLES
 
 from oidc_auth import Caller, TokenError
-from oidc_auth.permissions.caller import Tenancy, person_fields
+from oidc_auth.permissions.caller import Tenancy
 from oidc_auth.permissions.names import Reach
+from oidc_auth.permissions.reports import person_fields
 from oidc_auth.revocation.entries import digest_subject
 
 if TYPE_CHECKING:
