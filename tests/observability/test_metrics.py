@@ -227,7 +227,7 @@ def test_unloaded_revocations_have_no_lag(collected: Collected) -> None:
 
 def test_dropped_records_are_counted(collected: Collected) -> None:
     state = StateMetrics(collected.meter)
-    reporter = EventReporter(recorder=cast("Any", SimpleNamespace(dropped=7)))
+    reporter = EventReporter(recorder=cast("Any", SimpleNamespace(dropped=7, keep=print)))
     source = ServerState([], None, reporter, Clock(0))
     state.sources.add(source)
     assert collected.points("oidc_auth.audit.dropped") == {labels(): 7}
