@@ -86,7 +86,7 @@ class AuditFile:
             # Opening a named pipe would wait for its reader.
             raise OSError(errno.EINVAL, "not a regular file", str(self._path))
         # With O_APPEND, each write goes to the end, also if another process writes.
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY)
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, OWNER_ONLY)
 
     def prepare(self) -> int:
         """Return the file descriptor, of a new file after a rotation.

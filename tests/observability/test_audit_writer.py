@@ -287,6 +287,29 @@ def test_child_process_writes_its_own_records(tmp_path: Path) -> None:
     assert sorted(file.read_text().splitlines()) == ["child", "parent"]
 
 
+ON_EVENT_LOOP = """
+import asyncio, sys
+from blockbuster import blockbuster_ctx
+from oidc_auth.observability.audit_target import AuditFile
+from oidc_auth.observability.audit_writer import AuditWriter
+writer = AuditWriter(AuditFile(sys.argv[1]), lambda item: b"%d\\n" % item, lambda count: b"dropped %d\\n" % count, 3)
+async def main():
+    with blockbuster_ctx():
+        for number in range(10):
+            writer.put(number)
+asyncio.run(main())
+"""
+
+
+def test_put_on_event_loop_is_no_blocking_call(tmp_path: Path) -> None:
+    file = tmp_path / "audit"
+    # Also the first one, which starts the thread, and those that are dropped.
+    assert run_python(ON_EVENT_LOOP, str(file)).wait(30) == 0
+    lines = file.read_text().splitlines()
+    assert lines[:3] == ["0", "1", "2"]
+    assert lines[-1].startswith("dropped")
+
+
 def test_setting_names_target() -> None:
     assert isinstance(open_target("stdout"), StandardOutput)
     assert isinstance(open_target("./stdout"), AuditFile)
