@@ -16,17 +16,19 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Column, Table
 
-from ..testing import LocalIssuer
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
-from .output import print_json, print_table, print_text
-from .scenario import USERS, DemoSession, Row, rows, user_token
+from .output import print_json, print_table, print_text, write_private
+from .provider import local_provider_class
+from .scenario import USERS, DemoSession, Row, demo_users, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from rich.console import Console
+
+    from ..local_provider import LocalProvider
 
 REQUEST_TIMEOUT = 20.0
 """Seconds. The slowest request waits for a run."""
@@ -46,23 +48,23 @@ def demo(*, keep: bool, as_json: bool) -> None:
     console = make_console(stderr=as_json)
     started = time.monotonic()
     # Its key exists in this process only, so the tokens are worth nothing afterwards.
-    issuer = LocalIssuer()
+    provider = local_provider_class()(demo_users())
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
-        issuer_url = stack.enter_context(issuer.served())
+        issuer_url = stack.enter_context(provider.served())
         server = _start(console, stack, folder, issuer_url)
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
         users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
         print_text(console, users, label="users     ")
-        played = _run_rows(console, server, issuer)
+        played = _run_rows(console, server, provider)
         failed = [row for row in played if not row.passed]
         _summary(console, played, failed, time.monotonic() - started)
         if as_json:
             print_json({"rows": [_facts(row) for row in played], "passed": not failed})
         if keep:
-            _keep_running(console, server, issuer, folder)
+            _keep_running(console, server, provider, folder)
     sys.exit(1 if failed else 0)
 
 
@@ -84,13 +86,13 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) ->
         ) from None
 
 
-def _run_rows(console: Console, server: DevServer, issuer: LocalIssuer) -> list[Row]:
+def _run_rows(console: Console, server: DevServer, provider: LocalProvider) -> list[Row]:
     played: list[Row] = []
     with (
         httpx.Client(base_url=server.url, timeout=REQUEST_TIMEOUT) as client,
         console.status("sending requests ...") as status,
     ):
-        for row in rows(DemoSession(client, issuer)):
+        for row in rows(DemoSession(client, provider)):
             played.append(row)
             status.update(f"{len(played)}: {row.caller}: {row.request}")
     print_table(console, "Requests and results", _table(played))
@@ -120,14 +122,11 @@ def _summary(console: Console, played: list[Row], failed: list[Row], seconds: fl
     console.print(f"[{colour}]{len(played) - len(failed)} of {len(played)} as expected[/] in {seconds:.1f} s")
 
 
-def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
+def _keep_running(console: Console, server: DevServer, provider: LocalProvider, folder: Path) -> None:
     print_text(console, f"\nThe server runs until you press Ctrl-C. Its log: {server.log}")
     print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
     for name in USERS:
-        file = folder / f"{name}.token"
-        # Created with this mode, so that no other user can open it before the token is in it.
-        file.touch(mode=0o600)
-        file.write_text(user_token(issuer, name), encoding="utf-8")
+        write_private(folder / f"{name}.token", provider.token(name))
     for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
         # The shell reads the token from the file, so that its history does not contain it.
         bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'

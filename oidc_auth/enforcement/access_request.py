@@ -174,6 +174,9 @@ def read_ids(value: Value) -> tuple[object, ...]:
     read, payload = value.get, value.get("payload")
     # Every decision does this, so it has no loop.
     found = read("thread_id"), read("run_id"), read("assistant_id"), read("cron_id")
+    if "method" in value:
+        # A command on Aegra. The server ignores an assistant that is not in its params.
+        return *found[:2], _member(read("params"), "assistant_id"), found[3]
     if payload is None:
         return found
     return tuple([member or _member(payload, key) for key, member in zip(ID_KEYS, found, strict=True)])
