@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Placeholders of the examples. Loading a configuration sends no request.
 os.environ.setdefault("OIDC_ISSUER", "https://issuer.test")
 os.environ.setdefault("INTROSPECTION_SECRET", "not-a-secret")
+os.environ.setdefault("AUDIT_KEY", "not-a-secret-but-as-long-as-a-real-one")
 
 pytest_plugins = ["kit.workers"]
 

@@ -41,6 +41,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
             "configuration.md",
             "enforcement.md",
             "operate/aegra.md",
+            "operate/observability.md",
             "python-api.md",
             "testing.md",
             "web.md",

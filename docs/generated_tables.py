@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from oidc_auth.cli.app import app
 from oidc_auth.config import schema
 from oidc_auth.config.schema_document import json_schema
+from oidc_auth.observability.metrics import INSTRUMENTS
+from oidc_auth.observability.traces import SPANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -141,6 +143,24 @@ def _options(command: str) -> Callable[[], str]:
     return written
 
 
+def _metrics() -> str:
+    rows = [
+        [
+            f"`{each.name}`",
+            each.kind,
+            f"`{each.unit}`",
+            each.description,
+            ", ".join(f"`{name}`" for name in each.attributes),
+        ]
+        for each in INSTRUMENTS
+    ]
+    return table(["metric", "instrument", "unit", "description", "attributes"], rows)
+
+
+def _spans() -> str:
+    return table(["span", "description"], [[f"`{name}`", text] for name, text in SPANS.items()])
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "keys-document": lambda: _keys("Document"),
     "keys-issuer": lambda: _keys("IssuerTable"),
@@ -150,6 +170,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "keys-langgraph": lambda: _keys("LangGraphTable"),
     "keys-web": lambda: _keys("WebTable"),
     "keys-revocation": lambda: _keys("RevocationTable"),
+    "keys-observability": lambda: _keys("ObservabilityTable"),
     "keys-limits": lambda: _keys("LimitsTable"),
     "routes": _routes,
     "aegra-routes": _aegra_routes,
@@ -159,6 +180,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "open": lambda: _unfiltered("OPEN"),
     "web-open": lambda: _unfiltered("WEB_OPEN"),
     "development": lambda: _unfiltered("OPEN_IN_DEVELOPMENT"),
+    "metrics": _metrics,
+    "spans": _spans,
     "packages": _packages,
     **{f"options-{name}": _options(name) for name in app.commands},
 }

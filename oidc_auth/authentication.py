@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
 
 from .config.build import build
+from .config.build_observability import ServerState, build_reporter, measure_state
 from .config.build_revocation import build_revocation
 from .config.load import LoadedConfig, load_environment, load_file, load_mapping
 from .errors import ErrorCode, OIDCAuthError, TokenError, UpstreamError
@@ -16,15 +17,15 @@ from .introspection.readiness import OpaqueReadiness
 from .introspection.verifier import IntrospectionVerifier
 from .keys.fetch import HttpFetcher
 from .keys.readiness import find_usable_keys
-from .observability import AuthenticationDecided, EventReporter, ignore_event, log_refusal, logger, pseudonym
+from .observability import ignore_event, log_refusal, logger, pseudonym
 from .permissions.explain import Explanation, check_results, explain_claims, explain_no_permissions
 from .permissions.permission_maps import map_caller
+from .permissions.reports import report_authentication
 from .permissions.shared_access import SharedAccess
 from .quoting import quote
 from .shared_objects import SharedObjects, key_of
 from .tokens.admission import PendingVerifications
 from .tokens.cache import TokenCache, cache_slot
-from .tokens.checks import Stage, codes_of, passed_before
 from .tokens.diagnose import issuer_hint
 from .tokens.extract import (
     AUTHORIZATION_HEADER,
@@ -36,7 +37,7 @@ from .tokens.extract import (
 )
 from .tokens.policy import RESERVED_IDENTITIES
 from .tokens.resource import RequestKind, Resource, check_resource, check_stream_start, is_for_mcp_only
-from .tokens.verifier import JwtVerifier
+from .tokens.verifier import JwtVerifier, extract_alone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,10 +52,11 @@ if TYPE_CHECKING:
     from .permissions.caller import Caller
     from .permissions.names import Reach
     from .permissions.permission_maps import MappingRules
+    from .permissions.reports import IsCached
     from .tokens.extract import Headers
     from .tokens.resource import ProtectedResource
     from .tokens.states import PresentedToken, VerifiedToken
-    from .tokens.verifier import CredentialVerifier, Record
+    from .tokens.verifier import CredentialVerifier
 
     Clock = Callable[[], float]
     Mapper = Callable[[Mapping[str, object], Caller], Caller]
@@ -116,7 +118,7 @@ class OIDCAuth:
         timer: Clock = time.perf_counter,
         mapper: Mapper | None = None,
     ) -> None:
-        self.reporter = EventReporter(observer, timer)
+        self.reporter = build_reporter(loaded.document, observer, timer, clock)
         self._settings: Settings = build(
             loaded.document,
             fetcher=fetcher,
@@ -148,6 +150,8 @@ class OIDCAuth:
         self._pending = PendingVerifications()
         self.revocation = build_revocation(loaded.document, self._settings.issuers, clock, self.reporter)
         """The check for revoked tokens and the receiver of notices, or None without ``[revocation]``."""
+        store = None if self.revocation is None else self.revocation.store
+        self._state = measure_state(loaded.document, ServerState(self._settings.issuers, store, self.reporter, clock))
         self._clock = clock
         self._mapper = mapper
         self.anonymous_endpoints: set[object] = set()
@@ -240,6 +244,8 @@ class OIDCAuth:
         Its arguments and errors are those of ``authenticate``.
         """
         now, started = self._clock(), self.reporter.start()
+        entry: VerifiedCaller | None = None
+        cached: bool | None = None
         try:
             # 1. Extract exactly one credential (RFC 6750 §2.1, RFC 9110 §5.3).
             fields = header_pairs(headers)
@@ -248,7 +254,8 @@ class OIDCAuth:
             )
             # 2. Look the token up in the cache. A cached token counts only while its key is still published, and the
             #    provider's answer about it is recent (RFC 7662 §4).
-            entry, cached = await self._find_cached(presented, now), True
+            entry = await self._find_cached(presented, now)
+            cached = entry is not None
             if entry is None:
                 # 3. Verify the token (RFC 7515 §5.2, RFC 7519 §7.2, RFC 8725), or introspect it (RFC 7662).
                 # 4. Map its claims to the caller's permissions.
@@ -274,9 +281,9 @@ class OIDCAuth:
                     await revocation.check.require_known(now)
                 revocation.check.refuse_revoked(entry.token)
         except (TokenError, UpstreamError) as refusal:
-            self._report(refusal, started)
+            self._report(refusal, started, entry, cached)
             raise
-        self._report_success(issuer, started, cached=cached)
+        report_authentication(self.reporter, "", issuer, started, entry.caller, cached=cached)
         return entry
 
     def _fields_of(self, kind: RequestKind) -> frozenset[str]:
@@ -311,7 +318,8 @@ class OIDCAuth:
             except Exception as error:
                 # The mapper is the operator's code, and can raise anything. The hook denies with the same code.
                 if not isinstance(error, (TokenError, UpstreamError)):
-                    self._report_failure(ErrorCode.CUSTOM_RULE_FAILED, token.issuer, started)
+                    code = ErrorCode.CUSTOM_RULE_FAILED
+                    report_authentication(self.reporter, code, token.issuer, started, None, cached=False)
                 raise
             entry = VerifiedCaller(token.for_cache(), caller, for_mcp)
             # Not after the end of the token, and not longer than the operator allows.
@@ -335,23 +343,14 @@ class OIDCAuth:
             logger.warning("no permissions: %s (issuer %s, user %s)", why, issuer, user, extra=facts)
         return caller
 
-    def _report_success(self, issuer: str, started: float, *, cached: bool) -> None:
-        if not self.reporter.is_silent:
-            duration = self.reporter.elapsed(started)
-            self.reporter.report(
-                AuthenticationDecided(outcome="succeeded", issuer=issuer, cached=cached, duration=duration)
-            )
-
-    def _report(self, refusal: OIDCAuthError, started: float) -> None:
+    def _report(self, refusal: OIDCAuthError, started: float, entry: VerifiedCaller | None, cached: IsCached) -> None:
         log_refusal(refusal)
         refusal.drop_token()
         # A refused token may name any issuer. Only configured ones are reported.
-        self._report_failure(refusal.code, refusal.issuer if refusal.issuer in self._issuers.by_name else "", started)
-
-    def _report_failure(self, code: ErrorCode, issuer: str, started: float) -> None:
-        if not self.reporter.is_silent:
-            duration = self.reporter.elapsed(started)
-            self.reporter.report(AuthenticationDecided(outcome="failed", code=code, issuer=issuer, duration=duration))
+        issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
+        # An entry is of a valid token, whose identity may be recorded.
+        caller = None if entry is None else entry.caller
+        report_authentication(self.reporter, refusal.code, issuer, started, caller, cached=cached)
 
     def explain(self, claims: Mapping[str, object]) -> Explanation:
         """Return what a token with these claims would grant, and why.
@@ -385,26 +384,13 @@ class OIDCAuth:
         """Return what a token grants, and why, or why it is refused. The token is never shown."""
         now, record = self._clock(), list[ErrorCode]()
         try:
-            presented = self._extract_alone(token, record)
+            presented = extract_alone(token, self._settings.token_bytes, record)
             verified = await self._verifier.verify(presented, now, record=record)
         except (TokenError, UpstreamError) as refusal:
             issuer = refusal.issuer if refusal.issuer in self._issuers.by_name else ""
             return Explanation(issuer=issuer, checks=check_results(record, refusal), refusal=refusal.report())
         explained = self._explain_claims(verified.claims, self._settings.mapping[verified.issuer], now)
         return replace(explained, checks=check_results(record, None))
-
-    def _extract_alone(self, token: str, record: Record) -> PresentedToken:
-        """Return a token as if a request without other headers carried it."""
-        codes = codes_of(Stage.EXTRACT)
-        try:
-            # The same checks as for a request, so that explain and authenticate never disagree.
-            headers = [("authorization", f"Bearer {token}")]
-            presented = extract_token(headers, method=None, url=None, max_bytes=self._settings.token_bytes)
-        except TokenError as error:
-            record += passed_before(error.code, codes)
-            raise
-        record += codes
-        return presented
 
     def leeway_of(self, issuer: object) -> float:
         """Return the leeway of an issuer in seconds, or 0 for an unknown issuer."""
@@ -445,12 +431,13 @@ class OIDCAuth:
         return self._clock
 
     async def aclose(self) -> None:
-        """Close the HTTP client of the running loop, and stop to follow the revocations."""
+        """Close the HTTP client of the running loop, stop to follow the revocations, and write the audit log."""
         if self.revocation is not None:
             await self.revocation.store.aclose()
         for fetcher in self._settings.fetchers:
             if isinstance(fetcher, HttpFetcher):
                 await fetcher.aclose()
+        await self.reporter.flush()
 
     async def __aenter__(self) -> Self:
         """Return itself."""

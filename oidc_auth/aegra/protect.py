@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langgraph_sdk import Auth
 
+from ..config.build_observability import open_audit_log
 from ..errors import ConfigError
 from ..langgraph.handlers import build_handler, deny_unknown
 from ..permissions.names import EVENTS
@@ -21,10 +22,11 @@ def protect(oidc: OIDCAuth) -> Auth:
     """Return the ``Auth`` object for aegra.json, with a handler for every event.
 
     Raises:
-        ConfigError: the configuration has settings that Aegra cannot enforce.
+        ConfigError: the configuration has settings that Aegra cannot enforce, or the audit log cannot be opened.
     """
     if problems := [*find_unsupported(oidc.loaded.document)]:
         raise ConfigError(problems, source=oidc.source)
+    open_audit_log(oidc.reporter, oidc.source)
     auth = Auth()
     auth.authenticate(build_hook(oidc))
     for event in EVENTS:

@@ -55,7 +55,7 @@ def build_revocation(
     outage = OutageRule(grace=table.outage_grace, serves=table.on_outage == "serve")
     live = LiveRevocations(retention)
     if not reporter.is_silent:
-        live.listeners.add(lambda revocation: reporter.report(_describe(revocation, clock())))
+        live.listeners.add(lambda revocation: reporter.report(_describe(revocation, clock(), store)))
     store = open_store(table.store, live, clock, outage)
     notices = NoticeReceiver(
         [*_senders(document, issuers)],
@@ -66,10 +66,10 @@ def build_revocation(
     return Revocation(store=store, check=RevocationCheck(store), notices=notices)
 
 
-def _describe(revocation: entries.Revocation, now: float) -> RevocationReceived:
+def _describe(revocation: entries.Revocation, now: float, store: RevocationStore) -> RevocationReceived:
     # The clocks of two processes can differ.
-    delay = max(0.0, now - revocation.time)
-    return RevocationReceived(issuer=revocation.issuer, kind=revocation.kind.value, delay=delay)
+    delay, at_start = max(0.0, now - revocation.time), not store.state(now).is_loaded
+    return RevocationReceived(issuer=revocation.issuer, kind=revocation.kind.value, delay=delay, at_start=at_start)
 
 
 def open_store(address: str, live: LiveRevocations, clock: Callable[[], float], outage: OutageRule) -> RevocationStore:

@@ -17,6 +17,7 @@ from .issuers import lint_binding, lint_tenants
 from .lint_identity import lint_identity, lint_several_issuers
 from .lint_introspection import lint_introspection, lint_opaque_issuers
 from .lint_keys import lint_keys
+from .lint_observability import lint_observability
 from .lint_permission_maps import lint_default_role, lint_permission_maps, lint_roles, pattern_faults
 from .lint_preset import PARAMETERS, PARAMETERS_WITH_DEFAULT, find_issuer_key, lint_preset
 from .lint_revocation import lint_revocation
@@ -61,6 +62,7 @@ def lint(document: Table, written: Table) -> Iterator[Problem]:
     yield from lint_roles(roles, has_tenant=any("tenant" in table for _, table in issuers))
     yield from lint_web(read_table(document.get("web")), [table for _, table in issuers])
     yield from lint_revocation(document)
+    yield from lint_observability(read_table(document.get("observability")))
     yield from _lint_limits(read_table(document.get("limits")))
 
 

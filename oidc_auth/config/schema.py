@@ -1,7 +1,8 @@
 """The schema of a configuration: each key with its type, default and description.
 
-The tables about the server are in ``schema_server``. The two modules are the only list of keys. The JSON Schema, the
-tables of the documentation and the error texts come from them. What a type cannot express is checked in ``lint``.
+The tables about the server are in ``schema_server`` and ``schema_observability``. These modules are the only list of
+keys. The JSON Schema, the tables of the documentation and the error texts come from them. What a type cannot express is
+checked in ``lint``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
 from .digest import Secret
 from .forms import AlsoAccepts, as_table, as_text, normalize
+from .schema_observability import ObservabilityTable
 from .schema_server import LangGraphTable, LimitsTable, RevocationTable, WebTable
 from .strict_table import Seconds, StrictTable
 
@@ -260,6 +262,9 @@ class Document(StrictTable):
     langgraph: LangGraphTable = Field(default_factory=LangGraphTable, description="Settings of the server.")
     web: WebTable | None = Field(default=None, description="Settings of `oidc_auth.web`.")
     revocation: RevocationTable | None = Field(default=None, description="Revoked tokens, sessions and users.")
+    observability: ObservabilityTable = Field(
+        default_factory=ObservabilityTable, description="The audit log, metrics and traces."
+    )
     limits: LimitsTable = Field(default_factory=LimitsTable, description="Sizes and times.")
 
 

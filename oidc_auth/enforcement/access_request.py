@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,13 +169,27 @@ def get_payload(value: Value) -> Value:
     return cast("Value", payload) if isinstance(payload, dict) else {}
 
 
-def read_ids(value: Value) -> dict[str, str]:
-    """Return the ids that a value names, for the observer."""
-    found = {key: value.get(key) or _member(value.get("payload"), key) for key in ID_KEYS}
+def read_ids(value: Value) -> tuple[object, ...]:
+    """Return the members ``ID_KEYS`` of a value or its payload, for ``format_ids``."""
+    read, payload = value.get, value.get("payload")
+    # Every decision does this, so it has no loop.
+    found = read("thread_id"), read("run_id"), read("assistant_id"), read("cron_id")
     if "method" in value:
         # A command on Aegra. The server ignores an assistant that is not in its params.
-        found["assistant_id"] = _member(value.get("params"), "assistant_id")
-    return {key: str(member)[:MAX_ID_LENGTH] for key, member in found.items() if member is not None}
+        return *found[:2], _member(read("params"), "assistant_id"), found[3]
+    if payload is None:
+        return found
+    return tuple([member or _member(payload, key) for key, member in zip(ID_KEYS, found, strict=True)])
+
+
+def format_ids(ids: tuple[object, ...]) -> dict[str, str]:
+    """Return the texts of ids, by their key."""
+    return {key: _format_id(member) for key, member in zip(ID_KEYS, ids, strict=True) if member is not None}
+
+
+def _format_id(member: object) -> str:
+    # A client can send anything as an id of a payload, and it may change in the meantime.
+    return str(member)[:MAX_ID_LENGTH] if isinstance(member, (str, UUID, int)) else f"({type(member).__name__})"
 
 
 def _holders(value: Value) -> list[Value]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import ErrorCode
 from ..permissions.caller import ABSENT, Caller
-from ..permissions.names import Reach, expand
+from ..permissions.names import Reach, expand, format_permission
 from ..permissions.permission_maps import Right, merge_rights
 from .crons import authorize_scheduler
 from .decision import Decision, Filter, deny, deny_missing
@@ -111,11 +111,12 @@ def decide(caller: Caller, request: AccessRequest, rules: Mapping[str, EventRule
 
 
 def _find_permission(rule: EventRule, needed: str, caller: Caller, request: AccessRequest) -> tuple[str, Filter] | None:
-    """Return the permission that allows the event, and which objects it reaches."""
+    """Return the permission that allows the event, with its reach, and the filter of the objects."""
     if (reach := caller.rights.get(needed)) is not None:
-        return needed, rule.filter(caller, reach, request)
+        return format_permission(needed, reach), rule.filter(caller, reach, request)
     # A permission covers only the part of another event that its own requests cause.
     for permission, cover in rule.covered_by.items():
-        if permission in caller.rights and (allowed := cover(caller, request)) is not None:
-            return permission, allowed
+        reach = caller.rights.get(permission)
+        if reach is not None and (allowed := cover(caller, request)) is not None:
+            return format_permission(permission, reach), allowed
     return None

@@ -52,7 +52,7 @@ class Decision(NamedTuple):
         stamp: the metadata that a new object gets, over what the client sent.
         expected: the expected value, for the operator.
         found: the found value, for the operator.
-        permission: the permission that allowed the event, or that is missing.
+        permission: the permission that allowed the event, with its reach, or the one that is missing.
     """
 
     event: str

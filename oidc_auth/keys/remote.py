@@ -118,6 +118,11 @@ class RemoteKeys:
         """Whether keys were loaded, and not withdrawn."""
         return self._keys.value is not None
 
+    def age(self, now: float) -> float | None:
+        """Return the seconds since the keys were fetched, or None without keys."""
+        loaded_at = self._keys.loaded_at
+        return None if loaded_at is None else now - loaded_at
+
     async def current_generation(self, now: float) -> int:
         """Refresh the keys if necessary and return their generation."""
         loaded = self._keys.fresh_value(now) or await self._get_keys(self._keys.get, now)

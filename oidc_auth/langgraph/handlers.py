@@ -7,24 +7,25 @@ server. If anything fails here, the event is denied.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langgraph_sdk.auth.types import StudioUser
 
-from ..enforcement.access_request import read_ids
 from ..enforcement.authorize import ServerFacts
 from ..enforcement.custom_rules import run_custom_rule
 from ..enforcement.decision import Decision, Restriction, deny
 from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
-from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
+from ..observability import format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
+from .decision_reports import DecisionReporter
 from .hook import COPYING, USE_AEGRA_ENTRY
 from .http_errors import HTTP_EXCEPTIONS, handler_error
 from .server_context import read_request_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from langgraph_sdk.auth.types import AuthContext
 
@@ -50,20 +51,21 @@ def build_handler(
         custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
         decide: decides on another server, which has other values and filters.
     """
-    observe = _observation_of(oidc)
+    reports = DecisionReporter(oidc.reporter)
     decide_event = decide or _decide
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
-        report: Report = _report_nothing
+        observation = None
         try:
-            report = observe(ctx.user, value)
+            observation = reports.begin(value)
             if oidc.revocation is not None:
                 # The scheduler may be the first to need them. Known revocations are not waited for.
                 await oidc.revocation.check.wait_until_loaded(oidc.clock())
             decision = decide_event(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
+                report = partial(reports.report, user=ctx.user, observation=observation)
                 decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
-            report(decision)
+            reports.report(decision, ctx.user, observation)
             return _respond(decision, ctx.user, oidc)
         except HTTP_EXCEPTIONS:
             raise
@@ -72,7 +74,7 @@ def build_handler(
             failed = deny(event, ErrorCode.CUSTOM_RULE_FAILED)
             with suppress(Exception):
                 # An odd user or value can make the report fail too.
-                report(failed)
+                reports.report(failed, ctx.user, observation)
             # Not chained: the error may hold claims or parts of a conversation.
             raise handler_error(failed.to_error().challenge()) from None
 
@@ -81,13 +83,13 @@ def build_handler(
 
 def deny_unknown(oidc: OIDCAuth) -> Handler:
     """Return the handler for events that this library does not know, such as those of a newer server."""
-    observe = _observation_of(oidc)
+    reports = DecisionReporter(oidc.reporter)
 
     async def deny_unhandled(ctx: AuthContext, value: Value) -> None:
         decision = deny(f"{ctx.resource}:{ctx.action}", ErrorCode.EVENT_UNKNOWN)
         with suppress(Exception):
             # The value of an unknown event may have any form.
-            observe(ctx.user, value)(decision)
+            reports.report(decision, ctx.user, reports.begin(value))
         _respond(decision, ctx.user, oidc)
 
     return deny_unhandled
@@ -125,54 +127,10 @@ def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
     )
 
 
-def _observation_of(oidc: OIDCAuth) -> Callable[[object, Value], Report]:
-    """Return the function that starts the observation of one event and returns how to report its decision."""
-    reporter = oidc.reporter
-
-    def observe(user: object, value: Value) -> Report:
-        # The ids are read now, because the operator's rule may change the value.
-        started, ids = reporter.start(), read_ids(value)
-
-        def report(decision: Decision) -> None:
-            reporter.report(_describe(decision, user, reporter.elapsed(started), ids))
-
-        return report
-
-    return _observe_nothing if reporter.is_silent else observe
-
-
-def _observe_nothing(_user: object, _value: Value) -> Report:
-    return _report_nothing
-
-
-def _report_nothing(_decision: Decision) -> None:
-    """Ignore a decision; used without an observer."""
-
-
-def _describe(decision: Decision, user: object, duration: float, ids: Mapping[str, str]) -> AuthorizationDecided:
-    return AuthorizationDecided(
-        outcome="allowed" if decision.allowed else "denied",
-        code=decision.code or "",
-        event=decision.event,
-        permission=decision.permission,
-        filter=_find_filter(decision),
-        issuer=_text(user, "issuer"),
-        duration=duration,
-        identity=_text(user, "identity"),
-        tenant=_text(user, "tenant"),
-        **ids,
-    )
-
-
 def _text(user: object, name: str) -> str:
     found: object = getattr(user, name, None)
     # The user object is of the server and can have any attributes.
     return found if isinstance(found, str) else ""
-
-
-def _find_filter(decision: Decision) -> dict[str, Any] | None:
-    """Return the metadata that objects must have, or None if the decision restricts nothing."""
-    return dict(decision.filter.where) if decision.allowed and isinstance(decision.filter, Restriction) else None
 
 
 def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any] | None:

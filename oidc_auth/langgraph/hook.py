@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langgraph_sdk import Auth
 
+from ..config.build_observability import open_audit_log
 from ..errors import (
     ERROR_DETAILS,
     FORBIDDEN,
@@ -78,10 +79,12 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
 
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or has other names for its context variables.
+        ConfigError: the audit log cannot be opened.
     """
     # At start, because an older server ignores what the handlers write.
     check_installed_server()
     at_start = prepare_server()
+    open_audit_log(oidc.reporter, oidc.source)
 
     async def authenticate(
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None

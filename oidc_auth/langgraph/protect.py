@@ -14,6 +14,7 @@ from ..config.raw_document import did_you_mean, kind_of
 from ..errors import ConfigError, Problem
 from ..observability import logger
 from ..permissions.names import ALIASES, EVENTS
+from .decision_reports import report_replacement
 from .handlers import build_handler, deny_unknown
 from .hook import build_hook
 
@@ -57,7 +58,12 @@ def protect(
     for event in EVENTS:
         resource, _, action = event.partition(":")
         # A handler for every event: the server allows an event without a handler.
-        rule = instead.get(event) or build_handler(event, oidc, rules.get(event))
+        replaced = instead.get(event)
+        rule = (
+            build_handler(event, oidc, rules.get(event))
+            if replaced is None
+            else report_replacement(event, oidc.reporter, replaced)
+        )
         auth.on(resources=resource, actions=action)(cast("Any", rule))
     # The server falls back to this handler, so that a new event of a newer server is denied.
     auth.on(cast("Any", deny_unknown(oidc)))

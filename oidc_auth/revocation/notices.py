@@ -104,8 +104,12 @@ class NoticeReceiver:
         self._logout = JwtVerifier(logout, clock=clock, max_depth=max_depth, checks=_checks(_LOGOUT_CODES))
         self._events = JwtVerifier(events, clock=clock, max_depth=max_depth, checks=_checks(_EVENT_CODES))
 
-    async def receive_logout(self, token: str) -> None:
-        """Revoke the session or the user of a logout token.
+    def is_sender(self, issuer: str) -> bool:
+        """Tell whether an issuer may send notices."""
+        return issuer in self._names
+
+    async def receive_logout(self, token: str) -> str:
+        """Revoke the session or the user of a logout token, and return its issuer.
 
         Raises:
             TokenError: The token is not a valid logout token, or was received before.
@@ -121,6 +125,7 @@ class NoticeReceiver:
             refusal = TokenError(ErrorCode.NOTICE_REPLAYED)
             refusal.issuer = issuer
             raise refusal
+        return issuer
 
     async def _claim(self, key: str) -> bool:
         """Return True for the first logout token with a name, on all replicas."""
@@ -131,8 +136,8 @@ class NoticeReceiver:
         self._claimed[key] = True
         return is_first
 
-    async def receive_event(self, token: str) -> None:
-        """Revoke the user or the session of a security event token. Other events change nothing.
+    async def receive_event(self, token: str) -> str:
+        """Revoke the user or the session of a security event token, and return its issuer. Other events change nothing.
 
         A repeated one is accepted and changes nothing (RFC 8935 §2.2).
 
@@ -145,6 +150,7 @@ class NoticeReceiver:
             read_name(claims, "jti")
             targets = [*read_events(claims, self._names[issuer])]
         await self._publish(issuer, targets)
+        return issuer
 
     async def _verify(
         self, verifier: JwtVerifier, token: str, hints: Mapping[ErrorCode, str]

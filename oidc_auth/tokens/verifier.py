@@ -20,6 +20,7 @@ from .checks import (
     select_issuer,
 )
 from .diagnose import Refusal, add_log_context, diagnose
+from .extract import extract_token
 from .introspected import DECIDED_LATER, limit_to_present
 from .issuers import TrustedIssuers
 from .jws import decode_base64url, parse_object, split_token
@@ -284,3 +285,23 @@ def build_verified_token(
         issued_at: Any = claims["iat"]
         valid_until = min(expires_at, issued_at + policy.max_token_age)
     return VerifiedToken(policy.issuer, claims, expires_at, valid_until, is_current)
+
+
+def extract_alone(token: str, max_bytes: int, record: Record) -> PresentedToken:
+    """Return a token as if a request without other headers carried it.
+
+    Args:
+        token: the token.
+        max_bytes: its largest size.
+        record: receives the checks that it passed.
+    """
+    codes = codes_of(Stage.EXTRACT)
+    try:
+        # The same checks as for a request, so that explain and authenticate never disagree.
+        headers = [("authorization", f"Bearer {token}")]
+        presented = extract_token(headers, method=None, url=None, max_bytes=max_bytes)
+    except TokenError as error:
+        record += passed_before(error.code, codes)
+        raise
+    record += codes
+    return presented

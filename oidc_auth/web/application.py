@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 
+from ..config.build_observability import open_audit_log
 from ..errors import ConfigError, Problem
 from ..langgraph.server_entry import build_or_exit
 from .mcp_errors import handle_mcp_denials
@@ -45,12 +46,13 @@ def install(app: Starlette, oidc: OIDCAuth) -> None:
         oidc: The same object or the same configuration as that of ``auth``.
 
     Raises:
-        ConfigError: The configuration has no ``[web]`` table.
+        ConfigError: The configuration has no ``[web]`` table, or the audit log cannot be opened.
     """
     web, resource = oidc.loaded.document.web, oidc.resource
     if web is None or resource is None:
         hint = 'add [web] with public_url = "https://agents.acme.com", the address of this server'
         raise ConfigError([Problem("web", "is missing, and oidc_auth.web needs it", hint)], source=oidc.source)
+    open_audit_log(oidc.reporter, oidc.source)
     routes = build_routes(oidc, web, resource)
     # In front, so that a route of the application for any path does not hide them.
     app.router.routes[:0] = routes

@@ -24,9 +24,10 @@ from ..errors import (
 )
 from ..langgraph.hook import AUTHENTICATOR_KEY, CALLER_KEY, note_caller, read_fields
 from ..langgraph.request_kind import find_request_kind, find_request_resource
-from ..observability import format_trace, log_refusal, logger, pseudonym
+from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
 from ..permissions.names import NAMES
+from ..permissions.reports import person_fields
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -83,13 +84,35 @@ def require(*permissions: str) -> Callable[[HTTPConnection], Awaitable[Caller]]:
         raise ConfigError(unknown or [Problem("require()", "got no permission", "use current_caller")])
 
     async def permitted_caller(request: HTTPConnection) -> Caller:
-        caller = await current_caller(request)
+        caller, oidc = await current_caller(request), _find_oidc(request)
+        started = oidc.reporter.start()
         for name in permissions:
             if name not in caller.rights:
-                raise _denial(_find_oidc(request), caller, name)
+                _report(oidc, caller, name, started, ErrorCode.PERMISSION_MISSING)
+                raise _denial(oidc, caller, name)
+        _report(oidc, caller, " ".join(permissions), started)
         return caller
 
     return permitted_caller
+
+
+CUSTOM_ROUTE = "custom_route"
+"""The event of a request to your own route. Its path can hold personal data."""
+
+
+def _report(oidc: OIDCAuth, caller: Caller, permission: str, started: float, code: ErrorCode | None = None) -> None:
+    if not oidc.reporter.is_silent:
+        event = AuthorizationDecided(
+            outcome="denied" if code else "allowed",
+            code=code or "",
+            event=CUSTOM_ROUTE,
+            permission=permission,
+            issuer=caller.issuer,
+            duration=oidc.reporter.elapsed(started),
+            identity=caller.identity,
+            tenant=person_fields(caller)["tenant"],
+        )
+        oidc.reporter.report(event)
 
 
 def _find_oidc(request: HTTPConnection) -> OIDCAuth:

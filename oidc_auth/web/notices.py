@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -10,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import ERROR_DETAILS, ErrorCode, TokenError, UpstreamError
-from ..observability import log_refusal
+from ..observability import NoticeDecided, log_refusal
 from ..quoting import quote
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from ..observability import EventReporter
     from ..revocation.notices import NoticeReceiver
 
 LOGOUT, EVENTS = "backchannel-logout", "security-events"
@@ -42,36 +44,44 @@ EVENT_ERRORS: Mapping[ErrorCode, str] = {
 """The error codes of RFC 8935 §2.4. All others are ``invalid_request``."""
 
 
-def notice_routes(prefix: str, notices: NoticeReceiver) -> list[Route]:
+def notice_routes(prefix: str, notices: NoticeReceiver, reporter: EventReporter) -> list[Route]:
     """Return the routes of the notices."""
+
+    def report(event: str, refusal: TokenError | UpstreamError) -> None:
+        log_refusal(refusal, event)
+        # A refused notice may name any issuer. Only configured ones are reported.
+        issuer = refusal.issuer if notices.is_sender(refusal.issuer) else ""
+        reporter.report(NoticeDecided(outcome="refused", code=refusal.code, event=event, issuer=issuer))
 
     async def logout(request: Request) -> Response:
         try:
-            await notices.receive_logout(await _read_form(request))
+            issuer = await notices.receive_logout(await _read_form(request))
         except TokenError as refusal:
-            log_refusal(refusal, LOGOUT)
+            report(LOGOUT, refusal)
             body = {"error": "invalid_request", "error_description": _describe(refusal)}
             return JSONResponse(body, status_code=400, headers=NOT_STORED)
+        reporter.report(NoticeDecided(outcome="accepted", event=LOGOUT, issuer=issuer))
         return Response(status_code=200, headers=NOT_STORED)
 
     async def event(request: Request) -> Response:
         try:
-            await notices.receive_event(await _read_event(request))
+            issuer = await notices.receive_event(await _read_event(request))
         except TokenError as refusal:
-            log_refusal(refusal, EVENTS)
+            report(EVENTS, refusal)
             body = {"err": EVENT_ERRORS.get(refusal.code, "invalid_request"), "description": _describe(refusal)}
             # The language of the description is required (RFC 8935 §2.3).
             return JSONResponse(body, status_code=400, headers={"Content-Language": "en", **NOT_STORED})
+        reporter.report(NoticeDecided(outcome="accepted", event=EVENTS, issuer=issuer))
         return Response(status_code=202, headers=NOT_STORED)
 
     return [
-        Route(f"{prefix}/{LOGOUT}", _answer_outage(logout, LOGOUT), methods=["POST"]),
-        Route(f"{prefix}/{EVENTS}", _answer_outage(event, EVENTS), methods=["POST"]),
+        Route(f"{prefix}/{LOGOUT}", _answer_outage(logout, partial(report, LOGOUT)), methods=["POST"]),
+        Route(f"{prefix}/{EVENTS}", _answer_outage(event, partial(report, EVENTS)), methods=["POST"]),
     ]
 
 
 def _answer_outage(
-    endpoint: Callable[[Request], Awaitable[Response]], name: str
+    endpoint: Callable[[Request], Awaitable[Response]], report: Callable[[UpstreamError], None]
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint with 503 for missing keys or a missing store. The provider can send the notice again."""
 
@@ -79,7 +89,7 @@ def _answer_outage(
         try:
             return await endpoint(request)
         except UpstreamError as refusal:
-            log_refusal(refusal, name)
+            report(refusal)
             challenge = refusal.challenge()
             headers = {**challenge.headers(), **NOT_STORED}
             return JSONResponse({"detail": challenge.detail}, status_code=challenge.status, headers=headers)

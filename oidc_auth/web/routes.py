@@ -37,7 +37,7 @@ def build_routes(oidc: OIDCAuth, web: WebTable, resource: ProtectedResource) -> 
     documents = {METADATA_PATH: Resource.API}
     if resource.has_mcp:
         documents[METADATA_PATH + MCP_PATH] = Resource.MCP
-    notices = [] if oidc.revocation is None else notice_routes(web.prefix, oidc.revocation.notices)
+    notices = [] if oidc.revocation is None else notice_routes(web.prefix, oidc.revocation.notices, oidc.reporter)
     return [
         *(Route(path, _metadata(resource, each), methods=["GET"]) for path, each in documents.items()),
         Route(f"{web.prefix}/whoami", _whoami(oidc), methods=["GET"]),

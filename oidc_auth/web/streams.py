@@ -21,6 +21,7 @@ from ..langgraph.hook import CALLER_KEY, CALLERS_KEY, TOKEN_KEY
 from ..langgraph.request_kind import EVENT_STREAM, find_request_kind, find_request_resource
 from ..observability import log_refusal
 from ..permissions.caller import Caller
+from ..permissions.reports import report_authentication
 from ..tokens.resource import RequestKind, check_stream_start
 from ..tokens.states import VerifiedToken
 from .open_streams import find_targets
@@ -244,6 +245,9 @@ class GuardedEvents(GuardedStream):
         if caller is None:
             self._is_over = True
         elif refusal := self._refusal(caller):
+            report_authentication(
+                self._oidc.reporter, refusal.code, caller.issuer, self._oidc.reporter.start(), caller, cached=None
+            )
             await self._refuse(refusal, message)
             return
         await self._send(message)

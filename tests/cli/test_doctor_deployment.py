@@ -298,4 +298,36 @@ def test_each_check_has_documentation() -> None:
     for check in CHECKS:
         assert len(check.documentation) > 50
         assert f"\n## {check.id}\n" in page
-    assert len({check.id for check in CHECKS}) == len(CHECKS) == 33
+    assert len({check.id for check in CHECKS}) == len(CHECKS) == 34
+
+
+def audit_log(folder: Path, audit: str) -> dict[str, Any]:
+    """Return the result of the check of the audit log."""
+    more = f"jwks = {{ keys = [{JWK}] }}"
+    file = write_configuration(folder, "https://unknown.invalid", more, limits=f"[observability]\naudit = '{audit}'\n")
+    return examined(file)["audit-log"]
+
+
+def test_writable_audit_log_has_no_finding(tmp_path: Path) -> None:
+    assert audit_log(tmp_path, "audit.jsonl")["status"] == "ok"
+    (tmp_path / "audit.jsonl").touch()
+    assert audit_log(tmp_path, str(tmp_path / "audit.jsonl"))["status"] == "ok"
+    # The check creates no file.
+    assert not (tmp_path / "other.jsonl").exists()
+    assert audit_log(tmp_path, "stdout")["status"] == "skipped"
+
+
+@pytest.mark.parametrize("audit", ["missing/audit.jsonl", "folder"])
+def test_unwritable_audit_log_is_found(tmp_path: Path, audit: str, messages: Messages) -> None:
+    (tmp_path / "folder").mkdir()
+    found = audit_log(tmp_path, audit)
+    assert found["status"] == "warning"
+    messages.check(text(found).replace(str(tmp_path), "FOLDER"))
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "new.jsonl"])
+def test_audit_log_without_access_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "audit.jsonl").touch()
+    # Root can write to everything.
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    assert audit_log(tmp_path, name)["status"] == "warning"

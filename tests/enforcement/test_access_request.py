@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oidc_auth.enforcement.access_request import AccessRequest, read_ids
+from oidc_auth.enforcement.access_request import AccessRequest, format_ids, read_ids
 from oidc_auth.enforcement.event_rules import read_access_request
 from oidc_auth.permissions.names import EVENTS
 
@@ -109,4 +109,4 @@ def test_client_cannot_write_assistant_of_thread(event: str, metadata: dict[str,
     ],
 )
 def test_ids_are_bounded_text(value: dict[str, Any], ids: dict[str, str]) -> None:
-    assert read_ids(value) == ids
+    assert format_ids(read_ids(value)) == ids

@@ -17,6 +17,7 @@ from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode
 from oidc_auth.json_values import is_object
 from oidc_auth.keys.refresh import BATCH_SIZE, RefreshAges, RefreshingValue
+from oidc_auth.keys.remote import RemoteKeys
 from oidc_auth.testing import Fault, LocalIssuer
 
 if TYPE_CHECKING:
@@ -399,3 +400,13 @@ def test_broken_observer_changes_nothing(caplog: pytest.LogCaptureFixture, messa
     oidc = OIDCAuth.from_dict({"issuer": table}, fetcher=issuer, observer=broken)
     assert asyncio.run(oidc.authenticate(bearer(issuer.token()))).identity == "alice"
     messages.check(caplog.messages[-1])
+
+
+def test_age_of_keys_follows_the_clock() -> None:
+    harness = AuthHarness()
+    (keys,) = [issuer.keys for issuer in harness.oidc._settings.issuers]
+    assert isinstance(keys, RemoteKeys)
+    assert keys.age(harness.clock()) is None
+    harness.authenticate(harness.issuer.token())
+    harness.clock.advance(60)
+    assert keys.age(harness.clock()) == 60

@@ -89,7 +89,7 @@ class AuthHarness:
     def cached(self) -> list[bool]:
         """Whether each accepted token was in the cache."""
         return [
-            event.cached
+            bool(event.cached)
             for event in self.events
             if isinstance(event, AuthenticationDecided) and event.outcome == "succeeded"
         ]

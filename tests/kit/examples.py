@@ -22,6 +22,7 @@ VARIABLES = {
     "keycloak": "KEYCLOAK_URL",
     "several-issuers": "OKTA_ISSUER",
     "auth0": "AUTH0_DOMAIN",
+    "observability": "OIDC_ISSUER",
 }
 AUTH0_DOMAIN = 'domain = "${AUTH0_DOMAIN}"'
 

@@ -12,6 +12,7 @@ from permissions.test_roles import GRAPH_ROLES
 from oidc_auth import Caller, TokenError
 from oidc_auth.permissions.caller import Tenancy
 from oidc_auth.permissions.names import Reach
+from oidc_auth.permissions.reports import person_fields
 from oidc_auth.revocation.entries import digest_subject
 
 if TYPE_CHECKING:
@@ -250,3 +251,16 @@ def test_caller_expires_when_token_is_no_longer_accepted(max_token_age: int | No
 def test_user_without_identity_is_no_caller() -> None:
     with pytest.raises(AttributeError):
         Caller.from_user(Served({"permissions": ["threads:read"]}))
+
+
+@pytest.mark.parametrize(
+    ("caller", "fields"),
+    [
+        (None, {}),
+        (Caller(identity="alice"), {"identity": "alice", "tenant": ""}),
+        (Caller(identity="alice", tenancy=Tenancy(None)), {"identity": "alice", "tenant": ""}),
+        (Caller(identity="alice", tenancy=Tenancy("acme")), {"identity": "alice", "tenant": "acme"}),
+    ],
+)
+def test_event_names_identity_and_tenant(caller: Caller | None, fields: dict[str, str]) -> None:
+    assert person_fields(caller) == fields

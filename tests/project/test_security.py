@@ -440,6 +440,20 @@ TESTS = {
     "S5": [
         ("tests/langgraph/test_robustness.py::test_custom_rule_failure_log_hides_data"),
     ],
+    "S6": [
+        "tests/observability/test_audit.py::test_no_token_or_claim_is_recorded",
+        "tests/observability/test_audit.py::test_any_text_is_one_line_of_ascii",
+        "tests/observability/test_audit.py::test_refused_token_is_recorded_without_identity",
+        "tests/observability/test_audit.py::test_hashed_identity_is_hmac",
+        "tests/observability/test_audit_writer.py::test_new_file_is_for_owner_only",
+        "tests/config/test_observability.py::test_table_is_checked",
+    ],
+    "S7": [
+        "tests/langgraph/test_audit_log.py::test_auditor_reads_a_session",
+        "tests/langgraph/test_audit_log.py::test_replaced_handlers_are_recorded",
+        "tests/observability/test_audit_writer.py::test_full_queue_drops_and_counts",
+        "tests/config/test_observability.py::test_wrong_path_stops_the_server",
+    ],
 }
 
 

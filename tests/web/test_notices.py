@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode
+from oidc_auth.observability import NoticeDecided
 from oidc_auth.revocation.notices import LOGOUT_HINTS
 from oidc_auth.testing import Fault, LocalIssuer
 from oidc_auth.web import install
@@ -336,3 +337,28 @@ def test_real_server_opens_no_other_route(real: tuple[httpx.Client, LocalIssuer]
     headers = bearer(issuer.token("ann", scope="threads:read", sid="s-ann"))
     form = {"logout_token": issuer.logout_token("dan")}
     assert client.post(LOGOUT, data=form, headers=headers).status_code == 200
+
+
+def test_notices_are_reported(harness: NoticeHarness, client: TestClient) -> None:
+    logout = harness.issuer.logout_token("alice", session="s")
+    for _ in range(2):
+        client.post(LOGOUT, data={"logout_token": logout})
+    send_event(client, harness.issuer.security_event("account-disabled", "alice"))
+    client.post(LOGOUT, data={"logout_token": harness.issuer.logout_token("alice", iss="https://else.test")})
+    send_event(client, "", "text/plain")
+    decided = [event for event in harness.events if isinstance(event, NoticeDecided)]
+    logout_name, events_name, issuer = "backchannel-logout", "security-events", harness.issuer.url
+    assert decided == [
+        NoticeDecided(outcome="accepted", event=logout_name, issuer=issuer),
+        NoticeDecided(outcome="refused", code="notice_replayed", event=logout_name, issuer=issuer),
+        NoticeDecided(outcome="accepted", event=events_name, issuer=issuer),
+        # The issuer of this one is not configured, so anyone can have written it.
+        NoticeDecided(outcome="refused", code="issuer_not_trusted", event=logout_name),
+        NoticeDecided(outcome="refused", code="notice_malformed", event=events_name),
+    ]
+
+
+def test_notice_without_keys_is_reported(harness: NoticeHarness, client: TestClient) -> None:
+    harness.issuer.fault = Fault.DOWN
+    assert client.post(LOGOUT, data={"logout_token": harness.issuer.logout_token("alice")}).status_code == 503
+    assert [event.code for event in harness.events if isinstance(event, NoticeDecided)] == ["keys_unavailable"]

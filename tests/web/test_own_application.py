@@ -22,6 +22,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from oidc_auth import Caller, OIDCAuth
 from oidc_auth.errors import ConfigError
 from oidc_auth.langgraph.hook import build_hook
+from oidc_auth.observability import AuthorizationDecided
 from oidc_auth.testing import Fault
 from oidc_auth.web import current_caller, install, require
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from oidc_auth.observability import Event
     from oidc_auth.testing import LocalIssuer
 
 API = f'resource_metadata="{PUBLIC_URL}{METADATA}"'
@@ -252,6 +254,26 @@ def test_all_required_permissions_are_checked(issuer: LocalIssuer) -> None:
         for scope in ("threads:read", "assistants:read", "threads:read assistants:read")
     ]
     assert codes == [403, 403, 200]
+
+
+def test_decisions_about_own_routes_are_reported(issuer: LocalIssuer) -> None:
+    events: list[Event] = []
+    oidc = OIDCAuth.from_dict(web_document(issuer), fetcher=issuer, observer=events.append)
+    check = require("threads:read", "assistants:read")
+
+    async def guarded(request: Request) -> JSONResponse:
+        await check(request)
+        return JSONResponse({})
+
+    client = web_client(oidc, Starlette(routes=[Route("/guarded", guarded)]))
+    for scope in ("threads:read", "threads:read assistants:read"):
+        client.get("/guarded", headers=bearer(issuer.token("alice", scope=scope)))
+    decided = [event for event in events if isinstance(event, AuthorizationDecided)]
+    assert [(each.outcome, each.code, each.event, each.permission) for each in decided] == [
+        ("denied", "permission_missing", "custom_route", "assistants:read"),
+        ("allowed", "", "custom_route", "threads:read assistants:read"),
+    ]
+    assert {(each.identity, each.issuer, each.duration > 0) for each in decided} == {("alice", issuer.url, True)}
 
 
 @pytest.mark.parametrize("names", [(), ("threads:raed",), ("threads:read", "*"), ("threads:read@all",)])

@@ -17,6 +17,7 @@ from kit.sample_users import configuration_for
 from oidc_auth import OIDCAuth
 from oidc_auth.errors import ErrorCode
 from oidc_auth.langgraph.hook import note_caller
+from oidc_auth.observability import ignore_event
 from oidc_auth.testing import Clock, LocalIssuer
 from oidc_auth.web import streams
 
@@ -31,9 +32,11 @@ ERROR = (
 )
 
 
-def build(clock: Callable[[], float] = time.time, **web: Any) -> OIDCAuth:
+def build(clock: Callable[[], float] = time.time, observer: Any = ignore_event, **web: Any) -> OIDCAuth:
     table = {"public_url": "https://agents.test", "stream_expiry": "close", **web}
-    return OIDCAuth.from_dict({**configuration_for(ISSUER), "web": table}, fetcher=ISSUER, clock=clock)
+    return OIDCAuth.from_dict(
+        {**configuration_for(ISSUER), "web": table}, fetcher=ISSUER, clock=clock, observer=observer
+    )
 
 
 def drive(scenario: Callable[[], Awaitable[Any]]) -> Any:
@@ -417,7 +420,8 @@ def test_lifespan_is_left_alone() -> None:
 
 def test_unannounced_stream_is_refused_after_the_end() -> None:
     async def scenario() -> None:
-        exchange, app = Exchange(build(), lasts=-1), Application(b"data: secret\n\n")
+        events: list[Any] = []
+        exchange, app = Exchange(build(observer=events.append), lasts=-1), Application(b"data: secret\n\n")
         app.headers = [*EVENTS, (b"access-control-allow-origin", b"*"), (b"x-own", b"1")]
         await exchange.run(app)
         head, *_ = exchange.sent
@@ -427,6 +431,9 @@ def test_unannounced_stream_is_refused_after_the_end() -> None:
         assert (headers[b"access-control-allow-origin"], headers[b"content-type"]) == (b"*", b"application/json")
         assert b"x-own" not in headers
         assert app.disconnect == {"type": "http.disconnect"}
+        assert [(event.outcome, event.code, event.identity) for event in events] == [
+            ("failed", "token_expired", "alice")
+        ]
 
     drive(scenario)
 

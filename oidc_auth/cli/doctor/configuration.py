@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from ...config.load import CONFIG_VARIABLE, FILE_NAME
 from ...config.raw_document import read_strings
 from ...errors import ConfigError
+from ...observability.audit_target import STDOUT
 from ..langgraph_json import read_environment
-from .check import Check, Finding, Severity
+from .check import Check, Finding, NotApplicableError, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,10 +71,32 @@ def check_configuration_included(environment: DoctorEnvironment) -> Iterator[Fin
         yield Finding(f"{environment.file} is in no folder of dependencies ({', '.join(listed) or 'none'})", hint)
 
 
+def check_audit_log(environment: DoctorEnvironment) -> Iterator[Finding]:
+    """Yield that this user cannot write the audit log.
+
+    The server opens the file of `observability.audit` at its start, and does not start if it cannot be opened.
+
+    Run the check as the user of the server, on its machine. A relative path begins in the folder of `langgraph.json`.
+    """
+    audit = environment.configuration().document.observability.audit
+    if audit is None or audit == STDOUT:
+        raise NotApplicableError("no file in observability.audit")
+    file = environment.langgraph_file.parent / audit
+    if file.exists():
+        if not file.is_file():
+            yield Finding(f"{file} is not a file", 'Write the path of a file, or "stdout".')
+        elif not os.access(file, os.W_OK):
+            yield Finding(f"{file} cannot be written", "Give the user of the server write access.")
+    elif not os.access(file.parent, os.W_OK | os.X_OK):
+        what = "cannot be written" if file.parent.is_dir() else "does not exist"
+        yield Finding(f"the folder {file.parent} {what}", "Create it, and give the user of the server write access.")
+
+
 CONFIGURATION = Check(
     "configuration", Severity.ERROR, "the configuration is valid and has no warnings", check_configuration
 )
 LOCATION = (
+    Check("audit-log", Severity.WARNING, "the file of the audit log can be written", check_audit_log),
     Check(
         "configuration-found", Severity.WARNING, "the server reads this configuration only", check_configuration_found
     ),
