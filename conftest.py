@@ -21,6 +21,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 from oidc_auth import OIDCAuth
+from oidc_auth.local_provider.users_file import read_accounts
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -77,8 +78,12 @@ def browser() -> Iterator[kit_browser.Browser]:
 
 
 def load_toml(example: Example) -> None:
-    """Load a TOML block as a configuration."""
-    OIDCAuth.from_dict(tomllib.loads(example.parsed))
+    """Load a TOML block as a configuration, or as the users of the local provider."""
+    document = tomllib.loads(example.parsed)
+    if document.keys() <= {"user", "client"}:
+        read_accounts(document)
+    else:
+        OIDCAuth.from_dict(document)
 
 
 def parse_json(example: Example) -> None:

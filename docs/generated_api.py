@@ -15,7 +15,7 @@ from markers import escape, table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-MODULES = ("oidc_auth", "oidc_auth.langgraph", "oidc_auth.web", "oidc_auth.testing")
+MODULES = ("oidc_auth", "oidc_auth.langgraph", "oidc_auth.web", "oidc_auth.local_provider", "oidc_auth.testing")
 SECTIONS = {"Args": "argument", "Attributes": "attribute", "Raises": "error", "Returns": "result"}
 LONGEST_LIST = 20
 """A longer enumeration has a separate page."""

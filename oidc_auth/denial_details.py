@@ -26,6 +26,12 @@ DENIAL_DETAILS: Mapping[ErrorCode, ErrorDetails] = {
         "Remove owner, tenant, authorized_until, authorized_for, authorized_at, oidc_auth_temporary and created_by = "
         "'system' from the metadata.",
     ),
+    ErrorCode.RESERVED_CONFIG: ErrorDetails(
+        403,
+        "clients cannot set reserved keys of the configuration",
+        "Remove the keys that begin with langgraph_auth_, user_id and user_display_name, and those that RunnableConfig "
+        "does not have.",
+    ),
     ErrorCode.SHARING_LIST_INVALID: ErrorDetails(
         403,
         "this list of people is not allowed",

@@ -21,7 +21,7 @@ from ..enforcement.decision import Decision, Filter, NoRestriction, Restriction,
 from ..enforcement.event_rules import EVENT_RULES, EventRule
 from ..enforcement.filters import BUILT_IN, own_objects
 from ..enforcement.ownership import claims_system, get_metadata
-from ..enforcement.reserved_keys import OWNER, RESERVED
+from ..enforcement.reserved_keys import ASSISTANT, OWNER, RESERVED, RUN_ID
 from ..errors import ErrorCode
 from ..json_values import is_object
 from .user_keys import drop_user_keys, find_reserved
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 RUN_CONTROL = frozenset({"thread_id", "run_id", "run_ids", "status", "message"})
 """The keys of a request that stops runs. A change of state has others, also where a client adds these."""
+FORBIDDEN = frozenset(RESERVED) - {OWNER, ASSISTANT, RUN_ID}
+"""Keys of metadata that clients cannot write. Aegra writes the last two itself, and no rule depends on them."""
 METADATA_CHANGE = frozenset({"thread_id", "metadata"})
 """The keys of a PATCH of a thread."""
 
@@ -174,7 +176,8 @@ def check_cron(value: Value, access: AllowedAccess) -> Decision:
 
 def _check_metadata(metadata: Mapping[str, object], access: AllowedAccess) -> Decision | None:
     """Return the denial for reserved metadata, or None. Clients may send back the owner that they read."""
-    sent = [key for key in RESERVED if key in metadata and (key != OWNER or metadata[key] != access.caller.identity)]
+    own = access.caller.identity
+    sent = any(key in metadata for key in FORBIDDEN) or metadata.get(OWNER, own) != own
     return deny(access.request.event, ErrorCode.RESERVED_METADATA) if sent or claims_system(metadata) else None
 
 

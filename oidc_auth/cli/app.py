@@ -20,6 +20,7 @@ from .explain import can, explain, store_label
 from .init import init
 from .inputs import json_option
 from .output import Group, print_json
+from .provider import provider
 from .revoke import revocations, revoke
 
 
@@ -49,5 +50,18 @@ def schema(*, as_json: bool) -> None:
         click.echo(text(), nl=False)
 
 
-for command in (init, check, explain, can, store_label, doctor, schema, assign_owners, revoke, revocations, demo):
+for command in (
+    init,
+    check,
+    explain,
+    can,
+    store_label,
+    doctor,
+    schema,
+    assign_owners,
+    revoke,
+    revocations,
+    provider,
+    demo,
+):
     app.add_command(command)

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from ..testing import LocalIssuer
-from .approvals_scenario import USERS, rows, user_tokens
+from .approvals_scenario import USERS, Session, rows, user_tokens
 from .demo_table import print_summary, run_rows
 from .dev_server import ServerError, example_folder, running_dev_server
 from .output import print_text
-from .scenario import DemoSession
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,7 +30,7 @@ def play_approvals(console: Console, *, as_json: bool) -> int:
                 users = ", ".join(f"{name} ({person.description})" for name, person in USERS.items())
                 print_text(console, users, label="users     ")
                 tokens = user_tokens(issuer)
-                played = run_rows(console, server, lambda client: rows(DemoSession(client, issuer, tokens)))
+                played = run_rows(console, server, lambda client: rows(Session(client, tokens)))
         except ServerError as error:
             # The log is the only place with the reason, and its folder is deleted at the end.
             console.print(str(error), markup=False, highlight=False)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ERROR_DETAILS, ErrorCode
-from .scenario import AGENT, AUDIENCE, DemoSession, expect_fact, expect_status
+from .scenario import AGENT, AUDIENCE, expect_fact, expect_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -59,10 +59,23 @@ RECEIPT = {**PAYMENT, "approved_by": "carol"}
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """The server, and a token of each user."""
+
+    client: httpx.Client
+    tokens: Mapping[str, str]
+
+    def request(self, name: str, method: str, path: str, body: object = None) -> httpx.Response:
+        """Send a request as a user."""
+        headers = {"authorization": f"Bearer {self.tokens[name]}"}
+        return self.client.request(method, path, json=body, headers=headers)
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
     """A thread with a payment that waits for an answer."""
 
-    session: DemoSession
+    session: Session
     path: str
     interrupt_id: str
 
@@ -83,7 +96,7 @@ class Thread:
         return self.send(name, "PATCH", "", {"metadata": lists})
 
 
-def request_payment(session: DemoSession, name: str) -> Thread:
+def request_payment(session: Session, name: str) -> Thread:
     """Create a thread and run the agent until it asks for an approval."""
     path = f"/threads/{session.request(name, 'POST', '/threads', {}).json().get('thread_id')}"
     session.request(name, "POST", f"{path}/runs/wait", {**AGENT, "input": PAYMENT})
@@ -101,7 +114,7 @@ def find_interrupt(state: httpx.Response) -> dict[str, Any]:
     return found[0] if len(found) == 1 else {}
 
 
-def rows(session: DemoSession) -> Iterator[Row]:
+def rows(session: Session) -> Iterator[Row]:
     """Send all requests."""
     thread = request_payment(session, "alice")
     yield expect_fact(
@@ -173,7 +186,7 @@ def approval_rows(thread: Thread) -> Iterator[Row]:
     yield expect_status("carol", "read the thread", thread.send("carol", "GET"), 404)
 
 
-def own_payment_rows(session: DemoSession) -> Iterator[Row]:
+def own_payment_rows(session: Session) -> Iterator[Row]:
     """Send requests of a user with both roles."""
     own = request_payment(session, "erin")
     yield expect_status("erin", "approve her own payment", own.resume("erin"), 404)

@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..testing import LocalIssuer
 from .approvals_demo import play_approvals
 from .demo_table import print_summary, run_rows
 from .dev_server import DevServer, ServerError, quickstart_folder, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
-from .output import print_text
-from .scenario import USERS, DemoSession, rows, user_token
+from .output import print_text, write_private
+from .provider import local_provider_class
+from .scenario import USERS, DemoSession, demo_users, rows
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ..local_provider import LocalProvider
 
 
 @click.command(short_help="Start a local provider and server, and show all rules.")
@@ -46,20 +48,20 @@ def demo(scenario: str | None, *, keep: bool, as_json: bool) -> None:
         sys.exit(play_approvals(console, as_json=as_json))
     started = time.monotonic()
     # Its key exists in this process only, so the tokens are worth nothing afterwards.
-    issuer = LocalIssuer()
+    provider = local_provider_class()(demo_users())
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
-        issuer_url = stack.enter_context(issuer.served())
+        issuer_url = stack.enter_context(provider.served())
         server = _start(console, stack, folder, issuer_url)
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
         users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
         print_text(console, users, label="users     ")
-        played = run_rows(console, server, lambda client: rows(DemoSession(client, issuer)))
+        played = run_rows(console, server, lambda client: rows(DemoSession(client, provider)))
         failed = print_summary(console, played, time.monotonic() - started, as_json=as_json)
         if keep:
-            _keep_running(console, server, issuer, folder)
+            _keep_running(console, server, provider, folder)
     sys.exit(1 if failed else 0)
 
 
@@ -81,14 +83,11 @@ def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) ->
         ) from None
 
 
-def _keep_running(console: Console, server: DevServer, issuer: LocalIssuer, folder: Path) -> None:
+def _keep_running(console: Console, server: DevServer, provider: LocalProvider, folder: Path) -> None:
     print_text(console, f"\nThe server runs until you press Ctrl-C. Its log: {server.log}")
     print_text(console, f"The tokens are valid for one hour. They are in {folder}: NAME.token")
     for name in USERS:
-        file = folder / f"{name}.token"
-        # Created with this mode, so that no other user can open it before the token is in it.
-        file.touch(mode=0o600)
-        file.write_text(user_token(issuer, name), encoding="utf-8")
+        write_private(folder / f"{name}.token", provider.token(name))
     for name, method, path in (("alice", "POST", "/threads/search"), ("guest", "POST", "/threads/search")):
         # The shell reads the token from the file, so that its history does not contain it.
         bearer = f'-H "Authorization: Bearer $(cat {folder / name}.token)"'

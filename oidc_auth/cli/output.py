@@ -17,6 +17,7 @@ from ..permissions.names import ACTIONS, EVENTS, LITERAL_PERMISSIONS, Reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
 DEFAULT_WIDTH = 160
 """Columns of a table without a terminal and without COLUMNS. Programs read such output."""
@@ -116,6 +117,13 @@ def print_table(screen: Console, title: str, table: Table) -> None:
     """Print a title and a table. A title of rich would have trailing spaces."""
     screen.print(title, style="italic")
     screen.print(table)
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner can read."""
+    # Created with this mode, so that no other user can open it before the text is in it.
+    file.touch(mode=0o600)
+    file.write_text(text, encoding="utf-8")
 
 
 def _matrix(columns: Mapping[str, Mapping[str, Reach]]) -> Table:

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from ..errors import ERROR_DETAILS, UNAUTHENTICATED, ErrorCode
-from ..testing import LocalIssuer
-from ..testing.signing import SigningKey, encode_base64url
+from ..local_provider.accounts import User
+from ..testing.signing import SigningKey, compact, encode_base64url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from ..local_provider import LocalProvider
 
 AGENT = {"assistant_id": "agent"}
 CRON_WITHIN = 15.0
@@ -52,34 +54,44 @@ USERS: Mapping[str, tuple[str, str]] = {
 """Role and tenant of each user in the quickstart. The role visitor has no permission."""
 
 
-def user_token(issuer: LocalIssuer, name: str, lifetime: float = 3600) -> str:
-    """Return a token of a user."""
-    role, tenant = USERS[name]
-    return issuer.token(name, audience=AUDIENCE, lifetime=lifetime, roles=[role], org=tenant)
+def demo_users() -> list[User]:
+    """Return the users for the local provider."""
+    return [User(name, {"roles": [role], "org": tenant}) for name, (role, tenant) in USERS.items()]
 
 
-def invalid_tokens(issuer: LocalIssuer) -> dict[str, tuple[str, str]]:
+def invalid_tokens(provider: LocalProvider) -> dict[str, tuple[str, str]]:
     """Return invalid tokens by description, each with its expected error code."""
-    good = user_token(issuer, "alice")
+    good = provider.token("alice")
+    stray = SigningKey.make("stray", "RS256")
     # It begins with the trusted issuer, so that a comparison by prefix would accept it.
-    other = LocalIssuer(f"{issuer.url}/other")
+    other_issuer = f"{provider.url}/other"
     return {
-        "expired": (user_token(issuer, "alice", lifetime=-60), "token_expired"),
-        "for another audience": (issuer.token("alice", audience="billing"), "audience_mismatch"),
+        "expired": (provider.token("alice", lifetime=-60), "token_expired"),
+        "for another audience": (provider.token("alice", audience="billing"), "audience_mismatch"),
         # The client hears token_invalid only. The log has signature_invalid.
         "with a changed payload": (_change_subject(good), "token_invalid"),
-        "signed by another key": (issuer.token("alice", key=SigningKey.make("stray", "RS256")), "key_not_found"),
-        "of an unknown issuer": (other.token("alice", audience=AUDIENCE), "issuer_not_trusted"),
+        "signed by another key": (_sign_again(good, stray), "key_not_found"),
+        "of an unknown issuer": (_sign_again(good, stray, iss=other_issuer), "issuer_not_trusted"),
     }
 
 
 def _change_subject(token: str) -> str:
     """Return the token with another subject and the old signature."""
-    header, payload_segment, signature = token.split(".")
-    payload = json.loads(_decoded(payload_segment))
+    header, _, signature = token.split(".")
     # One other letter. Form, length and all other claims stay valid, so only the signature is wrong.
-    payload["sub"] = "alicf"
+    payload = {**_payload(token), "sub": "alicf"}
     return f"{header}.{encode_base64url(json.dumps(payload).encode())}.{signature}"
+
+
+def _sign_again(token: str, key: SigningKey, **changes: object) -> str:
+    """Return the token with changed claims and the signature of another key, as an attacker makes it."""
+    header = {"alg": key.algorithm, "kid": key.kid, "typ": "at+jwt"}
+    return compact(header, {**_payload(token), **changes}, key)
+
+
+def _payload(token: str) -> dict[str, Any]:
+    payload: dict[str, Any] = json.loads(_decoded(token.split(".")[1]))
+    return payload
 
 
 def _decoded(segment: str) -> bytes:
@@ -89,11 +101,11 @@ def _decoded(segment: str) -> bytes:
 class DemoSession:
     """The users, their tokens and the server."""
 
-    def __init__(self, client: httpx.Client, issuer: LocalIssuer, tokens: Mapping[str, str] | None = None) -> None:
-        self.issuer = issuer
+    def __init__(self, client: httpx.Client, provider: LocalProvider) -> None:
+        self.provider = provider
         self._client = client
         # One token for each user, as in a real session. Later requests then use the cache.
-        self._tokens = tokens or {name: user_token(issuer, name) for name in USERS}
+        self._tokens = {name: provider.token(name) for name in USERS}
 
     def request(self, name: str, method: str, path: str, body: object = None) -> httpx.Response:
         """Send a request as a user."""
@@ -159,7 +171,7 @@ def unauthenticated_rows(session: DemoSession) -> Iterator[Row]:
     yield Row(
         "anonymous", "search threads without a token", "401 without error=", f"401 {challenge}", challenge_is_plain
     )
-    for wrong, (token, code) in invalid_tokens(session.issuer).items():
+    for wrong, (token, code) in invalid_tokens(session.provider).items():
         answer = session.send("POST", "/threads/search", {}, {"authorization": f"Bearer {token}"})
         invalid = 'error="invalid_token"' in answer.headers.get("www-authenticate", "")
         row = expect_status("alice", f"token {wrong}", answer, 401, code)

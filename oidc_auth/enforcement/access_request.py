@@ -170,8 +170,11 @@ def get_payload(value: Value) -> Value:
 
 def read_ids(value: Value) -> dict[str, str]:
     """Return the ids that a value names, for the observer."""
-    found = ((key, value.get(key) or _member(value.get("payload"), key)) for key in ID_KEYS)
-    return {key: str(member)[:MAX_ID_LENGTH] for key, member in found if member is not None}
+    found = {key: value.get(key) or _member(value.get("payload"), key) for key in ID_KEYS}
+    if "method" in value:
+        # A command on Aegra. The server ignores an assistant that is not in its params.
+        found["assistant_id"] = _member(value.get("params"), "assistant_id")
+    return {key: str(member)[:MAX_ID_LENGTH] for key, member in found.items() if member is not None}
 
 
 def _holders(value: Value) -> list[Value]:

@@ -35,7 +35,7 @@ class ServerFacts(NamedTuple):
         expiry_leeway: the issuer's leeway in seconds, if the token must be checked for expiry again. None if the server
             authenticated the request of this event, or if the event belongs to no request.
         find_cron_denial: tells whether the user of a cron was revoked. None without revocations.
-        rules: the table of events of the server. None for the table of the settings.
+        rules: the table of events of another server. None means that of the settings.
         copies_thread: the event belongs to a request that copies a thread.
     """
 
@@ -43,8 +43,13 @@ class ServerFacts(NamedTuple):
     in_request: bool
     expiry_leeway: float | None
     find_cron_denial: FindCronDenial | None = None
-    rules: Mapping[str, EventRule] | None = None
     copies_thread: bool = False
+    rules: Mapping[str, EventRule] | None = None
+
+
+def rules_of(facts: ServerFacts, settings: EnforcementSettings) -> Mapping[str, EventRule]:
+    """Return the table of events for a server and its settings."""
+    return find_rules(settings) if facts.rules is None else facts.rules
 
 
 def authorize(
@@ -70,7 +75,7 @@ def authorize(
         )
         return decision, None
     caller = Caller.from_user(user)
-    return decide(caller, request, facts.rules or find_rules(settings)), caller
+    return decide(caller, request, rules_of(facts, settings)), caller
 
 
 def _authorize_studio(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode
-from .authorize import ServerFacts, authorize
+from .authorize import ServerFacts, authorize, rules_of
 from .crons import write_cron_run
 from .decision import AllowedAccess, Decision, deny
 from .event_rules import read_access_request
 from .limits import check_request_limits
-from .rule_tables import find_rules
 
 if TYPE_CHECKING:
     from .access_request import Value
@@ -40,7 +39,7 @@ def enforce(
         expired = check_expiry(user, event, now, facts.expiry_leeway)
         if expired is not None:
             return expired
-    rules = facts.rules or find_rules(settings)
+    rules = rules_of(facts, settings)
     request = read_access_request(event, value, rules)
     if facts.copies_thread:
         request = request._replace(for_copy=True)

@@ -50,11 +50,11 @@ AUTHENTICATOR_KEY = "oidc_auth.authenticator"
 CALLERS_KEY = "oidc_auth.callers"
 """The key of the ASGI scope with a list to which the caller and the token are added."""
 
+COPYING = "copying"
+"""The key of a user who copies a thread, while threads can be shared. Lists do not count for a copy."""
 AEGRA_SERVER = "aegra_api.main"
 """The module that each Aegra process has loaded."""
 USE_AEGRA_ENTRY = 'this server is Aegra: set auth.path to "oidc_auth.aegra:auth" in aegra.json'
-COPYING = "copying"
-"""The key of a user who copies a thread, while threads can be shared. Lists do not count for a copy."""
 
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",

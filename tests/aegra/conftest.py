@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
-from aegra.install import install_server, missing_server
+from aegra.install import AEGRA
 from aegra.server import CONFIGURATION, AegraServer, running_aegra, write_configuration
 from kit import postgres_server as kit_postgres
 from kit.live_server import SampleUser
@@ -56,8 +56,8 @@ def configuration_for(issuer: LocalIssuer, **tables: Any) -> dict[str, Any]:
 def aegra_python() -> Path:
     """Return the interpreter of Aegra, which is installed once."""
     required = "aegra" in os.environ.get("OIDC_AUTH_REQUIRE", "").split(",")
-    skip_or_fail("aegra", missing_server(may_download=required))
-    return install_server()
+    skip_or_fail("aegra", AEGRA.missing_requirement(may_download=required))
+    return AEGRA.install()
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +93,7 @@ def aegra(
         yield server
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def user(aegra: AegraServer, aegra_issuer: LocalIssuer) -> Callable[..., SampleUser]:
     """Return a function that makes a user with these roles."""
 

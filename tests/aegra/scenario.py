@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kit.live_server import SampleUser
 
 WAIT_SECONDS = 10.0
-LONG = 8
+LONG = 60
 """Seconds of a run that a test stops."""
 
 
@@ -35,6 +35,7 @@ class Scenario:
             self._make_cron()
         if "/store/" in row.route:
             self.create("PUT", "/store/items", {"namespace": [self.mark], "key": "k", "value": {"text": self.mark}})
+        self.before = self.stored()
 
     def create(self, method: str, path: str, body: Any) -> Any:
         """Create an object of the owner."""

@@ -57,7 +57,9 @@ def test_schema_knows_every_preset() -> None:
     )
 
 
-@pytest.mark.parametrize("command", ["init", "check", "explain", "can", "store-label", "doctor", "schema", "demo"])
+@pytest.mark.parametrize(
+    "command", ["init", "check", "explain", "can", "store-label", "doctor", "schema", "provider", "demo"]
+)
 def test_every_command_documents_exit_status(command: str) -> None:
     shown = run(command, "--help")
     assert (shown.exit_code, "xit code" in " ".join(shown.output.split())) == (0, True)

@@ -70,6 +70,28 @@ def test_langgraph_deployment_skips_check_of_aegra(tmp_path: Path) -> None:
     assert examined(file)["aegra-settings"]["status"] == "skipped"
 
 
+@pytest.mark.parametrize(
+    ("version", "status"),
+    [
+        ("0.11.0", "ok"),
+        ("0.11.7", "ok"),
+        ("0.10.9", "warning"),
+        ("0.12.0", "warning"),
+        ("1.0", "warning"),
+        ("unreadable", "warning"),
+    ],
+)
+def test_untested_version_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, status: str
+) -> None:
+    metadata = tmp_path / "site" / f"aegra_api-{version}.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text(f"Metadata-Version: 2.1\nName: aegra-api\nVersion: {version}\n", "utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    entry = examined(deployment(tmp_path))["aegra-version"]
+    assert (entry["status"], version in text(entry)) == (status, status == "warning")
+
+
 def refusing(status: int, body: Any) -> type[BaseHTTPRequestHandler]:
     """Return a server that answers all requests in the same way, without WWW-Authenticate."""
 

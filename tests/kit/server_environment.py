@@ -43,9 +43,9 @@ class ServerEnvironment:
             may_download: Whether to install it now. It takes about half a minute.
         """
         if find_python() is None:
-            return f"{self._name} needs Python 3.12 or newer on PATH, from pyenv or from uv"
+            return f"{self._name.capitalize()} needs Python 3.12 or newer on PATH, from pyenv or from uv"
         is_ready = may_download or is_installed(self._folder())
-        return None if is_ready else f"{self._name} is not installed: run {self._command}"
+        return None if is_ready else f"{self._name.capitalize()} is not installed: run {self._command}"
 
     def install(self) -> Path:
         """Install the server if it is missing, and return its interpreter."""

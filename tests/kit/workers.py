@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 """More than most machines have cores, because many tests wait for a server or for a token to expire."""
-SHARED_SERVERS = ("tests/real_providers/keycloak/", "tests/aegra/")
+SHARED_SERVERS = ("tests/real_providers/keycloak/", "tests/aegra/", "tests/postgres/")
 """Folders whose files share one server."""
 SLOW = (
     "real_providers",

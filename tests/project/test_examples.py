@@ -13,9 +13,8 @@ import pytest
 from kit.command_runner import run
 from kit.examples import EXAMPLES, VARIABLES, started
 
-from oidc_auth.cli.approvals_scenario import rows, user_tokens
+from oidc_auth.cli.approvals_scenario import Session, rows, user_tokens
 from oidc_auth.cli.dev_server import ServerError, running_dev_server
-from oidc_auth.cli.scenario import DemoSession
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -80,7 +79,7 @@ def test_second_person_approves_payment(tmp_path: Path) -> None:
     issuer = LocalIssuer()
     with issuer.served(), started("approvals", issuer, tmp_path) as (server, client):
         tokens = user_tokens(issuer)
-        sent = list(rows(DemoSession(client, issuer, tokens)))
+        sent = list(rows(Session(client, tokens)))
         log = server.log.read_text("utf-8")
     assert [row for row in sent if not row.passed] == []
     assert len(sent) == 25
