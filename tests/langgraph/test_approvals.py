@@ -374,11 +374,25 @@ def test_ordinary_runs_need_no_permission(mode: str, owner: SampleUser) -> None:
     assert owner("POST", "/assistants", {"graph_id": "agent", "context": {"model": "x"}}).status_code == 200
 
 
-@pytest.mark.parametrize("body", [{"command": {"goto": "respond"}}, {"interrupt_before": "*", "input": INPUT}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"command": {"goto": "respond"}},
+        {"command": {"resume": False}},
+        {"command": {"resume": EMPTY}},
+        {"interrupt_before": "*", "input": INPUT},
+    ],
+)
 @pytest.mark.parametrize("where", ["/runs", "/runs/wait", "/runs/stream", "/runs/batch"])
-def test_stateless_runs_do_not_steer(mode: str, owner: SampleUser, where: str, body: dict[str, Any]) -> None:
-    sent = {"assistant_id": "agent", **body}
-    assert owner("POST", where, [sent] if where == "/runs/batch" else sent).status_code == 403
+def test_stateless_runs_do_not_steer(
+    live_server: LiveServer, mode: str, owner: SampleUser, where: str, body: dict[str, Any]
+) -> None:
+    sent = {"assistant_id": "agent", "on_completion": "keep", **body}
+    body_of_route = [sent] if where == "/runs/batch" else sent
+    assert owner("POST", where, body_of_route).status_code == 403
+    # The server gives a new thread to /runs/wait and /runs/stream. The handler cannot tell it from a stored one.
+    tried = live_server.user("bob", "approver")("POST", where, body_of_route)
+    assert tried.status_code == 403 or ("error" in tried.text and "said" not in tried.text)
 
 
 def test_mcp_tool_does_not_resume(mode: str, owner: SampleUser) -> None:
