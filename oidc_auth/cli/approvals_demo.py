@@ -38,4 +38,6 @@ def play_approvals(console: Console, *, as_json: bool) -> int:
             raise click.ClickException(
                 "The server did not start. Install it: pip install 'langgraph-oidc-auth[demo]'"
             ) from None
-    return 1 if print_summary(console, played, time.monotonic() - started, as_json=as_json) else 0
+    failed = print_summary(console, played, time.monotonic() - started, as_json=as_json)
+    console.print("next: oidc-auth init")
+    return 1 if failed else 0

@@ -59,7 +59,8 @@ def read_run_steering(value: Value) -> Steering:
     return Steering(
         steers=commands or continues or controls or breaks,
         continues=commands or continues or controls,
-        is_resume=not controls and not breaks and _is_resume(command),
+        # Without a thread there is nothing to resume, and the graph could run from its beginning.
+        is_resume=on_thread and not controls and not breaks and _is_resume(command),
         names_interrupts=_names_interrupts(_table(command).get("resume")),
         is_bare=_is_bare(kwargs),
     )
@@ -118,8 +119,9 @@ def _sets_breakpoints(holder: Value) -> bool:
 
 def _is_resume(command: object) -> bool:
     parts = _table(command)
-    # Clients may send the parts that they do not use as null or as an empty list.
-    return "resume" in parts and all(part is None or part == [] for key, part in parts.items() if key != "resume")
+    # RemoteGraph sends the parts that it does not use: null, and an empty list for goto.
+    others = [part for key, part in parts.items() if key != "resume" and not (key == "goto" and part == [])]
+    return "resume" in parts and all(part is None for part in others)
 
 
 def _names_interrupts(resume: object) -> bool:

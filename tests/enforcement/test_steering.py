@@ -74,6 +74,7 @@ def test_breakpoints_steer_without_stored_state(thread: dict[str, Any], kwargs: 
         ({"resume": 0, "goto": []}, True),
         ({"resume": 0, "goto": "a"}, False),
         ({"resume": 0, "update": {}}, False),
+        ({"resume": 0, "update": []}, False),
         ({"resume": 0, "update": {"a": 1}}, False),
         ({"resume": 0, "more": 1}, False),
         ({"goto": "a"}, False),
@@ -84,7 +85,7 @@ def test_breakpoints_steer_without_stored_state(thread: dict[str, Any], kwargs: 
 def test_pure_resume_has_nothing_else(command: object, *, is_resume: bool) -> None:
     found = steering(command=command)
     assert (found.steers, found.continues, found.is_resume) == (True, True, is_resume)
-    assert steering(NEW, command=command).steers
+    assert (steering(NEW, command=command).steers, steering(NEW, command=command).is_resume) == (True, False)
     assert read_cron_steering({**THREAD, "payload": {"input": {}, "command": command}}).steers
 
 

@@ -198,6 +198,14 @@ def test_lists_follow_renamed_users(old: OldServer) -> None:
         assert {key: assistant[key] for key in SHARED} == SHARED
 
 
+@pytest.mark.parametrize(("key", "names"), [("user_id", {"cora": "c"}), ("owner", {"cora": "system", "old-bob": " "})])
+def test_other_names_stay_on_lists(old: OldServer, key: str, names: dict[str, str]) -> None:
+    """Lists have identities. Names of an application are none, and no token can have some values."""
+    made = old.make(owner="eve", user_id="cora", **SHARED)
+    assert old.assign_owners("--owner-from", key, "--map", "-", "--write", given=json.dumps(names)).exit_code == 0
+    assert {name: old.metadata(made)[0][name] for name in SHARED} == SHARED
+
+
 def test_adopted_thread_loses_forged_lists(old: OldServer) -> None:
     made, unknown = old.make(user_id="alice", shared_editors=["mallory"]), old.make(shared_editors=["mallory"])
     done = json.loads(old.assign_owners("--owner-from", "user_id", "--write", "--json").stdout)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from kit.handler_calls import build_auth, build_user, call
 from kit.sharing import (
     APPROVERS,
     LISTS,
@@ -25,6 +27,9 @@ from kit.sharing import (
 
 from oidc_auth import OIDCAuth
 from oidc_auth.enforcement.limits import built_in_assistant
+from oidc_auth.langgraph import protect
+from oidc_auth.permissions.caller import Tenancy
+from oidc_auth.permissions.names import Reach
 from oidc_auth.testing import LocalIssuer
 
 if TYPE_CHECKING:
@@ -135,6 +140,35 @@ def test_delayed_run_of_removed_editor_still_runs(people: People) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert settle(people.alice, thread)["values"]["answer"] == "eddie said hello"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "copies"),
+    [
+        ("POST", "/threads/{id}/copy", True),
+        ("GET", "/threads/{id}/copy", False),
+        ("POST", "/threads/{id}/runs", False),
+        ("GET", "/threads/{id}", False),
+        ("POST", "/threads/{id}/copy/runs", False),
+    ],
+)
+def test_hook_marks_user_on_copy_route_only(sharing: SharingServer, method: str, path: str, *, copies: bool) -> None:
+    """A server may not note its routes, or note them elsewhere."""
+    token = sharing.user("alice", "member").token
+    headers = [(b"authorization", f"Bearer {token}".encode())]
+    route = path.replace("{id}", str(uuid.uuid4()))
+    scope = {"type": "http", "method": method, "path": route, "headers": headers}
+    authenticate: Any = protect(sharing.oidc)._authenticate_handler
+    user = asyncio.run(authenticate(headers=dict(headers), method=method, path=route, scope=scope))
+    assert user.get("copying", False) is copies
+
+
+def test_marked_user_reads_as_without_lists() -> None:
+    auth, read = build_auth("run", shares=True), {"thread_id": uuid.uuid4()}
+    user = build_user("bob", Tenancy("acme"), Reach.OWN)
+    assert "$or" in (call(auth, user, "threads:read", read) or {})
+    user.copying = True
+    assert call(auth, user, "threads:read", read) == {"owner": "bob", "tenant": "acme"}
 
 
 def enforcement_of(**tables: Any) -> Any:

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from kit.live_server import SampleUser
     from kit.server import Server
 
-pytestmark = pytest.mark.usefixtures("server")
+pytestmark = [
+    pytest.mark.usefixtures("server"),
+    # The server draws random numbers in its own thread.
+    pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies"),
+]
 
 handlers = cache(build_auth)
 READS = {"read", "search", "runs"}
