@@ -246,7 +246,7 @@ class RoleTable(StrictTable):
         description="Permissions, groups, patterns or other roles. `@tenant` and `@all` widen the reach."
     )
     graphs: Strings | None = Field(
-        default=None, description="The graphs, or ids of assistants, that the role may start. None: all."
+        default=None, description="The graphs, or ids of assistants, that the role may start or resume. None: all."
     )
 
 

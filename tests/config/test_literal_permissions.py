@@ -49,6 +49,14 @@ def test_role_turns_sharing_on() -> None:
     assert OIDCAuth.from_dict({**document("boss"), "roles": roles}).enforcement.sharing
 
 
+def test_tenant_of_any_issuer_reaches_enforcement() -> None:
+    """Without it, lists would count in every tenant."""
+    plain = table(issuer="https://other.test", identity_prefix="b:")
+    tenants = table(tenant="org", identity_prefix="a:")
+    found = [OIDCAuth.from_dict({"issuer": each}).enforcement.has_tenants for each in ([plain, tenants], table())]
+    assert found == [True, False]
+
+
 def test_resume_setting_reaches_enforcement() -> None:
     found = [OIDCAuth.from_dict(document("*", resume=value)).enforcement.resume for value in ("run", "other")]
     assert (found, OIDCAuth.from_dict({"issuer": table()}).enforcement.resume) == (["run", "other"], "run")

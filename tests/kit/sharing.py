@@ -1,7 +1,7 @@
 """People around a shared thread, on a server with sharing.
 
 Alice owns the thread. Rita is on its list of readers, Eddie is an editor and April is an approver. Cora is a colleague
-who is on no list. Everybody has every permission for own objects. So a denial is due to the thread and not to a missing
+who is on no list. They all have every permission for own objects. So a denial is due to the thread and not to a missing
 permission.
 """
 

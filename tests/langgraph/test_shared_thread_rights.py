@@ -1,4 +1,4 @@
-"""What readers, editors and approvers may do on a shared thread, and what nobody may do."""
+"""What readers, editors and approvers may do on a shared thread, and what none of them may do."""
 
 from __future__ import annotations
 

@@ -142,6 +142,15 @@ def test_delayed_run_of_removed_editor_still_runs(people: People) -> None:
     assert settle(people.alice, thread)["values"]["answer"] == "eddie said hello"
 
 
+def test_reader_sees_user_of_each_run(people: People) -> None:
+    """The server shows the user of a run, with its permissions and claims, to all who may read the thread."""
+    thread = shared_thread(people.alice)
+    (run,) = people.rita("GET", f"{thread}/runs").json()
+    user = run["kwargs"]["config"]["configurable"]["langgraph_auth_user"]
+    assert (user["identity"], "threads:share" in user["permissions"]) == ("alice", True)
+    assert "token" not in user
+
+
 @pytest.mark.parametrize(
     ("method", "path", "copies"),
     [

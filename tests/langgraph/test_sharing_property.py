@@ -1,4 +1,4 @@
-"""Adding a person to a list changes what this person may do, and nothing for anybody else. Removing undoes it."""
+"""Adding a person to a list changes what this person may do, and nothing for other users. Removing undoes it."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ CRON_BODIES = [
 
 @pytest.mark.parametrize("body", CRON_BODIES, ids=json.dumps)
 def test_crons_never_steer(people: People, unmoved: dict[str, str], body: dict[str, Any]) -> None:
-    """The permission to resume does not help, because nobody is there when the cron runs."""
+    """The permission to resume does not help, because a cron runs without a request."""
     made = people.alice("POST", f"{unmoved[BREAK]}/runs/crons", cron(BREAK)).json()["cron_id"]
     before = people.alice("GET", f"/runs/crons/{made}").json()
     assert people.alice("PATCH", f"/runs/crons/{made}", body).status_code in DENIED

@@ -219,6 +219,35 @@ def test_unreadable_authorization_names_nobody(value: object) -> None:
 )
 def test_unreadable_graphs_mean_none(graphs: object, limit: set[str] | None) -> None:
     assert Caller.from_user(Served({"identity": "alice", "graphs": graphs})).graphs == limit
+    assert Caller.from_user(Served({"identity": "alice", "resume_graphs": graphs})).resume_graphs == limit
+
+
+def test_missing_graphs_mean_none() -> None:
+    caller = Caller.from_user(Served({"identity": "alice", "permissions": ["threads:resume", "threads:create_run"]}))
+    assert (caller.graphs, caller.resume_graphs) == (frozenset(), frozenset())
+
+
+@pytest.mark.parametrize(
+    ("roles", "graphs", "resume_graphs"),
+    [
+        (["docs", "approver"], ["docs_agent"], ["pay"]),
+        (["docs", "approver", "any_approver"], ["docs_agent"], None),
+        (["approver"], None, ["pay"]),
+        (["docs"], ["docs_agent"], ...),
+    ],
+)
+def test_each_permission_has_its_graphs(roles: list[str], graphs: Any, resume_graphs: Any) -> None:
+    limits: dict[str, Any] = {
+        "docs": {"permissions": ["threads:create_run"], "graphs": ["docs_agent"]},
+        "approver": {"permissions": ["threads:resume@all"], "graphs": ["pay"]},
+        "any_approver": ["threads:resume"],
+    }
+    values = {name: [name] for name in limits}
+    caller = authenticated(configured({"claim": "roles", "values": values}, roles=limits), roles=roles)
+    user = caller.user()
+    assert (user["graphs"], user.get("resume_graphs", ...)) == (graphs, resume_graphs)
+    if resume_graphs is not ...:
+        assert Caller.from_user(Served(json.loads(json.dumps(user)))).resume_graphs == caller.resume_graphs
 
 
 @pytest.mark.parametrize("tenant", [None, 5, ["acme"], True])
