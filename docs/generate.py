@@ -40,6 +40,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
             "command-line.md",
             "configuration.md",
             "enforcement.md",
+            "operate/aegra.md",
             "python-api.md",
             "testing.md",
             "web.md",

@@ -10,7 +10,7 @@ from markers import GENERATED, page, table
 
 from oidc_auth.cli.doctor import CHECKS as DOCTOR
 from oidc_auth.errors import ERROR_DETAILS, ErrorCode
-from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, Reach, closure
+from oidc_auth.permissions.names import ACTIONS, EVENTS, GROUPS, LITERAL_PERMISSIONS, Reach, closure
 from oidc_auth.tokens.checks import CHECKS
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ precise code.
 
 def permissions() -> str:
     """Return the page of all permissions."""
+    names = (*EVENTS, *GROUPS, *LITERAL_PERMISSIONS)
     return page(
         "# Permissions",
         "This page is for everyone who writes a permission map or a role and needs the names of permissions.",
@@ -92,13 +93,15 @@ user = ["threads:write", "assistants:read", "store:write"]
 """,
         f"""
 There are {len(EVENTS)} permissions and {len(GROUPS)} groups. Each permission has the name of the event that it allows.
+Two more permissions belong to no single event: `threads:share` names the people who share a thread, and
+`threads:resume` resumes paused runs.
 """,
         "## Names",
         """
 A caller also holds the names that a permission includes. So `"threads:read" in ctx.permissions` is true for a user
 with `threads:write`.
 """,
-        table(["name", "includes"], [[f"`{name}`", _included(name)] for name in (*EVENTS, *GROUPS)]),
+        table(["name", "includes"], [[f"`{name}`", _included(name)] for name in names]),
         "## Patterns",
         f"""
 Patterns are allowed in a configuration, never in a token.
@@ -106,6 +109,8 @@ Patterns are allowed in a configuration, never in a token.
 - `*` is every name.
 - `threads:*` is every name of a resource. The resources are {_resources()}.
 - `*:read` and `*:write` are all groups of that name.
+
+No pattern and no group includes `threads:share` or `threads:resume`. Name them literally.
 
 `runs:create` is another spelling of `threads:create_run`.
 """,

@@ -69,8 +69,19 @@ def _routes() -> str:
     for row in ROWS:
         asked = ", ".join([*row.events, *(f"({event})" for event in row.worker)])
         needs = ", ".join(need.replace(" or ", "` or `").join("``") for need in row.needs)
-        rows.append([_route(row.route, row.variant), asked, needs, row.filter, row.other_user])
-    return table(["route", "events", "permission", "objects", "another user receives"], rows)
+        shared = ", ".join(row.shared)
+        rows.append([_route(row.route, row.variant), asked, needs, row.filter, shared, row.other_user])
+    return table(["route", "events", "permission", "objects", "shared with", "another user receives"], rows)
+
+
+def _aegra_routes() -> str:
+    from aegra.routes import ROWS  # noqa: PLC0415 - found once generate.py has set the path
+
+    rows: list[list[str]] = []
+    for row in ROWS:
+        needs = ", ".join(need.replace(" or ", "` or `").join("``") for need in row.needs)
+        rows.append([_route(row.route, row.variant), ", ".join(row.events), needs, str(row.other_user)])
+    return table(["route", "events", "permission", "another user receives"], rows)
 
 
 def _exceptions() -> str:
@@ -141,6 +152,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "keys-revocation": lambda: _keys("RevocationTable"),
     "keys-limits": lambda: _keys("LimitsTable"),
     "routes": _routes,
+    "aegra-routes": _aegra_routes,
     "exceptions": _exceptions,
     "newer-servers": _newer_servers,
     "token-only": lambda: _unfiltered("TOKEN_ONLY"),

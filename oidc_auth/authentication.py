@@ -6,7 +6,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, Unpack, cast
 
 from .config.build import build
 from .config.build_revocation import build_revocation
@@ -33,6 +33,7 @@ from .tokens.extract import (
     extract_token,
     header_pairs,
 )
+from .tokens.policy import RESERVED_IDENTITIES
 from .tokens.resource import RequestKind, Resource, check_resource, check_stream_start, is_for_mcp_only
 from .tokens.verifier import JwtVerifier
 
@@ -100,6 +101,9 @@ class OIDCAuth:
             verified token.
     """
 
+    reserved_identities: ClassVar[frozenset[str]] = RESERVED_IDENTITIES
+    """Identities that no token can have, because servers give them a meaning."""
+
     def __init__(
         self,
         loaded: LoadedConfig,
@@ -111,7 +115,13 @@ class OIDCAuth:
         mapper: Mapper | None = None,
     ) -> None:
         self.reporter = EventReporter(observer, timer)
-        self._settings: Settings = build(loaded.document, fetcher=fetcher, reporter=self.reporter, clock=clock)
+        self._settings: Settings = build(
+            loaded.document,
+            fetcher=fetcher,
+            reporter=self.reporter,
+            clock=clock,
+            reserved_identities=self.reserved_identities,
+        )
         jwt_verifier = JwtVerifier(self._settings.issuers, clock=clock, max_depth=self._settings.json_depth)
         self._issuers = jwt_verifier.issuers
         self._verifier: CredentialVerifier = jwt_verifier

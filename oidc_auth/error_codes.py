@@ -1,9 +1,9 @@
-"""The error codes."""
+"""The error codes, and the form of what is known about each."""
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +51,9 @@ class ErrorCode(StrEnum):
     NO_PERMISSIONS = "no_permissions"
     PERMISSION_MISSING = "permission_missing"
     RESERVED_METADATA = "reserved_metadata"
+    RESERVED_CONFIG = "reserved_config"
+    SHARING_LIST_INVALID = "sharing_list_invalid"
+    RESUME_NOT_ALLOWED = "resume_not_allowed"
     COPY_NOT_ALLOWED = "copy_not_allowed"
     GRAPH_NOT_ALLOWED = "graph_not_allowed"
     WEBHOOK_NOT_ALLOWED = "webhook_not_allowed"
@@ -76,6 +79,14 @@ class ErrorCode(StrEnum):
     CONFIG_INVALID = "config_invalid"
     SERVER_VERSION_NOT_SUPPORTED = "server_version_not_supported"
     SERVER_NOT_COMPATIBLE = "server_not_compatible"
+
+
+class ErrorDetails(NamedTuple):
+    """What one code means: the HTTP status, the message for the client, and the hint for the operator."""
+
+    status: int
+    client_message: str
+    hint: str
 
 
 CLIENT_CODES: Mapping[ErrorCode, ErrorCode] = {ErrorCode.SIGNATURE_INVALID: ErrorCode.TOKEN_INVALID}

@@ -19,8 +19,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .error_codes import CLIENT_CODES, ErrorCode
-from .error_details import ERROR_DETAILS, ErrorDetails
+from .error_codes import CLIENT_CODES, ErrorCode, ErrorDetails
+from .error_details import ERROR_DETAILS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -25,6 +25,7 @@ from ..tokens.claim_path import MISSING
 from ..tokens.policy import IdentityClaim, TenantClaim
 from .inputs import json_option, parse_server_url
 from .output import console, print_json, print_table, print_text
+from .stored_lists import plan_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -42,6 +43,7 @@ COUNT_HEADINGS: Mapping[str, str] = {
     "unmapped": "not in --map",
     "unknown": "no owner",
     "forged": "forged",
+    "lists": "lists changed",
 }
 """The counts and their headings."""
 HINTS: Mapping[str, str] = {
@@ -49,6 +51,8 @@ HINTS: Mapping[str, str] = {
     f"--owner-from {OWNER} --tenant-from KEY",
     "forged": f"Forged objects have {CREATED_BY}: {SYSTEM}, although the server did not create them. All users can see "
     "such assistants. The mark is removed if the owner is known. Delete the others.",
+    "lists": "Lists of shared threads change in two cases. Renamed users get their new identity. Lists that clients "
+    "wrote before protect() are emptied if the thread gets its owner.",
 }
 """The explanation of some counts."""
 ANY_IDENTITY = IdentityClaim(path=(OWNER,))
@@ -98,6 +102,12 @@ class OwnerRule:
         # An earlier run wrote such an owner, so that repeating the command changes nothing.
         renamed = self.names is None or metadata[OWNER] in self.names.values()
         return renamed and not self.lacks_tenant(metadata)
+
+    def find_renamed(self) -> dict[str, str]:
+        """Return the new identity of each renamed user. Lists of shared threads name users by their identity."""
+        # Only a rule that reads ``owner`` renames identities. Other names are those of an application.
+        names = self.names if self.names is not None and self.owner_from == OWNER else {}
+        return {name: new for name, new in names.items() if identity_fault(ANY_IDENTITY, new) is None}
 
     def lacks_tenant(self, metadata: Mapping[str, Any]) -> bool:
         """Tell whether the tenant is wanted and missing."""
@@ -206,9 +216,11 @@ def _assign_all(client: httpx.Client, owner_rule: OwnerRule, *, write: bool) -> 
             found_all.counts[kind] = count = Counter(dict.fromkeys(COUNT_HEADINGS, 0))
             for found in _all(client, path):
                 plan = _plan(found, owner_rule)
+                if kind == "threads":
+                    plan = _add_lists(plan, found["metadata"] or {}, owner_rule)
                 if write and plan.writes:
                     _write(client, f"{path}/{found[id_name]}", plan.writes)
-                count.update({plan.outcome: 1, "forged": int(plan.forged)})
+                count.update({plan.outcome: 1, "forged": int(plan.forged), "lists": int(plan.lists)})
                 if plan.outcome == "unmapped":
                     found_all.unmapped.add(owner_rule.name_in(found["metadata"]))
                 progress.advance(task)
@@ -223,11 +235,13 @@ class Plan(NamedTuple):
             (its name is not in the map) or ``unknown`` (no identity that a token can have).
         writes: The metadata to write. Empty if it is not changed.
         forged: Whether it has the mark of built-in assistants, but is not one.
+        lists: Whether its lists of users change.
     """
 
     outcome: str
     writes: Mapping[str, Any]
     forged: bool
+    lists: bool = False
 
 
 def _plan(found: Mapping[str, Any], owner_rule: OwnerRule) -> Plan:
@@ -245,6 +259,15 @@ def _plan(found: Mapping[str, Any], owner_rule: OwnerRule) -> Plan:
     if writes := {**mine, **({CREATED_BY: None} if marked else {})}:
         return Plan("assigned", writes, forged=marked)
     return Plan("tenantless" if owner_rule.lacks_tenant(metadata) else "owned", {}, forged=False)
+
+
+def _add_lists(plan: Plan, metadata: Mapping[str, Any], owner_rule: OwnerRule) -> Plan:
+    """Return the plan with the lists of a thread. A thread without an owner stays as it is."""
+    owner: object = plan.writes.get(OWNER, metadata.get(OWNER))
+    if owner is None:
+        return plan
+    lists = plan_lists(metadata, owner_rule.find_renamed(), owner)
+    return plan._replace(writes={**plan.writes, **lists}, lists=bool(lists))
 
 
 def _built_in(found: Mapping[str, Any]) -> bool:
@@ -320,5 +343,5 @@ def _remarks(found: Inventory, *, write: bool) -> Iterator[str]:
     if total["unmapped"] + total["unknown"]:
         yield "Objects without an owner are not changed. Only users with @all permissions will see them."
     yield from (hint for name, hint in HINTS.items() if total[name])
-    if not write and total["assigned"]:
+    if not write and total["assigned"] + total["lists"]:
         yield "To write the owners, add --write."

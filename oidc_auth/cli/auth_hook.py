@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.raw_document import did_you_mean, read_strings
 from ..errors import ConfigError, Problem
 from ..langgraph.hook import find_oidc_auth, is_auth
-from .langgraph_json import ENTRY, read_document, read_environment, read_hook
+from .langgraph_json import AEGRA_ENTRY, ENTRY, read_document, read_environment, read_hook
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..authentication import OIDCAuth
 
 WHERE = "auth.path"
+ENTRIES = (ENTRY, AEGRA_ENTRY)
+"""The hooks of this library, which need no code."""
 JAVASCRIPT = (".js", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx", ".jsx")
 IGNORED_FOLDERS = frozenset({"venv", "site-packages", "node_modules", "__pycache__"})
 MAX_SUGGESTED_FILES = 500
@@ -37,7 +39,7 @@ class AuthHook:
 
     Attributes:
         path: The value of ``auth.path``, or "".
-        oidc: The object that ``protect`` or ``authenticate_hook`` uses. None if there is none, or for ``ENTRY``.
+        oidc: The object that ``protect`` or ``authenticate_hook`` uses. None if there is none, or for ``ENTRIES``.
         error: Why the hook cannot be imported.
     """
 
@@ -57,9 +59,9 @@ def find_hook(langgraph_file: Path) -> AuthHook:
         # The commands also work without this file. doctor has a check that reports it.
         return AuthHook()
     path = read_hook(document)
-    # ENTRY reads the same configuration as the commands. They report all its errors, and the import would end the
+    # These read the same configuration as the commands. They report all its errors, and the import would end the
     # process.
-    if path in ("", ENTRY) or path.rpartition(":")[0].endswith(JAVASCRIPT):
+    if path in ("", *ENTRIES) or path.rpartition(":")[0].endswith(JAVASCRIPT):
         return AuthHook(path)
     try:
         with _server_process(langgraph_file, document):
@@ -121,7 +123,7 @@ def _import(module_name: str, path: str, langgraph_file: Path) -> ModuleType:
             raise _import_error(error, path, langgraph_file) from None
         folder = langgraph_file.parent
         name = path.rpartition(":")[2]
-        known = [ENTRY, *(f"{file}:{name}" for file in _python_files(folder))]
+        known = [*ENTRIES, *(f"{file}:{name}" for file in _python_files(folder))]
         hint = did_you_mean(path, known) or f'Set "path": "{ENTRY}", or the path of another file.'
         message = f"is {path!r}, but there is no {module_name} in {folder.resolve()}"
         raise _error(langgraph_file, message, hint) from None

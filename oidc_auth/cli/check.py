@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from ..config.build import role_rights, value_rights
 from ..config.issuers import exact_issuers
 from ..errors import ConfigError
-from ..permissions.names import EVENTS, GROUPS, NAMES, clamp_reach, expand, format_permission, split_reach
+from ..permissions.names import EVENTS, GROUPS, PATTERN_NAMES, clamp_reach, expand, format_permission, split_reach
 from ..permissions.permission_maps import merge_rights
 from ..tokens.claim_path import format_path
 from .inputs import file_argument, json_option, load
@@ -117,7 +117,7 @@ def _expansions(wildcards: Iterable[str]) -> Table:
         covered = _expand_wildcard(text)
         everything = f"all {len(EVENTS)} permissions and {len(GROUPS)} groups"
         # All names would fill the screen without more information than "all".
-        table.add_row(escape(text), everything if len(covered) == len(NAMES) else ", ".join(covered))
+        table.add_row(escape(text), everything if len(covered) == len(PATTERN_NAMES) else ", ".join(covered))
     return table
 
 

@@ -18,7 +18,18 @@ from ..providers.lookup import ALIASES, resolve_name
 from .dev_server import quickstart_folder
 from .doctor.packages import DISTRIBUTION, REQUIREMENT_FILES, names_library
 from .inputs import json_option
-from .langgraph_json import DEFAULT_ORIGIN, ENTRY, LANGGRAPH_JSON, add_auth_hook, read_document, read_hook
+from .langgraph_json import (
+    AEGRA_AUTH,
+    AEGRA_ENTRY,
+    AEGRA_JSON,
+    AUTH,
+    DEFAULT_ORIGIN,
+    ENTRY,
+    LANGGRAPH_JSON,
+    add_auth_hook,
+    read_document,
+    read_hook,
+)
 from .output import console, print_json, print_list, print_text
 from .starter import Starter, option
 
@@ -35,7 +46,34 @@ REQUIREMENTS = """\
 langgraph-oidc-auth
 """
 REQUIREMENT_NOTE = f"No dependency names this library. Add {DISTRIBUTION} to {REQUIREMENT_FILES[0]}."
-FORCE_EFFECTS = f"Replace {FILE_NAME}, and the table auth in {LANGGRAPH_JSON}. All other settings stay."
+FORCE_EFFECTS = f"Replace {FILE_NAME}, and the table auth in {LANGGRAPH_JSON} or {AEGRA_JSON}. All other settings stay."
+
+
+class Server(NamedTuple):
+    """A server that ``init`` writes the files for."""
+
+    file: str
+    entry: str
+    auth: Mapping[str, Any]
+    requirements: str
+    start: str
+    url: str
+
+
+SERVERS: Mapping[str, Server] = {
+    # Without the option, the server opens LangGraph Studio, which langgraph.json does not let in.
+    "langgraph": Server(
+        LANGGRAPH_JSON, ENTRY, AUTH, REQUIREMENTS, "langgraph dev --no-browser", "http://127.0.0.1:2024"
+    ),
+    "aegra": Server(
+        AEGRA_JSON,
+        AEGRA_ENTRY,
+        AEGRA_AUTH,
+        f"{REQUIREMENTS}aegra-api>=0.11,<0.12\n",
+        "uvicorn aegra_api.main:app --port 2026",
+        "http://127.0.0.1:2026",
+    ),
+}
 
 
 def _parameter_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -86,6 +124,12 @@ class ProviderName(click.Choice[str]):
     help=f"The origin of a front end (CORS). Default for a new langgraph.json: {DEFAULT_ORIGIN}.",
 )
 @click.option("--public-url", metavar="URL", default="", help="Add the web application. URL is that of this server.")
+@click.option(
+    "--server",
+    type=click.Choice([*SERVERS]),
+    default="langgraph",
+    help=f"aegra writes {AEGRA_JSON} in place of {LANGGRAPH_JSON}. Default: langgraph.",
+)
 @click.option("--force", is_flag=True, help=FORCE_EFFECTS)
 @click.option("--dry-run", is_flag=True, help="Show the changes, and write nothing.")
 @json_option
@@ -97,6 +141,7 @@ def init(  # noqa: PLR0913 - one argument for each option
     folder: Path,
     origins: Sequence[str],
     public_url: str,
+    server: str,
     *,
     force: bool,
     dry_run: bool,
@@ -120,14 +165,18 @@ def init(  # noqa: PLR0913 - one argument for each option
         conditions=conditions,
         addresses=addresses,
         public_url=public_url,
+        own_only=server == "aegra",
     )
     # Everything is computed and checked before anything is written. A refused init leaves the project as it was.
     text, warnings = starter.toml()
-    plan = _plan(folder, text, origins, force=force, web=bool(public_url))
+    target = SERVERS[server]
+    if public_url and target.file == AEGRA_JSON:
+        raise click.UsageError("--public-url adds the web application, which Aegra cannot run. Leave it out.")
+    plan = _plan(folder, text, origins, target, force=force, web=bool(public_url))
     diff = _diff(plan.files) if dry_run else ""
     if not dry_run:
         _write(plan.files)
-    steps, following = starter.setup.steps_for(audience), _next_commands(folder)
+    steps, following = starter.setup.steps_for(audience), _next_commands(folder, target)
     if as_json:
         written = [] if dry_run else [str(file) for file in plan.files]
         document = {"written": written, "notes": [*warnings, *plan.notes], "steps": steps, "next": following}
@@ -145,15 +194,15 @@ class Plan(NamedTuple):
     notes: Sequence[str]
 
 
-def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool, web: bool) -> Plan:
+def _plan(folder: Path, toml: str, origins: Sequence[str], server: Server, *, force: bool, web: bool) -> Plan:
     """Return the new content of all files.
 
     Raises:
         click.ClickException: A setting would be replaced, or langgraph.json is not valid.
     """
-    file = folder / LANGGRAPH_JSON
-    before = _read_existing(file)
-    merged = add_auth_hook(before, origins, web=web)
+    file = folder / server.file
+    before = _read_existing(file, server.entry)
+    merged = add_auth_hook(before, origins, web=web, auth=server.auth)
     # The file is the access policy of a server. A second init must not replace it by accident.
     replaced = [f"{folder / FILE_NAME} exists"] if (folder / FILE_NAME).exists() else []
     replaced += [f"{file} has another value for auth.{key}" for key in merged.replaced]
@@ -162,12 +211,12 @@ def _plan(folder: Path, toml: str, origins: Sequence[str], *, force: bool, web: 
     files = {folder / FILE_NAME: toml, file: _format(file, before, merged.document)}
     # An existing project has its own graph and its own dependencies.
     if not file.exists():
-        return Plan(files | _missing(folder), merged.notes)
+        return Plan(files | _missing(folder, server.requirements), merged.notes)
     notes = [] if names_library(merged.document, folder) else [REQUIREMENT_NOTE]
     return Plan(files, [*merged.notes, *notes])
 
 
-def _missing(folder: Path) -> dict[Path, str]:
+def _missing(folder: Path, requirements: str) -> dict[Path, str]:
     """Return the files that a new langgraph.json needs and the folder lacks."""
     files: dict[Path, str] = {}
     if not (folder / GRAPH).exists():
@@ -175,7 +224,7 @@ def _missing(folder: Path) -> dict[Path, str]:
         files[folder / GRAPH] = (quickstart_folder() / GRAPH).read_text("utf-8")
     if not any((folder / name).exists() for name in REQUIREMENT_FILES):
         # Without it, the image of this server has no oidc_auth, and does not start.
-        files[folder / REQUIREMENT_FILES[0]] = REQUIREMENTS
+        files[folder / REQUIREMENT_FILES[0]] = requirements
     return files
 
 
@@ -183,7 +232,7 @@ def _parts(value: str | Sequence[str]) -> str | list[str]:
     return value if isinstance(value, str) else [part.strip() for text in value for part in text.split(",")]
 
 
-def _read_existing(file: Path) -> Mapping[str, Any]:
+def _read_existing(file: Path, entry: str) -> Mapping[str, Any]:
     if not file.exists():
         return {}
     try:
@@ -191,9 +240,9 @@ def _read_existing(file: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise click.ClickException(f"{file} {error}. Nothing was written. Write it as a JSON object.") from None
     # --force does not help here. The user's own hook can contain rules that would be lost.
-    if (hook := read_hook(document)) not in ("", ENTRY):
+    if (hook := read_hook(document)) not in ("", entry):
         raise click.ClickException(
-            f"{file}: auth.path is {hook!r}, your own hook. Nothing was written. To use {ENTRY!r}, remove auth from "
+            f"{file}: auth.path is {hook!r}, your own hook. Nothing was written. To use {entry!r}, remove auth from "
             "the file. To keep your hook, call protect() in it."
         )
     return document
@@ -231,17 +280,16 @@ def _write(files: Mapping[Path, str]) -> None:
         raise click.ClickException(f"{error.filename}: {error.strerror}") from None
 
 
-def _next_commands(folder: Path) -> list[str]:
+def _next_commands(folder: Path, server: Server) -> list[str]:
     # The commands are copied into a shell.
     file = shlex.quote(str(folder / FILE_NAME))
-    # langgraph reads langgraph.json in the current folder.
+    # The server reads its file in the current folder.
     there = "" if folder == Path() else f"cd {shlex.quote(str(folder))} && "
     return [
         f"oidc-auth check {file}",
         f"oidc-auth doctor {file}",
-        # Without the option, the server opens LangGraph Studio, which langgraph.json does not let in.
-        f"{there}langgraph dev --no-browser",
-        f"oidc-auth doctor --url http://127.0.0.1:2024 {file}",
+        f"{there}{server.start}",
+        f"oidc-auth doctor --url {server.url} {file}",
     ]
 
 

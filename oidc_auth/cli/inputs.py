@@ -18,7 +18,7 @@ from ..config.load import FILE_NAME, LoadedConfig, load_environment, load_file
 from ..errors import ConfigError
 from ..json_values import is_object
 from .auth_hook import AuthHook, find_hook
-from .langgraph_json import LANGGRAPH_JSON, read_environment
+from .langgraph_json import find_deployment, read_environment
 
 TOKEN_VARIABLE = "OIDC_AUTH_TOKEN"
 MAX_INPUT_BYTES = 1_048_576
@@ -48,13 +48,13 @@ def load(file: Path | None, langgraph_file: Path | None = None, hook: AuthHook |
     Args:
         file: The configuration. None means the hook of langgraph.json, ``$OIDC_AUTH_CONFIG``, ``./oidc-auth.toml`` or
             ``$OIDC_AUTH_ISSUER``.
-        langgraph_file: None means the langgraph.json in the folder of the configuration.
+        langgraph_file: None means the langgraph.json or aegra.json in the folder of the configuration.
         hook: The hook of langgraph.json, if the caller has imported it.
 
     Raises:
         ConfigError: There is none, there are several, or it is invalid.
     """
-    deployment = langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON
+    deployment = langgraph_file or find_deployment((file or Path(FILE_NAME)).parent)
     # langgraph.json wins, as on langgraph dev. A command must see the values that the server sees.
     environ = {**os.environ, **read_environment(deployment)}
     if file is not None:
@@ -72,7 +72,7 @@ def open_auth(file: Path | None) -> OIDCAuth:
     Raises:
         click.ClickException: The configuration is invalid. The message is the whole report.
     """
-    hook = find_hook(Path(LANGGRAPH_JSON)) if file is None else AuthHook()
+    hook = find_hook(find_deployment(Path())) if file is None else AuthHook()
     try:
         return hook.oidc or OIDCAuth(load(file, hook=hook))
     except ConfigError as error:

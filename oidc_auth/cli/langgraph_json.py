@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LANGGRAPH_JSON = "langgraph.json"
+AEGRA_JSON = "aegra.json"
 ENTRY = "oidc_auth.langgraph:auth"
+AEGRA_ENTRY = "oidc_auth.aegra:auth"
 WEB_ENTRY = "oidc_auth.web:app"
 CHALLENGE = "WWW-Authenticate"
 EXPOSED_HEADERS = (
@@ -37,6 +39,7 @@ AUTH: Mapping[str, Any] = {
         "security": [{"bearer": []}],
     },
 }
+AEGRA_AUTH: Mapping[str, Any] = {"path": AEGRA_ENTRY}
 ASSIGNMENT = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*"""
     r"""(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^'"\r\n][^\r\n]*)?)""",
@@ -65,11 +68,13 @@ class MergedDocument(NamedTuple):
     notes: tuple[str, ...]
 
 
-def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str], *, web: bool = False) -> MergedDocument:
+def add_auth_hook(
+    known: Mapping[str, Any], origins: Sequence[str], *, web: bool = False, auth: Mapping[str, Any] = AUTH
+) -> MergedDocument:
     """Add the hook, a CORS rule and the web application to a langgraph.json. All other keys stay."""
     before = read_table(known.get("auth"))
     # The table is replaced as a whole, so a key that init does not write counts too.
-    replaced = tuple(key for key, value in before.items() if value != AUTH.get(key))
+    replaced = tuple(key for key, value in before.items() if value != auth.get(key))
     http = read_table(known.get("http"))
     rule = read_table(http.get("cors"))
     allowed, notes = _allowed_origins(known, rule, origins)
@@ -79,7 +84,7 @@ def add_auth_hook(known: Mapping[str, Any], origins: Sequence[str], *, web: bool
     app = {"app": WEB_ENTRY} if web and not http.get("app") else {}
     if web and http.get("app", WEB_ENTRY) != WEB_ENTRY:
         notes += (f"http.app is {http['app']!r}, your own application. Call oidc_auth.web.install in it.",)
-    document = {**(known or NEW_DOCUMENT), "auth": dict(AUTH), "http": {**http, **app, "cors": cors}}
+    document = {**(known or NEW_DOCUMENT), "auth": dict(auth), "http": {**http, **app, "cors": cors}}
     return MergedDocument(document, replaced, notes)
 
 
@@ -103,6 +108,12 @@ def _allowed_origins(
     )
     # Alone, because other origins next to it would look like a limit.
     return [ANY_ORIGIN], (f"{note}, or use --origin." if not rule else f"{note}.",)
+
+
+def find_deployment(folder: Path) -> Path:
+    """Return the langgraph.json of a folder, or its aegra.json if it has only that."""
+    aegra = folder / AEGRA_JSON
+    return aegra if aegra.is_file() and not (folder / LANGGRAPH_JSON).is_file() else folder / LANGGRAPH_JSON
 
 
 def read_hook(known: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from ..providers.record import Parameter, Provider, Setup
+
+
+REACH = re.compile(r"@(?:all|tenant)\b")
 
 
 def option(name: str) -> str:
@@ -35,6 +39,7 @@ class Starter:
         conditions: ``claim=value``; a token must meet all.
         addresses: The preset's parameters. One that can be repeated is a list.
         public_url: The address of the server for the web application, or "".
+        own_only: Whether the server can give no reach, as Aegra.
     """
 
     provider: str
@@ -43,6 +48,7 @@ class Starter:
     conditions: Sequence[str]
     addresses: Mapping[str, str | Sequence[str]]
     public_url: str = ""
+    own_only: bool = False
 
     @property
     def record(self) -> Provider:
@@ -155,7 +161,8 @@ class Starter:
 
     def _rest(self) -> Iterator[str]:
         # The quotes are in the text of the provider, so only the escaped inside is filled in.
-        yield self.setup.permission_map.replace("{audience}", _quote(self.audience)[1:-1]).lstrip("\n")
+        text = self.setup.permission_map.replace("{audience}", _quote(self.audience)[1:-1]).lstrip("\n")
+        yield _without_reaches(text) if self.own_only else text
         yield "[langgraph]"
         # A new server has no webhook yet, and the default lets callers choose any https address.
         yield _line('webhooks = "deny"', 'runs may not post results; "https" allows https addresses')
@@ -164,6 +171,12 @@ class Starter:
             yield "[web]"
             yield _line(f"public_url = {_quote(self.public_url)}", "the address of this server as clients see it")
         yield ""
+
+
+def _without_reaches(text: str) -> str:
+    """Return the permission maps without ``@tenant`` and ``@all``, and without comments about them."""
+    lines = [line for line in text.split("\n") if not (line.startswith("# ") and REACH.search(line))]
+    return "\n".join([REACH.sub("", line) for line in lines])
 
 
 def _listed(names: Iterable[str]) -> str:

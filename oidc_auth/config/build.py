@@ -12,7 +12,7 @@ from ..keys.budget import FetchBudget
 from ..keys.fetch import Fetcher, HttpFetcher, TlsFiles
 from ..keys.key_set import StaticKeys, read_key_set
 from ..keys.remote import KeyLimits, RemoteKeys
-from ..permissions.names import expand, format_permission, split_reach
+from ..permissions.names import SHARE, expand, format_permission, split_reach
 from ..permissions.permission_maps import MappingRules, PermissionMap, Right
 from ..providers import PROVIDERS
 from ..providers.lookup import TENANTS
@@ -21,6 +21,7 @@ from ..tokens.extract import AUTHORIZATION_HEADER as AUTHORIZATION
 from ..tokens.issuers import TrustedIssuer
 from ..tokens.policy import (
     OTHER_TOKEN_TYPES,
+    RESERVED_IDENTITIES,
     IdentityClaim,
     Requirement,
     TenantClaim,
@@ -30,6 +31,7 @@ from ..tokens.policy import (
 from ..tokens.resource import ProtectedResource, mcp_address
 from .build_introspection import build_introspection, find_opaque_issuer, refresh_ages
 from .issuers import binding_scopes, exact_issuers
+from .lint_literals import find_named_permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
     from ..keys.key_set import KeySource
     from ..observability import EventReporter
     from .issuers import ExactIssuer
-    from .schema import Document, IdentitySource, IssuerTable, LimitsTable, PermissionMapTable, RoleTable, WebTable
+    from .schema import Document, IdentitySource, IssuerTable, PermissionMapTable, RoleTable
+    from .schema_server import LimitsTable, WebTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,12 @@ class Settings:
 
 
 def build(
-    document: Document, *, fetcher: Fetcher | None, reporter: EventReporter, clock: Callable[[], float] = time.time
+    document: Document,
+    *,
+    fetcher: Fetcher | None,
+    reporter: EventReporter,
+    clock: Callable[[], float] = time.time,
+    reserved_identities: frozenset[str] = RESERVED_IDENTITIES,
 ) -> Settings:
     """Return the settings of a valid document."""
     limits = document.limits
@@ -90,7 +98,8 @@ def build(
     mapping: dict[str, MappingRules] = {}
     for table in document.issuer:
         exact = exact_issuers(table.issuer, table.aliases, table.tenants)
-        policies = [_policy(table, each, prefixes, document) for each in exact]
+        identities = [_identity(table, source, prefixes, reserved_identities) for source in table.identity]
+        policies = [_policy(table, each, identities, document) for each in exact]
         if table.jwks is None or table.introspection is not None:
             fetchers.append(fetcher or _build_tls_fetcher(table, limits) or shared())
         if table.introspection is not None:
@@ -118,7 +127,11 @@ def build(
         default_issuer=None if len(document.issuer) > 1 or len(document.issuer[0].tenants) > 1 else next(iter(mapping)),
         # The names are the same on both sides. A setting that only one side knows is an error at start, and not
         # ignored.
-        enforcement=EnforcementSettings(**document.langgraph.model_dump()),
+        enforcement=EnforcementSettings(
+            **document.langgraph.model_dump(),
+            sharing=SHARE in find_named_permissions(document.model_dump()),
+            has_tenants=any(table.tenant is not None for table in document.issuer),
+        ),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,
         cache_entries=limits.token_cache_entries,
@@ -203,14 +216,20 @@ def _prefix(table: IssuerTable, source: IdentitySource) -> str:
     return (table.identity_prefix or "") + source.prefix
 
 
-def _identity(table: IssuerTable, source: IdentitySource, prefixes: Iterable[str]) -> IdentityClaim:
+def _identity(
+    table: IssuerTable, source: IdentitySource, prefixes: Iterable[str], reserved_names: frozenset[str]
+) -> IdentityClaim:
     prefix = _prefix(table, source)
     # Only longer prefixes: with "" and "ci:", the sub "ci:bob" would be the same identity as bob of the other issuer.
     reserved_prefixes = tuple(sorted(other for other in prefixes if other != prefix and other.startswith(prefix)))
-    return IdentityClaim(path=tuple(source.claim), prefix=prefix, reserved_prefixes=reserved_prefixes)
+    return IdentityClaim(
+        path=tuple(source.claim), prefix=prefix, reserved_prefixes=reserved_prefixes, reserved_names=reserved_names
+    )
 
 
-def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], document: Document) -> TokenPolicy:
+def _policy(
+    table: IssuerTable, exact: ExactIssuer, identities: Iterable[IdentityClaim], document: Document
+) -> TokenPolicy:
     # The issuer of a tenant may only issue tokens for that tenant, so the claim must repeat its id.
     own = (Requirement(path=(TENANTS.claim,), values=(exact.tenant,), hint=TENANTS.hint),) if exact.tenant else ()
     # For providers without aud, the client and a scope prefix bind the token to this API. lint_binding requires both.
@@ -221,7 +240,7 @@ def _policy(table: IssuerTable, exact: ExactIssuer, prefixes: Iterable[str], doc
         preset=table.preset,
         audiences=None if skipped else frozenset(table.audience),
         algorithms=_add_eddsa_names(table.algorithms),
-        identities=tuple(_identity(table, source, prefixes) for source in table.identity),
+        identities=tuple(identities),
         leeway=table.leeway,
         max_token_age=table.max_token_age,
         max_token_lifetime=None if document.revocation is None else document.revocation.max_token_lifetime,

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from ..keys.fetch import Fetcher
     from ..observability import EventReporter
     from ..tokens.policy import TokenPolicy
-    from .schema import IntrospectionTable, IssuerTable, LimitsTable
+    from .schema import IntrospectionTable, IssuerTable
+    from .schema_server import LimitsTable
 
 MIN_ANSWERS = 1_024
 """Active answers that are kept at least. They also tell known tokens from made-up ones."""

@@ -23,7 +23,8 @@ from .lint_revocation import lint_revocation
 from .lint_web import lint_web
 from .origins import lint_origins
 from .raw_document import read_strings, read_table, read_tables
-from .schema import IssuerTable, LimitsTable
+from .schema import IssuerTable
+from .schema_server import LimitsTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

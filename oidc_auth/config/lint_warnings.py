@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..providers.lookup import PUBLIC_ISSUERS, USER_WRITABLE_CLAIMS
 from .issuers import client_audiences, find_foreign_aliases, foreign_audiences, list_issuers, shared_audiences
 from .lint_identity import requires_verified
+from .lint_literals import find_approval_warnings
 from .lint_permission_maps import find_wide_permissions, unused_roles
 from .lint_preset import issuer_fault
 from .lint_web import find_web_warnings
@@ -31,6 +32,7 @@ def find_warnings(document: Table) -> tuple[str, ...]:
         f"roles.{name}: no caller can have it: no permission map, role or default_role gives it" for name in unused
     ]
     found += find_web_warnings(read_table(document.get("web")), [table for _, table in issuers])
+    found += find_approval_warnings(document)
     # The routes of oidc_auth.web receive logout tokens.
     found += [
         f"issuer[{number}]: logout_clients has no effect without [web]: add [web] with public_url, and name "

@@ -1,22 +1,22 @@
 """The schema of a configuration: each key with its type, default and description.
 
-This is the only list of keys. The JSON Schema, the tables of the documentation and the error texts come from it. What
-a type cannot express is checked in ``lint``.
+The tables about the server are in ``schema_server``. The two modules are the only list of keys. The JSON Schema, the
+tables of the documentation and the error texts come from them. What a type cannot express is checked in ``lint``.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from ..keys.jwk import ASYMMETRIC
 from ..tokens.claim_path import parse_path
 from ..tokens.policy import DEFAULT_LEEWAY, DEFAULT_TYPES, MAX_LEEWAY
-from .digest import Secret, hide_credentials
+from .digest import Secret
 from .forms import AlsoAccepts, as_table, as_text, normalize
-
-Seconds = Annotated[float, Field(ge=0)]
+from .schema_server import LangGraphTable, LimitsTable, RevocationTable, WebTable
+from .strict_table import Seconds, StrictTable
 
 
 def _parse_keys(value: object) -> object:
@@ -42,38 +42,28 @@ Conditions = dict[str, Values]
 """Claim path to values, one of which the claim must have."""
 
 
-def _without_final_slash(url: str) -> str:
-    return url.removesuffix("/")
-
-
-class _Table(BaseModel):
-    # An ignored typo in a security setting would be a missing check, so unknown keys are errors. Strict, because a
-    # lenient parser takes 1 and "yes" as true. NaN and infinity would turn off the comparison of times.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class IdentitySource(_Table):
+class IdentitySource(StrictTable):
     """One claim that may name the caller."""
 
     claim: ClaimName = Field(description="The claim.")
     prefix: str = Field(default="", description="Put before its value.")
 
 
-class TenantSource(_Table):
+class TenantSource(StrictTable):
     """The claim that names the tenant."""
 
     claim: ClaimName = Field(description="The claim.")
     object_keys: bool = Field(default=False, description="The claim is an object with one key, which is the tenant.")
 
 
-class ClientClaim(_Table):
+class ClientClaim(StrictTable):
     """The claim that binds a token to known clients, for providers that send no ``aud``."""
 
     claim: ClaimName = Field(description="The claim that names the client.")
     values: Strings = Field(min_length=1, description="The clients that may call.")
 
 
-class PermissionMapTable(_Table):
+class PermissionMapTable(StrictTable):
     """``[[issuer.permission_map]]``: the rights that one claim gives."""
 
     claim: ClaimName = Field(description="The claim: a dotted path with quoted names, a URL, or a list of keys.")
@@ -98,7 +88,7 @@ class PermissionMapTable(_Table):
     when: Conditions = Field(default_factory=dict, description="Conditions on other claims. All of them must hold.")
 
 
-class IntrospectionTable(_Table):
+class IntrospectionTable(StrictTable):
     """``[issuer.introspection]``: whether the provider is asked if a token is active (RFC 7662)."""
 
     mode: Literal["opaque", "always"] = Field(
@@ -120,7 +110,7 @@ class IntrospectionTable(_Table):
     )
 
 
-class IssuerTable(_Table):
+class IssuerTable(StrictTable):
     """``[[issuer]]``: one trusted OpenID provider."""
 
     name: str = Field(default="", description="A name for messages.")
@@ -247,7 +237,7 @@ class IssuerTable(_Table):
     )
 
 
-class RoleTable(_Table):
+class RoleTable(StrictTable):
     """``[roles]``: a name for several rights, and the graphs that they may start."""
 
     permissions: Strings = Field(
@@ -258,116 +248,7 @@ class RoleTable(_Table):
     )
 
 
-class LangGraphTable(_Table):
-    """``[langgraph]``: settings of the server."""
-
-    # Studio sends no token of a user, so the default gives it nothing.
-    studio: Literal["deny", "own", "all"] = Field(
-        default="deny", description="What LangGraph Studio may do, if the server lets it in."
-    )
-    crons: Literal["allow", "deny"] = Field(default="allow", description="Whether callers may schedule runs.")
-    # A cron has no token that expires. Its owner may leave while it runs.
-    cron_max_age: float = Field(
-        default=90 * 86_400, gt=0, description="Seconds that a cron runs if its owner does not renew it."
-    )
-    # A delayed run keeps the permissions that its user had at creation. The server itself delays a run by 3600 seconds,
-    # so less breaks the cancellation of A2A tasks.
-    max_delay: Seconds = Field(
-        default=3_600, description="The largest `after_seconds` of a run, in seconds. 0 forbids delayed runs."
-    )
-    # The result of a run is sent there, and the caller chooses the address.
-    webhooks: Literal["https", "any", "deny"] = Field(
-        default="https", description="The addresses that a run may report to. Relative addresses are always refused."
-    )
-
-
-class WebTable(_Table):
-    """``[web]``: settings of ``oidc_auth.web``."""
-
-    public_url: Annotated[str, AfterValidator(_without_final_slash)] = Field(
-        description="The address of this server as clients see it: origin and mount prefix. It is never taken from a "
-        "request."
-    )
-    prefix: str = Field(default="/auth", description="The path of the routes `whoami` and `ready`.")
-    mcp: bool = Field(default=True, description="Whether `/mcp` is a separate protected resource.")
-    stream_expiry: Literal["finish", "close"] = Field(
-        default="finish", description="Whether a stream goes on after its token has expired, or is closed."
-    )
-    websocket_tokens: bool = Field(
-        default=True, description="Whether browsers may send the token as a WebSocket subprotocol."
-    )
-    challenge_issuer: str | None = Field(
-        default=None,
-        description="The challenges name the scopes of this issuer. Default: the first issuer that maps scopes. If its "
-        "permission maps name no scope, challenges name `openid`.",
-    )
-
-
-class RevocationTable(_Table):
-    """``[revocation]``: revoked tokens, sessions and users."""
-
-    # The address of a Redis server can contain a password.
-    store: Annotated[str, Secret(hide_credentials)] = Field(
-        repr=False,
-        description="`memory` for one process, or the URL of a Redis server that all replicas use, such as "
-        "`${REDIS_URL}`.",
-    )
-    max_token_lifetime: float = Field(
-        default=86_400,
-        gt=0,
-        description="The longest lifetime of a token, in seconds. Revocations are kept for that time, so longer tokens "
-        "and those without `iat` are refused.",
-    )
-    on_outage: Literal["deny", "serve"] = Field(
-        default="deny", description="What happens when the store is unreachable for longer than `outage_grace`."
-    )
-    outage_grace: Seconds = Field(
-        default=300,
-        description="Seconds of an outage in which the known revocations are used. Less than 5 counts as 5, the time "
-        "after which a silent store counts as unreachable.",
-    )
-
-
-class LimitsTable(_Table):
-    """``[limits]``: sizes in bytes or entries, and times in seconds."""
-
-    # Checked before the token is parsed, so it bounds the work for a sender without a valid token.
-    token_bytes: int = Field(default=16_384, ge=1, description="The longest token, in bytes.")
-    # Code that copies and compares claims is recursive. RFC 8259 §9 allows a limit on the nesting.
-    json_depth: int = Field(default=32, ge=1, le=256, description="The deepest nesting of JSON in a token.")
-    # A provider that sends without end must not fill the memory.
-    key_set_bytes: int = Field(default=524_288, ge=1, description="The largest document of a provider, in bytes.")
-    fetch_timeout: float = Field(
-        default=5,
-        gt=0,
-        description="Seconds to fetch the discovery document and the key set together, or to introspect a token.",
-    )
-    # Until then, a withdrawn key still signs. A fetch each 90 seconds is little for a provider.
-    jwks_refresh_after: Seconds = Field(
-        default=90,
-        description="Age in seconds after which keys are refreshed in the background, less up to a quarter by chance.",
-    )
-    jwks_max_age: Seconds = Field(
-        default=3_600, description="Age in seconds after which requests wait for the refresh of the keys."
-    )
-    # An outage of the provider must not be an outage here, but keys of unknown state must end some time.
-    jwks_max_stale: Seconds = Field(
-        default=86_400, description="Age in seconds after which keys are not used, even if the provider is down."
-    )
-    retry_after_failure: Seconds = Field(
-        default=10, description="Seconds between two attempts while the provider is down."
-    )
-    # Anyone can send invented key IDs. Each fetch is a request to the provider.
-    unknown_kid_fetches: int = Field(
-        default=2, ge=0, description="Fetches that unknown key ids may cause in one window, at most."
-    )
-    unknown_kid_window: Seconds = Field(default=30, gt=0, description="The length of that window, in seconds.")
-    token_cache_entries: int = Field(default=4_096, ge=0, description="The number of verified tokens in the cache.")
-    # The cache also ends with the token and with its key. This bounds how long a mapper's answer is used.
-    token_cache_seconds: Seconds = Field(default=300, description="Seconds that a token stays in the cache, at most.")
-
-
-class Document(_Table):
+class Document(StrictTable):
     """A whole configuration."""
 
     issuer: Annotated[list[IssuerTable], AlsoAccepts(single=True)] = Field(

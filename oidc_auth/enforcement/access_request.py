@@ -5,7 +5,13 @@ Each reader below reads the facts of one kind of event. ``event_rules.py`` names
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .steering import Steering
 
 Value = dict[str, Any]
 """The value of an event. The server reads back what a handler writes into it."""
@@ -16,6 +22,9 @@ SCHEDULE_KEYS = frozenset({"schedule", "enabled", "end_time", "timezone", "on_ru
 ID_KEYS = ("thread_id", "run_id", "assistant_id", "cron_id")
 MAX_ID_LENGTH = 200
 """Longer ids are cut for the observer, because a client chooses them."""
+
+
+NO_LISTS: Mapping[str, object] = MappingProxyType({})
 
 
 class MalformedError(Exception):
@@ -39,6 +48,10 @@ class AccessRequest(NamedTuple):
         changes_state: a ``threads:update`` that changes a thread's state, which runs a part of its graph.
         webhooks: the webhook addresses of a run or cron.
         delays: the values of ``after_seconds`` of a run or cron.
+        for_copy: a ``threads:read`` that is the first event of a copy.
+        lists: the lists of people that a thread gets. Read only while sharing is on.
+        changes_more: a change of a thread has more than lists.
+        steering: how a run, cron or assistant moves a paused graph. None if no rule needs it.
     """
 
     event: str
@@ -54,6 +67,10 @@ class AccessRequest(NamedTuple):
     changes_state: bool = False
     webhooks: tuple[object, ...] = ()
     delays: tuple[object, ...] = ()
+    for_copy: bool = False
+    lists: Mapping[str, object] = NO_LISTS
+    changes_more: bool = False
+    steering: Steering | None = None
 
 
 def read_event(event: str, value: Value) -> AccessRequest:
@@ -153,8 +170,11 @@ def get_payload(value: Value) -> Value:
 
 def read_ids(value: Value) -> dict[str, str]:
     """Return the ids that a value names, for the observer."""
-    found = ((key, value.get(key) or _member(value.get("payload"), key)) for key in ID_KEYS)
-    return {key: str(member)[:MAX_ID_LENGTH] for key, member in found if member is not None}
+    found = {key: value.get(key) or _member(value.get("payload"), key) for key in ID_KEYS}
+    if "method" in value:
+        # A command on Aegra. The server ignores an assistant that is not in its params.
+        found["assistant_id"] = _member(value.get("params"), "assistant_id")
+    return {key: str(member)[:MAX_ID_LENGTH] for key, member in found.items() if member is not None}
 
 
 def _holders(value: Value) -> list[Value]:

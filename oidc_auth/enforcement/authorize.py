@@ -10,13 +10,17 @@ from ..permissions.names import Reach, expand
 from ..permissions.permission_maps import Right, merge_rights
 from .crons import authorize_scheduler
 from .decision import Decision, Filter, deny, deny_missing
-from .event_rules import EVENT_RULES, EventRule
+from .event_rules import EVENT_RULES
 from .limits import check_graphs
 from .ownership import make_stamp
+from .rule_tables import find_rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .access_request import AccessRequest, Value
     from .crons import FindCronDenial
+    from .event_rules import EventRule
     from .limits import EnforcementSettings
 
 _STUDIO_REACH = {"own": Reach.OWN, "all": Reach.ALL}
@@ -31,12 +35,21 @@ class ServerFacts(NamedTuple):
         expiry_leeway: the issuer's leeway in seconds, if the token must be checked for expiry again. None if the server
             authenticated the request of this event, or if the event belongs to no request.
         find_cron_denial: tells whether the user of a cron was revoked. None without revocations.
+        rules: the table of events of another server. None means that of the settings.
+        copies_thread: the event belongs to a request that copies a thread.
     """
 
     is_studio: bool
     in_request: bool
     expiry_leeway: float | None
     find_cron_denial: FindCronDenial | None = None
+    copies_thread: bool = False
+    rules: Mapping[str, EventRule] | None = None
+
+
+def rules_of(facts: ServerFacts, settings: EnforcementSettings) -> Mapping[str, EventRule]:
+    """Return the table of events for a server and its settings."""
+    return find_rules(settings) if facts.rules is None else facts.rules
 
 
 def authorize(
@@ -62,7 +75,7 @@ def authorize(
         )
         return decision, None
     caller = Caller.from_user(user)
-    return decide(caller, request), caller
+    return decide(caller, request, rules_of(facts, settings)), caller
 
 
 def _authorize_studio(
@@ -73,33 +86,34 @@ def _authorize_studio(
     if reach is None:
         return deny(request.event, ErrorCode.STUDIO_NOT_ALLOWED), None
     caller = Caller(identity=identity, rights=merge_rights(Right(name, reach) for name in expand("*")))
-    return decide(caller, request), caller
+    return decide(caller, request, find_rules(settings)), caller
 
 
-def decide(caller: Caller, request: AccessRequest) -> Decision:
+def decide(caller: Caller, request: AccessRequest, rules: Mapping[str, EventRule] = EVENT_RULES) -> Decision:
     """Return whether a caller may do what a request wants, and on which objects."""
-    rule = EVENT_RULES.get(request.event)
+    rule = rules.get(request.event)
     if rule is None:
         return deny(request.event, ErrorCode.EVENT_UNKNOWN)
     # A separate code, because the fault is in the permission maps and not in one missing permission.
     if not caller.rights:
         return deny(request.event, ErrorCode.NO_PERMISSIONS)
-    if (found := _find_permission(rule, caller, request)) is None:
-        return deny_missing(request.event, request.event)
+    needed = rule.event if rule.permission is None else rule.permission(request)
+    if (found := _find_permission(rule, needed, caller, request)) is None:
+        return deny_missing(request.event, needed)
+    permission, allowed = found
     for check in rule.checks:
         if (denial := check(caller, request)) is not None:
             return denial
-    if (denial := check_graphs(caller, request)) is not None:
+    if (denial := check_graphs(caller, request, permission)) is not None:
         return denial
-    permission, allowed = found
     stamp = make_stamp(caller) if rule.stamp is not None else {}
     return Decision(event=request.event, allowed=True, filter=allowed, stamp=stamp, permission=permission)
 
 
-def _find_permission(rule: EventRule, caller: Caller, request: AccessRequest) -> tuple[str, Filter] | None:
+def _find_permission(rule: EventRule, needed: str, caller: Caller, request: AccessRequest) -> tuple[str, Filter] | None:
     """Return the permission that allows the event, and which objects it reaches."""
-    if (reach := caller.rights.get(rule.event)) is not None:
-        return rule.event, rule.filter(caller, reach, request)
+    if (reach := caller.rights.get(needed)) is not None:
+        return needed, rule.filter(caller, reach, request)
     # A permission covers only the part of another event that its own requests cause.
     for permission, cover in rule.covered_by.items():
         if permission in caller.rights and (allowed := cover(caller, request)) is not None:

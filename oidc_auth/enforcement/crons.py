@@ -16,6 +16,7 @@ from .decision import Decision, Restriction, deny, deny_missing
 from .filters import BUILT_IN, own_objects
 from .ownership import clean_change, get_metadata, stamp_object, write_run_stamp
 from .reserved_keys import (
+    APPROVED_BY,
     AUTHORIZED_AT,
     AUTHORIZED_FOR,
     AUTHORIZED_UNTIL,
@@ -134,6 +135,10 @@ def _authorize_cron_run(
     identity: str, request: AccessRequest, value: Value, settings: EnforcementSettings, now: float
 ) -> Decision:
     metadata = get_metadata(value)
+    approves = settings.resume != "run"
+    # A cron from before the setting could still steer, and its check at creation did not see each way.
+    if approves and request.steering is not None and request.steering.steers:
+        return deny(request.event, ErrorCode.RESUME_NOT_ALLOWED)
     # Checked at each run, so that the setting also stops crons that exist already.
     if settings.crons == "deny":
         return deny(request.event, ErrorCode.CRONS_DISABLED)
@@ -143,8 +148,8 @@ def _authorize_cron_run(
     if not _is_current(metadata.get(AUTHORIZED_UNTIL), now):
         return deny(request.event, ErrorCode.CRON_EXPIRED)
     # The scheduler's user has no tenant. The cron has the tenant in which its owner created it.
-    stamp = {key: metadata[key] for key in (OWNER, TENANT) if key in metadata}
-    return _allow(request.event, stamp)._replace(stamp=stamp)
+    own = {key: metadata[key] for key in (OWNER, TENANT) if key in metadata}
+    return _allow(request.event, own)._replace(stamp={**own, APPROVED_BY: None} if approves else own)
 
 
 def _check_revoked(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import ErrorCode
-from .authorize import ServerFacts, authorize
+from .authorize import ServerFacts, authorize, rules_of
 from .crons import write_cron_run
 from .decision import AllowedAccess, Decision, deny
-from .event_rules import EVENT_RULES, read_access_request
+from .event_rules import read_access_request
 from .limits import check_request_limits
 
 if TYPE_CHECKING:
@@ -39,7 +39,10 @@ def enforce(
         expired = check_expiry(user, event, now, facts.expiry_leeway)
         if expired is not None:
             return expired
-    request = read_access_request(event, value)
+    rules = rules_of(facts, settings)
+    request = read_access_request(event, value, rules)
+    if facts.copies_thread:
+        request = request._replace(for_copy=True)
     decision, caller = authorize(user, request, value, settings, now, facts)
     if not decision.allowed:
         return decision
@@ -50,7 +53,7 @@ def enforce(
         if decision.stamp:
             write_cron_run(value, decision.stamp)
         return decision
-    rule = EVENT_RULES[event]
+    rule = rules[event]
     write = rule.stamp or rule.rewrite
     if write is None:
         return decision

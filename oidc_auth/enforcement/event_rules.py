@@ -7,6 +7,7 @@ column         content
 =============  =====================================================================================
 ``event``      the event, which is also the permission that it needs
 ``read``       how to read what the request wants from the server's value
+``permission`` which permission it needs instead, if that depends on the request
 ``filter``     which objects the permission reaches (own objects, ``@tenant``, ``@all``)
 ``covered_by`` other permissions that allow a part of the event, and the filter for that part
 ``checks``     special rules: what can deny the event although the caller has the permission
@@ -15,6 +16,7 @@ column         content
 =============  =====================================================================================
 
 A server with other values or filters gets its own table: ``dataclasses.replace`` of a row changes one column.
+``rule_tables.py`` does the same for sharing and approvals.
 """
 
 from __future__ import annotations
@@ -54,6 +56,7 @@ from .ownership import check_copy, clean_change, stamp_object, stamp_run
 from .store import isolate_namespace
 
 Read = Callable[[str, Value], AccessRequest]
+ChoosePermission = Callable[[AccessRequest], str]
 ReachFilter = Callable[[Caller, Reach, AccessRequest], Filter]
 Cover = Callable[[Caller, AccessRequest], Filter | None]
 Check = Callable[[Caller, AccessRequest], Decision | None]
@@ -66,6 +69,7 @@ class EventRule:
 
     event: str
     read: Read = read_event
+    permission: ChoosePermission | None = None
     # The default restricts, so that a new row is never open by mistake.
     filter: ReachFilter = filter_reach
     covered_by: Mapping[str, Cover] = field(default_factory=dict[str, Cover])
@@ -120,8 +124,8 @@ _ROWS = (
 EVENT_RULES: Mapping[str, EventRule] = {row.event: row for row in _ROWS}
 
 
-def read_access_request(event: str, value: Value) -> AccessRequest:
+def read_access_request(event: str, value: Value, rules: Mapping[str, EventRule] = EVENT_RULES) -> AccessRequest:
     """Return what a request wants; of an unknown event, only its name."""
-    rule = EVENT_RULES.get(event)
+    rule = rules.get(event)
     # An unknown event is always denied, so nothing of its value is read.
     return AccessRequest(event) if rule is None else rule.read(event, value)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from ..errors import ErrorCode
+from ..permissions.names import RESUME
 from ..quoting import quote
 from .decision import Decision, deny
 
@@ -37,6 +38,10 @@ class EnforcementSettings:
         studio: what LangGraph Studio may do. The server lets it in without a token.
         crons: whether crons may be created and run.
         cron_max_age: seconds that a cron may run without renewal by its owner.
+        resume: what resuming a paused run needs: ``threads:create_run``, ``threads:resume``, or also that the owner
+            named the caller as an approver.
+        sharing: whether threads can be shared: a role or permission map names ``threads:share``.
+        has_tenants: whether an issuer has tenants, so that a list must count inside of one.
         max_delay: the longest ``after_seconds`` of a run. A delayed run keeps the permissions it was created with.
         webhooks: which webhook addresses a run may name. Relative addresses are never allowed.
     """
@@ -44,6 +49,9 @@ class EnforcementSettings:
     studio: Literal["deny", "own", "all"] = "deny"
     crons: Literal["allow", "deny"] = "allow"
     cron_max_age: float = 90 * 86_400
+    resume: Literal["run", "permission", "other"] = "run"
+    sharing: bool = False
+    has_tenants: bool = True
     max_delay: float = 3_600
     webhooks: Literal["https", "any", "deny"] = "https"
 
@@ -87,12 +95,23 @@ def _deny_delay(event: str, delay: object, longest: float) -> Decision:
     )
 
 
-def check_graphs(caller: Caller, request: AccessRequest) -> Decision | None:
-    """Return the denial if a request names a graph that the caller may not start."""
-    if caller.graphs is None:
+def check_graphs(caller: Caller, request: AccessRequest, permission: str) -> Decision | None:
+    """Return the denial if a request names a graph that the caller may not start or resume.
+
+    Args:
+        caller: the caller.
+        request: what the caller wants.
+        permission: the permission that allows it.
+    """
+    return deny_graphs(caller.resume_graphs if permission == RESUME else caller.graphs, request)
+
+
+def deny_graphs(graphs: frozenset[str] | None, request: AccessRequest) -> Decision | None:
+    """Return the denial if a request names a graph outside a limit. None is no limit."""
+    if graphs is None:
         return None
     named = request.metadata_graphs if request.assistant is None else (request.assistant, *request.metadata_graphs)
-    if all(may_run_graph(caller.graphs, name) for name in named):
+    if all(may_run_graph(graphs, name) for name in named):
         return None
     return deny(request.event, ErrorCode.GRAPH_NOT_ALLOWED)
 

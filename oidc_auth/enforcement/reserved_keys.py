@@ -18,7 +18,25 @@ AUTHORIZED_FOR = "authorized_for"
 """Names the user who authorized a cron, for revocations (``subject_digest``)."""
 AUTHORIZED_AT = "authorized_at"
 """When the token was issued with which the user authorized a cron, in whole seconds since the epoch."""
-RESERVED = (OWNER, TENANT, AUTHORIZED_UNTIL, AUTHORIZED_FOR, AUTHORIZED_AT, TEMPORARY)
+READERS = "shared_with"
+EDITORS = "shared_editors"
+APPROVERS = "shared_approvers"
+LISTS = (READERS, EDITORS, APPROVERS)
+"""The lists of the people with whom a thread is shared. Only ``sharing`` writes them."""
+APPROVED_BY = "approved_by"
+"""Who moved a paused run with ``threads:resume``. Only ``approvals`` writes it."""
+RUN_ID = "run_id"
+"""A run that has the id of the run before it continues that one (langgraph 1.2, pregel/_loop.py)."""
+ASSISTANT = "assistant_id"
+"""The assistant that last ran on a thread. The server writes it, and does not remove it from v2 commands.
+
+Filters for editors and for resumes rely on it. Otherwise another graph could run on the thread's state.
+"""
+RESERVED = (
+    *(OWNER, TENANT, AUTHORIZED_UNTIL, AUTHORIZED_FOR, AUTHORIZED_AT, TEMPORARY),
+    # Also without sharing and approvals. What clients store must not count when the operator turns them on.
+    *(*LISTS, APPROVED_BY, RUN_ID, ASSISTANT),
+)
 """The keys that clients cannot write."""
 
 CREATED_BY = "created_by"

@@ -19,6 +19,7 @@ from ..enforcement.enforce import enforce
 from ..errors import ErrorCode
 from ..observability import AuthorizationDecided, format_trace, log_refusal, logger, pseudonym
 from ..permissions.caller import Caller
+from .hook import COPYING, USE_AEGRA_ENTRY
 from .http_errors import HTTP_EXCEPTIONS, handler_error
 from .server_context import read_request_origin
 
@@ -31,21 +32,26 @@ if TYPE_CHECKING:
     from ..enforcement.access_request import Value
 
     Handler = Callable[..., Awaitable[Any]]
+    Decide = Callable[[object, str, Value, OIDCAuth], Decision]
     Report = Callable[[Decision], None]
 
 AEGRA = "aegra_api"
 """The package of Aegra, a server with other values and filters."""
 
 
-def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None) -> Handler:
+def build_handler(
+    event: str, oidc: OIDCAuth, custom_rule: Handler | None = None, decide: Decide | None = None
+) -> Handler:
     """Return the handler of one event.
 
     Args:
         event: such as ``threads:create``.
         oidc: has the settings, the clock and the observer.
         custom_rule: the operator's rule. It runs after ours allowed the event, and can only deny or narrow.
+        decide: decides on another server, which has other values and filters.
     """
     observe = _observation_of(oidc)
+    decide_event = decide or _decide
 
     async def handle(ctx: AuthContext, value: Value) -> dict[str, Any] | None:
         report: Report = _report_nothing
@@ -54,7 +60,7 @@ def build_handler(event: str, oidc: OIDCAuth, custom_rule: Handler | None = None
             if oidc.revocation is not None:
                 # The scheduler may be the first to need them. Known revocations are not waited for.
                 await oidc.revocation.check.wait_until_loaded(oidc.clock())
-            decision = _decide(ctx.user, event, value, oidc)
+            decision = decide_event(ctx.user, event, value, oidc)
             if decision.allowed and custom_rule is not None:
                 decision = await _run_custom_rule(custom_rule, ctx, value, decision, report)
             report(decision)
@@ -102,8 +108,7 @@ def _decide(user: object, event: str, value: Value, oidc: OIDCAuth) -> Decision:
     # Compare the name, because Aegra need not be installed.
     if type(user).__module__.partition(".")[0] == AEGRA:
         # Aegra ignores most filters, so that these handlers would protect less than they promise.
-        client_message = "this server is Aegra, which needs its own entry point and is not supported yet"
-        return deny(event, ErrorCode.USER_UNKNOWN, client_message)
+        return deny(event, ErrorCode.USER_UNKNOWN, USE_AEGRA_ENTRY)
     return enforce(user, event, value, oidc.enforcement, oidc.clock(), _read_facts(user, oidc))
 
 
@@ -115,6 +120,8 @@ def _read_facts(user: object, oidc: OIDCAuth) -> ServerFacts:
         # The server authenticates a WebSocket only when it opens.
         expiry_leeway=oidc.leeway_of(getattr(user, "issuer", None)) if origin.in_websocket else None,
         find_cron_denial=None if oidc.revocation is None else oidc.revocation.check.find_cron_denial,
+        # Either tells. A graph's own call has no hook, and an older server may have another note.
+        copies_thread=origin.copies_thread or getattr(user, COPYING, None) is True,
     )
 
 
@@ -176,7 +183,7 @@ def _respond(decision: Decision, user: object, oidc: OIDCAuth) -> dict[str, Any]
     if decision.code in (ErrorCode.PERMISSION_MISSING, ErrorCode.NO_PERMISSIONS):
         # MCP clients start a login on insufficient_scope. So it is sent only where a scope of the provider would help.
         held = Caller.from_user(user).rights
-        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.event, held)
+        denial.scope = oidc.scopes_granting(getattr(user, "issuer", None), decision.permission, held)
     # A pseudonym, so that the log contains no personal data.
     denial.issuer, denial.user = _text(user, "issuer"), pseudonym(_text(user, "identity"))
     log_refusal(denial, decision.event)

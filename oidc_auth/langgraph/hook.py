@@ -1,16 +1,26 @@
-"""The authenticate hook, which langgraph-api and Aegra can call."""
+"""The authenticate hook of LangGraph servers."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, cast
 
 from langgraph_sdk import Auth
 
-from ..errors import ERROR_DETAILS, FORBIDDEN, Challenge, ErrorCode, ServerNotSupportedError, TokenError, UpstreamError
+from ..errors import (
+    ERROR_DETAILS,
+    FORBIDDEN,
+    Challenge,
+    DeniedError,
+    ErrorCode,
+    ServerNotSupportedError,
+    TokenError,
+    UpstreamError,
+)
 from ..observability import format_trace, logger
 from .http_errors import authenticate_error
-from .request_kind import find_request_kind, find_request_resource, move_subprotocol_token
+from .request_kind import find_request_kind, find_request_resource, is_copy_request, move_subprotocol_token
 from .server_context import prepare_server, reset_server_context
 from .server_version import check_installed_server
 
@@ -40,6 +50,12 @@ AUTHENTICATOR_KEY = "oidc_auth.authenticator"
 CALLERS_KEY = "oidc_auth.callers"
 """The key of the ASGI scope with a list to which the caller and the token are added."""
 
+COPYING = "copying"
+"""The key of a user who copies a thread, while threads can be shared. Lists do not count for a copy."""
+AEGRA_SERVER = "aegra_api.main"
+"""The module that each Aegra process has loaded."""
+USE_AEGRA_ENTRY = 'this server is Aegra: set auth.path to "oidc_auth.aegra:auth" in aegra.json'
+
 ANONYMOUS: Mapping[str, Any] = {
     "identity": "anonymous",
     "display_name": "anonymous",
@@ -58,7 +74,7 @@ ANONYMOUS: Mapping[str, Any] = {
 def build_hook(oidc: OIDCAuth) -> Authenticate:
     """Return the ``authenticate`` function.
 
-    langgraph-api passes its arguments by name, Aegra passes the headers alone.
+    Aegra has its own hook. This one refuses all requests there, also with the operator's own handlers.
 
     Raises:
         ServerNotSupportedError: the installed langgraph-api is too old, or has other names for its context variables.
@@ -71,6 +87,9 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
         headers: Headers, method: str | None = None, path: str | None = None, scope: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         resource = find_request_resource(scope or {})
+        if AEGRA_SERVER in sys.modules:
+            # Its store and its crons need an identity that contains the tenant.
+            raise authenticate_error(DeniedError(ErrorCode.USER_UNKNOWN, client_message=USE_AEGRA_ENTRY).challenge())
         try:
             # Checked on each request, because a server may be loaded after this hook.
             if (context := at_start or prepare_server()) is not None:
@@ -81,7 +100,9 @@ def build_hook(oidc: OIDCAuth) -> Authenticate:
             fields, kind = read_fields(headers, scope, oidc), find_request_kind(scope or {})
             verified = await oidc.verify_request(fields, method=method, url=path, resource=resource, kind=kind)
             note_caller(scope, verified.caller, verified.token, oidc)
-            return verified.caller.user()
+            user = verified.caller.user()
+            # No run is created there, so nothing stores the mark.
+            return {**user, COPYING: True} if oidc.enforcement.sharing and is_copy_request(scope or {}) else user
         except (TokenError, UpstreamError) as refusal:
             # Not chained: the server logs exceptions, and the cause may hold the token.
             raise authenticate_error(oidc.challenge(refusal, resource)) from None

@@ -5,6 +5,7 @@ Both are told from the request alone, because a run must not be created before a
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -16,6 +17,9 @@ from ..tokens.resource import RequestKind, Resource, find_resource
 STREAM_PATHS = ("/stream", "/stream/events")
 """How the paths of all streams end (langgraph_api 0.16.7, api/runs.py, api/threads.py, api/event_streaming.py)."""
 EVENT_STREAM = b"text/event-stream"
+
+COPY_PATH = re.compile(r"/threads/[^/]+/copy$")
+"""How the path of a copy ends. Like starlette's routes, it allows a line break at the end."""
 
 SUBPROTOCOL_KEY = "oidc_auth.subprotocol"
 """The key of the ASGI scope that tells that the token was a subprotocol."""
@@ -45,6 +49,12 @@ def find_request_kind(scope: Mapping[str, Any]) -> RequestKind:
     path: str = scope.get("path", "")
     is_stream = path.endswith(STREAM_PATHS) or _expects_events(scope)
     return RequestKind.STREAM if is_stream else RequestKind.ANSWER
+
+
+def is_copy_request(scope: Mapping[str, Any]) -> bool:
+    """Tell whether a request copies a thread. Its read event looks like any other."""
+    # The path of a mounted server begins with its prefix. A route of the operator that ends alike creates no copy.
+    return COPY_PATH.search(scope.get("path", "")) is not None and scope.get("method") == "POST"
 
 
 def _expects_events(scope: Mapping[str, Any]) -> bool:

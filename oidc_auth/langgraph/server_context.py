@@ -38,6 +38,9 @@ BACKEND_MODULE, BACKEND_CLASS, BACKEND_METHOD = "langgraph_api.auth.custom", "Cu
 RESETS = "oidc_auth_resets"
 """Marks the wrapped method, so that a second hook does not wrap it again."""
 
+COPY_ROUTE = "/threads/{thread_id}/copy"
+"""The route that copies a thread, as the server notes it (langgraph_api 0.16.7, api/threads.py)."""
+
 REQUEST_ID = "request_id"
 REQUEST_ID_HEADER = b"x-request-id"
 
@@ -131,14 +134,17 @@ class RequestOrigin(NamedTuple):
         in_request: it belongs to a request. LangChain's context would show the run of a graph too, but not on a server
             with the operator's own app, which replaces the context (measured).
         in_websocket: the request is a WebSocket, which the server authenticates only when it opens.
+        copies_thread: the request copies a thread. A graph's own calls have this note too, but no mark of the hook.
     """
 
     in_request: bool
     in_websocket: bool
+    copies_thread: bool = False
 
 
 REQUEST = RequestOrigin(in_request=True, in_websocket=False)
 WEBSOCKET = RequestOrigin(in_request=True, in_websocket=True)
+COPY_REQUEST = RequestOrigin(in_request=True, in_websocket=False, copies_thread=True)
 NO_REQUEST = RequestOrigin(in_request=False, in_websocket=False)
 """The scheduler or a worker."""
 
@@ -156,4 +162,6 @@ def read_request_origin() -> RequestOrigin:
     note: dict[str, object] = variable.get() or {}
     if "method" not in note:
         return NO_REQUEST
-    return WEBSOCKET if note["method"] == "WEBSOCKET" else REQUEST
+    if note["method"] == "WEBSOCKET":
+        return WEBSOCKET
+    return COPY_REQUEST if note.get("path") == COPY_ROUTE else REQUEST

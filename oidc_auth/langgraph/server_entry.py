@@ -35,14 +35,18 @@ def server_auth() -> Auth:
     return build_or_exit(protect)
 
 
-def build_or_exit(build: Callable[[OIDCAuth], T]) -> T:
+def build_or_exit(build: Callable[[OIDCAuth], T], kind: type[OIDCAuth] = OIDCAuth) -> T:
     """Return what ``build`` makes of the configuration in the environment, or end the process.
+
+    Args:
+        build: makes an object of the authenticator.
+        kind: the class of the authenticator.
 
     Raises:
         ConfigurationExit: the configuration is missing, wrong or not readable, or the server is not supported.
     """
     try:
-        return build(OIDCAuth.from_env())
+        return build(kind.from_env())
     except OIDCAuthError as error:
         # Not chained, because the report is complete and a traceback would hide it.
         raise ConfigurationExit(f"oidc_auth: {error.report()}") from None

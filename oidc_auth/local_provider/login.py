@@ -174,7 +174,9 @@ class Login:
     def _redirect_error(self, oauth: OAuthRequest, error: OAuth2Error) -> Response:
         # The redirect URI was checked before.
         error.redirect_uri, error.state = oauth.parameter("redirect_uri"), oauth.parameter("state")
-        self._report(Activity(f"login at {oauth.parameter('client_id')} failed: {error.error}", failed=True))
+        # Applications ask with prompt=none at each start, so login_required is no reason to look.
+        failed = not isinstance(error, LoginRequiredError)
+        self._report(Activity(f"login at {oauth.parameter('client_id')}: {error.error}", failed))
         return self._name_issuer(self._server.answer_error(oauth, error))
 
     def _name_issuer(self, response: Response) -> Response:

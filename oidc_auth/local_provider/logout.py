@@ -84,7 +84,10 @@ class Logout:
             return None
         claims = self._issuer.id_token_claims(hint)
         if claims is None:
-            raise LogoutRefusedError("id_token_hint is not an ID token of this provider.")
+            # The keys are new after each start.
+            raise LogoutRefusedError(
+                "id_token_hint is not an ID token of this provider. Log in again if the provider was restarted."
+            )
         if parameters.get("client_id") not in (None, claims["aud"]):
             raise LogoutRefusedError("client_id is not the client of id_token_hint.")
         return claims

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from ..json_values import is_list, is_object
-from .names import NAMES, Reach, UnknownPermissionError, format_permission, split_reach
+from .names import NAMES, RESUME, Reach, UnknownPermissionError, format_permission, split_reach
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +18,9 @@ ABSENT: Final = object()
 
 LABEL_LENGTH = 32
 """Characters of a store label: 128 bits of SHA-256, in lower-case hexadecimal digits."""
+AEGRA_MODULE = "aegra_api.models.auth"
+"""The module of the user class of Aegra."""
+
 # No text has this length, so that a missing tenant never equals a tenant.
 _NO_TENANT = b"\xff" * 8
 
@@ -46,6 +49,7 @@ class Caller:
         rights: Each name that the caller has, and its reach.
         tenancy: The tenant, or None if the issuer has no tenants.
         graphs: The graphs, or assistant ids, that the caller may start. None: any.
+        resume_graphs: The graphs, or assistant ids, that ``threads:resume`` lets the caller resume. None: any.
         claims: The configured claims. They are not in the repr.
         subject_digest: Names the user for revocations: a digest of ``iss`` and ``sub``, or "" without ``sub``.
         issued_at: The claim ``iat``, in seconds since the epoch, or 0 without it.
@@ -58,6 +62,7 @@ class Caller:
     rights: Mapping[str, Reach] = field(default_factory=dict[str, Reach])
     tenancy: Tenancy | None = None
     graphs: frozenset[str] | None = None
+    resume_graphs: frozenset[str] | None = None
     # Claims are personal data, and reprs get into logs.
     claims: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
     subject_digest: str = ""
@@ -86,12 +91,13 @@ class Caller:
             "issuer": self.issuer,
             # Rounded down, so that the token never seems to be valid longer than it is.
             "expires_at": int(self.expires_at),
-            "graphs": None if self.graphs is None else sorted(self.graphs),
+            "graphs": _sorted(self.graphs),
             # A copy, because a handler may change the dict, and the caller is cached.
             "claims": _copy_json(self.claims),
             "subject_digest": self.subject_digest,
             "issued_at": int(self.issued_at),
             **tenant_fields(self.tenancy),
+            **({"resume_graphs": _sorted(self.resume_graphs)} if RESUME in self.rights else {}),
         }
 
     @classmethod
@@ -100,13 +106,13 @@ class Caller:
 
         A malformed value grants nothing. Unknown permissions are dropped, and graphs that are not a list mean none.
         """
-        # The hook always sets graphs. A user without them comes from elsewhere and may start none.
-        graphs = getattr(user, "graphs", ())
         return _caller(
             getattr(user, "identity"),  # noqa: B009 - the object's type is the server's
             tuple([name for name in _members(getattr(user, "permissions", ())) if isinstance(name, str)]),
             _tenancy_of(getattr(user, "tenant", ABSENT), getattr(user, "has_tenants", ABSENT)),
-            None if graphs is None else tuple([str(graph) for graph in _members(graphs)]),
+            # The hook always sets graphs. A user without them comes from elsewhere and may start none.
+            _graphs(getattr(user, "graphs", ())),
+            _graphs(getattr(user, "resume_graphs", ())),
             digest if isinstance(digest := getattr(user, "subject_digest", ""), str) else "",
             issued if isinstance(issued := getattr(user, "issued_at", 0), int) else 0,
         )
@@ -118,6 +124,7 @@ def _caller(
     permissions: tuple[str, ...],
     tenancy: Tenancy | None,
     graphs: tuple[str, ...] | None,
+    resume_graphs: tuple[str, ...] | None,
     subject_digest: str,
     issued_at: int,
 ) -> Caller:
@@ -127,6 +134,7 @@ def _caller(
         rights=_rights(permissions),
         tenancy=tenancy,
         graphs=None if graphs is None else frozenset(graphs),
+        resume_graphs=None if resume_graphs is None else frozenset(resume_graphs),
         subject_digest=subject_digest,
         issued_at=issued_at,
     )
@@ -144,6 +152,14 @@ def _tenancy_of(tenant: object, has_tenants: object) -> Tenancy | None:
         return None if has_tenants is False else Tenancy(None)
     # A malformed tenant counts as no tenant, and never as all tenants.
     return Tenancy(tenant if isinstance(tenant, str) else None)
+
+
+def _graphs(value: object) -> tuple[str, ...] | None:
+    return None if value is None else tuple([str(graph) for graph in _members(value)])
+
+
+def _sorted(graphs: frozenset[str] | None) -> list[str] | None:
+    return None if graphs is None else sorted(graphs)
 
 
 def _members(value: object) -> Sequence[object]:
@@ -217,6 +233,9 @@ def store_label(user: object) -> str:
     # An empty identity would give one namespace to all such users.
     if not isinstance(identity, str) or not identity:
         raise TypeError("store_label: expected a user with an identity")
+    if type(user).__module__ == AEGRA_MODULE:
+        # There the identity contains the tenant, and the user of a cron's run has no other.
+        return make_store_label(identity, None)
     if tenant is ABSENT and read("has_tenants", ABSENT) is not False and not _is_studio(user, read("kind", None)):
         # Users of several tenants with one identity would share the label without a tenant. It is never a fallback.
         raise TypeError("store_label: expected a user with tenant, or with has_tenants=False; found neither")

@@ -24,11 +24,20 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
 
 EVENTS: tuple[str, ...] = tuple(f"{resource}:{action}" for resource, actions in ACTIONS.items() for action in actions)
 
+SHARE = "threads:share"
+"""Allows to name readers, editors and approvers of a thread."""
+RESUME = "threads:resume"
+"""Allows to resume a paused run, if ``langgraph.resume`` is not ``run``."""
+LITERAL_PERMISSIONS: tuple[str, ...] = (SHARE, RESUME)
+"""Permissions that no group and no pattern includes. A configuration must name them."""
+
 IMPLIES: Mapping[str, tuple[str, ...]] = {
     # The server dispatches a read and a search to list the runs of a thread.
     "threads:read": ("threads:search",),
     # The server reads the output of a run from its thread after it sent the status. A refusal would be an empty 200.
     "threads:create_run": ("threads:read",),
+    # To answer the question of a paused graph, a caller must read it.
+    RESUME: ("threads:read",),
     "threads:write": ("threads:create", "threads:update", "threads:delete", "threads:create_run"),
     "assistants:read": ("assistants:search",),
     "assistants:write": ("assistants:create", "assistants:update", "assistants:delete", "assistants:read"),
@@ -39,8 +48,10 @@ IMPLIES: Mapping[str, tuple[str, ...]] = {
     "store:write": ("store:put", "store:delete", "store:read"),
 }
 
-GROUPS: tuple[str, ...] = tuple(name for name in IMPLIES if name not in EVENTS)
-NAMES: frozenset[str] = frozenset(EVENTS) | frozenset(GROUPS)
+GROUPS: tuple[str, ...] = tuple(name for name in IMPLIES if name not in EVENTS and name not in LITERAL_PERMISSIONS)
+PATTERN_NAMES: frozenset[str] = frozenset(EVENTS) | frozenset(GROUPS)
+"""Every name that ``*`` covers."""
+NAMES: frozenset[str] = PATTERN_NAMES | frozenset(LITERAL_PERMISSIONS)
 """Every name that a permission map may give."""
 
 ALIASES: Mapping[str, str] = {"runs:create": "threads:create_run"}
@@ -85,17 +96,18 @@ def expand(pattern: str) -> frozenset[str]:
     """Return the permissions and groups that a pattern covers, without implied names.
 
     ``*`` covers all names, ``threads:*`` those of a resource, and ``*:read`` and ``*:write`` the groups of that name.
+    None of them covers a literal permission, such as ``threads:share``.
 
     Raises:
         UnknownPermissionError: The pattern covers nothing.
     """
     if pattern == "*":
-        return NAMES
+        return PATTERN_NAMES
     resource, _, action = pattern.partition(":")
     if resource == "*" and action in ("read", "write"):
         return frozenset(name for name in IMPLIES if name.endswith(f":{action}"))
     if action == "*" and resource in ACTIONS:
-        return frozenset(name for name in NAMES if name.startswith(f"{resource}:"))
+        return frozenset(name for name in PATTERN_NAMES if name.startswith(f"{resource}:"))
     # Resolved before the check, so that an alias never reaches a token, a log or a user dict.
     name = ALIASES.get(pattern, pattern)
     # A misspelt permission stops the server at start. Otherwise it would be missing without a message.

@@ -18,7 +18,7 @@ from ..tokens.claim_path import MISSING, ClaimPath, find_claim
 from ..tokens.extract import AUTHORIZATION_HEADER
 from ..tokens.policy import MAX_IDENTITY, has_control, is_scope
 from .caller import Caller, Tenancy
-from .names import ACTIONS, NAMES, Reach, clamp_reach, closure, expand, format_permission
+from .names import ACTIONS, PATTERN_NAMES, RESUME, Reach, clamp_reach, closure, expand, format_permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -205,6 +205,7 @@ def map_caller(token: VerifiedToken, rules: MappingRules) -> Caller:
         rights=merge_rights(given),
         tenancy=tenancy,
         graphs=allowed_graphs(given),
+        resume_graphs=allowed_graphs(given, RESUME),
         claims=_allowed_claims(claims, rules.claims),
         subject_digest=digest_subject(token.issuer, claims.get("sub")),
         issued_at=_issued_at(claims),
@@ -325,9 +326,9 @@ def merge_rights(rights: Iterable[Right]) -> dict[str, Reach]:
     return names
 
 
-def allowed_graphs(rights: Iterable[Right]) -> frozenset[str] | None:
-    """Return the graphs of all rights together, or None if one right has no limit."""
-    limits = [right.graphs for right in rights if "threads:create_run" in right.implied]
+def allowed_graphs(rights: Iterable[Right], permission: str = "threads:create_run") -> frozenset[str] | None:
+    """Return the graphs of all rights that give a permission together, or None if one of them has no limit."""
+    limits = [right.graphs for right in rights if permission in right.implied]
     # Rights add up, so one role without a limit allows every graph.
     if not limits or None in limits:
         return None
@@ -355,10 +356,11 @@ def format_rights(rights: Iterable[Right]) -> str:
 
 
 def _format_names(names: set[str], reach: Reach) -> Iterator[str]:
-    if names >= NAMES:
+    if names >= PATTERN_NAMES:
         yield format_permission("*", reach)
-        return
+        names = names - PATTERN_NAMES
     whole = [resource for resource in ACTIONS if names >= expand(f"{resource}:*")]
     shorter = [f"{resource}:*" for resource in whole]
-    rest = [name for name in names if name.partition(":")[0] not in whole]
+    # A pattern does not cover threads:share, which is listed beside it.
+    rest = [name for name in names if name not in PATTERN_NAMES or name.partition(":")[0] not in whole]
     yield from (format_permission(name, clamp_reach(name, reach)) for name in (*shorter, *rest))

@@ -19,7 +19,7 @@ from ..quoting import list_examples, quote
 from . import extract, jws
 from .claim_path import MISSING, find_claim, format_path, is_empty, list_members
 from .introspected import check_active, check_subject
-from .policy import MAX_IDENTITY, RESERVED_IDENTITIES, has_control, is_scope, matches, normalize_typ
+from .policy import MAX_IDENTITY, has_control, is_scope, matches, normalize_typ
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -356,7 +356,7 @@ def identity_fault(claim: IdentityClaim, value: object) -> str | None:
     if claim.reserved_prefixes and identity.startswith(claim.reserved_prefixes):
         return "a value that begins with another identity_prefix"
     # Servers and stores give these names a meaning. See RESERVED_IDENTITIES.
-    return f"the reserved name {quote(value)}" if identity in RESERVED_IDENTITIES else None
+    return f"the reserved name {quote(value)}" if identity in claim.reserved_names else None
 
 
 def _require_value(requirement: Requirement, claims: Mapping[str, object], code: ErrorCode) -> None:

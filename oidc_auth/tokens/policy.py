@@ -40,11 +40,13 @@ class IdentityClaim:
         prefix: Put before its value in every identity.
         reserved_prefixes: Longer prefixes of other claims or issuers. An identity that begins with one of them could
             be another user's.
+        reserved_names: Identities that no token can have, because the server gives them a meaning.
     """
 
     path: ClaimPath
     prefix: str = ""
     reserved_prefixes: tuple[str, ...] = ()
+    reserved_names: frozenset[str] = RESERVED_IDENTITIES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from ..authentication import OIDCAuth
-    from ..config.schema import WebTable
+    from ..config.schema_server import WebTable
     from ..permissions.caller import Caller
     from ..tokens.resource import ProtectedResource
 

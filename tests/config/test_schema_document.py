@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "examples").glob("*/oidc-auth.toml"))
+EXAMPLES = sorted((*(ROOT / "examples").glob("*/oidc-auth.toml"), *(ROOT / "examples").glob("*/server/oidc-auth.toml")))
 SCHEMA = jsonschema_rs.validator_for(json_schema())
 
 
@@ -48,7 +48,7 @@ def test_every_key_is_documented() -> None:
     assert [key for key in keys if key not in page] == []
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.parent.name)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.relative_to(ROOT).parts[1])
 def test_examples_name_and_match_schema(example: Path) -> None:
     written = example.read_text("utf-8")
     directive = written.splitlines()[0].removeprefix("#:schema ")

@@ -104,6 +104,8 @@ def test_client_cannot_write_assistant_of_thread(event: str, metadata: dict[str,
         ({"cron_id": 5, "payload": {"assistant_id": "a"}}, {"cron_id": "5", "assistant_id": "a"}),
         ({"payload": None}, {}),
         ({"assistant_id": "x" * 500}, {"assistant_id": "x" * 200}),
+        ({"method": "run.start", "assistant_id": "b", "params": {"assistant_id": "a"}}, {"assistant_id": "a"}),
+        ({"method": "input.respond", "assistant_id": "b", "params": None, "thread_id": "t"}, {"thread_id": "t"}),
     ],
 )
 def test_ids_are_bounded_text(value: dict[str, Any], ids: dict[str, str]) -> None:

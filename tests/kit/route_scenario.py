@@ -28,13 +28,15 @@ FINISHED: dict[str, dict[str, str]] = {}
 class RouteScenario:
     """The objects of the owner, alice, for one row.
 
+    An owner who is passed may share the objects. Other rows then do not use them.
+
     In a path, a query or a body, ``{name}`` is replaced with the id of an object.
     """
 
-    def __init__(self, live_server: LiveServer, row: Row) -> None:
-        self.row = row
+    def __init__(self, live_server: LiveServer, row: Row, owner: SampleUser | None = None) -> None:
+        self.row, self.shares = row, owner is not None
         self.mark = f"mark-{uuid.uuid4().hex[:12]}"
-        self.owner = live_server.user("alice", *EVENTS)
+        self.owner = owner or live_server.user("alice", *EVENTS)
         self.names = {"mark": self.mark, "label": store_label({"identity": "alice", "tenant": "acme"})}
         template = row.route + row.query + json.dumps(row.body) + f"{{{row.makes}}}"
         for name in re.findall(r"\{(\w+)\}", template):
@@ -84,6 +86,12 @@ class RouteScenario:
 def make_thread(scenario: RouteScenario) -> None:
     """Create a thread without a run, or with a running, delayed or finished run."""
     graph, on = scenario.row.graph, scenario.row.on
+    if on == "finished" and scenario.shares:
+        scenario.names.update(_finished(scenario, graph))
+        return
+    if on == "paused":
+        scenario.names.update(_paused(scenario))
+        return
     if on == "finished":
         scenario.names.update(FINISHED.get(graph) or FINISHED.setdefault(graph, _finished(scenario, graph)))
         scenario.mark = scenario.names["mark"]
@@ -123,6 +131,13 @@ def _finished(scenario: RouteScenario, graph: str) -> dict[str, str]:
     return {"thread_id": thread, "run_id": run["run_id"], "mark": scenario.mark}
 
 
+def _paused(scenario: RouteScenario) -> dict[str, str]:
+    thread = scenario.create("POST", "/threads", {"metadata": {"mark": scenario.mark}})["thread_id"]
+    run = {"assistant_id": "approval", "input": {"text": scenario.mark}}
+    answer = scenario.create("POST", f"/threads/{thread}/runs/wait", run)
+    return {"thread_id": thread, "interrupt_id": answer["__interrupt__"][0]["id"]}
+
+
 def make_assistant(scenario: RouteScenario) -> None:
     """Create an assistant with two versions. Its name is also its tool name."""
     if scenario.row.built_in:
@@ -151,6 +166,7 @@ MAKERS: dict[str, Callable[[RouteScenario], None]] = {
     "thread_id": make_thread,
     "run_id": make_thread,
     "checkpoint_id": make_thread,
+    "interrupt_id": make_thread,
     "assistant_id": make_assistant,
     "cron_id": make_cron,
     "namespace": make_namespace,

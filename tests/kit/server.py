@@ -28,6 +28,8 @@ GRAPHS = {
     "loop": HERE / "loopback_graph.py",
     "chat": HERE / "chat_graph.py",
     "memory": HERE / "memory_graph.py",
+    "approval": HERE / "approval_graph.py",
+    "breakpoint": HERE / "breakpoint_graph.py",
 }
 
 ENVIRONMENT = {

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 WORKERS = 4
 """More than most machines have cores, because many tests wait for a server or for a token to expire."""
-KEYCLOAK = "tests/real_providers/keycloak/"
+SHARED_SERVERS = ("tests/real_providers/keycloak/", "tests/aegra/", "tests/postgres/")
+"""Folders whose files share one server."""
 SLOW = (
     "real_providers",
+    "aegra",
     "demo",
     "web",
     "clients",
@@ -35,8 +37,8 @@ class FileScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Run the tests of a file in one process, because they share servers."""
 
     def _split_scope(self, nodeid: str) -> str:
-        # These files share one Keycloak.
-        return KEYCLOAK if nodeid.startswith(KEYCLOAK) else nodeid.partition("::")[0]
+        shared = (folder for folder in SHARED_SERVERS if nodeid.startswith(folder))
+        return next(shared, nodeid.partition("::")[0])
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

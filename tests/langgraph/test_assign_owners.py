@@ -179,6 +179,33 @@ def test_renamed_owner_is_updated_once(old: OldServer) -> None:
     assert [one["owner"] for one in old.metadata(left)] == ["eve@x.com"] * 3
 
 
+SHARED = {"shared_with": ["old-bob", "cora"], "shared_editors": ["old-dan", "dan"], "shared_approvers": []}
+
+
+def test_lists_follow_renamed_users(old: OldServer) -> None:
+    """A thread of a user who keeps the identity changes too."""
+    paths = [old.make(owner=owner, **SHARED) for owner in ("old-al", "eve")]
+    rename = ["--owner-from", "owner", "--map", "-", "--json"]
+    names = json.dumps({"old-al": "al", "old-bob": "bob", "old-dan": "dan"})
+    dry = json.loads(old.assign_owners(*rename, given=names).stdout)["threads"]
+    assert [old.metadata(made)[0]["shared_with"] for made in paths] == [SHARED["shared_with"]] * 2
+    counts = [json.loads(old.assign_owners(*rename, "--write", given=names).stdout)["threads"] for _ in range(2)]
+    assert [count["lists"] for count in (dry, *counts)] == [2, 2, 0]
+    renamed = {"shared_with": ["bob", "cora"], "shared_editors": ["dan"], "shared_approvers": []}
+    for made, owner in zip(paths, ("al", "eve"), strict=True):
+        thread, assistant, _ = old.metadata(made)
+        assert thread == {"job": old.job, "owner": owner, **renamed}
+        assert {key: assistant[key] for key in SHARED} == SHARED
+
+
+def test_adopted_thread_loses_forged_lists(old: OldServer) -> None:
+    made, unknown = old.make(user_id="alice", shared_editors=["mallory"]), old.make(shared_editors=["mallory"])
+    done = json.loads(old.assign_owners("--owner-from", "user_id", "--write", "--json").stdout)
+    assert done["threads"]["lists"] == 1
+    assert (old.metadata(made)[0]["owner"], old.metadata(made)[0]["shared_editors"]) == ("alice", [])
+    assert old.metadata(unknown)[0]["shared_editors"] == ["mallory"]
+
+
 def test_missing_tenant_is_added_to_owner(old: OldServer) -> None:
     made = old.make(owner="auth0|8", org="acme")
     tenant = ["--owner-from", "owner", "--tenant-from", "org", "--write"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from kit.live_server import LiveServer
+from kit.route_results import seen
 from kit.route_scenario import RouteScenario
 from kit.routes import ROWS, Filter, Row, Sees
 
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 
 HERE = [row.at(version("langgraph-api")) for row in ROWS]
 """The table for the version of the installed server."""
-STATUSES = {
-    201: Sees.UNFINISHED,
-    400: Sees.BAD_REQUEST,
-    403: Sees.FORBIDDEN,
-    404: Sees.NOT_FOUND,
-    409: Sees.CONFLICT,
-    500: Sees.FAILED,
-    1006: Sees.SOCKET_ERROR,
-    1011: Sees.SOCKET_ERROR,
-}
-SIGNS = {
-    "event: error": Sees.STREAM_ERROR,
-    '"type":"error"': Sees.ENVELOPE,
-    '"error":{"code":': Sees.RPC_ERROR,
-}
-NOTHING = ("[]", "0", "null", '{"items":[]}', '{"namespaces":[]}')
-LISTS = ('"tools":', '"tasks":[]')
 
 
 def each(rows: Iterable[Row]) -> pytest.MarkDecorator:
@@ -53,20 +37,6 @@ def each(rows: Iterable[Row]) -> pytest.MarkDecorator:
 def live_server(server: Server) -> LiveServer:
     """Return one server for all rows, because no row changes the rules."""
     return LiveServer(server, LocalIssuer(algorithm="ES256"))
-
-
-def seen(row: Row, answer: httpx.Response, mark: str) -> Sees:
-    """Return the result of an answer. A 200 can also contain an error, so the body is read."""
-    text = answer.text
-    if not answer.is_success or answer.status_code in STATUSES:
-        return STATUSES[answer.status_code]
-    for sign, error in SIGNS.items():
-        if sign in text:
-            return Sees.SOCKET_ERROR if row.protocol == "websocket" else error
-    if row.protocol == "endless stream" and not text:
-        return Sees.EMPTY_STREAM
-    nothing = text in NOTHING or (mark not in text and any(part in text for part in LISTS))
-    return Sees.NOTHING if nothing else Sees.OWNER
 
 
 def asked(live_server: LiveServer, events: Iterable[str]) -> set[str]:

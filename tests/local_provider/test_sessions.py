@@ -35,9 +35,12 @@ def test_second_login_needs_no_page(spa: RelyingParty) -> None:
     assert sid_of(first) == sid_of(second)
 
 
-def test_prompt_none_without_session_is_login_required(spa: RelyingParty) -> None:
+def test_prompt_none_without_session_is_login_required(spa: RelyingParty, activities: list[Activity]) -> None:
     redirect = redirect_of(spa.authorize(prompt="none", login_hint="alice"))
     assert (redirect["error"], redirect["state"]) == ("login_required", "the-state")
+    redirect_of(spa.authorize(scope='"'))
+    # Only the second one is a mistake of the application.
+    assert [each.failed for each in activities] == [False, True]
 
 
 def test_prompt_none_with_session_gives_code(spa: RelyingParty) -> None:

@@ -40,6 +40,8 @@ CLOSURES = {
     "crons:search": "",
     "crons:write": "crons:create crons:update crons:delete crons:read crons:search "
     "threads:read threads:search assistants:read assistants:search",
+    "threads:share": "",
+    "threads:resume": "threads:read threads:search",
     "store:put": "",
     "store:get": "",
     "store:search": "",
@@ -49,15 +51,18 @@ CLOSURES = {
     "store:write": "store:put store:delete store:read store:get store:search store:list_namespaces",
 }
 
+LITERALS = {"threads:share", "threads:resume"}
 PATTERNS = {
-    "*": set(CLOSURES),
-    "threads:*": {name for name in CLOSURES if name.startswith("threads:")},
+    "*": set(CLOSURES) - LITERALS,
+    "threads:*": {name for name in CLOSURES if name.startswith("threads:")} - LITERALS,
     "store:*": {name for name in CLOSURES if name.startswith("store:")},
     "*:read": {"threads:read", "assistants:read", "crons:read", "store:read"},
     "*:write": {"threads:write", "assistants:write", "crons:write", "store:write"},
     "threads:read": {"threads:read"},
     "store:write": {"store:write"},
     "runs:create": {"threads:create_run"},
+    "threads:share": {"threads:share"},
+    "threads:resume": {"threads:resume"},
 }
 
 
@@ -86,7 +91,7 @@ def test_name_implies_exact_names(name: str, implied: str) -> None:
 
 @pytest.mark.parametrize(("name", "implied"), CLOSURES.items())
 def test_token_gets_name_and_implied_names(name: str, implied: str) -> None:
-    oidc = configured({"claim": "scope", "accept": ["*"]})
+    oidc = configured({"claim": "scope", "accept": ["*", *LITERALS]})
     assert names(oidc, scope=name) == sorted({name, *implied.split()})
 
 

@@ -125,3 +125,17 @@ def test_non_string_tenant_counts_as_none(tenant: object) -> None:
 def test_missing_identity_raises_error(user: object) -> None:
     with pytest.raises(TypeError, match="identity"):
         store_label(user)
+
+
+class AegraUser(SimpleNamespace):
+    """A user as Aegra passes it to a graph."""
+
+    __module__ = "aegra_api.models.auth"
+
+
+def test_label_on_aegra_depends_on_identity_only() -> None:
+    own = AegraUser(identity="acme/alice", tenant="acme", has_tenants=True)
+    assert store_label(own) == store_label(AegraUser(identity="acme/alice"))
+    assert store_label(own) != store_label(AegraUser(identity="globex/alice", tenant="acme"))
+    with pytest.raises(TypeError):
+        store_label(AegraUser(identity=""))

@@ -141,6 +141,7 @@ def test_wheel_contains_package_types_and_example(wheel: Path) -> None:
     ):
         assert expected in names
     assert not any(name.startswith(("tests/", "examples/", "docs/")) for name in names)
+    assert not any("react-chat" in name for name in names)
     points = next(name for name in names if name.endswith("entry_points.txt"))
     assert "[pytest11]\noidc_auth = oidc_auth.testing.plugin" in zipfile.ZipFile(wheel).read(points).decode()
 
@@ -184,12 +185,16 @@ def test_sdist_holds_what_tests_need(sdist: Path, tmp_path: Path) -> None:
         "tests/kit/routes/row.py",
         "docs/generate.py",
         "examples/quickstart/oidc-auth.toml",
+        "examples/react-chat/.env.example",
+        "examples/react-chat/src/App.tsx",
         "oidc_auth/cli/demo_page/static/index.html",
         "docs/images/demo-refused.webp",
         "benchmarks/server.py",
         "fuzz/fuzz_tokens.py",
     ):
         assert (unpacked / expected).is_file(), expected
+    # A developer may have installed and built the example.
+    assert {path.name for path in (unpacked / "examples" / "react-chat").iterdir()}.isdisjoint({"node_modules", "dist"})
 
 
 def test_zero_code_setup_works_from_wheel(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,14 @@ function is its section in docs/doctor.md.
 
 from __future__ import annotations
 
-from . import configuration, introspection, langgraph_json, packages, provider, running_server, web
+from . import aegra, configuration, introspection, langgraph_json, packages, provider, running_server, web
 
 CHECKS = (
     configuration.CONFIGURATION,
     *provider.CHECKS,
     introspection.INTROSPECTION,
     *langgraph_json.CHECKS,
+    *aegra.CHECKS,
     *web.CHECKS,
     *configuration.LOCATION,
     *packages.CHECKS,

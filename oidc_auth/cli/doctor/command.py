@@ -11,7 +11,7 @@ import click
 
 from ...config.load import FILE_NAME
 from ..inputs import TOKEN_VARIABLE, json_option, parse_server_url, read_token, token_option
-from ..langgraph_json import LANGGRAPH_JSON
+from ..langgraph_json import find_deployment
 from ..output import console, print_json, print_text
 from . import CHECKS
 from .check import Result, Severity, run_check
@@ -37,7 +37,7 @@ INDENT = " " * LABEL_WIDTH
     "langgraph_file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="PATH",
-    help="The langgraph.json of the deployment. Default: in the folder of FILE.",
+    help="The langgraph.json or aegra.json of the deployment. Default: in the folder of FILE.",
 )
 @click.option("--url", metavar="URL", callback=parse_server_url, help="A running server to test. Nothing is changed.")
 @token_option
@@ -55,7 +55,7 @@ def doctor(
     screen = console()
     with screen.status("running the checks ..."):
         environment = collect_environment(
-            file, langgraph_file or (file or Path(FILE_NAME)).parent / LANGGRAPH_JSON, server
+            file, langgraph_file or find_deployment((file or Path(FILE_NAME)).parent), server
         )
         results = [run_check(check, environment) for check in CHECKS]
     if as_json:

@@ -27,13 +27,14 @@ from ...keys.remote import KeyLimits, RemoteKeys
 from ...observability import EventReporter
 from ..auth_hook import find_hook
 from ..inputs import load
-from ..langgraph_json import LANGGRAPH_JSON, read_document
+from ..langgraph_json import AEGRA_ENTRY, AEGRA_JSON, LANGGRAPH_JSON, read_document
 from .check import NotApplicableError, Severity, not_checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from ...config.schema import IntrospectionTable, IssuerTable, LimitsTable
+    from ...config.schema import IntrospectionTable, IssuerTable
+    from ...config.schema_server import LimitsTable
     from ..auth_hook import AuthHook
     from .check import Finding
     from .running_server import RunningServer
@@ -99,7 +100,7 @@ class DoctorEnvironment:
         file: The configuration file. None if the configuration is not in a file.
         loaded: The configuration, or why it is invalid.
         providers: The answers of all issuers. Empty if the configuration is invalid.
-        langgraph_file: The path of langgraph.json.
+        langgraph_file: The path of langgraph.json, or of aegra.json.
         langgraph: Its content. None if it is missing, a text if it cannot be read.
         hook: The authenticate hook that it names.
         server: The running server, or None.
@@ -161,11 +162,26 @@ class DoctorEnvironment:
         silent = (provider for provider in self.queried_providers() if not provider.exchanges)
         yield from (not_checked(provider.issuer, "no answer") for provider in silent)
 
+    @property
+    def is_aegra(self) -> bool:
+        """Whether the deployment is one of Aegra, which also reads a langgraph.json."""
+        return self.langgraph_file.name == AEGRA_JSON or self.hook.path == AEGRA_ENTRY
+
     def deployment(self) -> dict[str, Any]:
         """Return the content of langgraph.json.
 
         Raises:
-            NotApplicableError: There is none, or it cannot be read. Another check reports this.
+            NotApplicableError: There is none, it is one of Aegra, or it cannot be read. Another check reports this.
+        """
+        if self.is_aegra:
+            raise NotApplicableError("Aegra has no such setting")
+        return self.any_deployment()
+
+    def any_deployment(self) -> dict[str, Any]:
+        """Return the content of langgraph.json or aegra.json, for settings that both have.
+
+        Raises:
+            NotApplicableError: There is none, or it cannot be read.
         """
         if not isinstance(self.langgraph, dict):
             raise NotApplicableError(f"no {LANGGRAPH_JSON}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...config.raw_document import read_strings, read_table
 from ...tokens.extract import SUBPROTOCOL_HEADER
-from ..langgraph_json import CHALLENGE, ENTRY, EXPOSED_HEADERS, WEB_ENTRY
+from ..auth_hook import ENTRIES
+from ..langgraph_json import AEGRA_ENTRY, CHALLENGE, ENTRY, EXPOSED_HEADERS, WEB_ENTRY
 from .check import Check, Finding, NotApplicableError, Severity
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from .environment import DoctorEnvironment
 
 HOOK_HINT = f'Set "auth": {{"path": "{ENTRY}", "disable_studio_auth": true}}'
+AEGRA_HINT = f'Set "auth": {{"path": "{AEGRA_ENTRY}"}}'
 COPIED_TO = {"configurable_headers": "run records", "logging_headers": "log lines"}
 WORKING_CORS = {"allow_origins": ["https://app.acme.com"], "allow_methods": ["*"], "allow_headers": ["*"]}
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
@@ -25,11 +27,11 @@ CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie"})
 def check_auth_hook_configured(environment: DoctorEnvironment) -> Iterator[Finding]:
     """Yield that the hook is missing, broken, or not ours.
 
-    Without `auth` in `langgraph.json`, every request is allowed.
+    Without `auth` in `langgraph.json` or `aegra.json`, every request is allowed.
 
-    `"auth": {"path": "oidc_auth.langgraph:auth"}` needs no code. If `auth.path` names your own module, this check
-    imports it, as the server does. It must use `protect()` or `authenticate_hook()`. If it uses neither, test the
-    running server with `--url`.
+    `"auth": {"path": "oidc_auth.langgraph:auth"}` needs no code. In `aegra.json`, it is `oidc_auth.aegra:auth`. If
+    `auth.path` names your own module, this check imports it, as the server does. It must use `protect()` or
+    `authenticate_hook()`. If it uses neither, test the running server with `--url`.
     """
     if environment.langgraph is None:
         raise NotApplicableError(f"no {environment.langgraph_file}")
@@ -38,10 +40,13 @@ def check_auth_hook_configured(environment: DoctorEnvironment) -> Iterator[Findi
         return
     hook = environment.hook
     if not hook.path:
-        yield Finding(f"{environment.langgraph_file} has no auth.path, so that every request is allowed", HOOK_HINT)
+        hint = AEGRA_HINT if environment.is_aegra else HOOK_HINT
+        yield Finding(f"{environment.langgraph_file} has no auth.path, so that every request is allowed", hint)
+    elif environment.is_aegra and hook.path == ENTRY:
+        yield Finding(f"auth.path is {ENTRY!r}, which refuses every request on Aegra", AEGRA_HINT)
     elif hook.error is not None:
         yield from (Finding(f"{problem.where} {problem.message}", problem.hint) for problem in hook.error.problems)
-    elif hook.path != ENTRY and hook.oidc is None:
+    elif hook.path not in ENTRIES and hook.oidc is None:
         # Info only: another hook can be right. Only a running server shows it.
         what = f"auth.path is {hook.path!r}, which does not use protect() or authenticate_hook()"
         yield Finding(what, "Test the running server: oidc-auth doctor --url http://127.0.0.1:2024", Severity.INFO)
@@ -98,7 +103,7 @@ def check_custom_routes(environment: DoctorEnvironment) -> Iterator[Finding]:
     neither the hook nor the handlers, so it can access the objects of all users. Pass the server's URL and the
     caller's token to it.
     """
-    http = environment.http()
+    http = read_table(environment.any_deployment().get("http"))
     # Its routes check tokens themselves.
     if http.get("app") in (None, "", WEB_ENTRY):
         raise NotApplicableError("no custom routes (http.app)")
@@ -194,7 +199,7 @@ CHECKS = (
     Check(
         "auth-hook-configured",
         Severity.ERROR,
-        "langgraph.json names a hook of this library",
+        "langgraph.json or aegra.json names a hook of this library",
         check_auth_hook_configured,
     ),
     Check("studio-disabled", Severity.WARNING, "LangGraph Studio cannot bypass the hook", check_studio_disabled),

@@ -11,6 +11,7 @@ import httpx
 
 from ...authentication import OIDCAuth
 from ...config.issuers import exact_issuers
+from ...config.raw_document import read_table
 from ...errors import UNAUTHENTICATED, UNAVAILABLE, ErrorCode
 from ...keys.fetch import forbidden_url_reason
 from .check import Check, Finding, NotApplicableError, Severity, printable
@@ -102,7 +103,7 @@ def check_anonymous_denied(environment: DoctorEnvironment) -> Iterator[Finding]:
     The server must answer a request without a token with 401.
 
     A 200 means that the server runs without authentication. It may use another `langgraph.json`, another working
-    directory or an old image.
+    directory or an old image. Aegra also answers 200 if `auth.path` in `aegra.json` names no module.
     """
     server = environment.running_server()
     hint = "Read the log of the server, and the langgraph.json that it was started with."
@@ -115,9 +116,19 @@ def check_anonymous_denied(environment: DoctorEnvironment) -> Iterator[Finding]:
         if answer.status_code != UNAUTHENTICATED:
             yield Finding(f"POST {answer.url.path} without a token: expected 401; found {answer.status_code}", hint)
         # A proxy in front of the server can also answer 401.
-        elif "www-authenticate" not in answer.headers:
+        elif not _is_from_library(answer):
             what = f"POST {answer.url.path}: the 401 has no WWW-Authenticate, so it is not from this library"
             yield Finding(what, hint)
+
+
+def _is_from_library(answer: httpx.Response) -> bool:
+    """Tell whether a refusal is one of this library. Aegra drops its headers, and shows its code in the message."""
+    try:
+        message: object = read_table(answer.json()).get("message")
+    except (ValueError, RecursionError):
+        message = None
+    code = message.partition(":")[0] if isinstance(message, str) else ""
+    return "www-authenticate" in answer.headers or code in {*ErrorCode}
 
 
 def check_studio_denied(environment: DoctorEnvironment) -> Iterator[Finding]:

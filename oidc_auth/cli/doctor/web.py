@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from ...config.schema import WebTable
+    from ...config.schema_server import WebTable
     from .environment import DoctorEnvironment
 
 OK, NOT_FOUND = 200, 404

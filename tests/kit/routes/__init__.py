@@ -11,7 +11,7 @@ from .assistants import ASSISTANTS
 from .crons import CRONS
 from .others import OPEN, OPEN_IN_DEVELOPMENT, SAME_HANDLER, TOKEN_ONLY, WEB_OPEN, WEB_TOKEN
 from .protocols import PROTOCOLS
-from .row import Change, Filter, Row, Sees
+from .row import Change, Filter, Role, Row, Sees
 from .runs import RUNS
 from .store import STORE
 from .threads import THREADS
@@ -32,6 +32,7 @@ __all__ = [
     "WEB_TOKEN",
     "Change",
     "Filter",
+    "Role",
     "Row",
     "Sees",
 ]

@@ -2,7 +2,23 @@
 
 from __future__ import annotations
 
-from .row import A_READ, A_SEARCH, DELETE, JSON_RPC, READ, RUN, SEARCH, UPDATE, Change, Filter, Row, Sees, rpc
+from .row import (
+    A_READ,
+    A_SEARCH,
+    DELETE,
+    JSON_RPC,
+    LISTED,
+    READ,
+    RUN,
+    SEARCH,
+    UPDATE,
+    Change,
+    Filter,
+    Role,
+    Row,
+    Sees,
+    rpc,
+)
 
 SAID = {"messageId": "1", "role": "ROLE_USER", "parts": [{"kind": "text", "text": "{mark}"}]}
 PROTOCOLS = (
@@ -49,6 +65,7 @@ PROTOCOLS = (
     Row(
         route="POST /a2a/{assistant_id}",
         variant="SendMessage, existing thread",
+        shared=(Role.EDITOR,),
         events=(A_READ, RUN, READ, SEARCH),
         needs=(A_READ, RUN),
         other_user=Sees.RPC_ERROR,
@@ -62,6 +79,7 @@ PROTOCOLS = (
     Row(
         route="POST /a2a/{assistant_id}",
         variant="SendStreamingMessage",
+        shared=(Role.EDITOR,),
         events=(A_READ, RUN, READ),
         needs=(A_READ, RUN),
         other_user=Sees.RPC_ERROR,
@@ -76,6 +94,7 @@ PROTOCOLS = (
         Row(
             route="POST /a2a/{assistant_id}",
             variant=method,
+            shared=(Role.EDITOR,) if method == "CancelTask" else LISTED,
             events=events,
             needs=needs,
             other_user=Sees.RPC_ERROR,
@@ -95,6 +114,7 @@ PROTOCOLS = (
         Row(
             route="POST /a2a/{assistant_id}",
             variant=f"ListTasks, {which}",
+            shared=LISTED,
             events=(READ, SEARCH),
             needs=(READ,),
             other_user=Sees.NOTHING,

@@ -31,6 +31,17 @@ class Sees(StrEnum):
     SOCKET_ERROR = "an error, then the socket closes"
 
 
+class Role(StrEnum):
+    """The list of a shared thread that names a user."""
+
+    READER = "reader"
+    EDITOR = "editor"
+    APPROVER = "approver"
+
+
+LISTED = (Role.READER, Role.EDITOR, Role.APPROVER)
+
+
 class Filter(StrEnum):
     """The objects that an allowed request can access."""
 
@@ -70,10 +81,12 @@ class Row:
         other_user: the result for a user with every permission who does not own the object.
         without: the result for the owner without a needed permission. It can differ per permission.
         wider: the result for users with ``@tenant`` or ``@all``, if the filter does not determine it.
+        shared: the users of a shared thread who receive what the owner receives.
+        listed: the result for the other users of a shared thread. None: as for another user.
         variant: the name of this kind of request.
         body: the JSON body. None: no body.
         query: the query, with ``?``.
-        on: the thread of the row: idle, or with a running, pending or finished run.
+        on: the thread of the row: idle, paused, or with a running, pending or finished run.
         runs: whether the request of the owner starts a real run. Tests then send it only if it must be denied.
         graph: the graph of the run or of the assistant.
         built_in: whether the assistant belongs to the server. Then only the thread belongs to alice.
@@ -91,6 +104,8 @@ class Row:
     other_user: Sees = Sees.NOT_FOUND
     without: Sees | Mapping[str, Sees] = Sees.FORBIDDEN
     wider: Sees | None = None
+    shared: tuple[Role, ...] = ()
+    listed: Sees | None = None
     variant: str = ""
     body: Any = None
     query: str = ""
@@ -117,6 +132,10 @@ class Row:
                     row, other_user=change.other_user or row.other_user, without=change.without or row.without
                 )
         return row
+
+    def sees(self, role: Role) -> Sees:
+        """Return the result for a user on a list of the thread, who has every permission for own objects."""
+        return Sees.OWNER if role in self.shared else self.listed or self.other_user
 
     def lacking(self, need: str) -> Sees:
         """Return the result for the owner without one needed permission."""

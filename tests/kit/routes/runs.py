@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from .row import DELETE, LATER, READ, RUN, RUN_BODY, SEARCH, UPDATE, Filter, Row, Sees
+from .row import DELETE, LATER, LISTED, READ, RUN, RUN_BODY, SEARCH, UPDATE, Filter, Role, Row, Sees
+
+EDITORS = (Role.EDITOR,)
+ANSWER = {"assistant_id": "approval", "command": {"resume": {"{interrupt_id}": "yes"}}}
+RESPOND = {"id": 1, "method": "input.respond", "params": {"interrupt_id": "{interrupt_id}", "response": "{mark}"}}
 
 RUNS = (
-    Row(route="POST /threads/{thread_id}/runs", events=(RUN,), needs=(RUN,), body=LATER),
+    Row(route="POST /threads/{thread_id}/runs", shared=EDITORS, events=(RUN,), needs=(RUN,), body=LATER),
     Row(
         route="POST /threads/{thread_id}/runs",
         variant="own assistant",
@@ -16,6 +20,7 @@ RUNS = (
     Row(
         route="POST /threads/{thread_id}/runs",
         variant="if_not_exists: create",
+        shared=EDITORS,
         events=(RUN,),
         needs=(RUN,),
         body={**LATER, "if_not_exists": "create"},
@@ -23,6 +28,7 @@ RUNS = (
     Row(
         route="POST /threads/{thread_id}/runs",
         variant="multitask_strategy: interrupt",
+        shared=EDITORS,
         events=(RUN, UPDATE),
         needs=(RUN,),
         on="pending",
@@ -31,13 +37,28 @@ RUNS = (
     Row(
         route="POST /threads/{thread_id}/runs",
         variant="multitask_strategy: rollback",
+        shared=EDITORS,
         events=(RUN, UPDATE, DELETE),
         needs=(RUN,),
         on="pending",
         body={**LATER, "multitask_strategy": "rollback"},
     ),
-    Row(route="POST /threads/{thread_id}/runs/wait", events=(RUN, READ), needs=(RUN,), runs=True, body=RUN_BODY),
-    Row(route="POST /threads/{thread_id}/runs/stream", events=(RUN, READ), needs=(RUN,), runs=True, body=RUN_BODY),
+    Row(
+        route="POST /threads/{thread_id}/runs/wait",
+        shared=EDITORS,
+        events=(RUN, READ),
+        needs=(RUN,),
+        runs=True,
+        body=RUN_BODY,
+    ),
+    Row(
+        route="POST /threads/{thread_id}/runs/stream",
+        shared=EDITORS,
+        events=(RUN, READ),
+        needs=(RUN,),
+        runs=True,
+        body=RUN_BODY,
+    ),
     Row(
         route="POST /runs",
         events=(RUN,),
@@ -76,16 +97,20 @@ RUNS = (
     ),
     Row(
         route="POST /runs/cancel",
+        shared=EDITORS,
         events=(UPDATE,),
         needs=(f"{UPDATE} or {RUN}",),
         on="pending",
         body={"thread_id": "{thread_id}", "run_ids": ["{run_id}"]},
     ),
-    Row(route="GET /threads/{thread_id}/runs", events=(READ, SEARCH), needs=(READ,), on="pending"),
-    Row(route="GET /threads/{thread_id}/runs/{run_id}", events=(READ,), needs=(READ,), on="pending"),
-    Row(route="GET /threads/{thread_id}/runs/{run_id}/join", events=(READ,), needs=(READ,), on="finished"),
+    Row(route="GET /threads/{thread_id}/runs", shared=LISTED, events=(READ, SEARCH), needs=(READ,), on="pending"),
+    Row(route="GET /threads/{thread_id}/runs/{run_id}", shared=LISTED, events=(READ,), needs=(READ,), on="pending"),
+    Row(
+        route="GET /threads/{thread_id}/runs/{run_id}/join", shared=LISTED, events=(READ,), needs=(READ,), on="finished"
+    ),
     Row(
         route="GET /threads/{thread_id}/runs/{run_id}/stream",
+        shared=LISTED,
         events=(READ,),
         needs=(READ,),
         other_user=Sees.STREAM_ERROR,
@@ -94,6 +119,7 @@ RUNS = (
     ),
     Row(
         route="POST /threads/{thread_id}/runs/{run_id}/cancel",
+        shared=EDITORS,
         events=(UPDATE,),
         needs=(f"{UPDATE} or {RUN}",),
         on="pending",
@@ -101,6 +127,7 @@ RUNS = (
     Row(
         route="POST /threads/{thread_id}/runs/{run_id}/cancel",
         variant="action: rollback",
+        shared=EDITORS,
         events=(UPDATE, DELETE),
         needs=(f"{UPDATE} or {RUN}", f"{DELETE} or {RUN}"),
         on="pending",
@@ -108,6 +135,7 @@ RUNS = (
     ),
     Row(
         route="DELETE /threads/{thread_id}/runs/{run_id}",
+        shared=EDITORS,
         events=(DELETE,),
         needs=(f"{DELETE} or {RUN}",),
         on="pending",
@@ -115,6 +143,7 @@ RUNS = (
     Row(
         route="POST /threads/{thread_id}/commands",
         variant="run.start",
+        shared=EDITORS,
         events=(READ, RUN),
         needs=(RUN,),
         other_user=Sees.ENVELOPE,
@@ -125,6 +154,7 @@ RUNS = (
     Row(
         route="WS /threads/{thread_id}/stream/events",
         variant="run.start",
+        shared=EDITORS,
         events=(READ, RUN),
         needs=(RUN,),
         other_user=Sees.SOCKET_ERROR,
@@ -132,5 +162,46 @@ RUNS = (
         runs=True,
         protocol="websocket",
         body={"id": 1, "method": "run.start", "params": RUN_BODY},
+    ),
+    *(
+        Row(
+            route=f"POST /threads/{{thread_id}}/runs{below}",
+            variant="resume",
+            shared=(Role.APPROVER,),
+            events=(RUN, READ) if below else (RUN,),
+            needs=(RUN,),
+            on="paused",
+            runs=True,
+            graph="approval",
+            body=ANSWER,
+        )
+        for below in ("", "/wait", "/stream")
+    ),
+    Row(
+        route="POST /threads/{thread_id}/commands",
+        variant="input.respond",
+        shared=(Role.APPROVER,),
+        events=(READ, RUN),
+        needs=(RUN,),
+        other_user=Sees.ENVELOPE,
+        without=Sees.ENVELOPE,
+        on="paused",
+        runs=True,
+        graph="approval",
+        body=RESPOND,
+    ),
+    Row(
+        route="WS /threads/{thread_id}/stream/events",
+        variant="input.respond",
+        shared=(Role.APPROVER,),
+        events=(READ, RUN),
+        needs=(RUN,),
+        other_user=Sees.SOCKET_ERROR,
+        without=Sees.SOCKET_ERROR,
+        on="paused",
+        runs=True,
+        graph="approval",
+        protocol="websocket",
+        body=RESPOND,
     ),
 )

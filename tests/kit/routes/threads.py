@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .row import CREATE, DELETE, MARKED, READ, SEARCH, UPDATE, Change, Filter, Row, Sees
+from .row import CREATE, DELETE, LISTED, MARKED, READ, SEARCH, UPDATE, Change, Filter, Row, Sees
 
 THREADS = (
     Row(
@@ -37,6 +37,7 @@ THREADS = (
     ),
     Row(
         route="POST /threads/search",
+        shared=LISTED,
         events=(SEARCH,),
         needs=(SEARCH,),
         other_user=Sees.NOTHING,
@@ -45,6 +46,7 @@ THREADS = (
     ),
     Row(
         route="POST /threads/count",
+        shared=LISTED,
         events=(SEARCH,),
         needs=(SEARCH,),
         other_user=Sees.NOTHING,
@@ -58,8 +60,8 @@ THREADS = (
         without=Sees.NOT_FOUND,
         body={"thread_ids": ["{thread_id}"]},
     ),
-    Row(route="GET /threads/{thread_id}", events=(READ,), needs=(READ,)),
-    Row(route="GET /threads/{thread_id}/storage", events=(READ,), needs=(READ,)),
+    Row(route="GET /threads/{thread_id}", shared=LISTED, events=(READ,), needs=(READ,)),
+    Row(route="GET /threads/{thread_id}/storage", shared=LISTED, events=(READ,), needs=(READ,)),
     Row(route="PATCH /threads/{thread_id}", events=(UPDATE,), needs=(UPDATE,), body={"metadata": {"title": "new"}}),
     Row(route="DELETE /threads/{thread_id}", events=(DELETE,), needs=(DELETE,), without=Sees.NOT_FOUND),
     Row(
@@ -70,24 +72,27 @@ THREADS = (
         other_user=Sees.CONFLICT,
         wider=Sees.FORBIDDEN,
     ),
-    Row(route="GET /threads/{thread_id}/state", events=(READ,), needs=(READ,)),
-    Row(route="GET /threads/{thread_id}/state/{checkpoint_id}", events=(READ,), needs=(READ,)),
+    Row(route="GET /threads/{thread_id}/state", shared=LISTED, events=(READ,), needs=(READ,)),
+    Row(route="GET /threads/{thread_id}/state/{checkpoint_id}", shared=LISTED, events=(READ,), needs=(READ,)),
     Row(
         route="POST /threads/{thread_id}/state/checkpoint",
+        shared=LISTED,
         events=(READ,),
         needs=(READ,),
         body={"checkpoint": {"checkpoint_id": "{checkpoint_id}", "checkpoint_ns": ""}},
     ),
     Row(
         route="POST /threads/{thread_id}/state",
+        listed=Sees.FORBIDDEN,
         events=(UPDATE, READ),
         needs=(UPDATE, READ),
         body={"values": {"text": "new"}, "as_node": "respond"},
     ),
-    Row(route="GET /threads/{thread_id}/history", events=(READ,), needs=(READ,)),
-    Row(route="POST /threads/{thread_id}/history", events=(READ,), needs=(READ,), body={}),
+    Row(route="GET /threads/{thread_id}/history", shared=LISTED, events=(READ,), needs=(READ,)),
+    Row(route="POST /threads/{thread_id}/history", shared=LISTED, events=(READ,), needs=(READ,), body={}),
     Row(
         route="GET /threads/{thread_id}/stream",
+        shared=LISTED,
         events=(READ,),
         needs=(READ,),
         other_user=Sees.STREAM_ERROR,
@@ -97,6 +102,7 @@ THREADS = (
     ),
     Row(
         route="POST /threads/{thread_id}/stream/events",
+        shared=LISTED,
         events=(READ,),
         needs=(READ,),
         other_user=Sees.EMPTY_STREAM,
