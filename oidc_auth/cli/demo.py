@@ -38,7 +38,7 @@ REQUEST_TIMEOUT = 20.0
 """Seconds. The slowest request waits for a run."""
 
 
-@click.command(short_help="Start a local provider and server, show all rules, and open a page.")
+@click.command(short_help="Start a local provider and server, and show all rules and a page.")
 @click.option("--page/--no-page", default=None, help="Keep the server and its page. Default: only on a terminal.")
 @json_option
 def demo(*, page: bool | None, as_json: bool) -> None:
