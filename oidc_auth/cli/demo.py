@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from ..config.load import CONFIG_VARIABLE
-from ..testing.issuer import LOOPBACK
 from .approvals_demo import play_approvals
 from .demo_app import demo_client, write_demo_app
 from .demo_page.names import PAGE_USERS, PREFIX
 from .demo_table import print_summary, run_rows
-from .dev_server import DevServer, ServerError, free_port, running_dev_server
+from .dev_server import DevServer, ServerError, running_dev_server
 from .inputs import json_option
 from .output import console as make_console
 from .output import print_text
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 NEXT = "next: oidc-auth init"
 
 
-@click.command(short_help="Start a local provider and server, show all rules, and open a page.")
+@click.command(short_help="Start a local provider and server, and show all rules and a page.")
 @click.argument("scenario", type=click.Choice(["approvals"]), required=False)
 @click.option("--page/--no-page", default=None, help="Keep the server and its page. Default: only on a terminal.")
 @json_option
@@ -60,11 +59,11 @@ def demo(scenario: str | None, *, page: bool | None, as_json: bool) -> None:
     with ExitStack() as stack:
         # Entered first, so that it is deleted last, after the server has stopped.
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oidc-auth-demo-")))
-        port = free_port()
         # Its key exists in this process only, so the tokens are worth nothing afterwards.
-        provider = _make_provider(console, f"http://{LOOPBACK}:{port}")
+        provider = _make_provider(console)
         issuer_url = stack.enter_context(provider.served())
-        server = _start(console, stack, folder, issuer_url, port)
+        server = _start(console, stack, folder, issuer_url)
+        provider.put_client(demo_client(server.url))
         print_text(console, f"{server.url}, ready after {time.monotonic() - started:.1f} s", label="server    ")
         print_text(console, f"{issuer_url}, for this demo only", label="provider  ")
         users = ", ".join(f"{name} ({role}, {tenant})" for name, (role, tenant) in USERS.items())
@@ -89,21 +88,21 @@ def _end(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _make_provider(console: Console, url: str) -> LocalProvider:
+def _make_provider(console: Console) -> LocalProvider:
     """Return the provider. It reports logins and logouts on the page to the terminal."""
 
     def report(activity: Activity) -> None:
         print_text(console, activity.text, label="provider  ", style="red" if activity.failed else "")
 
-    return local_provider_class()(demo_users(), [demo_client(url)], report=report)
+    return local_provider_class()(demo_users(), report=report)
 
 
-def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str, port: int) -> DevServer:
-    configuration = write_demo_app(folder / "demo", f"http://{LOOPBACK}:{port}")
+def _start(console: Console, stack: ExitStack, folder: Path, issuer_url: str) -> DevServer:
+    configuration = write_demo_app(folder / "demo")
     environ = {"OIDC_ISSUER": issuer_url, CONFIG_VARIABLE: str(configuration)}
     try:
         with console.status("starting langgraph dev ..."):
-            return stack.enter_context(running_dev_server(configuration.parent, folder, environ, port))
+            return stack.enter_context(running_dev_server(configuration.parent, folder, environ))
     except ServerError as error:
         # The log is the only place with the reason, and its folder is deleted at the end.
         console.print(str(error), markup=False, highlight=False)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 READY_WITHIN = 60.0
 """Seconds until the server must answer. It takes two or three."""
 
+URL_VARIABLE = "DEV_SERVER_URL"
+"""The environment variable with the address of the server, for a configuration that needs it."""
 STOP_WITHIN = 3.0
 """Seconds until the server is killed. It has nothing to save, because its folder is a copy."""
 
@@ -70,16 +72,13 @@ def example_folder(name: str) -> Path:
 
 
 @contextmanager
-def running_dev_server(
-    example: Path, folder: Path, environ: Mapping[str, str], port: int | None = None
-) -> Generator[DevServer]:
+def running_dev_server(example: Path, folder: Path, environ: Mapping[str, str]) -> Generator[DevServer]:
     """Run ``langgraph dev`` with a copy of an example.
 
     Args:
         example: A folder with a langgraph.json.
         folder: An empty folder for the copy, the state of the server and its log.
         environ: More environment variables.
-        port: The port. None: a free one.
 
     Raises:
         ServerError: The server did not become ready.
@@ -87,12 +86,12 @@ def running_dev_server(
     app = folder / "app"
     # A copy, because the server writes its state into the folder of langgraph.json.
     shutil.copytree(example, app, ignore=shutil.ignore_patterns("__pycache__", ".langgraph_api"))
-    server = DevServer(f"http://{LOOPBACK}:{port or free_port()}", folder / "server.log")
+    server = DevServer(f"http://{LOOPBACK}:{_free_port()}", folder / "server.log")
     with server.log.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own arguments
             _command(server, app),
             cwd=app,
-            env={**os.environ, **ENVIRONMENT, **environ},
+            env={**os.environ, **ENVIRONMENT, URL_VARIABLE: server.url, **environ},
             # A file and not a pipe, because a full pipe without a reader stops the server.
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -122,8 +121,7 @@ def _command(server: DevServer, app: Path) -> list[str]:
     return [sys.executable, "-m", "langgraph_cli", "dev", *options]
 
 
-def free_port() -> int:
-    """Return a port of this machine that nothing uses."""
+def _free_port() -> int:
     with socket.socket() as probe:
         # Another process can take the port before the server has it. The start then fails with its log.
         probe.bind((LOOPBACK, 0))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from oidc_auth.cli.dev_server import _stop, free_port
+from oidc_auth.cli.dev_server import _free_port, _stop
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def running_aegra(
     if not (folder / AEGRA_JSON).exists():
         shutil.copy(HERE / "graph.py", folder / "graph.py")
         write_aegra_json(folder, auth)
-    port = free_port()
+    port = _free_port()
     server = AegraServer(folder, f"http://{LOOPBACK}:{port}")
     command = [str(python), "-m", "uvicorn", "aegra_api.main:app", "--host", LOOPBACK, "--port", str(port)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OIDC_", "AEGRA_"))}

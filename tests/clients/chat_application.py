@@ -13,7 +13,7 @@ from kit.examples import EXAMPLES
 from kit.node_packages import node_executable
 from kit.uvicorn_server import environment_for, running_uvicorn
 
-from oidc_auth.cli.dev_server import free_port
+from oidc_auth.cli.dev_server import _free_port
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ChatServer:
 
     def __init__(self, folder: Path, tables: Mapping[str, Any], origin: str) -> None:
         self._folder = folder
-        self._port = free_port()
+        self._port = _free_port()
         self._exit = ExitStack()
         self.url = f"http://{LOOPBACK}:{self._port}"
         self._environ = self._environment(tables, origin)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oidc_auth.cli.dev_server import free_port
+from oidc_auth.cli.dev_server import _free_port
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class PostgresServer:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = _free_port()
 
     def run(self, program: str, *arguments: str) -> None:
         """Run a program of PostgreSQL, which refuses to run as root."""

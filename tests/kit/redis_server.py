@@ -20,7 +20,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from kit.requirements import skip_or_fail
-from oidc_auth.cli.dev_server import free_port
+from oidc_auth.cli.dev_server import _free_port
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class RedisServer:
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = _free_port()
         self.address = f"redis://{LOOPBACK}:{self.port}"
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None

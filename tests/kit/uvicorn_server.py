@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.sample_users import configuration_for
 from kit.server import GRAPH, HERE
-from oidc_auth.cli.dev_server import ENVIRONMENT, DevServer, _stop, _wait_until_ready, free_port
+from oidc_auth.cli.dev_server import ENVIRONMENT, DevServer, _free_port, _stop, _wait_until_ready
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def running_uvicorn(
     folder: Path, environ: Mapping[str, str], loop: str = "auto", port: int | None = None
 ) -> Iterator[tuple[str, int]]:
     """Run ``uvicorn langgraph_api.server:app --loop LOOP`` and return its address."""
-    port = port or free_port()
+    port = port or _free_port()
     server = DevServer(f"http://{LOOPBACK}:{port}", folder / "server.log")
     command = [sys.executable, "-m", "uvicorn", "langgraph_api.server:app", "--loop", loop, "--port", str(port)]
     with server.log.open("wb") as log:

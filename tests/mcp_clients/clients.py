@@ -16,7 +16,7 @@ from kit.node_packages import install_packages, node_executable
 from mcp_clients.install import TYPESCRIPT, install_python
 from mcp_clients.page import program
 
-from oidc_auth.cli.dev_server import free_port
+from oidc_auth.cli.dev_server import _free_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,7 +64,7 @@ class McpClient:
 
     def __init__(self, name: str, url: str, folder: Path, user: str = "alice") -> None:
         self._name, self._url, self._folder, self._user = name, url, folder, user
-        self._port = free_port()
+        self._port = _free_port()
         self._logins = folder / "logins"
         self._browser = folder / "browser"
         command = f'PYTHONPATH={TESTS}:{TESTS.parent} exec {sys.executable} -m mcp_clients.browser "$1"'

@@ -15,7 +15,7 @@ from mcp_clients.page import cors_settings
 from mcp_clients.server import AUDIENCE, SCOPES, McpServer, running_server
 from real_providers.node_provider import NodeProvider
 
-from oidc_auth.cli.dev_server import free_port
+from oidc_auth.cli.dev_server import _free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,7 @@ def installed_clients() -> None:
 
 @pytest.fixture(scope="session")
 def ports() -> dict[str, int]:
-    return {name: free_port() for name in VARIANTS}
+    return {name: _free_port() for name in VARIANTS}
 
 
 @pytest.fixture(scope="session")

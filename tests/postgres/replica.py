@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from oidc_auth.cli.dev_server import ENVIRONMENT, _stop, free_port
+from oidc_auth.cli.dev_server import ENVIRONMENT, _free_port, _stop
 from oidc_auth.testing.issuer import LOOPBACK
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def running_replica(
         shutil.copy(HERE / name, folder / name)
     (folder / "langgraph.json").write_text(json.dumps(DEPLOYMENT), "utf-8")
     (folder / "oidc-auth.json").write_text(json.dumps(configuration), "utf-8")
-    port, log_file = free_port(), folder / "server.log"
+    port, log_file = _free_port(), folder / "server.log"
     replica = Replica(f"http://{LOOPBACK}:{port}")
     options = ["serve", "-c", "langgraph.json", "--host", LOOPBACK, "--port", str(port), "--no-browser"]
     variables = {

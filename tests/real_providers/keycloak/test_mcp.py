@@ -15,7 +15,7 @@ from mcp_clients.install import missing_clients
 from mcp_clients.server import AUDIENCE, SCOPES, McpServer, running_server
 from real_providers.keycloak.realm import created, decoded
 
-from oidc_auth.cli.dev_server import free_port
+from oidc_auth.cli.dev_server import _free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ def _installed() -> None:
 @pytest.fixture(scope="module")
 def by_roles(realm: Realm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[McpServer]:
     """Run a server that maps roles, and register a client at Keycloak."""
-    with running_server(tmp_path_factory.mktemp("server"), issuer(realm, ROLES), free_port()) as server:
+    with running_server(tmp_path_factory.mktemp("server"), issuer(realm, ROLES), _free_port()) as server:
         client = {
             "clientId": CLIENT_ID,
             "publicClient": True,
@@ -62,7 +62,7 @@ def by_scopes(realm: Realm, tmp_path: Path) -> Iterator[McpServer]:
         if component["name"] == "Trusted Hosts"
     )
     (tmp_path / "server").mkdir()
-    with running_server(tmp_path / "server", issuer(realm, SCOPES), free_port()) as server:
+    with running_server(tmp_path / "server", issuer(realm, SCOPES), _free_port()) as server:
         realm.change(f"/components/{hosts['id']}", config={"trusted-hosts": ["127.0.0.1"]})
         # A client that registers with scopes gets only these, so one of them adds the audience.
         made = [add_scope(realm, "agents:read", audience_mapper(server)), add_scope(realm, "agents:run")]
