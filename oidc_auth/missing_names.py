@@ -53,7 +53,7 @@ class _MissingModules:
         """Refuse a missing module of the package, while Aegra loads its hook."""
         del path, target
         if name.startswith(self.prefix) and _loads_entry():
-            raise _exit(f"{name} does not exist")
+            raise _exit(f"the package has no module {name!r}")
         return None
 
 
