@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from .missing_names import missing_name, watch_imports
+
 if TYPE_CHECKING:
     from .authentication import OIDCAuth
     from .errors import ConfigError, DeniedError, ErrorCode, OIDCAuthError, TokenError, UpstreamError
@@ -52,9 +54,14 @@ _MODULES = {
     "store_label": ".permissions.caller",
 }
 
+watch_imports(__name__)
+
 
 def __getattr__(name: str) -> object:
     if name not in _MODULES:
+        if name == "auth":
+            raise missing_name(__name__, name)
+        # A graph may ask for any other name, for example with hasattr().
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module = import_module(_MODULES[name], __name__)
     loaded = module if name == "presets" else getattr(module, name)

@@ -10,7 +10,6 @@ requests. For the same reason, this module imports nothing else before ``auth`` 
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,18 +19,14 @@ if TYPE_CHECKING:
 
 __all__: list[str] = []
 
-AEGRA = "aegra_api"
-"""The package of the server."""
-
 
 def __getattr__(name: str) -> object:
     if name == "auth":
         globals()["auth"] = auth = _load_auth()
         return auth
-    # A misspelt name in aegra.json. An AttributeError would mean that all users are anonymous.
-    if AEGRA in sys.modules and not name.startswith("_"):
-        raise SystemExit(f'oidc_auth: oidc_auth.aegra has no {name!r}. Set auth.path to "oidc_auth.aegra:auth".')
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ..missing_names import missing_name  # noqa: PLC0415 - nothing is imported before "auth" is read
+
+    raise missing_name(__name__, name)
 
 
 def _load_auth() -> object:

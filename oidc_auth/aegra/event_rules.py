@@ -160,18 +160,30 @@ def check_checkpoint(value: Value, access: AllowedAccess) -> Decision:
 
 
 def clean_run(value: Value, access: AllowedAccess) -> Decision:
-    """Remove the keys of a user from the configuration of a run."""
+    """Remove the keys of a user from the configuration of a run, and deny reserved metadata."""
     run = _run_of(value)
     drop_user_keys(run)
-    return find_reserved(access.request.event, run, "checkpoint") or access.decision
+    denial = find_reserved(access.request.event, run, "checkpoint") or check_run_metadata(run, access)
+    return denial or access.decision
 
 
 def check_cron(value: Value, access: AllowedAccess) -> Decision:
     """Deny reserved keys in a cron, because Aegra reads no change of it."""
-    if (denial := find_reserved(access.request.event, value, "configurable")) is not None:
-        return denial
-    metadata: object = value.get("metadata")
-    return (_check_metadata(metadata, access) if is_object(metadata) else None) or access.decision
+    denial = find_reserved(access.request.event, value, "configurable") or check_run_metadata(value, access)
+    return denial or access.decision
+
+
+def check_run_metadata(value: Value, access: AllowedAccess) -> Decision | None:
+    """Return the denial for reserved metadata of a run or cron, or None.
+
+    Aegra stores those of ``config`` in each checkpoint, and reads no change of the others.
+    """
+    config: object = value.get("config")
+    for holder in (value, config):
+        metadata: object = holder.get("metadata") if is_object(holder) else None
+        if is_object(metadata) and (denial := _check_metadata(metadata, access)) is not None:
+            return denial
+    return None
 
 
 def _check_metadata(metadata: Mapping[str, object], access: AllowedAccess) -> Decision | None:

@@ -9,7 +9,7 @@ from ..errors import ERROR_DETAILS, UNAUTHENTICATED, Challenge, ErrorCode, Token
 from ..langgraph.hook import OIDC_ATTRIBUTE
 from ..langgraph.http_errors import authenticate_error
 from ..observability import format_trace, logger
-from .identity import encode_identity
+from .identity import encode_identity, encode_tenant
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,9 +44,16 @@ def build_hook(oidc: OIDCAuth) -> Callable[..., Awaitable[dict[str, Any]]]:
 def make_user(caller: Caller) -> dict[str, Any]:
     """Return the user for Aegra: JSON values, with the encoded identity and the name to show.
 
+    ``org_id`` is the encoded tenant, for ``store.scopes`` in aegra.json. A dot in it would be an error of the store,
+    and a ``*`` would list the namespaces of all tenants.
+
     Raises:
         TokenError: a mapper returned an empty identity, which all such users would share.
     """
     if not caller.identity:
         raise TokenError(ErrorCode.IDENTITY_INVALID, found="an empty value")
-    return replace(caller, identity=encode_identity(caller.identity, caller.tenancy)).user()
+    user = replace(caller, identity=encode_identity(caller.identity, caller.tenancy)).user()
+    if caller.tenancy is None or caller.tenancy.tenant is None:
+        # Aegra then refuses a namespace that is shared in a tenant.
+        return user
+    return {**user, "org_id": encode_tenant(caller.tenancy.tenant)}

@@ -44,10 +44,15 @@ def encode_identity(identity: str, tenancy: Tenancy | None) -> str:
     """
     encoded = _encode(identity)
     if tenancy is not None:
-        tenant = "" if tenancy.tenant is None else _encode(tenancy.tenant)
+        tenant = "" if tenancy.tenant is None else encode_tenant(tenancy.tenant)
         return f"{tenant}{SEPARATOR}{encoded}"
     # The first letter is never escaped otherwise, so no other identity has this form.
     return _escape(encoded[0]) + encoded[1:] if encoded in RESERVED else encoded
+
+
+def encode_tenant(tenant: str) -> str:
+    """Return the name of a tenant, as it is in the identities of its users."""
+    return _encode(tenant)
 
 
 def _encode(text: str) -> str:

@@ -27,10 +27,14 @@ SERVER_KEYS = frozenset({"user_id", "user_display_name"})
 
 
 def drop_user_keys(run: Value) -> None:
-    """Remove the keys from ``config.configurable`` of a run, in place."""
-    configurable = _member(_member(run, "config"), "configurable")
+    """Remove the keys from ``config.configurable`` and ``config.metadata`` of a run, in place."""
+    config = _member(run, "config")
+    configurable, metadata = _member(config, "configurable"), _member(config, "metadata")
     for key in _user_keys(configurable):
         del configurable[key]
+    # A trace may have a user_id.
+    for key in [key for key in metadata if key.startswith(PREFIX)]:
+        del metadata[key]
 
 
 def find_reserved(event: str, value: Value, *holders: str) -> Decision | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.raw_document import did_you_mean, read_strings
 from ..errors import ConfigError, Problem
 from ..langgraph.hook import find_oidc_auth, is_auth
-from .langgraph_json import AEGRA_ENTRY, ENTRY, read_document, read_environment, read_hook
+from .langgraph_json import AEGRA_ENTRY, AEGRA_JSON, ENTRY, read_document, read_environment, read_hook
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -96,7 +96,7 @@ def _import_object(path: str, langgraph_file: Path) -> object:
     module_name, colon, name = path.rpartition(":")
     if not colon:
         message = f"is {path!r}, expected FILE.py:NAME or MODULE:NAME"
-        raise _error(langgraph_file, message, f'Set "path": "./auth.py:auth" or "path": "{ENTRY}".')
+        raise _error(langgraph_file, message, f'Set "path": "./auth.py:auth" or "path": "{_entry_of(langgraph_file)}".')
     module = _import(module_name, path, langgraph_file)
     found: object = getattr(module, name, None)
     if found is None:
@@ -108,6 +108,11 @@ def _import_object(path: str, langgraph_file: Path) -> object:
         message = f"is {path!r}, a {type(found).__name__}; expected the Auth object of protect()"
         raise _error(langgraph_file, message, f"Write {name} = protect(...) in {module_name}.")
     return found
+
+
+def _entry_of(langgraph_file: Path) -> str:
+    """Return the hook of this library for a server."""
+    return AEGRA_ENTRY if langgraph_file.name == AEGRA_JSON else ENTRY
 
 
 def _import(module_name: str, path: str, langgraph_file: Path) -> ModuleType:
@@ -124,7 +129,7 @@ def _import(module_name: str, path: str, langgraph_file: Path) -> ModuleType:
         folder = langgraph_file.parent
         name = path.rpartition(":")[2]
         known = [*ENTRIES, *(f"{file}:{name}" for file in _python_files(folder))]
-        hint = did_you_mean(path, known) or f'Set "path": "{ENTRY}", or the path of another file.'
+        hint = did_you_mean(path, known) or f'Set "path": "{_entry_of(langgraph_file)}", or the path of another file.'
         message = f"is {path!r}, but there is no {module_name} in {folder.resolve()}"
         raise _error(langgraph_file, message, hint) from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the module of a user can raise anything

@@ -70,7 +70,7 @@ SERVERS: Mapping[str, Server] = {
         AEGRA_ENTRY,
         AEGRA_AUTH,
         f"{REQUIREMENTS}aegra-api>=0.11,<0.12\n",
-        "uvicorn aegra_api.main:app --port 2026",
+        "DATABASE_URL=postgresql://USER:PASSWORD@HOST/DATABASE uvicorn aegra_api.main:app --port 2026",
         "http://127.0.0.1:2026",
     ),
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..missing_names import missing_name
 from .protect import authenticate_hook, protect
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ __all__ = ["authenticate_hook", "protect"]
 
 def __getattr__(name: str) -> object:
     if name != "auth":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise missing_name(__name__, name)
     from .server_entry import server_auth  # noqa: PLC0415 - on first use only
 
     globals()["auth"] = auth = server_auth()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..missing_names import missing_name
 from .application import install
 from .callers import current_caller, require
 
@@ -21,7 +22,7 @@ __all__ = ["current_caller", "install", "require"]
 
 def __getattr__(name: str) -> object:
     if name != "app":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise missing_name(__name__, name)
     from .application import server_app  # noqa: PLC0415 - on first use only, because it reads the configuration
 
     globals()["app"] = app = server_app()

@@ -78,7 +78,9 @@ def write_configuration(folder: Path, tables: Mapping[str, Any]) -> None:
 def write_aegra_json(folder: Path, auth: str = ENTRY) -> None:
     """Write the file that names the graphs and the hook."""
     graphs = {"agent": "./graph.py:graph", "other": "./graph.py:graph", "asking": "./graph.py:asking"}
-    (folder / AEGRA_JSON).write_text(json.dumps({"graphs": graphs, "auth": {"path": auth}}), "utf-8")
+    scopes = {"orgs": ["org_id"]}
+    document = {"graphs": graphs, "auth": {"path": auth}, "store": {"scopes": scopes}}
+    (folder / AEGRA_JSON).write_text(json.dumps(document), "utf-8")
 
 
 @contextmanager

@@ -239,6 +239,33 @@ def test_user_keys_of_run_are_dropped(handlers: Handlers, wrap: Any) -> None:
     assert value.get("params", value)["config"] == {"configurable": {"model": "m"}, "tags": ["t"]}
 
 
+def test_user_keys_of_run_metadata_are_dropped(handlers: Handlers) -> None:
+    metadata = {**FOREIGN, "title": "x"}
+    value: dict[str, Any] = {"assistant_id": "agent", "config": {"metadata": metadata}}
+    handlers.call("threads:create_run", value, alice())
+    # Traces use user_id.
+    assert value["config"]["metadata"] == {"user_id": "bob", "title": "x"}
+
+
+@pytest.mark.parametrize("metadata", [*RESERVED, {"owner": "acme/bob"}])
+@pytest.mark.parametrize(
+    ("event", "wrap"),
+    [
+        ("threads:create_run", lambda metadata: {"metadata": metadata}),
+        ("threads:create_run", lambda metadata: {"config": {"metadata": metadata}}),
+        ("threads:create_run", lambda metadata: {"method": "run.start", "params": {"metadata": metadata}}),
+        ("threads:create_run", lambda metadata: {"method": "run.start", "params": {"config": {"metadata": metadata}}}),
+        ("crons:create", lambda metadata: {"config": {"metadata": metadata}}),
+        ("crons:update", lambda metadata: {"config": {"metadata": metadata}}),
+    ],
+)
+def test_reserved_metadata_of_run_are_denied(
+    handlers: Handlers, event: str, wrap: Any, metadata: dict[str, Any]
+) -> None:
+    assert handlers.code(event, wrap(metadata), alice()) == ErrorCode.RESERVED_METADATA
+    assert handlers.code(event, wrap({**OWN, "title": "x"}), alice()) == ""
+
+
 @pytest.mark.parametrize("key", [*FOREIGN, "thread_id"])
 @pytest.mark.parametrize(
     "event", ["threads:create_run", "assistants:create", "assistants:update", "crons:create", "crons:update"]
@@ -294,8 +321,16 @@ def test_hook_returns_json_with_encoded_identity(issuer: LocalIssuer) -> None:
         assert (user["identity"], user["display_name"]) == ("acme/alice@example~2Ecom", "Alice")
         assert (user["tenant"], user["claims"]) == ("acme", {"email": "alice@example.com"})
         # Aegra answers 500 if these are not text.
-        assert not {"org_id", "email"} & set(user)
+        assert (user["org_id"], "email" in user) == ("acme", False)
         assert type(user) is dict
+
+
+@pytest.mark.parametrize(("tenant", "org_id"), [("a.b", "a~2Eb"), ("*", "~2A"), (None, None)])
+def test_org_id_is_encoded_tenant(issuer: LocalIssuer, tenant: str | None, org_id: str | None) -> None:
+    hook: Any = Handlers(issuer).auth._authenticate_handler
+    token = issuer.token("alice", roles=["editor"], org=tenant)
+    user = asyncio.run(hook({"authorization": f"Bearer {token}"}))
+    assert (user["tenant"], user.get("org_id")) == (tenant, org_id)
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer x"}, {"authorization": "Basic eDp5"}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from oidc_auth import ConfigError, OIDCAuth, TokenError
 from oidc_auth.aegra.protect import protect
 from oidc_auth.aegra.server_entry import AegraOIDCAuth
 from oidc_auth.langgraph import authenticate_hook
+from oidc_auth.missing_names import watch_imports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,15 +103,64 @@ def test_missing_package_is_no_exception(folder: Path, monkeypatch: pytest.Monke
         _ = oidc_auth.aegra.auth
 
 
-def test_misspelt_name_is_no_exception_in_aegra(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(AttributeError):
-        _ = oidc_auth.aegra.auht
+WRONG_NAMES = [
+    ("oidc_auth", "auth"),
+    ("oidc_auth.aegra", "auht"),
+    ("oidc_auth.aegra", "_auth"),
+    ("oidc_auth.langgraph", "app"),
+    ("oidc_auth.web", "auth"),
+]
+
+
+@pytest.fixture
+def in_aegra(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the process look like Aegra before it loaded its hook."""
+    del folder
     monkeypatch.setitem(sys.modules, "aegra_api", ModuleType("aegra_api"))
-    with pytest.raises(SystemExit):
-        _ = oidc_auth.aegra.auht
-    # The import system asks for these.
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path])
+
+
+@pytest.mark.parametrize(("module", "name"), WRONG_NAMES)
+def test_misspelt_name_is_no_exception_in_aegra(in_aegra: None, module: str, name: str) -> None:
+    del in_aegra
+    loaded = import_module(module)
+    with pytest.raises(SystemExit) as ended:
+        getattr(loaded, name)
+    assert "oidc_auth.aegra:auth" in str(ended.value)
+    # The import system and other tools ask for such names.
+    assert not hasattr(loaded, "__wrapped__")
+
+
+@pytest.mark.parametrize(("module", "name"), WRONG_NAMES)
+def test_misspelt_name_is_an_exception_elsewhere(folder: Path, module: str, name: str) -> None:
+    del folder
     with pytest.raises(AttributeError):
-        _ = oidc_auth.aegra.__wrapped__
+        getattr(import_module(module), name)
+
+
+def test_loaded_entry_allows_questions_for_names(in_aegra: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tool such as pickle asks each module for a name. Aegra does not load its hook again."""
+    del in_aegra
+    monkeypatch.setitem(vars(oidc_auth.aegra), "auth", Auth())
+    assert not any(hasattr(import_module(module), name) for module, name in WRONG_NAMES)
+
+
+def test_missing_module_is_no_exception_in_aegra(in_aegra: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    del in_aegra
+    watch_imports("oidc_auth")
+    with pytest.raises(SystemExit):
+        import_module("oidc_auth.agra")
+    with pytest.raises(ImportError):
+        import_module("oidc_auth_aegra")
+    monkeypatch.setitem(vars(oidc_auth.aegra), "auth", Auth())
+    with pytest.raises(ImportError):
+        import_module("oidc_auth.agra")
+
+
+def test_imports_are_watched_in_aegra_only() -> None:
+    before = [*sys.meta_path]
+    watch_imports("oidc_auth")
+    assert sys.meta_path == before
 
 
 def test_star_is_an_identity_on_aegra_only(issuer: LocalIssuer) -> None:

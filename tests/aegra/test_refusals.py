@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aegra.conftest import configuration_for
-from aegra.server import CONFIGURATION, REPOSITORY, AegraServer, running_aegra, write_aegra_json, write_configuration
+from aegra.server import (
+    CONFIGURATION,
+    HERE,
+    REPOSITORY,
+    AegraServer,
+    running_aegra,
+    write_aegra_json,
+    write_configuration,
+)
 from kit.command_runner import run
 from kit.doctor import examined, text
 
@@ -90,6 +98,24 @@ def test_broken_configuration_refuses_everybody(start: Start, issuer: LocalIssue
     assert "OIDC_AUTH_TEST_MISSING" in log
     assert "roles.a: '*@all'" in log
     assert bearer(issuer).rpartition(".")[0] not in log
+
+
+@pytest.mark.parametrize("path", ["oidc_auth:auth", "oidc_auth.agra:auth"])
+def test_wrong_path_in_package_refuses_everybody(start: Start, issuer: LocalIssuer, tmp_path: Path, path: str) -> None:
+    write_configuration(tmp_path, configuration_for(issuer))
+    with start(path, OIDC_AUTH_CONFIG=CONFIGURATION) as server:
+        assert statuses(server) == statuses(server, bearer(issuer)) == {500}
+        assert "oidc_auth.aegra:auth" in server.log.read_text("utf-8")
+
+
+def test_entry_in_graph_stops_broken_server(start: Start, tmp_path: Path) -> None:
+    """Aegra imports the graphs at start, and the hook with the first request."""
+    write_aegra_json(tmp_path)
+    graph = (HERE / "graph.py").read_text("utf-8")
+    (tmp_path / "graph.py").write_text(f"{graph}\nfrom oidc_auth.aegra import auth\n", "utf-8")
+    (tmp_path / TOML).write_text(BROKEN["unknown key"] or "", "utf-8")
+    with pytest.raises(AssertionError, match="audiance"), start(""):
+        pass
 
 
 def to_toml(tables: Mapping[str, Any]) -> str:

@@ -131,6 +131,22 @@ def test_tenants_of_one_name_share_nothing(same_name: list[SampleUser]) -> None:
             assert carol("DELETE", f"/runs/crons/{crons[other]}").status_code == 404
 
 
+@pytest.mark.parametrize(("tenant", "org_id"), [("acme", "acme"), ("acme.com", "acme~2Ecom"), ("*", "~2A")])
+def test_scope_shares_namespace_in_tenant(user: Users, tenant: str, org_id: str) -> None:
+    mark = uuid.uuid4().hex
+    one, two = (user(name, "editor", tenant=tenant) for name in ("alice", "bob"))
+    put(one, mark, "orgs", "notes")
+    search = {"namespace_prefix": ["orgs"]}
+    assert mark in {item["key"] for item in two("POST", "/store/items/search", search).json()["items"]}
+    other = user("alice", "editor", tenant="globex")
+    assert mark not in other("POST", "/store/items/search", search).text
+    put(other, mark, "orgs", "notes")
+    for found in two("POST", "/store/namespaces", {"prefix": ["orgs"]}).json()["namespaces"]:
+        assert found[:2] == ["orgs", org_id]
+    nobody = user("alice", "editor", tenant=None)
+    assert nobody("POST", "/store/items/search", search).status_code == 403
+
+
 def test_graph_sees_whole_user(user: Users) -> None:
     alice = user("alice@example.com", "viewer", "limited", name="Alice", email="alice@example.com")
     seen = run(alice)["user"]

@@ -53,7 +53,13 @@ def test_other_hook_is_an_error(tmp_path: Path, auth: dict[str, str]) -> None:
     assert (entry["status"], ENTRY in text(entry)) == ("error", True)
 
 
-@pytest.mark.parametrize("path", ["oidc_auth.aegra:app", "oidc_auth_aegra:auth"])
+@pytest.mark.parametrize("path", ["oidc_auth.aegra", "nothing:auth"])
+def test_hint_names_hook_of_aegra(tmp_path: Path, path: str) -> None:
+    hook = examined(deployment(tmp_path, auth={"path": path}))["auth-hook-configured"]
+    assert (hook["status"], ENTRY in text(hook), "oidc_auth.langgraph" in text(hook)) == ("error", True, False)
+
+
+@pytest.mark.parametrize("path", ["oidc_auth:auth", "oidc_auth.aegra:app", "oidc_auth_aegra:auth"])
 def test_misspelt_hook_is_an_error(tmp_path: Path, path: str) -> None:
     assert examined(deployment(tmp_path, auth={"path": path}))["auth-hook-configured"]["status"] == "error"
 
