@@ -317,6 +317,13 @@ def test_observer_learns_of_revocations() -> None:
     ]
 
 
+def test_received_notices_name_their_sender(harness: NoticeHarness) -> None:
+    issuer = asyncio.run(harness.notices.receive_logout(harness.issuer.logout_token("alice")))
+    assert issuer == harness.issuer.url
+    # Records of refused notices name no other issuer.
+    assert [harness.notices.is_sender(name) for name in (issuer, "https://else.test", "")] == [True, False, False]
+
+
 def test_concurrent_copies_count_once(harness: NoticeHarness) -> None:
     notice = harness.issuer.logout_token("alice")
 
