@@ -8,7 +8,7 @@ user                                     encoded
 =======================================  ============================
 ``alice``                                ``alice``
 ``alice@example.com``                    ``alice@example~2Ecom``
-``auth0|5f7c`` in tenant ``acme``        ``acme/auth0|5f7c``
+``idp|5f7c`` in tenant ``acme``          ``acme/idp|5f7c``
 ``alice`` without a tenant               ``/alice``
 more than 255 encoded characters         ``~~`` and a SHA-256
 =======================================  ============================

@@ -100,23 +100,27 @@ def decide(caller: Caller, request: AccessRequest, rules: Mapping[str, EventRule
     needed = rule.event if rule.permission is None else rule.permission(request)
     if (found := _find_permission(rule, needed, caller, request)) is None:
         return deny_missing(request.event, needed)
-    permission, allowed = found
+    permission, reach, allowed = found
     for check in rule.checks:
         if (denial := check(caller, request)) is not None:
             return denial
     if (denial := check_graphs(caller, request, permission)) is not None:
         return denial
     stamp = make_stamp(caller) if rule.stamp is not None else {}
-    return Decision(event=request.event, allowed=True, filter=allowed, stamp=stamp, permission=permission)
+    return Decision(
+        event=request.event, allowed=True, filter=allowed, stamp=stamp, permission=format_permission(permission, reach)
+    )
 
 
-def _find_permission(rule: EventRule, needed: str, caller: Caller, request: AccessRequest) -> tuple[str, Filter] | None:
-    """Return the permission that allows the event, with its reach, and the filter of the objects."""
+def _find_permission(
+    rule: EventRule, needed: str, caller: Caller, request: AccessRequest
+) -> tuple[str, Reach, Filter] | None:
+    """Return the permission that allows the event, its reach, and the filter of the objects."""
     if (reach := caller.rights.get(needed)) is not None:
-        return format_permission(needed, reach), rule.filter(caller, reach, request)
+        return needed, reach, rule.filter(caller, reach, request)
     # A permission covers only the part of another event that its own requests cause.
     for permission, cover in rule.covered_by.items():
         reach = caller.rights.get(permission)
         if reach is not None and (allowed := cover(caller, request)) is not None:
-            return format_permission(permission, reach), allowed
+            return permission, reach, allowed
     return None

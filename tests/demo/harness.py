@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
     Visit = Callable[[Callable[["DemoPage"], Awaitable[Any]]], Any]
 
+# A shell starts background jobs with SIGINT ignored, and this test may run in one.
+PROGRAM = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("oidc_auth.cli", run_name="__main__")
+"""
 URL = re.compile(r"^http://\S+/demo/$", re.MULTILINE)
 
 
@@ -36,7 +42,7 @@ class RunningDemo:
 @contextmanager
 def running_demo() -> Iterator[RunningDemo]:
     """Start the demo with its page."""
-    command = [sys.executable, "-u", "-m", "oidc_auth.cli", "demo", "--page"]
+    command = [sys.executable, "-u", "-c", PROGRAM, "demo", "--page"]
     environ = {**os.environ, "COLUMNS": "80"}
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=environ

@@ -202,6 +202,14 @@ def test_change_of_state_obeys_both_limits(graphs: Any, resume_graphs: Any, name
     assert where(decide(apart, "threads:update", {**STATE}, PERMISSION)) == {"owner": ""}
 
 
+@pytest.mark.parametrize("reach", ["", "@tenant", "@all"])
+@pytest.mark.parametrize("settings", [PERMISSION, SHARED])
+def test_graph_limit_of_resume_counts_for_each_reach(settings: EnforcementSettings, reach: str) -> None:
+    who = user(f"threads:resume{reach}", "threads:create_run", resume_graphs=["a1"])
+    assert start(who, settings, command=RESUME).allowed
+    assert start(who, settings, assistant="a2", command=RESUME).code is ErrorCode.GRAPH_NOT_ALLOWED
+
+
 @pytest.mark.parametrize(
     ("graphs", "resume_graphs", "resumes", "steers"),
     [

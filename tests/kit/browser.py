@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 
+from kit.blocking import blocking_allowed
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
@@ -60,7 +62,9 @@ class Browser:
             try:
                 page = await context.new_page()
                 page.on("pageerror", lambda error: errors.append(error))  # noqa: PLW0108 - Playwright needs a function
-                result = await function(page)
+                # The function may stop a server, for example.
+                with blocking_allowed():
+                    result = await function(page)
             finally:
                 await context.close()
             if errors:

@@ -13,12 +13,12 @@ import importlib.util
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from kit.blocking import blocking_allowed
 from kit.requirements import skip_or_fail
 from oidc_auth.cli.dev_server import _free_port
 from oidc_auth.testing.issuer import LOOPBACK
@@ -100,24 +100,6 @@ class RedisServer:
             return True
         except RedisError:
             return False
-
-
-@contextmanager
-def blocking_allowed() -> Iterator[None]:
-    """Let a test block its own event loop.
-
-    The server of another test in this process makes every blocking call an error, and these tests start and stop Redis.
-    The tests with real server processes still show that the library does not block.
-    """
-    watcher = getattr(sys.modules.get("blockbuster.blockbuster"), "_skip", None)
-    if watcher is None:
-        yield
-        return
-    watcher.value = True
-    try:
-        yield
-    finally:
-        watcher.value = False
 
 
 @contextmanager

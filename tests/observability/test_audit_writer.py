@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from kit.redis_server import blocking_allowed
+from kit.blocking import blocking_allowed
 
 from oidc_auth.observability.audit_target import PIPE_SIZE, AuditFile, StandardOutput, open_target
 from oidc_auth.observability.audit_writer import AuditWriter
