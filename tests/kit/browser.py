@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAGE_SECONDS = 20.0
+PAGE_SECONDS = 40.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
