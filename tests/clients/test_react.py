@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kit.page_server import PageServer
 
 PAGE = "clients/react.md"
+ANSWER_SECONDS, ATTEMPTS = 20, 3
 
 
 def test_chat_shows_streamed_answer(browser: Browser, application: str, pages: PageServer) -> None:
@@ -70,21 +72,33 @@ def test_refusal_is_shown_as_documented(
     assert text == shown.format(**documented)
 
 
+@pytest.mark.timeout(150)
 def test_lost_stream_continues_in_browser(
     client_server: ClientServer, browser: Browser, node_packages: Path, pages: PageServer, tmp_path: Path
 ) -> None:
     """The SDK continues only if CORS exposes ``Location``."""
-    with running_cut_proxy(client_server.url, events=1) as proxy:
-        address = build_application(tmp_path, node_packages, proxy.url, pages)
+    from playwright.async_api import TimeoutError as PageTimeoutError
 
-        async def ask(page: Any) -> list[str]:
-            await page.goto(address)
-            await page.click("text=Ask")
-            await page.wait_for_selector("p:has-text('you said hello')")
-            await page.wait_for_selector("button:enabled")
-            texts: list[str] = await page.locator("p").all_inner_texts()
-            return texts
+    async def ask(page: Any, address: str) -> list[str]:
+        await page.goto(address)
+        await page.click("text=Ask")
+        await page.wait_for_selector("p:has-text('you said hello')", timeout=ANSWER_SECONDS * 1_000)
+        await page.wait_for_selector("button:enabled")
+        texts: list[str] = await page.locator("p").all_inner_texts()
+        return texts
 
-        assert browser.visit(ask) == CONVERSATION
-        methods = [method for method, path, token in proxy.requests() if "/stream" in path and token]
-    assert methods == ["POST", "GET"]
+    # With several browsers on a busy machine, the answer sometimes never appears. The cause is not known.
+    for attempt in range(ATTEMPTS):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        with running_cut_proxy(client_server.url, events=1) as proxy:
+            address = build_application(folder, node_packages, proxy.url, pages)
+            try:
+                texts = browser.visit(partial(ask, address=address))
+            except PageTimeoutError:
+                continue
+            methods = [method for method, path, token in proxy.requests() if "/stream" in path and token]
+            break
+    else:
+        pytest.fail("the answer did not appear")
+    assert (texts, methods) == (CONVERSATION, ["POST", "GET"])
