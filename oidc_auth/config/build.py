@@ -125,13 +125,7 @@ def build(
         mapping=mapping,
         # The aliases of a provider are one choice, and its tenants are several.
         default_issuer=None if len(document.issuer) > 1 or len(document.issuer[0].tenants) > 1 else next(iter(mapping)),
-        # The names are the same on both sides. A setting that only one side knows is an error at start, and not
-        # ignored.
-        enforcement=EnforcementSettings(
-            **document.langgraph.model_dump(),
-            sharing=SHARE in find_named_permissions(document.model_dump()),
-            has_tenants=any(table.tenant is not None for table in document.issuer),
-        ),
+        enforcement=_build_enforcement(document),
         token_bytes=limits.token_bytes,
         json_depth=limits.json_depth,
         cache_entries=limits.token_cache_entries,
@@ -140,6 +134,15 @@ def build(
         introspected=tuple(introspected),
         opaque=find_opaque_issuer(introspected),
         resource=None if document.web is None else _protected_resource(document.web, mapping),
+    )
+
+
+def _build_enforcement(document: Document) -> EnforcementSettings:
+    # The names are the same on both sides. A setting that only one side knows is an error at start, and not ignored.
+    return EnforcementSettings(
+        **document.langgraph.model_dump(),
+        sharing=SHARE in find_named_permissions(document.model_dump()),
+        has_tenants=any(table.tenant is not None for table in document.issuer),
     )
 
 
