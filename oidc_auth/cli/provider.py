@@ -69,7 +69,7 @@ def _refuse_host(_context: click.Context, _parameter: click.Parameter, host: str
 @click.option(
     "--lifetime", type=click.IntRange(1, 86_400), default=3600, help="Seconds until tokens expire. Default: 3600."
 )
-# Hidden, because it has one value. It explains why there is no other one.
+# Hidden, because it has one value. It explains why another address is refused.
 @click.option("--host", hidden=True, expose_value=False, callback=_refuse_host)
 @json_option
 def provider(users_file: Path | None, port: int, audience: str, lifetime: int, *, as_json: bool) -> None:

@@ -69,7 +69,7 @@ class TraceObserver:
         ended = self._clock()
         found = {OUTCOME: event.outcome, **{key: value for key, value in attributes.items() if value != ""}}
         span = self._tracer.start_span(name, attributes=found, start_time=ended - int(event.duration * 1e9))
-        # A refused request is no fault of the server, as for a server span with status 4xx.
+        # A refused request is not an error of the server, as for a server span with status 4xx.
         if is_fault:
             span.set_status(Status(StatusCode.ERROR))
         span.end(ended)
