@@ -18,6 +18,8 @@ STATUSES = {
     500: Sees.FAILED,
     1006: Sees.SOCKET_ERROR,
     1011: Sees.SOCKET_ERROR,
+    # langgraph_api 0.18.
+    4404: Sees.SOCKET_ERROR,
 }
 SIGNS = {
     "event: error": Sees.STREAM_ERROR,

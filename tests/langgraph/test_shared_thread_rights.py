@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kit.server import Server
 
 RUN = {"assistant_id": "agent", "input": {"text": "hello"}}
-LATER = {**RUN, "after_seconds": 600}
+LATER = {**RUN, "after_seconds": 3600}
 SLOW = {"assistant_id": "agent", "input": {"text": "slow", "wait": 1}}
 
 

@@ -252,7 +252,7 @@ FORGED = {name: ["mallory", "cora"] for name in LISTS}
 @pytest.mark.parametrize("body", [{"metadata": FORGED}, {"config": {"metadata": FORGED}}])
 def test_run_cannot_share_new_thread(people: People, body: dict[str, Any]) -> None:
     path = f"/threads/{uuid.uuid4()}"
-    for below, more in (("/runs/wait", {}), ("/runs/stream", {}), ("/runs", {"after_seconds": 60})):
+    for below, more in (("/runs/wait", {}), ("/runs/stream", {}), ("/runs", {"after_seconds": 3600})):
         people.alice("POST", path + below, {**RUN, **body, **more, "if_not_exists": "create"})
         assert lists_of(people.alice, path) == {}
         assert people.cora("GET", path).status_code == 404
@@ -268,7 +268,7 @@ def test_command_cannot_share_new_thread(people: People, body: dict[str, Any]) -
 
 @pytest.mark.parametrize("body", [{"metadata": FORGED}, {"config": {"metadata": FORGED}}])
 def test_stateless_run_cannot_share_kept_thread(people: People, body: dict[str, Any]) -> None:
-    run = {**RUN, **body, "on_completion": "keep", "after_seconds": 60}
+    run = {**RUN, **body, "on_completion": "keep", "after_seconds": 3600}
     kept = people.alice("POST", "/runs", run).json()
     (batched,) = people.alice("POST", "/runs/batch", [run]).json()
     for made in (kept, batched):
@@ -286,7 +286,7 @@ def test_run_keeps_lists_of_thread(people: People) -> None:
 
 def test_unshared_run_stores_no_list(people: People) -> None:
     own = people.alice.thread()
-    run = {**RUN, "metadata": FORGED, "config": {"metadata": FORGED}, "after_seconds": 60}
+    run = {**RUN, "metadata": FORGED, "config": {"metadata": FORGED}, "after_seconds": 3600}
     made = people.alice("POST", f"{own}/runs", run).json()
     assert not set(LISTS) & (set(made["metadata"]) | set(made["kwargs"]["config"].get("metadata") or {}))
 

@@ -105,7 +105,7 @@ def sharing(server: Server) -> SharingServer:
 
 
 NOBODY: dict[str, list[str]] = {name: [] for name in LISTS}
-RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 600}
+RUN = {"assistant_id": "agent", "input": {"text": "hello"}, "after_seconds": 3600}
 
 
 def seen_by(person: SampleUser, thread: str, run: str) -> list[Any]:

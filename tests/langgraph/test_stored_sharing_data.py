@@ -57,7 +57,7 @@ def test_reserved_keys_are_reserved_without_sharing(sharing: SharingServer, mode
     created = alice("POST", "/threads", {"metadata": forged})
     both = {"metadata": forged, "config": {"metadata": forged}}
     new = f"/threads/{uuid.uuid4()}"
-    alice("POST", f"{new}/runs", {**RUN, **both, "if_not_exists": "create", "after_seconds": 60})
+    alice("POST", f"{new}/runs", {**RUN, **both, "if_not_exists": "create", "after_seconds": 3600})
     command = f"/threads/{uuid.uuid4()}"
     alice("POST", f"{command}/commands", {"id": 1, "method": "run.start", "params": {**RUN, **both}})
     paths = [path, new, command, *([f"/threads/{created.json()['thread_id']}"] if created.is_success else [])]
